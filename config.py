@@ -1,0 +1,203 @@
+"""Every setting of Callbook, read from the environment and checked once.
+
+Read by wsgi.py, the commands and the tests. `NAME` may be given as `NAME_FILE`, the path of a file that holds it.
+A wrong setting is refused at start by its name, all wrong ones at once.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+MAKE_A_KEY = "python3 -c 'import secrets; print(secrets.token_hex(32))'"
+ROOT = Path(__file__).resolve().parent
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong. `problems` maps the setting's name to a sentence."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{name}: {sentence}" for name, sentence in problems.items()))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Checked settings. Secrets are bytes; `number_key` is read from DATA_DIR/number_key when NUMBER_KEY is not set."""
+
+    database_url: str
+    database_owner_url: str | None
+    database_staff_url: str | None
+    number_key: bytes | None
+    secret_key: str
+    data_dir: Path
+    host: str
+    port: int
+    base_url: str
+    trusted_hosts: tuple[str, ...]
+    trusted_proxy: str | None
+    smtp_url: str | None
+    mail_from: str | None
+    demo: bool = False
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the service by https."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def dialect(self) -> str:
+        return "sqlite" if self.database_url.startswith("sqlite") else "postgresql"
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Settings:
+    """Read and check all settings. Raises SettingsError."""
+    environ = os.environ if environ is None else environ
+    problems: dict[str, str] = {}
+
+    def value(name: str, default: str | None = None) -> str | None:
+        path = environ.get(f"{name}_FILE")
+        if path:
+            try:
+                return Path(path).read_text("utf-8").strip()
+            except OSError as error:
+                problems[f"{name}_FILE"] = f"cannot be read: {error.strerror}."
+                return default
+        return environ.get(name) or default
+
+    data_dir = Path(value("DATA_DIR") or "instance").resolve()
+    database_name = "demo.sqlite" if demo else "callbook.sqlite"
+    host = value("HOST") or "127.0.0.1"
+    port = _port(value("PORT"), problems)
+    base_url = (value("BASE_URL") or f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}").rstrip("/")  # noqa: S104 - compared, not bound
+    _check_base_url(base_url, problems)
+    hosts = value("TRUSTED_HOSTS")
+    settings = Settings(
+        database_url=_database_url("DATABASE_URL", value("DATABASE_URL") or f"sqlite:///{data_dir / database_name}", problems),
+        database_owner_url=_other_url("DATABASE_OWNER_URL", value("DATABASE_OWNER_URL"), problems),
+        database_staff_url=_other_url("DATABASE_STAFF_URL", value("DATABASE_STAFF_URL"), problems),
+        number_key=_number_key(value("NUMBER_KEY"), problems),
+        secret_key=_secret_key(value("SECRET_KEY") or "", problems),
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        base_url=base_url,
+        trusted_hosts=tuple(part.strip() for part in hosts.split(",") if part.strip())
+        if hosts
+        else tuple({urlsplit(base_url).hostname or "", *(("127.0.0.1", "localhost") if _is_loopback(base_url) else ())}),
+        trusted_proxy=_trusted_proxy(value("TRUSTED_PROXY"), problems),
+        smtp_url=_smtp_url(value("SMTP_URL"), problems),
+        mail_from=_mail_from(value("MAIL_FROM"), problems),
+        demo=demo,
+    )
+    if not settings.database_url.startswith("sqlite") and demo:
+        problems["DATABASE_URL"] = "the demo keeps its own SQLite file; unset it, or use `make serve`."
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _port(text: str | None, problems: dict[str, str]) -> int:
+    if text is None:
+        return 8080
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        problems["PORT"] = f"{text!r} is no port. Give a number from 1 to 65535."
+        return 8080
+    return int(text)
+
+
+def _is_loopback(url: str) -> bool:
+    name = urlsplit(url).hostname or ""
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_base_url(url: str, problems: dict[str, str]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+        problems["BASE_URL"] = f"{url!r} is no address of a service. Give one like https://calls.example.com."
+    elif parts.scheme == "http" and not _is_loopback(url):
+        problems["BASE_URL"] = (
+            f"{url} is reached over a network without TLS: passwords and calls would travel readable. Put a proxy "
+            "that speaks TLS in front (docs/operate.md, \"TLS\"), then set BASE_URL=https://... and TRUSTED_PROXY."
+        )
+
+
+def _database_url(name: str, text: str, problems: dict[str, str]) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        problems[name] = "is no database address. Give sqlite:////path/file.sqlite or postgresql://user:password@host/name."
+        return text
+    if url.get_backend_name() == "postgresql":
+        # psycopg 3, whatever spelling of the driver was given.
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    if url.get_backend_name() != "sqlite":
+        problems[name] = f"{url.get_backend_name()} is not supported. Use sqlite or postgresql."
+    elif not url.database or url.database == ":memory:":
+        problems[name] = "names no file. Give sqlite:////path/file.sqlite."
+    return text
+
+
+def _other_url(name: str, text: str | None, problems: dict[str, str]) -> str | None:
+    if text is None:
+        return None
+    if not text.startswith("postgresql"):
+        problems[name] = "is for PostgreSQL only. Unset it, or give postgresql://user:password@host/name."
+        return None
+    return _database_url(name, text, problems)
+
+
+def _number_key(text: str | None, problems: dict[str, str]) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) < 32:
+        problems["NUMBER_KEY"] = f"must be at least 32 bytes in hex. Make one with: {MAKE_A_KEY}"
+    return key
+
+
+def _secret_key(text: str, problems: dict[str, str]) -> str:
+    if len(text.encode()) < 32 or len(set(text)) < 8:
+        problems["SECRET_KEY"] = (
+            f"is {'missing' if not text else 'too short or too simple'}: at least 32 characters that nobody can guess. "
+            f"Make one, keep it beside NUMBER_KEY, and give the same one at every start: {MAKE_A_KEY}"
+        )
+    return text
+
+
+def _trusted_proxy(text: str | None, problems: dict[str, str]) -> str | None:
+    if text is None:
+        return None
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        problems["TRUSTED_PROXY"] = f"{text!r} is no IP address. Give the one from which your proxy connects."
+        return None
+
+
+def _smtp_url(text: str | None, problems: dict[str, str]) -> str | None:
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
+        problems["SMTP_URL"] = "is no mail relay. Give smtp+starttls://user:password@mail.example.com:587 or smtps://..."
+    return text
+
+
+def _mail_from(text: str | None, problems: dict[str, str]) -> str | None:
+    if text is not None and ("@" not in text or "\n" in text or "\r" in text):
+        problems["MAIL_FROM"] = f"{text!r} is no e-mail address."
+    return text

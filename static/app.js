@@ -1,0 +1,201 @@
+// What the pages do beyond plain HTML and htmx. Nothing here is needed to use Callbook; everything listens on the
+// document, so that parts which htmx brings later behave alike. No eval, no markup from strings, nothing is stored.
+(() => {
+  "use strict";
+
+  const token = () => document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+  const within = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
+
+  document.documentElement.classList.add("js");
+
+  // ---- htmx: the CSRF header, the busy region, and failures that bring no part of a page --------------------------
+  document.addEventListener("htmx:config:request", (event) => {
+    const { request } = event.detail.ctx;
+    if (request.method !== "GET") request.headers["X-CSRFToken"] = token();
+  });
+
+  const setBusy = (event, busy) => {
+    const { target } = event.detail.ctx;
+    if (target instanceof Element && target.matches(".region")) target.setAttribute("aria-busy", String(busy));
+  };
+  document.addEventListener("htmx:before:request", (event) => setBusy(event, true));
+  document.addEventListener("htmx:finally:request", (event) => setBusy(event, false));
+
+  const say = (name) => {
+    const region = document.getElementById("page-messages");
+    const words = document.getElementById(`message-${name}`);
+    if (region && words) region.replaceChildren(words.content.cloneNode(true));
+  };
+  document.addEventListener("htmx:before:swap", (event) => {
+    if ((event.detail.ctx.response?.status ?? 0) < 500) return;
+    event.preventDefault(); // leaves page and address as they are: noSwap alone would still push the address
+    say("failed");
+  });
+  document.addEventListener("htmx:error", (event) => {
+    if (event.detail.ctx && !event.detail.ctx.response) say("unreachable");
+  });
+
+  // ---- Keyboard: / search, j and k rows, Enter opens the link in focus, Esc back, ? help --------------------------
+  const rowLinks = () => [...document.querySelectorAll("a[data-row-link]")];
+  const moveRow = (step) => {
+    const links = rowLinks();
+    const row = document.activeElement?.closest("tr");
+    const at = links.findIndex((link) => row?.contains(link));
+    const next = at < 0 ? 0 : Math.min(Math.max(at + step, 0), links.length - 1);
+    links[next]?.focus();
+    links[next]?.closest("tr").scrollIntoView({ block: "nearest" });
+  };
+  const goBack = () => {
+    const menu = document.querySelector("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    } else {
+      document.querySelector("a[data-back]")?.click();
+    }
+  };
+  const openHelp = () => document.getElementById("help")?.showModal();
+  const keys = {
+    "/": () => document.querySelector("[data-search]")?.focus(),
+    j: () => moveRow(1),
+    k: () => moveRow(-1),
+    "?": openHelp,
+    Escape: goBack,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const field = within(event, "input, select, textarea, [contenteditable]");
+    if (field && event.key === "Escape") field.blur();
+    const off = event.key !== "Escape" && document.documentElement.dataset.shortcuts === "off";
+    if (field || off || !Object.hasOwn(keys, event.key)) return;
+    if (event.key !== "Escape") event.preventDefault();
+    keys[event.key]();
+  });
+
+  // ---- Small things: menus close, filters apply, paper knows its date --------------------------------------------
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+    if (within(event, "[data-print]")) window.print();
+    if (within(event, "[data-help]")) openHelp();
+  });
+  document.addEventListener("change", (event) => {
+    const form = within(event, "form[data-autosubmit]");
+    if (form && event.target.matches("select, input[type=checkbox], input[type=radio]")) form.requestSubmit();
+  });
+  window.addEventListener("beforeprint", () => {
+    for (const place of document.querySelectorAll("[data-printed]")) {
+      const options = { dateStyle: "long", timeStyle: "short", timeZone: place.dataset.printed || undefined };
+      place.textContent = `, printed ${new Intl.DateTimeFormat("en-GB", options).format(new Date())}`;
+    }
+  });
+  for (const hidden of document.querySelectorAll("[data-needs-script]")) hidden.hidden = false;
+
+  // ---- Upload: form[data-upload] with a .drop inside; starts when a file is dropped or chosen ---------------------
+  let uploading = null;
+
+  const bytes = (n) => {
+    const [unit, size] = n < 1e6 ? ["kB", 1e3] : n < 1e9 ? ["MB", 1e6] : ["GB", 1e9];
+    const amount = n / size;
+    return `${amount < 10 ? amount.toFixed(1) : Math.round(amount)} ${unit}`;
+  };
+  const duration = (s) => (s < 90 ? `${Math.ceil(s)} s` : `${Math.ceil(s / 60)} min`);
+  const progressWords = (event, started) => {
+    const seconds = (Date.now() - started) / 1000;
+    const rate = event.loaded / Math.max(seconds, 0.1);
+    const left = seconds > 2 ? `, ${duration((event.total - event.loaded) / rate)} left` : "";
+    return `${bytes(event.loaded)} of ${bytes(event.total)}, ${bytes(rate)} a second${left}`;
+  };
+  // The address that the answer names, if it is one of ours: as a header (htmx's or a plain 201), or by redirects followed.
+  const nextAddress = (request, action) => {
+    const named = ["HX-Redirect", "HX-Location", "Location"].map((name) => request.getResponseHeader(name)).find(Boolean);
+    const followed = request.status < 300 && request.responseURL !== action ? request.responseURL : null;
+    if (!named && !followed) return null;
+    const address = new URL(named ?? followed, location.href);
+    return address.origin === location.origin ? address.href : null;
+  };
+  const showRefusal = (form, request) => {
+    const box = form.querySelector("[data-upload-error]");
+    const answer = new DOMParser().parseFromString(request.responseText ?? "", "text/html");
+    const part = answer.querySelector(".notice, .error");
+    if (part) box.replaceChildren(document.importNode(part, true));
+    else if (request.status && request.status < 500) box.textContent = answer.body.textContent.trim();
+    else box.replaceChildren(form.querySelector("[data-upload-broken]").content.cloneNode(true));
+  };
+  const settle = (form) => {
+    uploading = null;
+    form.querySelector("[data-upload-state]").hidden = true;
+    form.querySelector("input[type=file]").value = "";
+  };
+
+  const upload = (form) => {
+    const state = form.querySelector("[data-upload-state]");
+    const bar = state.querySelector("progress");
+    const words = state.querySelector("[data-upload-words]");
+    const request = new XMLHttpRequest();
+    const started = Date.now();
+    request.upload.addEventListener("progress", (event) => {
+      bar.max = event.total;
+      bar.value = event.loaded;
+      words.textContent = event.loaded < event.total ? progressWords(event, started) : "Looking at the file…";
+    });
+    request.addEventListener("load", () => {
+      const address = nextAddress(request, form.action);
+      if (address) {
+        uploading = null; // lets the page be left
+        location.assign(address);
+        return;
+      }
+      showRefusal(form, request);
+      settle(form);
+    });
+    request.addEventListener("error", () => {
+      showRefusal(form, request);
+      settle(form);
+    });
+    request.addEventListener("abort", () => settle(form));
+    request.open("POST", form.action);
+    request.setRequestHeader("X-CSRFToken", token());
+    request.setRequestHeader("HX-Request", "true"); // so that the server answers with HX-Location, as it does to htmx
+    request.setRequestHeader("HX-Request-Type", "partial");
+    form.querySelector("[data-upload-error]").replaceChildren();
+    bar.removeAttribute("value");
+    words.textContent = "Starting…";
+    state.hidden = false;
+    uploading = request;
+    request.send(new FormData(form));
+  };
+
+  document.addEventListener("submit", (event) => {
+    const form = within(event, "form[data-upload]");
+    if (!form) return;
+    event.preventDefault();
+    if (!uploading) upload(form);
+  });
+  document.addEventListener("change", (event) => {
+    const form = within(event, "form[data-upload]");
+    if (form && event.target.type === "file" && event.target.files.length) form.requestSubmit();
+  });
+  document.addEventListener("click", (event) => {
+    if (within(event, "[data-upload-cancel]")) uploading?.abort();
+  });
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      const zone = within(event, "form[data-upload]")?.querySelector(".drop");
+      event.preventDefault(); // also beside the zone: a file dropped there must not replace the page
+      document.querySelector(".drop.over")?.classList.remove("over");
+      if (!zone || uploading) return;
+      if (kind === "dragover") zone.classList.add("over");
+      if (kind === "drop" && event.dataTransfer.files.length) {
+        const input = zone.closest("form").querySelector("input[type=file]");
+        input.files = event.dataTransfer.files;
+        input.form.requestSubmit();
+      }
+    });
+  }
+  window.addEventListener("beforeunload", (event) => {
+    if (uploading) event.preventDefault();
+  });
+})();

@@ -1,0 +1,157 @@
+"""Connections: one Database per process, reading and writing over one pool.
+
+SQLite: a reading transaction is deferred and `query_only`; a writing one is BEGIN IMMEDIATE from its first moment,
+never upgraded. PostgreSQL: a reading transaction is READ ONLY. Made by create_app(), the commands and the tests.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+ACCESS = "callbook_access"  #: execution option: "read", "write" or "bulk"
+_LONGEST_WAIT_SECONDS = 20.0
+_POLL_SECONDS = 0.003
+_STATEMENT_MS = 15_000
+
+
+class WriteGate:
+    """Lets waiting pages write before the next batch of a bulk writer, within this process.
+
+    A page would otherwise poll for SQLite's lock while batches take it again and again.
+    """
+
+    def __init__(self) -> None:
+        self._batch = threading.Lock()
+        self._state = threading.Condition()
+        self._pages_waiting = 0
+
+    @contextmanager
+    def page(self) -> Iterator[None]:
+        """Around the BEGIN of a page's write: waits for the batch under way to end, and holds the next one back."""
+        with self._state:
+            self._pages_waiting += 1
+        try:
+            if self._batch.acquire(timeout=_LONGEST_WAIT_SECONDS):
+                self._batch.release()
+            yield
+        finally:
+            with self._state:
+                self._pages_waiting -= 1
+                self._state.notify_all()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Around one batch of a bulk writer."""
+        with self._state:
+            self._state.wait_for(lambda: not self._pages_waiting, timeout=_LONGEST_WAIT_SECONDS)
+        with self._batch:
+            yield
+
+
+class Database:
+    """The engine for one database URL, in its three uses: `reading`, `writing`, `bulk`."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.dialect: str = self.url.get_backend_name()
+        self.gate = WriteGate()
+        self.engine = _sqlite_engine(url, pool_size) if self.dialect == "sqlite" else _postgresql_engine(url, pool_size)
+        self.reading = self.engine.execution_options(**{ACCESS: "read"})
+        self.writing = self.engine.execution_options(**{ACCESS: "write"})
+        self.bulk = self.engine.execution_options(**{ACCESS: "bulk"})
+        begin = self._begin_sqlite if self.dialect == "sqlite" else _begin_postgresql
+        event.listen(self.engine, "begin", begin)
+
+    def _begin_sqlite(self, connection: Connection) -> None:
+        access = connection.get_execution_options().get(ACCESS, "write")
+        raw = connection.connection.dbapi_connection
+        assert isinstance(raw, sqlite3.Connection)
+        if access == "read":
+            raw.execute("PRAGMA query_only = ON")
+            raw.execute("BEGIN")
+            return
+        raw.execute("PRAGMA query_only = OFF")
+        if access == "bulk":  # its caller holds the gate for the whole batch
+            _begin_immediate(raw)
+        else:
+            with self.gate.page():
+                _begin_immediate(raw)
+
+    @property
+    def sqlite_path(self) -> Path:
+        assert self.url.database
+        return Path(self.url.database)
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=20,
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 10.0, "cached_statements": 256},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(raw: sqlite3.Connection, _record: Any) -> None:
+        # WAL: pages read while an import writes. recursive_triggers: else INSERT OR REPLACE slips past a delete trigger.
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+            "recursive_triggers = ON",
+            "trusted_schema = OFF",
+            "secure_delete = OFF",
+            "cache_size = -16384",
+            "temp_store = MEMORY",
+            "journal_size_limit = 67108864",
+        ):
+            raw.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "reset")
+    def _reset(raw: sqlite3.Connection, _record: Any, _state: Any) -> None:
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
+
+    return engine
+
+
+def _postgresql_engine(url: str, pool_size: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=20,
+        connect_args={"options": f"-c timezone=UTC -c statement_timeout={_STATEMENT_MS}"},
+    )
+
+
+def _begin_immediate(raw: sqlite3.Connection) -> None:
+    """BEGIN IMMEDIATE, asking again every few milliseconds: SQLite's own wait grows to 100 ms between two tries."""
+    raw.execute("PRAGMA busy_timeout = 0")
+    until = time.monotonic() + _LONGEST_WAIT_SECONDS
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY) or time.monotonic() > until:
+                    raise
+                time.sleep(_POLL_SECONDS)
+    finally:
+        raw.execute("PRAGMA busy_timeout = 10000")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    access = connection.get_execution_options().get(ACCESS, "write")
+    if access == "read":
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")

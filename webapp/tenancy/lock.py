@@ -1,0 +1,192 @@
+"""The first lock on tenancy: a session sees and writes the rows of one organization, or none.
+
+Every statement of a LockedSession gets `organization_id = <bound>` on every tenant entity; with nothing bound it gets
+`false`. What cannot be narrowed is refused: Core on tables, text(), from_statement(), insert(), a value for
+organization_id. On PostgreSQL the session also makes the setting that row-level security, the second lock, reads.
+Opened through sessions.py by requests, jobs and commands; bulk writing goes by database/bulk.py instead.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from sqlalchemy import Connection, TextClause, event, false, inspect, or_
+from sqlalchemy.orm import FromStatement, ORMExecuteState, Session, SessionTransaction, with_loader_criteria
+from sqlalchemy.sql.elements import ClauseElement, ColumnClause
+from sqlalchemy.sql.selectable import CTE, Alias, FromClause, SelectBase, Subquery, TableClause, TextualSelect
+
+from webapp.tenancy.models import Membership, Tenant, TenantKey
+
+_INSPECTED_AT_MOST = 2000
+_HARMLESS_LITERALS = {"*", "1"}  # count(*) and EXISTS (SELECT 1 ...) as SQLAlchemy writes them
+
+
+class TenancyError(RuntimeError):
+    """A statement or row that the tenancy lock refuses. Always a mistake in our code, never of a user."""
+
+
+class LockedSession(Session):
+    """A session bound to at most one organization, once, and to at most one person."""
+
+    organization_id: int | None = None
+    user_account_id: int | None = None
+
+    def bind_organization(self, organization_id: int) -> None:
+        """Show this organization's rows from now on. Raises TenancyError when another one is bound."""
+        if self.organization_id not in (None, organization_id):
+            raise TenancyError("this session is bound to another organization")
+        self.organization_id = _checked(organization_id)
+        self._tell_database()
+
+    def bind_person(self, user_account_id: int) -> None:
+        """Show this person's memberships from now on, in whatever organization."""
+        if self.user_account_id not in (None, user_account_id):
+            raise TenancyError("this session is bound to another person")
+        self.user_account_id = _checked(user_account_id)
+        self._tell_database()
+
+    def _tell_database(self) -> None:
+        if self.in_transaction():
+            set_local(super().connection(), self.organization_id, self.user_account_id)
+
+    def connection(self, *_args: Any, **_options: Any) -> NoReturn:
+        raise TenancyError("a bare connection is not narrowed; bulk work goes by database/bulk.py")
+
+    bulk_save_objects = bulk_insert_mappings = bulk_update_mappings = connection
+
+
+def set_local(connection: Connection, organization_id: int | None, user_account_id: int | None) -> None:
+    """Make the settings that row-level security reads, for this transaction only. Nothing to do on SQLite.
+
+    SET LOCAL with an integer literal, not set_config(): Citus carries only the statement to its workers, and only
+    when citus.propagate_set_commands says so (a harmless placeholder where there is no Citus).
+    """
+    if connection.dialect.name != "postgresql" or (organization_id is None and user_account_id is None):
+        return
+    parts = ["SET LOCAL citus.propagate_set_commands = 'local'"]
+    if organization_id is not None:
+        parts.append(f"SET LOCAL app.organization_id = '{_checked(organization_id)}'")
+    if user_account_id is not None:
+        parts.append(f"SET LOCAL app.user_account_id = '{_checked(user_account_id)}'")
+    connection.exec_driver_sql("; ".join(parts))
+
+
+def _checked(number: int) -> int:
+    if type(number) is not int or not 0 <= number < 1 << 63:
+        raise TenancyError("an id is an integer of 63 bits")
+    return number
+
+
+@event.listens_for(LockedSession, "after_begin")
+def _bind_transaction(session: LockedSession, _transaction: SessionTransaction, connection: Connection) -> None:
+    set_local(connection, session.organization_id, session.user_account_id)
+
+
+@event.listens_for(LockedSession, "do_orm_execute")
+def _narrow(state: ORMExecuteState) -> None:
+    session = state.session
+    assert isinstance(session, LockedSession)
+    _refuse_what_cannot_be_narrowed(state)
+    organization_id, user_account_id = session.organization_id, session.user_account_id
+    if organization_id is None:
+        rows = with_loader_criteria(Tenant, lambda entity: false(), include_aliases=True)
+        memberships = with_loader_criteria(Membership, lambda entity: false(), include_aliases=True)
+    else:
+        rows = with_loader_criteria(Tenant, lambda entity: entity.organization_id == organization_id, include_aliases=True)
+        memberships = with_loader_criteria(
+            Membership, lambda entity: entity.organization_id == organization_id, include_aliases=True
+        )
+    if user_account_id is not None and state.is_select:
+        if organization_id is None:
+            memberships = with_loader_criteria(
+                Membership, lambda entity: entity.user_account_id == user_account_id, include_aliases=True
+            )
+        else:
+            memberships = with_loader_criteria(
+                Membership,
+                lambda entity: or_(entity.organization_id == organization_id, entity.user_account_id == user_account_id),
+                include_aliases=True,
+            )
+    state.statement = state.statement.options(rows, memberships)
+
+
+_inspected: OrderedDict[Any, None] = OrderedDict()
+
+
+def _refuse_what_cannot_be_narrowed(state: ORMExecuteState) -> None:
+    statement: Any = state.statement
+    if state.is_insert:
+        raise TenancyError("insert() is not narrowed; add mapped objects to the session")
+    if isinstance(statement, FromStatement | TextClause | TextualSelect):
+        raise TenancyError("text() and from_statement() are not narrowed")
+    if state.is_update and any(_column_name(key) == "organization_id" for key in _updated_columns(statement)):
+        raise TenancyError("organization_id never changes")
+    cache_key = statement._generate_cache_key()
+    if cache_key is not None and cache_key.key in _inspected:
+        return
+    _refuse_in(statement)
+    if cache_key is not None:
+        _inspected[cache_key.key] = None
+        while len(_inspected) > _INSPECTED_AT_MOST:
+            _inspected.popitem(last=False)
+
+
+def _updated_columns(statement: Any) -> Iterator[Any]:
+    yield from statement._values or ()
+    yield from (pair[0] for pair in statement._ordered_values or ()) if getattr(statement, "_ordered_values", None) else ()
+
+
+def _column_name(key: Any) -> str:
+    return key if isinstance(key, str) else getattr(key, "name", "") or getattr(key, "key", "")
+
+
+def _refuse_in(scope: ClauseElement) -> None:
+    """Refuse what cannot be narrowed in one SELECT, UPDATE or DELETE, and in each that stands inside it."""
+    entities: set[ClauseElement] = set()
+    tables: list[FromClause] = []
+    for element in _own_elements(scope):
+        entity = element._annotations.get("parententity")
+        if entity is not None:
+            entities.add(entity.selectable._deannotate())
+        elif isinstance(element, TextClause | TextualSelect):
+            raise TenancyError("text() is not narrowed")
+        elif isinstance(element, ColumnClause):
+            if element.is_literal and element.name not in _HARMLESS_LITERALS:
+                raise TenancyError("literal_column() is not narrowed")
+            if isinstance(element.table, TableClause | Alias) and not isinstance(element.table, Subquery | CTE):
+                tables.append(element.table)
+        elif isinstance(element, TableClause | Alias) and not isinstance(element, Subquery | CTE):
+            tables.append(element)
+        elif isinstance(element, SelectBase) and element is not scope:
+            _refuse_in(element)
+    for table in tables:
+        if table not in entities:
+            raise TenancyError(f"Core on the table {getattr(table, 'name', '')} is not narrowed; name the mapped class")
+
+
+def _own_elements(element: ClauseElement, outermost: bool = True) -> Iterator[ClauseElement]:
+    """The element and all inside it, but not what is inside an inner SELECT, an entity or an alias of a table."""
+    yield element
+    if not outermost and isinstance(element, SelectBase):
+        return
+    if isinstance(element, FromClause) and "parententity" in element._annotations:
+        return
+    if isinstance(element, Alias) and not isinstance(element, Subquery | CTE):
+        return
+    for child in element.get_children():
+        if isinstance(child, ClauseElement):
+            yield from _own_elements(child, outermost=False)
+
+
+@event.listens_for(LockedSession, "before_flush")
+def _check_rows(session: LockedSession, _context: Any, _instances: Any) -> None:
+    for row in session.new:
+        if isinstance(row, TenantKey) and row.organization_id is None:
+            row.organization_id = session.organization_id
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if not isinstance(row, TenantKey):
+            continue
+        if session.organization_id is None or row.organization_id != session.organization_id:
+            raise TenancyError(f"a row of {type(row).__name__} belongs to another organization than the session")
+        if inspect(row).attrs.organization_id.history.deleted:
+            raise TenancyError("organization_id never changes")
