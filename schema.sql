@@ -189,6 +189,7 @@ CREATE TABLE import_file (
     confidence      SMALLINT    NOT NULL,           -- of the guess, percent
     time_zone       TEXT        NOT NULL,           -- IANA zone in which its local times are read
     column_map      TEXT,                           -- JSON of the generic CSV mapping
+    header          BYTEA,                          -- its header line, where it has one: a row is read again beneath it
     state           SMALLINT    NOT NULL,           -- 1 uploaded, 2 queued, 3 running, 4 done, 5 cancelled, 6 failed, 7 undoing, 8 undone
     cancel_asked    BOOLEAN     NOT NULL,
     read_count      BIGINT      NOT NULL,           -- rows read so far: also where a new worker goes on
@@ -257,7 +258,7 @@ CREATE TABLE call_record (
     pbx_id          BIGINT      NOT NULL,
     import_file_id  BIGINT      NOT NULL,
     line_number     INTEGER     NOT NULL,
-    version         SMALLINT    NOT NULL,           -- 1, or more when the row came again with other content
+    version         INTEGER     NOT NULL,           -- 1, or more when the row came again with other content
     started_at      TIMESTAMPTZ NOT NULL,
     answered_at     TIMESTAMPTZ,
     ended_at        TIMESTAMPTZ,
@@ -295,7 +296,7 @@ CREATE INDEX call_record_by_call ON call_record (organization_id, call_key);
 CREATE TABLE call_record_version (
     organization_id BIGINT   NOT NULL,
     record_key      BIGINT   NOT NULL,
-    version         SMALLINT NOT NULL,
+    version         INTEGER  NOT NULL,
     import_file_id  BIGINT   NOT NULL,              -- the import that brought this version
     line_number     INTEGER  NOT NULL,
     content_hash    BIGINT   NOT NULL,
@@ -337,6 +338,7 @@ CREATE TABLE call (
     ended_at        TIMESTAMPTZ NOT NULL,
     record_count    INTEGER     NOT NULL,
     flags           SMALLINT    NOT NULL,           -- of its records, joined
+    party_ids       BYTEA       NOT NULL,           -- who took part, 8 bytes each: which call_party rows are its own
     price           BIGINT,                         -- 1/10,000 of the organization's currency; NULL where none is known
     --sqlite: CONSTRAINT call_instants CHECK (typeof(started_at) = 'integer' AND typeof(ended_at) = 'integer'),
     CONSTRAINT call_pkey PRIMARY KEY (organization_id, started_at, call_key),

@@ -1,12 +1,12 @@
-"""How an Asterisk 20 writes the head office's calls into Master.csv: 21 columns, local time, one row a pair of channels.
+"""How an Asterisk writes the head office's calls into Master.csv: 21 columns, local time, one row a pair of channels.
 
-Called by `write_call_records.py`. Imitates tests/data of a real one: each phone tried is a row of the caller's channel
-(same uniqueid, next sequence), a Local channel's second half is a row with a uniqueid of its own, and the linkedid of
-all of them is the uniqueid of the channel that began the call.
+Called by `write_call_records.py`. Imitates a file captured from a real one: each phone tried is a row of the caller's
+channel (same uniqueid, next sequence), a Local channel's second half is a row with a uniqueid of its own, and the
+linkedid of all of them is the uniqueid of the channel that began the call.
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from demo import firm
@@ -44,7 +44,7 @@ class CallRows:
     """The rows of one call as they are written, and the counters that name its channels."""
 
     def __init__(self, call: PlannedCall) -> None:
-        weekday = date.fromtimestamp(call.started_at).weekday()
+        weekday = datetime.fromtimestamp(call.started_at, LONDON).weekday()
         self.next_id = weekday * _IDS_PER_DAY + call.turn * _IDS_PER_CALL + 1
         self.rows: list[Row] = []
         self.linkedid = ""
@@ -115,13 +115,13 @@ def _direct(call: PlannedCall, rows: CallRows) -> None:
 
 def _voicemail(call: PlannedCall, rows: CallRows) -> None:
     leg = _outside_leg(call, rows)
-    end = rows.dial(leg, call.phones[0], call.started_at, call.ring, 0, NO_ANSWER)
-    rows.mailbox(leg, call.target, end, call.next_talk)
+    end = rows.dial(leg, call.phones[0], call.started_at, call.ring, 0, BUSY if call.engaged else NO_ANSWER)
+    rows.mailbox(leg, call.target, end, call.next_talk, "b" if call.engaged else "u")
 
 
 def _forward(call: PlannedCall, rows: CallRows) -> None:
     leg = _outside_leg(call, rows)
-    start = rows.dial(leg, call.phones[0], call.started_at, call.ring, 0, NO_ANSWER)
+    start = rows.dial(leg, call.phones[0], call.started_at, call.ring, 0, BUSY if call.engaged else NO_ANSWER)
     _to_mobile(call, rows, leg, start)
 
 
@@ -207,7 +207,7 @@ def _menu_voicemail(call: PlannedCall, rows: CallRows) -> None:
 
 
 def _menu_on_call(call: PlannedCall, rows: CallRows) -> None:
-    """The menu has answered, so the caller's row counts from its start; the Local half knows when the mobile answered."""
+    """The menu has answered, so the caller's row counts from its start; the Local half knows when the mobile did."""
     leg, start = _outside_leg(call, rows), call.started_at
     near, far = rows.local_pair(call.target, "on-call", start + call.talk)
     onward = Leg(leg.src, call.target, "on-call", leg.clid, far)

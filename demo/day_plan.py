@@ -1,7 +1,7 @@
 """The calls of one day at Harbour Ltd, made up from the date alone: the same day is the same whenever it is asked for.
 
-Called by `write_call_records.py`. `head_office_day` and `cloud_trunk_day` give a day's calls in the order of their start;
-`filler_call` gives the one extra call that makes a quiet hour end minutes ago.
+Called by `write_call_records.py`. `head_office_day` and `cloud_trunk_day` give a day's calls in the order of their
+start; `filler_call` gives the one extra call that makes a quiet hour end minutes ago.
 """
 
 import math
@@ -21,7 +21,9 @@ LONDON = ZoneInfo(firm.TIME_ZONE)
 _OPENS, _CLOSES = 8.5 * 3600, 17.5 * 3600  #: seconds of the local day
 _NOBODY = Party("", "")
 _WEIGHTS = tuple(accumulate(firm.REGULAR_WEIGHTS))
-_ALARM_TESTS = (5700, 8400)  #: 01:35 and, in the hour that an autumn night has twice, 01:20 again: seconds after midnight
+#: Seconds after midnight of the alarm centre's test calls on the nights when the clocks change: in autumn 01:35 summer
+#: time and then 01:20 winter time, in the hour that this night has twice.
+_ALARM_TESTS = (5700, 8400)
 _FILLER_TURN = 16_000  #: above the turns of every day
 
 
@@ -181,27 +183,26 @@ def _to_reception(office: Office, at: int, turn: int, caller: Party) -> PlannedC
 
 
 def _to_phone(office: Office, at: int, turn: int, caller: Party, phone: str, did: str) -> PlannedCall:
-    def call(shape: Shape, result: str, ring: int = 0, talk: int = 0, **more: int | str) -> PlannedCall:
-        winner = phone if shape is Shape.DIRECT and result == ANSWERED else ""
-        planned = PlannedCall(at, turn, shape, result, caller, did, (phone,), winner, ring, talk)
-        return planned._replace(**more)
-
+    call = PlannedCall(at, turn, Shape.DIRECT, NO_ANSWER, caller, did, (phone,))
+    free = office.free(phone, at)
     if office.chance(0.006):
-        return call(Shape.DIRECT, CONGESTION)
-    if office.free(phone, at) and _answers(office, at, 0.84 if phone == firm.RECEPTION else 0.68):
+        return call._replace(result=CONGESTION)
+    if free and _answers(office, at, 0.84 if phone == firm.RECEPTION else 0.68):
         ring, talk = office.ring(), office.talk()
         office.occupy(phone, at + ring + talk)
-        return call(Shape.DIRECT, ANSWERED, ring, talk)
-    if not office.free(phone, at) and office.chance(0.35):
-        return call(Shape.DIRECT, BUSY)
+        return call._replace(result=ANSWERED, winner=phone, ring=ring, talk=talk)
+    if not free and office.chance(0.3):
+        return call._replace(result=BUSY)
+    call = call._replace(ring=20 if free else 0, engaged=() if free else (phone,))
     if phone in firm.MOBILES and office.chance(0.7):
-        result = ANSWERED if office.chance(0.72) else NO_ANSWER
-        return call(
-            Shape.FORWARD, result, 20, target=firm.MOBILES[phone], next_ring=office.ring() + 2, next_talk=office.talk()
+        result, ring = ANSWERED if office.chance(0.72) else NO_ANSWER, office.ring() + 2
+        return call._replace(
+            shape=Shape.FORWARD, result=result, target=firm.MOBILES[phone], next_ring=ring, next_talk=office.talk()
         )
-    if office.chance(0.55):
-        return call(Shape.VOICEMAIL, ANSWERED, 20, target=phone, next_talk=office.dice.randrange(5, 60))
-    return call(Shape.DIRECT, NO_ANSWER, office.dice.randrange(4, 20))
+    if not free or office.chance(0.5):
+        message = office.dice.randrange(5, 60)
+        return call._replace(shape=Shape.VOICEMAIL, result=ANSWERED, target=phone, next_talk=message)
+    return call._replace(ring=office.dice.randrange(4, 20))
 
 
 def _to_group(office: Office, at: int, turn: int, caller: Party, through_local: bool) -> PlannedCall:
@@ -214,9 +215,7 @@ def _to_group(office: Office, at: int, turn: int, caller: Party, through_local: 
     winner, ring, talk = office.dice.choice(free), office.ring(), office.talk()
     office.occupy(winner, at + ring + talk)
     engaged = tuple(phone for phone in firm.SALES_PHONES if phone not in free)
-    return PlannedCall(
-        at, turn, shape, ANSWERED, caller, did, firm.SALES_PHONES, winner, ring, talk, engaged=engaged
-    )
+    return PlannedCall(at, turn, shape, ANSWERED, caller, did, firm.SALES_PHONES, winner, ring, talk, engaged=engaged)
 
 
 def _to_queue(office: Office, at: int, turn: int, caller: Party) -> PlannedCall:
@@ -249,7 +248,7 @@ def _outbound(office: Office, at: int, turn: int, person: str) -> PlannedCall:
     ring = {ANSWERED: office.ring() + 2, NO_ANSWER: office.dice.randrange(15, 45), BUSY: 2}.get(result, 1)
     talk = office.talk() if result == ANSWERED else 0
     office.occupy(person, at + ring + talk)
-    return PlannedCall(at, turn, Shape.OUT, result, party, party.number, (person,), person, ring, talk)
+    return PlannedCall(at, turn, Shape.OUT, result, party, party.number, (person,), ring=ring, talk=talk)
 
 
 def _internal(office: Office, at: int, turn: int, person: str) -> PlannedCall:
@@ -264,16 +263,14 @@ def _internal(office: Office, at: int, turn: int, person: str) -> PlannedCall:
     else:
         result, ring = NO_ANSWER, office.dice.randrange(8, 30)
     return PlannedCall(
-        at, turn, Shape.INTERNAL, result, _NOBODY, colleague, (person,), person, ring, talk, target=colleague
+        at, turn, Shape.INTERNAL, result, _NOBODY, colleague, (person,), ring=ring, talk=talk, target=colleague
     )
 
 
 def _own_mailbox(office: Office, at: int, turn: int, person: str) -> PlannedCall:
     talk = office.dice.randrange(8, 90)
     office.occupy(person, at + talk)
-    return PlannedCall(
-        at, turn, Shape.OWN_MAILBOX, ANSWERED, _NOBODY, firm.OWN_MAILBOX, (person,), person, talk=talk
-    )
+    return PlannedCall(at, turn, Shape.OWN_MAILBOX, ANSWERED, _NOBODY, firm.OWN_MAILBOX, (person,), talk=talk)
 
 
 def cloud_trunk_day(day: date) -> Iterator[PlannedCall]:
@@ -302,7 +299,7 @@ def _cloud_call(office: Office, at: int, turn: int) -> PlannedCall:
     winner = person if result == ANSWERED else ""
     if kind == "internal":
         return PlannedCall(
-            at, turn, Shape.INTERNAL, result, _NOBODY, person, (colleague,), winner, ring, talk, target=person
+            at, turn, Shape.INTERNAL, result, _NOBODY, person, (colleague,), ring=ring, talk=talk, target=person
         )
     if kind == "shared" and result == ANSWERED:
         phones, did = ("301", "302"), firm.CLOUD_SHARED_NUMBER

@@ -108,29 +108,31 @@ FICTION_PREFIXES = {
 
 #: The firm's customers and suppliers with their area, those who call most first. "" as name: the line sends none.
 REGULARS_BY_AREA = (
-    ("Thameside Joinery", "020"), ("Bright & Sons", "0121"), ("Calder Fittings", "0113"), ("Northgate Supplies", "0161"),
-    ("", "07700"), ("Wapping Boatyard", "020"), ("Tyne Valley Catering", "0191"), ("Mersey Marine", "0151"),
-    ("Avon Timber", "0117"), ("Kestrel Couriers", "020"), ("Larkfield School", "0118"), ("", "07700"),
-    ("O'Brien Interiors", "020"), ("Penrose Lighting", "0115"), ("Greenwich Theatre Works", "020"),
+    ("Thameside Joinery", "020"), ("Bright & Sons", "0121"), ("Calder Fittings", "0113"),
+    ("Northgate Supplies", "0161"), ("", "07700"), ("Wapping Boatyard", "020"), ("Tyne Valley Catering", "0191"),
+    ("Mersey Marine", "0151"), ("Avon Timber", "0117"), ("Kestrel Couriers", "020"), ("Larkfield School", "0118"),
+    ("", "07700"), ("O'Brien Interiors", "020"), ("Penrose Lighting", "0115"), ("Greenwich Theatre Works", "020"),
     ("Forth Engineering", "0131"), ("Don Steel Stock", "0114"), ("Priory Kitchens", "0116"), ("", "07700"),
     ("Clyde Glass", "0141"), ("Fernbank Care Home", "0121"), ("Stanhope Estates", "020"), ("Ouse Packaging", "0113"),
     ("Ashdown Architects", "020"), ("Mill Lane Dental", "0118"), ("Rotherhithe Sails", "020"), ("", "07700"),
     ("Pennine Paints", "0161"), ("Acorn Fixings", "0115"), ("City Parcel Desk", "0808"), ("Beacon Insurance", "0808"),
     ("Marlow Rowing Club", "0118"), ("Dockside Diner", "020"), ("Gable & Finch", "0117"), ("", "07700"),
-    ("Hallam Tooling", "0114"), ("Quayside Print", "0191"), ("Soar Valley Motors", "0116"), ("Limehouse Studios", "020"),
-    ("Trent Bearings", "0115"), ("Leith Ropes", "0131"), ("Atelier Vasseur", "+33"), ("Müller & Söhne", "+49"),
-    ("Waverley Hotels", "0131"), ("", "07700"), ("Poplar Community Hall", "020"), ("Severn Plastics", "0117"),
-    ("Aire Logistics", "0113"), ("Kelvin Catering", "0141"), ("Bermondsey Brewing", "020"), ("Irwell Signs", "0161"),
-    ("Redcliffe Hardware", "0117"), ("Sefton Council Stores", "0151"), ("", "07700"), ("Castle Vale Glazing", "0121"),
-    ("Highfield Nursery", "0116"), ("Spindle & Thread", "020"), ("Jesmond Books", "0191"), ("Kennet Canal Trips", "0118"),
+    ("Hallam Tooling", "0114"), ("Quayside Print", "0191"), ("Soar Valley Motors", "0116"),
+    ("Limehouse Studios", "020"), ("Trent Bearings", "0115"), ("Leith Ropes", "0131"), ("Atelier Vasseur", "+33"),
+    ("Müller & Söhne", "+49"), ("Waverley Hotels", "0131"), ("", "07700"), ("Poplar Community Hall", "020"),
+    ("Severn Plastics", "0117"), ("Aire Logistics", "0113"), ("Kelvin Catering", "0141"),
+    ("Bermondsey Brewing", "020"), ("Irwell Signs", "0161"), ("Redcliffe Hardware", "0117"),
+    ("Sefton Council Stores", "0151"), ("", "07700"), ("Castle Vale Glazing", "0121"), ("Highfield Nursery", "0116"),
+    ("Spindle & Thread", "020"), ("Jesmond Books", "0191"), ("Kennet Canal Trips", "0118"),
     ("Sharrow Ceramics", "0114"), ("Blythe Accountancy", "020"), ("", "07700"), ("Wollaton Gardens", "0115"),
-    ("Govan Metalwork", "0141"), ("Ladywood Tiles", "0121"), ("Southbank Events", "020"), ("Headingley Cycles", "0113"),
-    ("Toxteth Timber", "0151"), ("Clifton Upholstery", "0117"), ("Salford Switchgear", "0161"), ("", "07700"),
-    ("Deptford Chandlers", "020"), ("Morningside Vets", "0131"), ("Evington Electrical", "0116"),
-    ("Caversham Cameras", "0118"), ("Gosforth Garage", "0191"), ("Heeley Hoists", "0114"), ("Pimlico Flooring", "020"),
-    ("Aston Alarms", "0121"), ("Kirkstall Cabinets", "0113"), ("Berliner Messebau", "+49"), ("", "07700"),
-    ("Lace Market Design", "0115"), ("Partick Pianos", "0141"), ("Wavertree Wines", "0151"), ("Chorlton Cheese", "0161"),
-    ("Stockwell Stairs", "020"), ("Bedminster Bikes", "0117"), ("Newhaven Fish", "0131"), ("Librairie du Quai", "+33"),
+    ("Govan Metalwork", "0141"), ("Ladywood Tiles", "0121"), ("Southbank Events", "020"),
+    ("Headingley Cycles", "0113"), ("Toxteth Timber", "0151"), ("Clifton Upholstery", "0117"),
+    ("Salford Switchgear", "0161"), ("", "07700"), ("Deptford Chandlers", "020"), ("Morningside Vets", "0131"),
+    ("Evington Electrical", "0116"), ("Caversham Cameras", "0118"), ("Gosforth Garage", "0191"),
+    ("Heeley Hoists", "0114"), ("Pimlico Flooring", "020"), ("Aston Alarms", "0121"), ("Kirkstall Cabinets", "0113"),
+    ("Berliner Messebau", "+49"), ("", "07700"), ("Lace Market Design", "0115"), ("Partick Pianos", "0141"),
+    ("Wavertree Wines", "0151"), ("Chorlton Cheese", "0161"), ("Stockwell Stairs", "020"),
+    ("Bedminster Bikes", "0117"), ("Newhaven Fish", "0131"), ("Librairie du Quai", "+33"),
 )  # fmt: skip
 
 #: Numbers in the United States: the area code is anybody's, the rest is 555-01xx.
@@ -140,7 +142,10 @@ ALARM_CENTRE = Party("08081570999", "Sentinel Alarms")
 
 
 def _regulars() -> tuple[Party, ...]:
-    found = [Party(f"{FICTION_PREFIXES[area]}{200 + i * 37 % 700}", name) for i, (name, area) in enumerate(REGULARS_BY_AREA)]
+    found = [
+        Party(f"{FICTION_PREFIXES[area]}{200 + turn * 37 % 700}", name)
+        for turn, (name, area) in enumerate(REGULARS_BY_AREA)
+    ]
     return (*found[:40], AMERICANS[0], *found[40:70], AMERICANS[1], *found[70:])
 
 

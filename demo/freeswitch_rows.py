@@ -43,12 +43,14 @@ class Legs:
         """Writes one leg and gives its uuid."""
         own_id = str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
         start, answer, end, cause = self.call.started_at, self.answer, self.end, _CAUSES[self.call.result]
+        if cause == "NO_ANSWER" and self.call.ring < 12:
+            cause = "ORIGINATOR_CANCEL"  # the caller gave up first
         if lost_race:
             answer, end, cause = None, start + self.call.ring, "LOSE_RACE"
         codec = "PCMA" if answer is not None else ""
         fields = (
-            name, number, destination, context, _local(start), _local(answer), _local(end),
-            str(end - start), str(end - answer if answer is not None else 0), cause, own_id, b_leg, account, codec, codec,
+            name, number, destination, context, _local(start), _local(answer), _local(end), str(end - start),
+            str(end - answer if answer is not None else 0), cause, own_id, b_leg, account, codec, codec,
         )  # fmt: skip
         self.lines.append(",".join(f'"{field}"' for field in fields))
         return own_id

@@ -32,7 +32,7 @@ class Shape(Enum):
 
 
 class PlannedCall(NamedTuple):
-    """`ring` and `talk` are seconds of the first stage, `next_...` those of a second one: transfer, forward, mailbox."""
+    """`ring` and `talk` are seconds of the first stage, `next_...` of a second one: transfer, forward, mailbox."""
 
     started_at: int  #: UTC epoch seconds
     turn: int  #: the call's turn among those of its day, from 0: gives it its own room of ids
@@ -41,10 +41,10 @@ class PlannedCall(NamedTuple):
     outside: Party  #: who is at the other end; for an internal call an empty party
     dialed: str  #: the own number called, or the digits that the own person dialled
     phones: tuple[str, ...]  #: the phones that ring, in turn or all at once; of an own person's call the person's
-    winner: str = ""  #: the phone that answered, "" if none
+    winner: str = ""  #: of a call from outside the first phone that answered, "" if none
     ring: int = 0
     talk: int = 0
-    target: str = ""  #: of a transfer the colleague, of a forward the mobile, of a mailbox its number
+    target: str = ""  #: of a transfer or internal call the colleague, of a forward the mobile, of a mailbox its number
     next_ring: int = 0
     next_talk: int = 0
-    engaged: tuple[str, ...] = ()  #: phones of a ring group that were busy
+    engaged: tuple[str, ...] = ()  #: phones that were busy

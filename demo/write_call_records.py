@@ -1,8 +1,8 @@
 """Writes the demo firm's call-record files: the head office's Asterisk Master.csv and the cloud trunk's FreeSWITCH CSV.
 
-Called by the demo command at every start, or by hand: `python -m demo.write_call_records DIRECTORY`. A call stands in the
-interval in which it ended, with all its rows; the rows of an interval are the same whenever they are written. Only the
-filler, the call that makes a quiet hour end minutes ago, depends on when one asks.
+Called by the demo command at every start, or by hand: `python -m demo.write_call_records DIRECTORY`. A call stands in
+the interval in which it ended, with all its rows; the rows of an interval are the same whenever they are written. Only
+the filler, the call that makes a quiet hour end minutes ago, depends on when one asks.
 """
 
 import argparse
@@ -69,8 +69,9 @@ def filler_lines(until: datetime) -> list[str]:
 def _write(path: Path, lines: Iterator[str]) -> int:
     count = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for count, line in enumerate(lines, start=1):  # noqa: B007 (used after the loop)
+        for line in lines:
             file.write(line + "\n")
+            count += 1
     return count
 
 
@@ -108,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.directory.mkdir(parents=True, exist_ok=True)
     for name, write in ((MASTER_FILE, write_master_csv), (CLOUD_FILE, write_cloud_csv)):
         path = options.directory / name
-        print(f"{path}: {write(path, since, options.until)} rows")  # noqa: T201 (a command's answer)
+        print(f"{path}: {write(path, since, options.until)} rows")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -24,9 +24,12 @@
   const say = (name) => {
     const region = document.getElementById("page-messages");
     const words = document.getElementById(`message-${name}`);
-    if (region && words) region.replaceChildren(words.content.cloneNode(true));
+    if (!region || !words) return;
+    region.replaceChildren(words.content.cloneNode(true));
+    region.firstElementChild.dataset.passing = ""; // taken away by the next answer that is one
   };
   document.addEventListener("htmx:before:swap", (event) => {
+    document.querySelector("#page-messages [data-passing]")?.remove();
     if ((event.detail.ctx.response?.status ?? 0) < 500) return;
     event.preventDefault(); // leaves page and address as they are: noSwap alone would still push the address
     say("failed");
@@ -45,8 +48,9 @@
     links[next]?.focus();
     links[next]?.closest("tr").scrollIntoView({ block: "nearest" });
   };
+  const openMenus = () => document.querySelectorAll("details.menu[open], .filters details[open]");
   const goBack = () => {
-    const menu = document.querySelector("details.menu[open]");
+    const [menu] = openMenus();
     if (menu) {
       menu.open = false;
       menu.querySelector("summary").focus();
@@ -74,7 +78,7 @@
 
   // ---- Small things: menus close, filters apply, paper knows its date --------------------------------------------
   document.addEventListener("click", (event) => {
-    for (const menu of document.querySelectorAll("details.menu[open]")) {
+    for (const menu of openMenus()) {
       if (!menu.contains(event.target)) menu.open = false;
     }
     if (within(event, "[data-print]")) window.print();
@@ -90,7 +94,6 @@
       place.textContent = `, printed ${new Intl.DateTimeFormat("en-GB", options).format(new Date())}`;
     }
   });
-  for (const hidden of document.querySelectorAll("[data-needs-script]")) hidden.hidden = false;
 
   // ---- Upload: form[data-upload] with a .drop inside; starts when a file is dropped or chosen ---------------------
   let uploading = null;

@@ -86,6 +86,7 @@ class ImportFile(Tenant, Base):
     confidence: Mapped[int] = mapped_column(SmallInteger)
     time_zone: Mapped[str] = mapped_column(Text)
     column_map: Mapped[str | None] = mapped_column(Text)
+    header: Mapped[bytes | None] = mapped_column(LargeBinary)
     state: Mapped[ImportState] = mapped_column(SmallEnum(ImportState))
     cancel_asked: Mapped[bool] = mapped_column(Boolean)
     read_count: Mapped[int] = mapped_column(BigInteger)
@@ -126,7 +127,7 @@ class CallRecord(Tenant, Base):
     pbx_id: Mapped[int] = mapped_column(BigInteger)
     import_file_id: Mapped[int] = mapped_column(BigInteger)
     line_number: Mapped[int] = mapped_column(Integer)
-    version: Mapped[int] = mapped_column(SmallInteger)
+    version: Mapped[int] = mapped_column(Integer)
     started_at: Mapped[datetime] = mapped_column(Instant)
     answered_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -161,7 +162,7 @@ class CallRecordVersion(Tenant, Base):
     __tablename__ = "call_record_version"
 
     record_key: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    version: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
     import_file_id: Mapped[int] = mapped_column(BigInteger)
     line_number: Mapped[int] = mapped_column(Integer)
     content_hash: Mapped[int] = mapped_column(BigInteger)
@@ -199,6 +200,7 @@ class Call(Tenant, Base):
     ended_at: Mapped[datetime] = mapped_column(Instant)
     record_count: Mapped[int] = mapped_column(Integer)
     flags: Mapped[int] = mapped_column(SmallInteger)
+    party_ids: Mapped[bytes] = mapped_column(LargeBinary)
     price: Mapped[int | None] = mapped_column(BigInteger)
 
 

@@ -1,4 +1,4 @@
-"""The closed words of the call log: which way a call went, how it ended, and what "missed" means.
+"""The closed words of the call log: which way a call went, how it and its legs ended, and what "missed" means.
 
 Read by everything that shows, counts or stores calls; the numbers are the ones in schema.sql.
 """
@@ -33,6 +33,27 @@ class Outcome(IntEnum):
     @property
     def word(self) -> str:
         return self.name.lower()
+
+
+class LegKind(IntEnum):
+    """What the far end of one record was."""
+
+    PHONE = 1  #: a person's phone, or an outside number, was rung
+    VOICEMAIL = 2  #: a mailbox took the caller
+    SYSTEM = 3  #: a menu, a queue's music, an announcement, a feature code: it may "answer", but it is nobody
+    PLUMBING = 4  #: the phone system talking to itself; joins records, says nothing about people
+
+
+class LegResult(IntEnum):
+    """How one leg ended; the call's outcome is worked out from all its legs in ingest/assembly.py."""
+
+    UNKNOWN = 0
+    ANSWERED = 1
+    NO_ANSWER = 2
+    BUSY = 3
+    CANCELLED = 4
+    FAILED = 5
+    TAKEN_ELSEWHERE = 6  #: another phone won the race, or the leg went on as another record
 
 
 #: Missed: an outside call in that no person answered and that left no voicemail. An outcome that the phone system

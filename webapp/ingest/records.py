@@ -7,31 +7,12 @@ no number interpreted. NamedTuples, because a million of them are made in one im
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from webapp.calls.outcomes import Direction
+from webapp.calls.outcomes import Direction, LegKind, LegResult
 
 
-class LegKind(IntEnum):
-    """What the record's far end was."""
-
-    PHONE = 1  #: a person's phone, or an outside number, was rung
-    VOICEMAIL = 2  #: a mailbox took the caller
-    SYSTEM = 3  #: a menu, a queue's music, an announcement, a feature code: it may "answer", but it is nobody
-    PLUMBING = 4  #: the phone system talking to itself; joins records, says nothing about people
-
-
-class LegResult(IntEnum):
-    """How this one leg ended; the call's outcome is worked out from all its legs in `assembly.py`."""
-
-    UNKNOWN = 0
-    ANSWERED = 1
-    NO_ANSWER = 2
-    BUSY = 3
-    CANCELLED = 4
-    FAILED = 5
-    TAKEN_ELSEWHERE = 6  #: another phone won the race, or the leg went on as another record
+__all__ = ["BadLine", "ColumnMap", "Head", "Item", "LegKind", "LegResult", "NotACall", "ParsedRecord", "ReadOptions", "Reader", "SourceLine"]
 
 
 class ParsedRecord(NamedTuple):
@@ -137,3 +118,4 @@ class Reader:
     where: str  #: where in the phone system the file is found, a sentence or two
     recognise: Recognise
     read: Callable[[Iterator[SourceLine | BadLine], ReadOptions], Iterator[Item]]
+    sign: str = ""  #: what gives the format away, in plain words: the reason shown with a guess

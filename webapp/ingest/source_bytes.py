@@ -113,8 +113,9 @@ def gunzip(blocks: Iterator[bytes]) -> Iterator[bytes]:
     Bytes after the last member that are no gzip are ignored, as gzip itself does.
     """
     unpacker = zlib.decompressobj(wbits=31)
-    first_member = True
-    taken = given = 0
+    taken = given = member_given = 0
+    whole_members = 0
+    open_member = True
     for packed in blocks:
         taken += len(packed)
         more = True
@@ -122,20 +123,55 @@ def gunzip(blocks: Iterator[bytes]) -> Iterator[bytes]:
             try:
                 block = unpacker.decompress(packed, BLOCK_BYTES)
             except zlib.error as error:
-                if not first_member and not given_by(unpacker):
+                if whole_members and not member_given:
                     return
                 raise DamagedHere("The gzip file is damaged here; the rest of it cannot be read.") from error
+            open_member = True
             given += len(block)
+            member_given += len(block)
             _check_limits(taken, given)
             if block:
                 yield block
             if unpacker.eof:
-                packed = unpacker.unused_data.lstrip(b"\0")
-                unpacker, first_member = zlib.decompressobj(wbits=31), False
+                packed = unpacker.unused_data.lstrip(b"\0")  # tapes and some tools pad with NULs
+                unpacker, member_given, open_member = zlib.decompressobj(wbits=31), 0, False
+                whole_members += 1
                 more = bool(packed)
             else:
                 packed = unpacker.unconsumed_tail
-                # A full block may leave more inside although all input is used.
-                more = bool(packed) or len(block) == BLOCK_BYTES
-    if first_member:
+                more = bool(packed) or len(block) == BLOCK_BYTES  # a full block may leave more inside
+    if open_member:
         raise DamagedHere("The gzip file breaks off here; the rest of it is missing. Copy the file again, whole.")
+
+
+def _check_limits(taken: int, given: int) -> None:
+    if given > RATIO_FREE_BYTES and given > taken * MAX_UNPACK_RATIO:
+        raise UnreadableFile(
+            f"This gzip file unpacks to more than {MAX_UNPACK_RATIO} times its size, which no call log does. "
+            "Unpack it yourself, look at it, and upload the text."
+        )
+    if given > MAX_UNPACKED_BYTES:
+        raise UnreadableFile("This gzip file unpacks to more than 20 GB. Split it and upload the parts.")
+
+
+def utf16_order(head: bytes) -> str:
+    """ "utf-16-le", "utf-16-be", or "" for text that is not UTF-16: by its BOM, else by where the NULs stand."""
+    if head.startswith(codecs.BOM_UTF16_LE):
+        return "utf-16-le"
+    if head.startswith(codecs.BOM_UTF16_BE):
+        return "utf-16-be"
+    sample = head[:4096]
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if (even + odd) * 10 < len(sample) * 3:  # text of numbers and Latin letters has a NUL in nearly every pair
+        return ""
+    if odd >= 9 * even:
+        return "utf-16-le"
+    return "utf-16-be" if even >= 9 * odd else ""
+
+
+def as_utf8(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """UTF-16 blocks as UTF-8; what is no character becomes U+FFFD."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for block in blocks:
+        yield decoder.decode(block).encode()
+    yield decoder.decode(b"", True).encode()

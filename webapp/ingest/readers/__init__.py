@@ -1,0 +1,14 @@
+"""The formats of call records that can be read, in the order in which pages offer them."""
+
+from webapp.ingest.readers import asterisk_cdr_csv, freepbx_report_csv, freeswitch_cdr_csv, generic_csv
+from webapp.ingest.records import Reader
+
+READERS: dict[str, Reader] = {
+    reader.name: reader
+    for reader in (
+        asterisk_cdr_csv.READER,
+        freepbx_report_csv.READER,
+        freeswitch_cdr_csv.READER,
+        generic_csv.READER,
+    )
+}

@@ -1,0 +1,81 @@
+"""Markers: who may call a view. Each view carries exactly one; tenancy/guard.py checks it before every request.
+
+    @bp.route("/o/<slug:slug>/calls")
+    @access.member(Role.VIEWER)
+    def browse() -> ResponseReturnValue: ...
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any, TypeVar
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_MARK = "callbook_access"
+_POLLING = "callbook_polling"
+_LARGEST_BODY = "callbook_largest_body"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may call a view. `role` is the smallest one in the organization that the address names; None: no need of one."""
+
+    signed_in: bool
+    role: IntEnum | None = None
+    polling: bool = False
+    largest_body: int | None = None
+
+
+class AccessError(Exception):
+    """A view without a marker, or with two. The app refuses to start."""
+
+
+def public(view: View) -> View:
+    """Everybody, signed in or not."""
+    return _mark(view, Access(signed_in=False))
+
+
+def signed_in(view: View) -> View:
+    """Every person who is signed in, in whatever organization."""
+    return _mark(view, Access(signed_in=True))
+
+
+def member(role: IntEnum) -> Callable[[View], View]:
+    """Members of the organization that the address names, from this role up. Everybody else: 404 or, with too small a role, 403."""
+
+    def mark(view: View) -> View:
+        return _mark(view, Access(signed_in=True, role=role))
+
+    return mark
+
+
+def polling(view: View) -> View:
+    """Besides the marker: the page asks for it by itself, so it does not count as using the service (no longer idle time)."""
+    setattr(view, _POLLING, True)
+    return view
+
+
+def takes_body(largest: int) -> Callable[[View], View]:
+    """Besides the marker: the body may be this large, in bytes. Other views take 1 MB."""
+
+    def mark(view: View) -> View:
+        setattr(view, _LARGEST_BODY, largest)
+        return view
+
+    return mark
+
+
+def of(view: Callable[..., Any]) -> Access:
+    """The view's marker with what stands besides. Raises AccessError when it has none."""
+    mark: Access | None = getattr(view, _MARK, None)
+    if mark is None:
+        raise AccessError(f"{getattr(view, '__qualname__', view)} says not who may call it: give it a marker of webapp/access.py")
+    return replace(mark, polling=getattr(view, _POLLING, False), largest_body=getattr(view, _LARGEST_BODY, None))
+
+
+def _mark(view: View, mark: Access) -> View:
+    if hasattr(view, _MARK):
+        raise AccessError(f"{view.__qualname__} has two access markers")
+    setattr(view, _MARK, mark)
+    return view

@@ -1,0 +1,16 @@
+"""The forms of signing in."""
+
+from flask_wtf import FlaskForm
+from wtforms import EmailField, HiddenField, PasswordField
+from wtforms.validators import InputRequired, Length
+
+from webapp.accounts.passwords import LONGEST
+
+
+class SignInForm(FlaskForm):  # type: ignore[misc]
+    email = EmailField("E-mail address", [InputRequired("Enter your e-mail address."), Length(max=254)])
+    password = PasswordField(
+        "Password",
+        [InputRequired("Enter your password."), Length(max=LONGEST, message=f"A password here has at most {LONGEST} characters.")],
+    )
+    next = HiddenField()

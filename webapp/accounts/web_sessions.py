@@ -1,0 +1,215 @@
+"""The session of a browser: one cookie with a signed, opaque id; everything else in the row of web_session.
+
+Flask's `session` is a BrowserSession. Nobody who is not signed in has a row: their CSRF secret is computed from the id.
+Rows are written in short sessions of their own, here alone: a revoked one stays revoked, for saving only updates.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, Request, Response
+from flask.sessions import SessionInterface, SessionMixin
+from itsdangerous import BadSignature, Signer
+from sqlalchemy import delete, or_, select, update
+
+from webapp.accounts.models import UserAccount, WebSession
+from webapp.clock import now
+from webapp.database.engine import Database
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.request import looking
+from webapp.tenancy.sessions import writing_session
+
+IDLE_LIMIT = timedelta(minutes=30)
+ABSOLUTE_LIMIT = timedelta(hours=12)
+SEEN_EVERY = timedelta(minutes=1)
+_SALT = "callbook.session"
+_CSRF = "csrf_token"
+_USER = "_user_id"
+# What flask-login would keep besides: a fingerprint of address and browser, and the state of its remember cookie.
+_NOT_KEPT = frozenset({"_id", "_fresh", "_remember", "_remember_seconds"})
+
+
+class BrowserSession(SessionMixin):
+    """What Flask, Flask-WTF and Flask-Login see. The row is read when it is first needed: static files need none."""
+
+    def __init__(self, database: Database, csrf_key: bytes, session_id: str | None) -> None:
+        self.database = database
+        self.session_id = session_id
+        self.sent_id = session_id  #: the id that the browser has already
+        self.polled = False  #: the page asked by itself: that does not end idleness
+        self.modified = False
+        self._csrf_key = csrf_key
+        self._row: WebSession | None = None
+        self._person: UserAccount | None = None
+        self._payload: dict[str, Any] = {}
+        self._looked = False
+
+    @property
+    def person(self) -> UserAccount | None:
+        """Who is signed in."""
+        self._look()
+        return self._person
+
+    def start(self, person: UserAccount) -> None:
+        """Sign the person in: a new id and a row for it; the old id is dead from now on."""
+        old_id, self.session_id = self.session_id, secrets.token_urlsafe(32)
+        started_at = now()
+        row = WebSession(
+            id_digest=digest_of(self.session_id),
+            user_account_id=person.id,
+            created_at=started_at,
+            last_seen_at=started_at,
+            payload="{}",
+        )
+        with writing_session(self.database) as session:
+            _delete(session, old_id)
+            session.add(row)
+            session.commit()
+        self._row, self._person, self._payload, self._looked = row, person, {}, True
+
+    def end(self) -> None:
+        """Sign out: the row is gone, and the cookie with it."""
+        with writing_session(self.database) as session:
+            _delete(session, self.session_id)
+            session.commit()
+        self.session_id, self._row, self._person, self._payload, self._looked = None, None, None, {}, True
+
+    def save(self) -> None:
+        """Write what changed, if the row is still there."""
+        if self._row is None:
+            return
+        changes: dict[str, Any] = {}
+        if self.modified:
+            changes["payload"] = json.dumps(self._payload)
+        if not self.polled and now() - self._row.last_seen_at >= SEEN_EVERY:
+            changes["last_seen_at"] = now()
+        if changes:
+            with writing_session(self.database) as session:
+                session.execute(update(WebSession).where(WebSession.id_digest == self._row.id_digest).values(**changes))
+                session.commit()
+
+    def _look(self) -> None:
+        if self._looked or self.session_id is None:
+            return
+        self._looked = True
+        with looking() as session:
+            found = session.execute(
+                select(WebSession, UserAccount)
+                .join(UserAccount, UserAccount.id == WebSession.user_account_id)
+                .where(WebSession.id_digest == digest_of(self.session_id))
+            ).first()
+        if found is not None and found[1].is_active and not has_run_out(found[0]):
+            self._row, self._person = found
+            self._payload = json.loads(found[0].payload)
+
+    def _csrf_secret(self) -> str:
+        if self.session_id is None:
+            self.session_id = secrets.token_urlsafe(32)
+        return hmac.new(self._csrf_key, self.session_id.encode(), hashlib.sha256).hexdigest()
+
+    def __getitem__(self, key: str) -> Any:
+        if key == _CSRF:
+            return self._csrf_secret()
+        if key in _NOT_KEPT:
+            raise KeyError(key)
+        self._look()
+        if key == _USER:
+            if self._person is None:
+                raise KeyError(key)
+            return self._person.get_id()
+        return self._payload[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key == _CSRF:
+            self._csrf_secret()  # ours, instead of the random one that Flask-WTF offers
+        elif key not in _NOT_KEPT and key != _USER:
+            self._look()
+            if self._row is None:
+                raise RuntimeError(f"{key!r} cannot be kept: nobody is signed in, and anonymous visitors have no row")
+            self._payload[key] = value
+            self.modified = True
+
+    def __delitem__(self, key: str) -> None:
+        if key in _NOT_KEPT or key in (_CSRF, _USER):
+            return
+        self._look()
+        del self._payload[key]
+        self.modified = True
+
+    def __contains__(self, key: object) -> bool:
+        if key == _CSRF:
+            return self.session_id is not None
+        try:
+            self[str(key)]
+        except KeyError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        self._look()
+        return iter(self._payload)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+class BrowserSessions(SessionInterface):
+    """Reads and sets the cookie."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def open_session(self, app: Flask, request: Request) -> BrowserSession:
+        assert isinstance(app.secret_key, str)
+        key = hashlib.sha256(b"callbook.csrf:" + app.secret_key.encode()).digest()
+        cookie = request.cookies.get(app.config["SESSION_COOKIE_NAME"], "")
+        try:
+            return BrowserSession(self.database, key, _signer(app).unsign(cookie).decode("ascii"))
+        except (BadSignature, UnicodeDecodeError):
+            return BrowserSession(self.database, key, None)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        assert isinstance(session, BrowserSession)
+        session.save()
+        if session.session_id == session.sent_id:
+            return
+        name, secure = app.config["SESSION_COOKIE_NAME"], app.config["SESSION_COOKIE_SECURE"]
+        if session.session_id is None:
+            response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="Lax")
+        else:
+            signed = _signer(app).sign(session.session_id).decode("ascii")
+            response.set_cookie(name, signed, path="/", secure=secure, httponly=True, samesite="Lax")
+
+
+def digest_of(session_id: str) -> bytes:
+    """What the table knows of the id."""
+    return hashlib.sha256(session_id.encode()).digest()
+
+
+def has_run_out(row: WebSession) -> bool:
+    """Whether the browser was idle too long, or signed in too long ago."""
+    return now() - row.last_seen_at >= IDLE_LIMIT or now() - row.created_at >= ABSOLUTE_LIMIT
+
+
+def _delete(session: LockedSession, session_id: str | None) -> None:
+    """One browser's session, and those that have run out."""
+    session.execute(
+        delete(WebSession).where(
+            or_(
+                WebSession.id_digest == digest_of(session_id or ""),
+                WebSession.last_seen_at < now() - IDLE_LIMIT,
+                WebSession.created_at < now() - ABSOLUTE_LIMIT,
+            )
+        )
+    )
+
+
+def _signer(app: Flask) -> Signer:
+    """Signs with the present key; what an earlier key signed (SECRET_KEY_FALLBACKS) still counts."""
+    keys = [*(app.config.get("SECRET_KEY_FALLBACKS") or []), app.secret_key]
+    return Signer(keys, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256)

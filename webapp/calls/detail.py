@@ -1,0 +1,172 @@
+"""What the page of one call shows: its story, its records with their raw text, and other calls with that number.
+
+Called by calls/detail_views.py. Reads by key only: the call by its unique key, records by call, other calls through
+call_party in the order of its key.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, select
+
+from webapp.calls.models import Call, CallParty, CallRecord, CallRecordVersion, ImportFile, Pbx
+from webapp.calls.sentences import tell_call, tell_flags
+from webapp.calls.story import Step, find_place, place_name, shown_bytes, tell_steps, tell_story
+from webapp.destinations.models import Party, PartyKind
+from webapp.errors import NotFound
+from webapp.formatting import format_exactly, format_number, format_seconds
+from webapp.tenancy.lock import LockedSession
+
+RECORDS_AT_MOST = 200
+OTHER_CALLS = 10
+
+#: The fields of a record as the phone system wrote them: column, and what the page calls it.
+_WRITTEN_FIELDS = (
+    ("caller", "Caller"),
+    ("caller_name", "Caller name"),
+    ("dialed", "Dialled"),
+    ("reached", "Reached"),
+    ("did", "Own number"),
+    ("disposition", "Ended as"),
+    ("hangup_cause", "Hang-up cause (Q.850)"),
+    ("queue_name", "Queue"),
+    ("line", "Line"),
+    ("peer_line", "Line of the far end"),
+    ("context", "Context"),
+    ("application", "Application"),
+    ("account_code", "Account code"),
+    ("leg_id", "Leg"),
+    ("peer_leg_id", "Far leg"),
+)
+
+
+@dataclass(frozen=True)
+class RawText:
+    """A row as it stands in a file, made safe to show, and where it came from."""
+
+    version: int
+    text: str
+    cut_off: bool
+    line_number: int
+    file: ImportFile | None
+
+
+@dataclass(frozen=True)
+class RecordDetail:
+    record: CallRecord
+    fields: tuple[tuple[str, str], ...]  #: (what it is, what the phone system wrote), those that are filled
+    flags: list[str]
+    raw: RawText
+    older: tuple[RawText, ...]  #: what the record said before it came again, newest first
+
+
+@dataclass(frozen=True)
+class CallDetail:
+    call: Call
+    pbx: Pbx
+    sentence: str
+    flags: list[str]
+    steps: list[Step]
+    records: list[RecordDetail]
+    number: Party | None  #: whose other calls the page offers
+    number_name: str
+
+
+def get_call(session: LockedSession, call_key: int) -> Call:
+    """The call with this key in the bound organization. Raises NotFound."""
+    call = session.scalar(select(Call).where(Call.call_key == call_key))
+    if call is None:
+        raise NotFound
+    return call
+
+
+def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, region: str) -> CallDetail:
+    """Everything about one call; `zone` and `region` are the organization's. Raises NotFound."""
+    call = get_call(session, call_key)
+    parties = _list_parties(session, call)
+    places = {party.id: place_name(party, partial(format_number, region=region)) for party in parties}
+    records = _list_records(session, call_key)
+    steps = tell_steps(records, lambda written: find_place(written, parties, places))
+    number = _number_of(call, parties)
+    return CallDetail(
+        call=call,
+        pbx=session.scalars(select(Pbx).where(Pbx.id == call.pbx_id)).one(),
+        sentence=tell_call(tell_story(call, steps, records, places)),
+        flags=tell_flags(call.flags),
+        steps=steps,
+        records=_describe_records(session, records, zone),
+        number=number,
+        number_name=places[number.id] if number else "",
+    )
+
+
+def list_other_calls(session: LockedSession, party_id: int, call: Call, limit: int = OTHER_CALLS) -> list[Call]:
+    """The newest calls in which this party took part, in whatever role, but for `call`."""
+    took_part = (
+        select(Call)
+        .join(CallParty, and_(CallParty.started_at == Call.started_at, CallParty.call_key == Call.call_key))
+        .where(CallParty.party_id == party_id, CallParty.call_key != call.call_key)
+        .order_by(CallParty.started_at.desc(), CallParty.call_key.desc())
+        .limit(limit)
+    )
+    return list(session.scalars(took_part))
+
+
+def _list_parties(session: LockedSession, call: Call) -> list[Party]:
+    """Everybody who took part, and the own number."""
+    packed = bytes(call.party_ids)
+    ids = {call.caller_id, call.dialed_id, call.callee_id, call.answered_by_id, call.did_id} - {None}
+    ids.update(struct.unpack(f">{len(packed) // 8}q", packed))  # written by ingest/call_writer.py
+    return list(session.scalars(select(Party).where(Party.id.in_(ids))))
+
+
+def _list_records(session: LockedSession, call_key: int) -> list[CallRecord]:
+    rows = select(CallRecord).where(CallRecord.call_key == call_key).limit(RECORDS_AT_MOST)
+    return sorted(session.scalars(rows), key=lambda row: (row.started_at, row.line_number, row.record_key))
+
+
+def _describe_records(session: LockedSession, records: Sequence[CallRecord], zone: ZoneInfo) -> list[RecordDetail]:
+    keys = [record.record_key for record in records if record.version > 1]
+    versions = select(CallRecordVersion).where(CallRecordVersion.record_key.in_(keys))
+    newest_first = versions.order_by(CallRecordVersion.record_key, CallRecordVersion.version.desc())
+    older = list(session.scalars(newest_first)) if keys else []
+    file_ids = {row.import_file_id for row in records} | {row.import_file_id for row in older}
+    files = {file.id: file for file in session.scalars(select(ImportFile).where(ImportFile.id.in_(file_ids)))}
+    return [
+        RecordDetail(
+            record=record,
+            fields=_written_fields(record, zone),
+            flags=tell_flags(record.flags),
+            raw=_raw_text(record, files),
+            older=tuple(_raw_text(row, files) for row in older if row.record_key == record.record_key),
+        )
+        for record in records
+    ]
+
+
+def _raw_text(row: CallRecord | CallRecordVersion, files: dict[int, ImportFile]) -> RawText:
+    text, cut_off = shown_bytes(row.raw)
+    return RawText(row.version, text, cut_off, row.line_number, files.get(row.import_file_id))
+
+
+def _written_fields(record: CallRecord, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
+    times = [
+        ("Began", format_exactly(record.started_at, zone)),
+        ("Answered", format_exactly(record.answered_at, zone) if record.answered_at else ""),
+        ("Ended", format_exactly(record.ended_at, zone) if record.ended_at else ""),
+        ("Length, ringing included", format_seconds(record.duration)),
+        ("Length from the answer", format_seconds(record.billsec)),
+    ]
+    written = [(label, getattr(record, column)) for column, label in _WRITTEN_FIELDS]
+    return tuple((label, str(value)) for label, value in (*times, *written) if value not in ("", None))
+
+
+def _number_of(call: Call, parties: Sequence[Party]) -> Party | None:
+    """The party whose other calls are worth a look: the outside number, else the caller, else who was reached."""
+    known = {party.id: party for party in parties}
+    sides = [known[party_id] for party_id in (call.caller_id, call.callee_id, call.dialed_id) if party_id in known]
+    outside = [party for party in sides if party.kind == PartyKind.OUTSIDE and party.id != call.did_id]
+    return next(iter([*outside, *sides]), None)

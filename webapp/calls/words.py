@@ -1,0 +1,85 @@
+"""The words and shapes in which pages show a call: its direction, its outcome, who took part.
+
+Read by the call log, one call's page, the overview and the export. Nothing here asks the database.
+"""
+
+from dataclasses import dataclass
+
+from webapp.calls.models import CallerReason
+from webapp.calls.outcomes import Direction, Outcome, is_missed
+from webapp.destinations.models import LineType, Party, PartyKind
+from webapp.formatting import format_number
+
+DIRECTION_LABELS = {
+    Direction.INBOUND: "Inbound",
+    Direction.OUTBOUND: "Outbound",
+    Direction.INTERNAL: "Internal",
+    Direction.UNKNOWN: "Direction unknown",
+}
+OUTCOME_LABELS = {
+    "answered": "Answered",
+    "missed": "Missed",
+    "voicemail": "Voicemail",
+    "no_answer": "No answer",
+    "busy": "Busy",
+    "cancelled": "Cancelled",
+    "failed": "Failed",
+    "unknown": "Unknown",
+}
+MISSED_MEANING = "An outside call in that no person answered and that left no voicemail."
+NO_CALLER = {CallerReason.WITHHELD: "Withheld number", CallerReason.NOT_GIVEN: "No number given", CallerReason.KNOWN: ""}
+_LINE_TYPES = {LineType.MOBILE: "mobile", LineType.FREEPHONE: "freephone"}
+
+
+@dataclass(frozen=True)
+class ShownOutcome:
+    """`word` names the shape in components/outcome.html; `note` says more where the label is coarser than the fact."""
+
+    word: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ShownParty:
+    """Who took part, in two lines: `title` (the name, else the number) and `detail` (the number, or what it is).
+
+    `number` is the number or extension as people of the organization write it, `e164` its full form or "".
+    """
+
+    id: int | None
+    title: str
+    detail: str
+    number: str
+    e164: str
+    name: str = ""
+
+
+NOBODY = ShownParty(None, "", "", "", "")
+
+
+def show_outcome(direction: Direction, outcome: Outcome) -> ShownOutcome:
+    """An outcome as pages show it: an outside call in that nobody took is missed, whatever the phone system said."""
+    if is_missed(direction, outcome):
+        return ShownOutcome("missed", OUTCOME_LABELS["missed"], OUTCOME_LABELS[outcome.word].lower())
+    return ShownOutcome(outcome.word, OUTCOME_LABELS[outcome.word])
+
+
+def show_caller(party: ShownParty | None, reason: CallerReason) -> ShownParty:
+    """The caller, or the words for why there is none."""
+    return party or ShownParty(None, NO_CALLER[reason], "", "", "")
+
+
+def show_party(party: Party, region: str) -> ShownParty:
+    """A party as people of `region` read it."""
+    number = format_number(party.e164, region) if party.e164 else party.digits
+    if party.kind == PartyKind.OUTSIDE:
+        place = party.region if party.region not in ("", region) else ""
+        kind = " ".join(word for word in (_LINE_TYPES.get(party.line_type, ""), place) if word)
+    else:
+        kind = ""
+        number = f"ext {party.digits}" if party.kind == PartyKind.EXTENSION and party.name else number
+    if party.kind == PartyKind.EXTENSION and not party.name:
+        return ShownParty(party.id, f"Extension {party.digits}", "", party.digits, "")
+    title, detail = (party.name, number) if party.name else (number, kind)
+    return ShownParty(party.id, title, detail, number, party.e164 or "", party.name)

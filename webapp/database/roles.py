@@ -1,0 +1,122 @@
+"""PostgreSQL's roles: the owner, who makes tables; the web role, bound by row-level security; the staff role.
+
+init-db makes the roles that DATABASE_URL and DATABASE_STAFF_URL name, and grants; upgrade-db grants again, for new
+tables. The web role owns nothing, makes nothing and cannot step past row-level security: checked at every start.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.url import URL
+
+from config import Settings
+
+#: Tables that say what the database is: only init-db and upgrade-db write them.
+READ_ONLY_TABLES = ("installation", "schema_upgrade")
+#: All that the console may read until its own issue brings counts: no table with anybody's calls.
+STAFF_TABLES = ("installation", "schema_upgrade", "organization", "worker")
+
+
+def check_owner(settings: Settings, error: type[Exception]) -> None:
+    """Raise `error` when the settings name no owner apart from the web role."""
+    if settings.database_owner_url is None:
+        raise error(
+            "DATABASE_OWNER_URL is not set. On PostgreSQL the tables belong to a role of their own, which only init-db "
+            "and upgrade-db use: DATABASE_OWNER_URL=postgresql://owner:password@host/name. It needs CREATEROLE to make "
+            "the web role, or make that one yourself: CREATE ROLE ... LOGIN."
+        )
+    owner, web = make_url(settings.database_owner_url), make_url(settings.database_url)
+    if owner.username == web.username:
+        raise error(
+            f"DATABASE_OWNER_URL and DATABASE_URL both sign in as {web.username!r}: the service must not own tables. "
+            "Name another role in DATABASE_URL; init-db makes it."
+        )
+    if (owner.host, owner.port or 5432, owner.database) != (web.host, web.port or 5432, web.database):
+        raise error("DATABASE_OWNER_URL and DATABASE_URL name different databases. They must differ in the role only.")
+
+
+def make_roles(connection: Connection, settings: Settings) -> None:
+    """Make the web and the staff role where they are not there yet. An existing role keeps its password."""
+    for url in _role_urls(settings):
+        if url.username and not _exists(connection, url.username):
+            password = f" PASSWORD '{_verifier(connection, url)}'" if url.password else ""
+            connection.exec_driver_sql(
+                f"CREATE ROLE {_quoted(connection, url.username)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE{password}"
+            )
+
+
+def grant(connection: Connection, settings: Settings) -> None:
+    """Give both roles what they need in this database, and no more, whatever they had."""
+    database = connection.exec_driver_sql("SELECT quote_ident(current_database())").scalar_one()
+    schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+    connection.exec_driver_sql(f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC")
+    web, *staff = [_quoted(connection, url.username) for url in _role_urls(settings) if url.username]
+    for role in (web, *staff):
+        connection.exec_driver_sql(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}")
+        connection.exec_driver_sql(f"REVOKE CREATE ON SCHEMA {schema} FROM {role}")
+        connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {database} TO {role}")
+        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+    # Bulk writing stages rows in a temporary table: COPY into one under row-level security is refused.
+    connection.exec_driver_sql(f"GRANT TEMPORARY ON DATABASE {database} TO {web}")
+    for table, kind in _relations(connection):
+        writes = kind in ("r", "p") and table not in READ_ONLY_TABLES
+        words = "SELECT, INSERT, UPDATE, DELETE" if writes else "SELECT"
+        connection.exec_driver_sql(f"GRANT {words} ON {schema}.{_quoted(connection, table)} TO {web}")
+    for role in staff:
+        for table in STAFF_TABLES:
+            connection.exec_driver_sql(f"GRANT SELECT ON {schema}.{_quoted(connection, table)} TO {role}")
+
+
+def list_problems(connection: Connection) -> list[str]:
+    """Why the role of this connection must not serve people. Empty: it may."""
+    role = connection.exec_driver_sql(
+        "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    ).one()
+    owned = connection.exec_driver_sql(
+        "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+        " AND relkind IN ('r', 'p', 'v') AND pg_has_role(current_user, relowner, 'MEMBER')"
+    ).scalar_one()
+    creates = connection.exec_driver_sql("SELECT has_schema_privilege(current_schema(), 'CREATE')").scalar_one()
+    name = f"The role {role.rolname!r} of DATABASE_URL"
+    if role.rolsuper or role.rolbypassrls or role.rolcreaterole:
+        return [
+            f"{name} is a superuser, has BYPASSRLS or CREATEROLE: it could read every customer's rows. Give another."
+        ]
+    if owned:
+        return [
+            f"{name} owns tables: it could lift row-level security. Give another; the owner is DATABASE_OWNER_URL's."
+        ]
+    if creates:
+        return [f"{name} may create tables. Run `flask init-db` again: it takes that away."]
+    return []
+
+
+def _role_urls(settings: Settings) -> list[URL]:
+    urls = [settings.database_url, settings.database_staff_url]
+    return [make_url(url) for url in urls if url]
+
+
+def _exists(connection: Connection, role: str) -> bool:
+    names = {name for (name,) in connection.exec_driver_sql("SELECT rolname FROM pg_roles")}
+    return role in names
+
+
+def _relations(connection: Connection) -> list[tuple[str, str]]:
+    """Name and kind of every table and view of the schema that this role owns."""
+    rows = connection.exec_driver_sql(
+        "SELECT relname, relkind FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+        " AND relkind IN ('r', 'p', 'v') AND pg_has_role(current_user, relowner, 'USAGE')"
+    )
+    return [(name, kind if isinstance(kind, str) else kind.decode()) for name, kind in rows]
+
+
+def _quoted(connection: Connection, name: str) -> str:
+    return connection.dialect.identifier_preparer.quote_identifier(name)
+
+
+def _verifier(connection: Connection, url: URL) -> str:
+    """The password as PostgreSQL keeps it: made here, so that the password itself is in no statement and no log."""
+    driver: Any = connection.connection.dbapi_connection
+    password, user = str(url.password).encode(), str(url.username).encode()
+    return bytes(driver.pgconn.encrypt_password(password, user, b"scram-sha-256")).decode("ascii")

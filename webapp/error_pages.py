@@ -1,0 +1,130 @@
+"""Every error as a page of ours, or as a fragment for htmx: what happened, what is safe, what to do, and the request's id.
+
+Registered by create_app(). The pages need no database and no session: they are for when those are what failed.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from flask import Flask, Response, current_app, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from webapp import errors, htmx, logs
+
+_log = logging.getLogger("callbook.error")
+
+
+@dataclass(frozen=True)
+class Words:
+    """happened is the page's title."""
+
+    happened: str
+    safe: str
+    todo: str
+
+
+_NOTHING = "Nothing was changed."
+WORDS = {
+    400: Words("Callbook does not understand this request", _NOTHING, "Go back, reload the page, and try again from there."),
+    401: Words("You are not signed in", _NOTHING, "Sign in, then open the page again."),
+    403: Words(
+        "Your role does not allow this",
+        _NOTHING,
+        "Ask an owner of the organization to do it, or to give you a larger role.",
+    ),
+    404: Words(
+        "There is no such page",
+        "Nothing is lost by looking.",
+        "Check the address, or start from the first page. A page of an organization is shown to its members only.",
+    ),
+    405: Words("This page cannot be used that way", _NOTHING, "Go back, reload the page, and try again from there."),
+    413: Words(
+        "That is more than can be sent here",
+        "Nothing was stored.",
+        "Send less at once. A file of call records is uploaded under Phone systems; there it may have up to 2 GB.",
+    ),
+    422: Words("Something that was entered cannot be used", _NOTHING, "Go back, correct it, and send it again."),
+    429: Words("Too many tries", _NOTHING, "Wait a little, then try again."),
+    500: Words(
+        "Something went wrong on our side",
+        "What was stored before is safe; what you just did may not have been done.",
+        "Try again in a minute. If it goes on, tell the person who runs Callbook the reference below: the log has the reason.",
+    ),
+    507: Words(
+        "There is no room left on the server",
+        "What was stored before is safe; nothing of this was stored.",
+        "Tell the person who runs Callbook to make room on its disk, then try again.",
+    ),
+}
+_STALE = Words(
+    "This page was open too long",
+    "For your safety nothing was changed: the page belongs to an earlier visit.",
+    "Go back, reload the page, and do it again.",
+)
+_NO_COOKIE = Words(
+    "Your browser did not send the cookie back",
+    _NOTHING,
+    "Callbook keeps you signed in by one cookie, and by nothing else. Allow cookies for this site, reload the page, and try again.",
+)
+_STATUS: dict[type[errors.CallbookError], int] = {
+    errors.BadRequest: 400,
+    errors.NotSignedIn: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.TooLarge: 413,
+    errors.Refused: 422,
+    errors.TooManyTries: 429,
+    errors.NoSpace: 507,
+}
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(errors.CallbookError, _answer_our_own)
+    app.register_error_handler(CSRFError, _answer_csrf)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def answer(status: int, words: Words, sentence: str = "") -> Response:
+    """The page, or the fragment for htmx. `sentence` says what to do better than the general words."""
+    template = "errors/_part.html" if htmx.wants_part() else "errors/page.html"
+    page = render_template(
+        template,
+        words=words,
+        sentence=sentence,
+        reference=logs.request_id(),
+        get_flashed_messages=lambda **_options: [],
+    )
+    return make_response(page, status)
+
+
+def _answer_our_own(error: errors.CallbookError) -> Response:
+    status = _STATUS[type(error)]
+    response = answer(status, WORDS[status], error.sentence)
+    if isinstance(error, errors.TooManyTries):
+        response.headers["Retry-After"] = str(error.wait_seconds)
+    return response
+
+
+def _answer_csrf(_error: CSRFError) -> Response:
+    came_back = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+    return answer(400, _STALE if came_back else _NO_COOKIE)
+
+
+def _answer_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:  # a redirect of the router: the address without its last slash
+        return make_response(error.get_response())
+    response = answer(status, WORDS.get(status, WORDS[400] if status < 500 else WORDS[500]))
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    if current_app.config["PROPAGATE_EXCEPTIONS"] or (current_app.config["PROPAGATE_EXCEPTIONS"] is None and current_app.testing):
+        raise error
+    _log.error("unexpected", exc_info=error)
+    return answer(500, WORDS[500])

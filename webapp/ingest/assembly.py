@@ -1,0 +1,275 @@
+"""From records that belong together to the one call they tell of. Pure code: no database, no clock.
+
+Called by writer.py, preview.py and undo. The rules, in order:
+1. A record whose leg is another's peer leg is the far side of it: it knows who answered and for how long, the outer
+   one knows why nobody did. What is nobody's far side is a root.
+2. Answered means that a person's phone (or an outside number) answered; a mailbox makes it voicemail; a menu, a
+   queue or an announcement that picked up is no answer.
+3. A phone that lost the race is not a missed call; the call is counted once.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from webapp.calls.models import CallerReason, PartyRole, RecordFlag
+from webapp.calls.outcomes import Direction, LegKind, LegResult, Outcome
+from webapp.ingest.normalize import NormalRecord
+from webapp.ingest.numbers import Identity, NumberPlan
+
+_OUTCOME_OF_TRIES = (
+    (LegResult.NO_ANSWER, Outcome.NO_ANSWER),
+    (LegResult.BUSY, Outcome.BUSY),
+    (LegResult.CANCELLED, Outcome.CANCELLED),
+    (LegResult.FAILED, Outcome.FAILED),
+)
+
+
+class CallDraft(NamedTuple):
+    """A call before its parties have ids. Instants in ms since 1970."""
+
+    started_at: int
+    ended_at: int
+    direction: Direction
+    outcome: Outcome
+    caller: Identity | None
+    caller_reason: CallerReason
+    caller_name: str
+    dialed: Identity | None
+    callee: Identity | None
+    answered_by: Identity | None
+    did: Identity | None
+    ring_seconds: int
+    wait_seconds: int
+    talk_seconds: int
+    record_count: int
+    flags: int
+    roles: dict[Identity, int]
+
+
+class _Try(NamedTuple):
+    """One attempt to reach somebody: a root record with what its far side knows."""
+
+    record: NormalRecord
+    result: LegResult
+    reached: str
+    answered_at: int
+    talk_seconds: int
+
+
+def assemble(records: Sequence[NormalRecord], plan: NumberPlan) -> CallDraft:
+    """The call that these records (at least one) tell of; the same for any order of them."""
+    if len(records) == 1:
+        ordered: Sequence[NormalRecord] = records
+        far: dict[str, list[NormalRecord]] = {}
+        roots = ordered
+    else:
+        ordered = sorted(records, key=lambda record: (record.started_at, record.line_number, record.record_key))
+        far, roots = _far_sides(ordered)
+    tries = [_try(root, far) for root in roots if root.kind == LegKind.PHONE]
+    answered = sorted((each for each in tries if each.result == LegResult.ANSWERED), key=lambda each: each.answered_at)
+    mailboxes = [each for each in ordered if each.kind == LegKind.VOICEMAIL and each.result == LegResult.ANSWERED]
+    first = _first(roots)
+    started = min(record.started_at for record in roots)
+    ended = max(started, max(_end(record) for record in ordered))
+    outcome = _outcome(roots, tries, answered, mailboxes)
+    picked_up = answered[0].answered_at if answered else (_answer(mailboxes[0]) if outcome == Outcome.VOICEMAIL else None)
+    ring = _ring_seconds(ordered, started, ended, picked_up)
+    direction = _direction(roots)
+    outbound = direction == Direction.OUTBOUND
+    caller = plan.identify(first.caller)
+    dialed = _dialed(first, roots, plan, outbound)
+    reached = _reached(answered, mailboxes, tries, outcome)
+    callee = (plan.identify(reached, dialled_out=outbound) if reached else None) or dialed
+    did = _own_number(roots, direction, dialed, plan)
+    flags = 0
+    for record in ordered:
+        flags |= record.flags
+    return CallDraft(
+        started,
+        ended,
+        direction,
+        outcome,
+        caller,
+        CallerReason.KNOWN if caller else plan.caller_reason(first.caller),
+        first.caller_name,
+        dialed,
+        callee,
+        plan.identify(answered[0].reached, dialled_out=outbound) or callee if answered else None,
+        did,
+        ring,
+        min(ring, _wait_seconds(tries, started)),
+        _talk_seconds(answered),
+        len(ordered),
+        flags,
+        _roles(caller, dialed, did, callee, tries, plan, outbound),
+    )
+
+
+def _far_sides(ordered: Sequence[NormalRecord]) -> tuple[dict[str, list[NormalRecord]], Sequence[NormalRecord]]:
+    """Records by their leg where another record rang that leg, and the records that are nobody's far side."""
+    rung = {record.peer_leg_id for record in ordered if record.peer_leg_id and record.peer_leg_id != record.leg_id}
+    far: dict[str, list[NormalRecord]] = {}
+    roots = []
+    for record in ordered:
+        if record.leg_id and record.leg_id in rung:
+            far.setdefault(record.leg_id, []).append(record)
+        else:
+            roots.append(record)
+    return far, roots or ordered
+
+
+def _try(root: NormalRecord, far: dict[str, list[NormalRecord]], depth: int = 0) -> _Try:
+    """A root with what its far side knows; legs that ring legs are followed a few steps deep."""
+    others = [
+        record
+        for record in far.get(root.peer_leg_id, ())
+        if record is not root and record.kind in (LegKind.PHONE, LegKind.SYSTEM)
+    ]
+    own = _Try(root, root.result, root.reached or root.dialed, _answer(root), _talk(root))
+    if not others or depth > 4:
+        return own
+    inner = [_try(record, far, depth + 1) for record in others]
+    spoken = [each for each in inner if each.result == LegResult.ANSWERED]
+    if spoken:
+        last = spoken[-1]
+        return _Try(root, LegResult.ANSWERED, last.reached or own.reached, min(each.answered_at for each in spoken), sum(each.talk_seconds for each in spoken))
+    if root.result == LegResult.ANSWERED:
+        # The caller's side was up already (a menu had answered); the phone behind it never was.
+        return _Try(root, inner[-1].result, inner[-1].reached or own.reached, 0, 0)
+    return own._replace(reached=root.reached or inner[-1].reached)
+
+
+def _first(roots: Sequence[NormalRecord]) -> NormalRecord:
+    """The record that knows who called: the first that came in from outside, else the first with a caller."""
+    for record in roots:
+        if record.direction == Direction.INBOUND and record.caller:
+            return record
+    for record in roots:
+        if record.caller:
+            return record
+    return roots[0]
+
+
+def _answer(record: NormalRecord) -> int:
+    if record.answered_at is not None:
+        return record.answered_at
+    return record.started_at + max(0, record.duration - record.billsec) * 1000
+
+
+def _end(record: NormalRecord) -> int:
+    if record.flags & RecordFlag.ODD_DURATION:
+        return record.started_at
+    return max(record.started_at + record.duration * 1000, _answer(record) + record.billsec * 1000)
+
+
+def _talk(record: NormalRecord) -> int:
+    return 0 if record.flags & RecordFlag.ODD_DURATION else record.billsec
+
+
+def _outcome(
+    roots: Sequence[NormalRecord], tries: Sequence[_Try], answered: Sequence[_Try], mailboxes: Sequence[NormalRecord]
+) -> Outcome:
+    if answered:
+        return Outcome.ANSWERED
+    if mailboxes:
+        return Outcome.VOICEMAIL
+    results = {each.result for each in tries}
+    if not results - {LegResult.TAKEN_ELSEWHERE, LegResult.UNKNOWN}:
+        # Nobody's phone was rung: a menu that picked up is no answer, whatever else it said is why it ended.
+        results |= {
+            LegResult.NO_ANSWER if record.result == LegResult.ANSWERED else record.result
+            for record in roots
+            if record.kind != LegKind.PHONE
+        }
+    for result, outcome in _OUTCOME_OF_TRIES:
+        if result in results:
+            return outcome
+    return Outcome.NO_ANSWER if LegResult.TAKEN_ELSEWHERE in results else Outcome.UNKNOWN
+
+
+def _direction(roots: Iterable[NormalRecord]) -> Direction:
+    found = {record.direction for record in roots}
+    for direction in (Direction.INBOUND, Direction.OUTBOUND, Direction.INTERNAL):
+        if direction in found:
+            return direction
+    return Direction.UNKNOWN
+
+
+def _dialed(first: NormalRecord, roots: Sequence[NormalRecord], plan: NumberPlan, outbound: bool) -> Identity | None:
+    for record in (first, *roots):
+        found = plan.identify(record.did or record.dialed, dialled_out=outbound)
+        if found is not None:
+            return found
+    return None
+
+
+def _own_number(roots: Sequence[NormalRecord], direction: Direction, dialed: Identity | None, plan: NumberPlan) -> Identity | None:
+    if direction != Direction.INBOUND:
+        return None
+    for record in roots:
+        if record.did:
+            return plan.identify(record.did)
+    return dialed if dialed is not None and dialed.e164 else None
+
+
+def _reached(
+    answered: Sequence[_Try], mailboxes: Sequence[NormalRecord], tries: Sequence[_Try], outcome: Outcome
+) -> str:
+    if answered:
+        return answered[0].reached
+    if outcome == Outcome.VOICEMAIL:
+        return mailboxes[0].reached
+    return tries[-1].reached if tries else ""
+
+
+def _ring_seconds(ordered: Sequence[NormalRecord], started: int, ended: int, picked_up: int | None) -> int:
+    if picked_up is not None:
+        return max(0, picked_up - started) // 1000
+    if len(ordered) == 1:
+        return 0 if ordered[0].flags & RecordFlag.ODD_DURATION else ordered[0].duration
+    return (ended - started) // 1000
+
+
+def _wait_seconds(tries: Sequence[_Try], started: int) -> int:
+    """From the start until the first phone rang: a menu, or a queue without a free agent."""
+    return max(0, min((each.record.started_at for each in tries), default=started) - started) // 1000
+
+
+def _talk_seconds(answered: Sequence[_Try]) -> int:
+    """Seconds with people: the talks of a transferred call add up, two records of one talk count once."""
+    total, until = 0, None
+    for each in answered:
+        start, end = each.answered_at, each.answered_at + each.talk_seconds * 1000
+        if until is None or start >= until:
+            total, until = total + each.talk_seconds * 1000, end
+        elif end > until:
+            total, until = total + end - until, end
+    return total // 1000
+
+
+def _roles(
+    caller: Identity | None,
+    dialed: Identity | None,
+    did: Identity | None,
+    callee: Identity | None,
+    tries: Sequence[_Try],
+    plan: NumberPlan,
+    outbound: bool,
+) -> dict[Identity, int]:
+    roles: dict[Identity, int] = {}
+
+    def take(identity: Identity | None, role: PartyRole) -> None:
+        if identity is not None:
+            roles[identity] = roles.get(identity, 0) | int(role)
+
+    take(caller, PartyRole.CALLER)
+    take(dialed, PartyRole.DIALED)
+    take(did, PartyRole.OWN_NUMBER)
+    take(callee, PartyRole.RANG)
+    for each in tries:
+        if each.result != LegResult.TAKEN_ELSEWHERE or each.reached:
+            found = plan.identify(each.reached, dialled_out=outbound)
+            take(found, PartyRole.RANG)
+            if each.result == LegResult.ANSWERED:
+                take(found, PartyRole.ANSWERED)
+    return roles

@@ -1,0 +1,310 @@
+"""Runs an import: reader -> normalize -> assembly -> writer, in batches, from a stored file.
+
+Called by the job `sources.import`, by `flask import-calls` and by the demo. An import can be stopped at any moment,
+by its person, by a crash or by a full disk: each batch commits its records together with the counts, and whoever
+takes the import up again goes on behind the last row that was counted.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from psycopg import errors as postgresql_errors
+from sqlalchemy.exc import DBAPIError
+
+from webapp.calls.models import ImportFile, ImportState, Pbx
+from webapp.clock import now_ms, to_ms
+from webapp.database.bulk import BulkTransaction, bulk_transaction
+from webapp.database.engine import Database
+from webapp.ingest.call_writer import CallWriter
+from webapp.ingest.normalize import Normalizer, NormalRecord
+from webapp.ingest.numbers import NumberPlan
+from webapp.ingest.readers import READERS
+from webapp.ingest.records import BadLine, ColumnMap, Item, NotACall, ReadOptions, SourceLine
+from webapp.ingest.settings import PbxSettings
+from webapp.ingest.source import UnreadableFile, open_text
+from webapp.ingest.writer import Group, RecordWriter, Stored
+from webapp.jobs.stored_files import is_disk_full, open_stored_file
+from webapp.tenancy.models import Organization
+from webapp.tenancy.sessions import reading_session
+
+_FIRST_BATCH = 200
+_LARGEST_BATCH = 4000
+_HOLD_SECONDS = 0.06  #: of the write lock, aimed at; a page's write comes in between two batches
+_PAUSE_SECONDS = 0.004  #: between two batches, so that writers of other processes come in too
+_KEPT_OF_REFUSED = 64 * 1024
+_TRIES_OF_A_BATCH = 3
+
+_DISK_FULL = (
+    "The server's disk is full. The rows counted here are stored, nothing is lost. Tell the person who runs Callbook; "
+    "once there is space, choose Go on."
+)
+_CLOSED = (
+    "The phone system was closed while its file was being read. The rows counted here are stored. Open the phone "
+    "system again and choose Go on, or undo this import."
+)
+_NO_FILE = "The file is no longer kept, so it cannot be read. Upload it again; rows that are stored already stay as they are."
+_NO_FORMAT = "No format was chosen for this file. Choose one and import it again."
+
+
+@dataclass
+class ImportPlan:
+    """All that an import needs to know, read once at its start."""
+
+    organization_id: int
+    import_file_id: int
+    stored_file_id: int | None
+    format: str | None
+    columns: ColumnMap | None
+    settings: PbxSettings
+    organization_zone: str
+    keeps_from_ms: int | None
+    read_count: int
+    work_seconds: int
+
+
+@dataclass
+class _Batch:
+    """Rows read and not yet stored."""
+
+    records: list[NormalRecord] = field(default_factory=list)
+    rejected: list[BadLine] = field(default_factory=list)
+    keys: dict[int, int] = field(default_factory=dict)
+    read: int = 0
+    skipped: int = 0
+    duplicates: int = 0
+    header: bytes | None = None
+
+
+class _Stopped(Exception):
+    """The import ends here; `state` says how, `error` is for the person."""
+
+    def __init__(self, state: ImportState, error: str | None = None) -> None:
+        super().__init__(state.name)
+        self.state = state
+        self.error = error
+
+
+def run_import(
+    database: Database,
+    number_key: bytes,
+    organization_id: int,
+    import_file_id: int,
+    keep_going: Callable[[], bool] = lambda: True,
+) -> None:
+    """Run or take up an import until it ends, in state DONE, CANCELLED or FAILED.
+
+    Asks `keep_going` between two batches; when it says no, the import stays RUNNING for whoever takes it up. Raises
+    nothing for what a file holds; database errors other than a full disk are raised, and trying again is safe.
+    """
+    plan = load_plan(database, organization_id, import_file_id)
+    if plan is None:
+        return
+    try:
+        _start(database, plan)
+        finished = _Import(database, number_key, plan, keep_going).run()
+    except _Stopped as stop:
+        _end(database, plan, stop.state, stop.error)
+        return
+    except UnreadableFile as refusal:
+        _end(database, plan, ImportState.FAILED, str(refusal))
+        return
+    except (DBAPIError, sqlite3.OperationalError, OSError) as error:
+        if not is_disk_full(error):
+            raise
+        _end(database, plan, ImportState.FAILED, _DISK_FULL)
+        return
+    if finished:
+        _end(database, plan, ImportState.DONE, None)
+
+
+def load_plan(database: Database, organization_id: int, import_file_id: int) -> ImportPlan | None:
+    """None when the import does not exist or has ended already."""
+    with reading_session(database, organization_id) as session:
+        row = session.get(ImportFile, (organization_id, import_file_id))
+        if row is None or row.state not in (ImportState.UPLOADED, ImportState.QUEUED, ImportState.RUNNING, ImportState.FAILED):
+            return None
+        pbx = session.get_one(Pbx, (organization_id, row.pbx_id))
+        organization = session.get_one(Organization, organization_id)
+        return ImportPlan(
+            organization_id=organization_id,
+            import_file_id=import_file_id,
+            stored_file_id=row.stored_file_id,
+            format=row.format,
+            columns=read_column_map(row.column_map),
+            settings=PbxSettings.of(pbx, row.time_zone),
+            organization_zone=organization.time_zone,
+            keeps_from_ms=to_ms(organization.keeps_from) if organization.keeps_from else None,
+            read_count=row.read_count,
+            work_seconds=row.work_seconds,
+        )
+
+
+def read_column_map(text: str | None) -> ColumnMap | None:
+    return ColumnMap(**json.loads(text)) if text else None
+
+
+class _Import:
+    """One run over the file."""
+
+    def __init__(self, database: Database, number_key: bytes, plan: ImportPlan, keep_going: Callable[[], bool]) -> None:
+        self._database = database
+        self._plan = plan
+        self._keep_going = keep_going
+        numbers = NumberPlan(plan.settings)
+        self._normalizer = Normalizer(plan.settings, number_key, numbers)
+        self._calls = CallWriter(plan.organization_zone)
+        self._writer = RecordWriter(self._calls, numbers, plan.settings.pbx_id, plan.import_file_id)
+        self._batch_size = _FIRST_BATCH
+        self._began = time.monotonic()
+
+    def run(self) -> bool:
+        """Read the file to its end. False when told to stop."""
+        plan = self._plan
+        if plan.stored_file_id is None:
+            raise _Stopped(ImportState.FAILED, _NO_FILE)
+        reader = READERS.get(plan.format or "")
+        if reader is None:
+            raise _Stopped(ImportState.FAILED, _NO_FORMAT)
+        with open_stored_file(self._database, plan.organization_id, plan.stored_file_id) as stream:
+            source = open_text(stream)
+            items = reader.read(source.lines(), ReadOptions(plan.columns))
+            for batch in self._batches(items):
+                self._store(batch, source.position)
+                if not self._keep_going():
+                    return False
+        return True
+
+    def _batches(self, items: Iterator[Item]) -> Iterator[_Batch]:
+        """Batches of rows behind those that were counted before; record keys are distinct within a batch."""
+        done = 0
+        batch = _Batch()
+        normalize = self._normalizer.normalize
+        keeps_from = self._plan.keeps_from_ms
+        for item in items:
+            done += 1
+            if done <= self._plan.read_count:
+                if type(item) is not BadLine and type(item) is not NotACall:
+                    normalize(item)  # keeps the order of times that tells the two hours of a DST night apart
+                continue
+            if type(item) is NotACall:
+                batch.skipped += 1
+                if done == 1 and len(item.raw) <= _KEPT_OF_REFUSED:
+                    batch.header = item.raw
+            elif type(item) is BadLine:
+                batch.rejected.append(item)
+            else:
+                record = normalize(item)
+                if keeps_from is not None and record.started_at < keeps_from:
+                    batch.rejected.append(BadLine(item.line_number, item.raw, "This row is older than what your organization keeps."))
+                elif record.record_key not in batch.keys:
+                    batch.keys[record.record_key] = record.content_hash ^ record.id_hash
+                    batch.records.append(record)
+                elif batch.keys[record.record_key] == record.content_hash ^ record.id_hash:
+                    batch.duplicates += 1
+                else:  # the same id with other content, or another id of the same key: the stored one decides
+                    yield batch
+                    batch = _Batch(records=[record], keys={record.record_key: record.content_hash ^ record.id_hash})
+            batch.read += 1
+            if batch.read >= self._batch_size:
+                yield batch
+                batch = _Batch()
+        if batch.read:
+            yield batch
+
+    def _store(self, batch: _Batch, position: int) -> None:
+        groups = self._writer.prepare(batch.records)
+        for tries_left in reversed(range(_TRIES_OF_A_BATCH)):
+            try:
+                with bulk_transaction(self._database, self._plan.organization_id) as transaction:
+                    self._write(transaction, batch, groups, position)
+                    held = transaction.held_seconds
+                break
+            except (sqlite3.IntegrityError, postgresql_errors.ForeignKeyViolation, postgresql_errors.UniqueViolation):
+                # A party that is remembered here was removed by an undo, or made by somebody else, since.
+                self._calls.parties.forget()
+                if not tries_left:
+                    raise
+        self._batch_size = max(20, min(_LARGEST_BATCH, int(batch.read * min(2.0, _HOLD_SECONDS / max(held, 0.001)))))
+        time.sleep(_PAUSE_SECONDS)
+
+    def _write(self, transaction: BulkTransaction, batch: _Batch, groups: list[Group], position: int) -> None:
+        self._check(transaction)
+        stored = self._writer.write(transaction, groups) if groups else Stored()
+        plan = self._plan
+        transaction.insert(
+            "rejected_line",
+            ("organization_id", "import_file_id", "line_number", "reason", "raw"),
+            [
+                (plan.organization_id, plan.import_file_id, line.line_number, line.reason, line.raw[:_KEPT_OF_REFUSED])
+                for line in batch.rejected
+            ],
+            "ON CONFLICT DO NOTHING",
+        )
+        transaction.execute(
+            "UPDATE import_file SET read_count = read_count + ?, stored_count = stored_count + ?,"
+            " duplicate_count = duplicate_count + ?, skipped_count = skipped_count + ?,"
+            " refused_count = refused_count + ?, call_count = call_count + ?, bytes_read = ?, work_seconds = ?,"
+            " header = coalesce(header, ?) WHERE organization_id = ? AND id = ?",
+            batch.read,
+            stored.stored,
+            stored.duplicates + batch.duplicates,
+            batch.skipped,
+            len(batch.rejected),
+            stored.calls,
+            position,
+            plan.work_seconds + int(time.monotonic() - self._began),
+            batch.header,
+            plan.organization_id,
+            plan.import_file_id,
+        )
+
+    def _check(self, transaction: BulkTransaction) -> None:
+        """Under the lock: whether the import may still go on."""
+        plan = self._plan
+        [(state, cancel_asked, closed_at)] = transaction.rows(
+            "SELECT import_file.state, import_file.cancel_asked, pbx.closed_at FROM import_file"
+            " JOIN pbx ON pbx.organization_id = import_file.organization_id AND pbx.id = import_file.pbx_id"
+            " WHERE import_file.organization_id = ? AND import_file.id = ?",
+            plan.organization_id,
+            plan.import_file_id,
+        )
+        if cancel_asked or state != ImportState.RUNNING:
+            raise _Stopped(ImportState.CANCELLED)
+        if closed_at is not None:
+            raise _Stopped(ImportState.FAILED, _CLOSED)
+
+
+def _start(database: Database, plan: ImportPlan) -> None:
+    with bulk_transaction(database, plan.organization_id) as transaction:
+        transaction.execute(
+            "UPDATE import_file SET state = ?, error = NULL, ended_at = NULL, started_at = coalesce(started_at, ?)"
+            " WHERE organization_id = ? AND id = ?",
+            int(ImportState.RUNNING),
+            transaction.instant(now_ms()),
+            plan.organization_id,
+            plan.import_file_id,
+        )
+
+
+def _end(database: Database, plan: ImportPlan, state: ImportState, error: str | None) -> None:
+    with bulk_transaction(database, plan.organization_id) as transaction:
+        transaction.execute(
+            "UPDATE import_file SET state = ?, error = ?, ended_at = ? WHERE organization_id = ? AND id = ? AND state = ?",
+            int(state),
+            error,
+            transaction.instant(now_ms()),
+            plan.organization_id,
+            plan.import_file_id,
+            int(ImportState.RUNNING),
+        )
+    if database.dialect == "sqlite":
+        with database.bulk.connect() as connection:
+            connection.exec_driver_sql("PRAGMA optimize")
+
+
+def header_row(header: bytes | None) -> list[SourceLine]:
+    """The header line of a file as a row to put before others, when it has one."""
+    return [SourceLine(1, header, header.decode("utf-8", "replace"))] if header else []

@@ -1,0 +1,232 @@
+"""From a parsed row to a record as it is stored: UTC instants, keys, direction of the row, and what is odd about it.
+
+Called by importer.py, preview.py and reread.py. Pure: it asks neither the database nor the clock, but for "now".
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from webapp.calls.models import RecordFlag
+from webapp.calls.outcomes import Direction
+from webapp.clock import now_ms, to_ms
+from webapp.ingest.numbers import NumberPlan
+from webapp.ingest.records import ParsedRecord
+from webapp.ingest.settings import PbxSettings
+
+_EPOCH = datetime(1970, 1, 1)
+_HOUR_MS = 3_600_000
+_DAY_MS = 86_400_000
+_FIRST_LIKELY_MS = 631_152_000_000  # 1990: no phone system that we read is older
+_LONGEST_SECONDS = 2**31 - 1
+_LONGEST_TEXT = 500  # characters of a text field that are kept; the raw row has all of it
+_MINUTE_BITS, _HASH_BITS, _DAY_BITS, _LINK_BITS = 27, 36, 16, 47
+_EPOCH_FITS_MS = 600_000  # how far the start may lie from the epoch in an id to tell two hours apart
+
+
+class NormalRecord(NamedTuple):
+    """A record as call_record stores it, but for the keys that only the writer knows. Instants in ms since 1970."""
+
+    record_key: int
+    id_hash: int
+    content_hash: int
+    link_keys: tuple[int, ...]
+    line_number: int
+    started_at: int
+    answered_at: int | None
+    ended_at: int | None
+    duration: int
+    billsec: int
+    kind: int  #: a LegKind, as the plain number that both drivers take
+    result: int  #: a LegResult
+    direction: int  #: a Direction
+    flags: int
+    hangup_cause: int | None
+    disposition: str
+    caller: str
+    caller_name: str
+    dialed: str
+    reached: str
+    did: str
+    leg_id: str
+    peer_leg_id: str
+    line: str
+    peer_line: str
+    context: str
+    application: str
+    queue_name: str
+    account_code: str
+    raw: bytes
+
+
+class Normalizer:
+    """Normalizes the rows of one phone system, in the order of one file."""
+
+    def __init__(self, settings: PbxSettings, number_key: bytes, plan: NumberPlan | None = None) -> None:
+        self.settings = settings
+        self.plan = plan or NumberPlan(settings)
+        self._zone = ZoneInfo(settings.time_zone)
+        self._offsets: dict[int, int | None] = {}
+        self._last_ms = 0
+        self._latest_ms = now_ms() + _DAY_MS
+        self._hash = hashlib.blake2b(key=number_key[:64], digest_size=8)
+        self._pbx = str(settings.pbx_id).encode() + b"\x1f"
+
+    def normalize(self, row: ParsedRecord) -> NormalRecord:
+        local_ms = _local_ms(row.started)
+        started, flags = self._instant(row.started, local_ms, row.epoch)
+        # The other times follow the start by what the clock shows, so that a change of hours within a call is harmless.
+        answered = None if row.answered is None else started + _after(local_ms, row.answered, row.started)
+        ended = None if row.ended is None else started + _after(local_ms, row.ended, row.started)
+        duration, billsec, odd = _seconds(row.duration, row.billsec)
+        flags |= odd
+        if not _FIRST_LIKELY_MS <= started <= self._latest_ms:
+            flags |= RecordFlag.ODD_TIME
+        id_hash = self._hashed(b"id", row.pbx_record_id)
+        minute = min(max(local_ms // 60_000, 0), (1 << _MINUTE_BITS) - 1)
+        day = (local_ms // _DAY_MS) & ((1 << _DAY_BITS) - 1)
+        links = tuple(
+            [(day << _LINK_BITS) | (self._hashed(b"link", link) & ((1 << _LINK_BITS) - 1)) for link in row.link_ids]
+        )
+        return NormalRecord(
+            (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)),
+            id_hash,
+            self._hashed_bytes(b"row", row.raw.replace(b'"', b"")),
+            links,
+            row.line_number,
+            started,
+            answered,
+            ended,
+            duration,
+            billsec,
+            int(row.kind),
+            int(row.result),
+            int(self._direction(row)),
+            int(flags),
+            row.hangup_cause if row.hangup_cause is None or 0 <= row.hangup_cause < 32768 else None,
+            _text(row.disposition),
+            _text(row.caller),
+            _text(row.caller_name),
+            _text(row.dialed),
+            _text(row.reached),
+            _text(row.did),
+            _text(row.leg_id),
+            _text(row.peer_leg_id),
+            _text(row.line),
+            _text(row.peer_line),
+            _text(row.context),
+            _text(row.application),
+            _text(row.queue_name),
+            _text(row.account_code),
+            row.raw,
+        )
+
+    def _hashed(self, use: bytes, text: str) -> int:
+        return self._hashed_bytes(use, text.encode("utf-8", "surrogatepass"))
+
+    def _hashed_bytes(self, use: bytes, content: bytes) -> int:
+        state = self._hash.copy()
+        state.update(use + self._pbx + content)
+        return int.from_bytes(state.digest(), "big") >> 1
+
+    def _instant(self, started: datetime, local_ms: int, epoch: int | None) -> tuple[int, int]:
+        """UTC milliseconds of a start, and the flags of a night on which the clocks change."""
+        if started.tzinfo is not None:
+            return to_ms(started), 0
+        hour = local_ms // _HOUR_MS
+        try:
+            offset = self._offsets[hour]
+        except KeyError:
+            offset = self._offsets[hour] = self._offset_of_hour(hour)
+        if offset is not None:
+            self._last_ms = local_ms - offset
+            return self._last_ms, 0
+        ms, flag = self._instant_in_changing_hour(local_ms, epoch)
+        self._last_ms = ms
+        return ms, flag
+
+    def _offset_of_hour(self, hour: int) -> int | None:
+        """UTC offset in ms of a local hour, None where it is repeated, missing or changes within."""
+        try:
+            start = _EPOCH + timedelta(hours=hour)
+            offsets = {
+                start.replace(minute=minute, second=second, fold=fold, tzinfo=self._zone).utcoffset()
+                for minute, second in ((0, 0), (15, 0), (30, 0), (45, 0), (59, 59))
+                for fold in (0, 1)
+            }
+        except (OverflowError, ValueError):
+            return 0
+        return _ms(offsets.pop() or timedelta(0)) if len(offsets) == 1 else None
+
+    def _instant_in_changing_hour(self, local_ms: int, epoch: int | None) -> tuple[int, int]:
+        """The first or second of a repeated hour by the epoch in an id, else by the order of the file."""
+        local = _EPOCH + timedelta(milliseconds=local_ms)
+        first, second = (
+            local_ms - _ms(local.replace(fold=fold, tzinfo=self._zone).utcoffset() or timedelta(0)) for fold in (0, 1)
+        )
+        if first == second:
+            return first, 0
+        if first > second:
+            # A time that the night left out: the clock was set late. Both readings are an hour off; the one that the
+            # old offset gives is the instant that the phone system's clock meant.
+            return first, RecordFlag.MISSING_HOUR
+        if epoch is not None:
+            for candidate in (first, second):
+                if abs(candidate - epoch * 1000) <= _EPOCH_FITS_MS:
+                    return candidate, 0
+        if first < self._last_ms - _HOUR_MS // 2 <= second:
+            return second, RecordFlag.REPEATED_HOUR
+        return first, RecordFlag.REPEATED_HOUR
+
+    def _direction(self, row: ParsedRecord) -> Direction:
+        if row.direction != Direction.UNKNOWN:
+            return row.direction
+        outside = self.settings.outside_lines
+        if outside is None:
+            return Direction.UNKNOWN
+        if row.line in outside or row.context in outside:
+            return Direction.INBOUND
+        if row.peer_line in outside:
+            return Direction.OUTBOUND
+        dialed = self.plan.identify(row.dialed, dialled_out=True)
+        if dialed is not None and dialed.e164 and self.plan.is_extension(row.caller):
+            return Direction.OUTBOUND
+        return Direction.INTERNAL
+
+
+def _local_ms(started: datetime) -> int:
+    """Milliseconds from 1970 to a time as its row writes it, whatever the zone."""
+    delta = started.replace(tzinfo=None) - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def _after(local_ms: int, later: datetime, started: datetime) -> int:
+    if later.tzinfo is not None and started.tzinfo is not None:
+        return _ms(later - started)
+    return _local_ms(later) - local_ms
+
+
+def _ms(delta: timedelta) -> int:
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def _seconds(duration: int, billsec: int) -> tuple[int, int, int]:
+    """Durations that the columns can hold, and whether they are odd."""
+    if 0 <= billsec <= 86_400 and 0 <= duration <= 86_400:
+        return duration, billsec, 0
+    return min(max(duration, 0), _LONGEST_SECONDS), min(max(billsec, 0), _LONGEST_SECONDS), RecordFlag.ODD_DURATION
+
+
+def _text(text: str) -> str:
+    # PostgreSQL keeps no NUL in text; lone surrogates have no UTF-8 form.
+    if len(text) > _LONGEST_TEXT:
+        text = text[:_LONGEST_TEXT]
+    if text.isascii():
+        return text.replace("\x00", "") if "\x00" in text else text
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def utc(ms: int) -> datetime:
+    """An aware instant for the pages, clamped to what datetime can hold."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)

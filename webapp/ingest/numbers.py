@@ -1,0 +1,116 @@
+"""From what a phone system wrote in a number field to the party it means.
+
+Extensions and service codes are told from numbers before libphonenumber is asked ("2001" would parse as +442001).
+Used by normalize.py and assembly.py; results are kept per distinct text, since asking costs 70 microseconds.
+"""
+
+import re
+from typing import NamedTuple
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+from webapp.calls.models import CallerReason
+from webapp.destinations.models import LineType, PartyKind
+from webapp.ingest.settings import PbxSettings
+
+_REMEMBERED_AT_MOST = 50_000
+_LONGEST = 64  # characters of a number field that are kept as digits
+_NOISE = re.compile(r"^(?:sips?:|tel:|Ext\.)|[\s()./\-\u00a0]|@.*$|;.*$", re.IGNORECASE)
+_EMERGENCY = frozenset({"110", "112", "911", "999"})
+_WITHHELD = frozenset({"anonymous", "private", "restricted", "withheld", "p", "266696687", "+266696687"})
+_NOT_GIVEN = frozenset({"", "unknown", "unavailable", "asterisk", "0", "-", "o", "<unknown>", "not_available", "s"})
+_LINE_TYPES = {
+    PhoneNumberType.FIXED_LINE: LineType.FIXED,
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: LineType.FIXED,
+    PhoneNumberType.MOBILE: LineType.MOBILE,
+    PhoneNumberType.TOLL_FREE: LineType.FREEPHONE,
+    PhoneNumberType.UNKNOWN: LineType.UNKNOWN,
+}
+
+
+class Identity(NamedTuple):
+    """A party as the directory knows it. `identity` is the E.164, or "<pbx id>:<digits>" where there is none."""
+
+    identity: str
+    kind: PartyKind
+    e164: str | None
+    digits: str
+    region: str
+    line_type: LineType
+
+
+class NumberPlan:
+    """Reads the number fields of one phone system."""
+
+    def __init__(self, settings: PbxSettings) -> None:
+        self.settings = settings
+        self._known: dict[tuple[str, bool], Identity | None] = {}
+
+    def identify(self, text: str, *, dialled_out: bool = False) -> Identity | None:
+        """The party that a number field means; None where it holds nobody. `dialled_out`: digits sent to a line."""
+        key = (text, dialled_out)
+        try:
+            return self._known[key]
+        except KeyError:
+            pass
+        if len(self._known) >= _REMEMBERED_AT_MOST:
+            self._known.clear()
+        found = self._known[key] = self._work_out(text, dialled_out)
+        return found
+
+    def caller_reason(self, text: str) -> CallerReason:
+        """Why a caller field holds nobody."""
+        if text.strip().lower() in _WITHHELD:
+            return CallerReason.WITHHELD
+        return CallerReason.NOT_GIVEN if self.identify(text) is None else CallerReason.KNOWN
+
+    def is_extension(self, text: str) -> bool:
+        found = self.identify(text)
+        return found is not None and found.kind == PartyKind.EXTENSION
+
+    def _work_out(self, text: str, dialled_out: bool) -> Identity | None:
+        if text.strip().lower() in _WITHHELD or text.strip().lower() in _NOT_GIVEN:
+            return None
+        digits = _NOISE.sub("", text.strip())[:_LONGEST]
+        if not digits or digits.lower() in _NOT_GIVEN or digits.lower() in _WITHHELD:
+            return None
+        if digits in _EMERGENCY or digits[0] in "*#":
+            return self._inside(digits, PartyKind.SERVICE)
+        plain = digits.removeprefix("+")
+        if not (plain.isascii() and plain.isdigit()):
+            kind = PartyKind.SERVICE if digits.isascii() and digits.isalnum() and len(digits) <= 16 else PartyKind.OTHER
+            return self._inside(digits, kind)
+        if digits[0] != "+" and len(digits) in self.settings.extension_digits:
+            return self._inside(digits, PartyKind.EXTENSION)
+        prefix = self.settings.outside_prefix
+        if dialled_out and prefix and digits.startswith(prefix) and len(digits) > len(prefix) + 2:
+            without = digits[len(prefix) :]
+            return self._outside(without) or self._outside(digits) or self._inside(without, PartyKind.OTHER)
+        return self._outside(digits) or self._inside(digits, PartyKind.OTHER)
+
+    def _inside(self, digits: str, kind: PartyKind) -> Identity:
+        return Identity(f"{self.settings.pbx_id}:{digits}", kind, None, digits, "", LineType.UNKNOWN)
+
+    def _outside(self, digits: str) -> Identity | None:
+        if len(digits) < 5:
+            return None
+        number = _possible(digits, self.settings.region)
+        if number is None and self.settings.area_code:
+            number = _possible(self.settings.area_code + digits, self.settings.region)
+        if number is None:
+            return None
+        e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        # Numbers in ranges reserved for fiction, and new ones, are possible without being valid: kept, without a type.
+        region = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
+        kind = phonenumbers.number_type(number)
+        line_type = _LINE_TYPES.get(kind, LineType.OTHER)
+        return Identity(e164, PartyKind.OUTSIDE, e164, e164[1:], "" if region == "ZZ" else region, line_type)
+
+
+def _possible(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(digits, region)
+    except NumberParseException:
+        return None
+    return number if phonenumbers.is_possible_number(number) else None

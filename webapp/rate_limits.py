@@ -1,0 +1,92 @@
+"""Limits on how often something may be tried, counted before it is tried and committed on their own.
+
+GCRA: one number a key, the theoretical arrival time, moved by one atomic upsert; two tries at once cannot both take the
+last place. Keys are keyed digests: the table knows no address. Used by accounts/sign_in.py.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import BigInteger, LargeBinary, bindparam, text
+
+from webapp.clock import now_ms
+from webapp.database.engine import Database
+
+_HIT = """
+INSERT INTO throttle (throttle_key, arrival_ms) VALUES (:key, :now + :step)
+ON CONFLICT (throttle_key) DO UPDATE SET arrival_ms = {larger}(throttle.arrival_ms, :now) + :step
+ WHERE {larger}(throttle.arrival_ms, :now) - :now <= :slack
+RETURNING arrival_ms
+"""
+_PARAMETERS = (
+    bindparam("key", type_=LargeBinary),
+    bindparam("now", type_=BigInteger),
+    bindparam("step", type_=BigInteger),
+    bindparam("slack", type_=BigInteger),
+)
+_HITS = {
+    "sqlite": text(_HIT.format(larger="max")).bindparams(*_PARAMETERS),
+    "postgresql": text(_HIT.format(larger="greatest")).bindparams(*_PARAMETERS),
+}
+_REMEMBER = text(
+    "INSERT INTO throttle (throttle_key, arrival_ms) VALUES (:key, :until) "
+    "ON CONFLICT (throttle_key) DO UPDATE SET arrival_ms = excluded.arrival_ms"
+)
+_ARRIVAL = text("SELECT arrival_ms FROM throttle WHERE throttle_key = :key")
+_SWEEP = text("DELETE FROM throttle WHERE arrival_ms < :now")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`burst` at once, then one more every `every_ms` milliseconds."""
+
+    name: str
+    burst: int
+    every_ms: int
+
+
+def hit(database: Database, limit: Limit, *what: str) -> int:
+    """Count one try. 0 when it is within the limit, else the seconds until the next one is."""
+    key, now = digest(limit.name, *what), now_ms()
+    values = {"key": key, "now": now, "step": limit.every_ms, "slack": (limit.burst - 1) * limit.every_ms}
+    with database.writing.begin() as connection:
+        if connection.execute(_HITS[database.dialect], values).first() is not None:
+            return 0
+        arrival = connection.execute(_ARRIVAL, {"key": key}).scalar_one()
+    return max(1, -(-(arrival - now - values["slack"]) // 1000))
+
+
+def remember(database: Database, for_ms: int, *what: str) -> None:
+    """Keep a mark for so long. Sweeps the rows that say nothing any more."""
+    with database.writing.begin() as connection:
+        connection.execute(_REMEMBER, {"key": digest("mark", *what), "until": now_ms() + for_ms})
+        connection.execute(_SWEEP, {"now": now_ms()})
+
+
+def is_remembered(database: Database, *what: str) -> bool:
+    """Whether a mark is still kept."""
+    with database.reading.connect() as connection:
+        until = connection.execute(_ARRIVAL, {"key": digest("mark", *what)}).scalar_one_or_none()
+    return until is not None and until > now_ms()
+
+
+def network_of(address: str | None) -> str:
+    """What counts as one sender: an IPv4 address, or the /64 of an IPv6 address, which one customer of a provider has."""
+    try:
+        ip = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
+
+
+def digest(*parts: str) -> bytes:
+    """The key of what is limited, keyed so that nobody who reads the table can try out addresses."""
+    assert isinstance(current_app.secret_key, str)
+    return hmac.new(current_app.secret_key.encode(), "\x00".join(("throttle", *parts)).encode(), hashlib.sha256).digest()

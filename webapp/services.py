@@ -1,0 +1,22 @@
+"""What every request shares: the settings and the database. Put into the app by create_app()."""
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from config import Settings
+from webapp.database.engine import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """One per app, at `app.extensions["callbook"]`."""
+
+    settings: Settings
+    database: Database
+
+
+def services() -> Services:
+    """Of the current app."""
+    found: Services = current_app.extensions["callbook"]
+    return found

@@ -1,0 +1,92 @@
+"""The check before every request: who is asking, for which organization, and may they. Nothing gets past it unmarked.
+
+Registered by create_app(), which calls `check_markers` last: an app with an unmarked view does not start.
+"""
+
+from flask import Flask, current_app, g, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp import access, logs
+from webapp.errors import BadRequest, Forbidden, NotFound
+from webapp.tenancy.models import Membership, Organization, OrganizationState
+from webapp.tenancy.request import SAFE_METHODS, Place, bind_person, bind_place, current_place, looking, my_places, set_places
+
+_SLUG = "slug"
+
+
+def register(app: Flask) -> None:
+    app.url_value_preprocessor(_take_slug)
+    app.url_defaults(_fill_in_slug)
+    app.before_request(_check)
+
+
+def check_markers(app: Flask) -> None:
+    """Raises AccessError when a view has no marker, or one that does not fit its address."""
+    for rule in app.url_map.iter_rules():
+        mark = access.of(app.view_functions[rule.endpoint])
+        if (mark.role is not None) != (_SLUG in rule.arguments):
+            raise access.AccessError(f"{rule}: access.member() is for addresses under /o/<slug:slug>/, and for all of these")
+
+
+def _take_slug(_endpoint: str | None, values: dict[str, object] | None) -> None:
+    g.slug = values.pop(_SLUG, None) if values else None
+
+
+def _fill_in_slug(endpoint: str, values: dict[str, object]) -> None:
+    place = current_place()
+    if place is not None and _SLUG not in values and current_app.url_map.is_endpoint_expecting(endpoint, _SLUG):
+        values[_SLUG] = place.organization.slug
+
+
+def _check() -> ResponseReturnValue | None:
+    if request.endpoint is None:
+        return None  # no such address: the router's answer follows
+    mark = access.of(current_app.view_functions[request.endpoint])
+    if mark.largest_body is not None:
+        request.max_content_length = mark.largest_body
+    unsafe = request.method not in SAFE_METHODS
+    if unsafe and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        logs.event("request.cross_site", endpoint=request.endpoint)
+        raise BadRequest
+    if mark.signed_in:
+        if not current_user.is_authenticated:
+            answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+            return answer
+        _find_places(current_user.id)
+    if mark.role is not None:
+        _enter(g.slug, mark)
+    if unsafe:
+        # Last, for it reads the body: nobody who may not send a large file makes us keep it.
+        current_app.extensions["csrf"].protect()
+    return None
+
+
+def _find_places(user_account_id: int) -> None:
+    bind_person(user_account_id)
+    with looking() as session:
+        set_places(list_places(session))
+
+
+def list_places(session: Session) -> list[Place]:
+    """The open organizations of the bound person, by name."""
+    rows = session.execute(
+        select(Membership, Organization)
+        .join(Organization, Organization.id == Membership.organization_id)
+        .where(Organization.state == OrganizationState.OPEN)
+        .order_by(Organization.name, Organization.id)
+    )
+    return [Place(organization, membership) for membership, organization in rows]
+
+
+def _enter(slug: str, mark: access.Access) -> None:
+    place = next((place for place in my_places() if place.organization.slug == slug), None)
+    if place is None:
+        logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
+        raise NotFound
+    if mark.role is not None and place.membership.role < mark.role:
+        logs.event("access.role_too_small", endpoint=request.endpoint, user_account_id=current_user.id)
+        raise Forbidden
+    bind_place(place)

@@ -1,0 +1,139 @@
+"""The one database session of a request, and whose it is.
+
+Views call db(), current_organization(), current_membership(); guard.py fills in the person and the organization.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from flask import Flask, Response, g, request
+
+from webapp.services import services
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership, Organization
+from webapp.tenancy.sessions import reading_session, writing_session
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """An organization and what the signed-in person is there."""
+
+    organization: Organization
+    membership: Membership
+
+
+@dataclass
+class _Request:
+    session: LockedSession | None = None
+    user_account_id: int | None = None
+    places: list[Place] = field(default_factory=list)
+    place: Place | None = None
+
+
+def db() -> LockedSession:
+    """The request's session: it reads on GET, HEAD and OPTIONS, else it writes. Opened at the first call, closed at the end."""
+    state = _state()
+    if state.session is None:
+        open_session = reading_session if request.method in SAFE_METHODS else writing_session
+        state.session = open_session(services().database)
+        _bind(state, state.session)
+    return state.session
+
+
+@contextmanager
+def looking() -> Iterator[LockedSession]:
+    """A session to look up who is asking: db() where that reads anyway, else a short one before the write begins."""
+    state = _state()
+    if request.method in SAFE_METHODS:
+        yield db()
+        return
+    with reading_session(services().database) as session:
+        _bind(state, session)
+        yield session
+
+
+def current_organization() -> Organization:
+    """The one that the address names. Only in views marked access.member()."""
+    return _place().organization
+
+
+def current_membership() -> Membership:
+    """What the person is in it."""
+    return _place().membership
+
+
+def current_place() -> Place | None:
+    """Both, or None in views outside any organization."""
+    return _state().place
+
+
+def my_places() -> list[Place]:
+    """The open organizations of the signed-in person, by name. Empty when nobody is signed in."""
+    return _state().places
+
+
+def bind_person(user_account_id: int) -> None:
+    """Called by the guard alone: whose memberships can be seen."""
+    state = _state()
+    state.user_account_id = user_account_id
+    if state.session is not None:
+        state.session.bind_person(user_account_id)
+
+
+def set_places(places: list[Place]) -> None:
+    """Called by the guard alone."""
+    _state().places = places
+
+
+def bind_place(place: Place) -> None:
+    """Called by the guard alone: the request is this organization's from now on."""
+    state = _state()
+    state.place = place
+    if state.session is not None:
+        state.session.bind_organization(place.organization.id)
+
+
+def close_session() -> None:
+    """Give the connection back, with what was not committed undone. Before anything else writes in a session of its own."""
+    state = _state()
+    if state.session is not None:
+        state.session.close()
+        state.session = None
+
+
+def register(app: Flask) -> None:
+    app.after_request(_close_after)
+    app.teardown_request(_close_at_teardown)
+
+
+def _close_after(response: Response) -> Response:
+    close_session()
+    return response
+
+
+def _close_at_teardown(_error: BaseException | None) -> None:
+    close_session()
+
+
+def _bind(state: _Request, session: LockedSession) -> None:
+    if state.user_account_id is not None:
+        session.bind_person(state.user_account_id)
+    if state.place is not None:
+        session.bind_organization(state.place.organization.id)
+
+
+def _place() -> Place:
+    place = _state().place
+    if place is None:
+        raise RuntimeError("this view is outside any organization: mark it access.member()")
+    return place
+
+
+def _state() -> _Request:
+    if "tenancy" not in g:
+        g.tenancy = _Request()
+    state: _Request = g.tenancy
+    return state
