@@ -1,0 +1,90 @@
+"""Callbook. `create_app` puts it together: settings, database, plumbing, then the features in order."""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_login import current_user
+from flask_wtf import CSRFProtect
+from htmx_flask import Htmx
+from jinja2 import StrictUndefined
+
+from config import Settings
+from webapp import access, addresses, error_pages, headers, logs, navigation
+from webapp.accounts import views as accounts
+from webapp.database.engine import Database
+from webapp.services import Services
+from webapp.tenancy import guard, request
+
+ROOT = Path(__file__).resolve().parent.parent
+#: The features in order: a later one may use an earlier one, never the other way round. Each module holds its `bp`.
+VIEWS = (
+    "webapp.health",
+    "webapp.accounts.views",
+    "webapp.organizations.views",
+    "webapp.calls.views",
+    "webapp.calls.detail_views",
+    "webapp.sources.views",
+    "webapp.reports.views",
+)
+LARGEST_BODY = 1_000_000
+
+
+def create_app(settings: Settings, database: Database | None = None) -> Flask:
+    """The whole app, for any WSGI server. Raises AccessError when a view says not who may call it."""
+    app = Flask("webapp", root_path=str(ROOT / "webapp"), template_folder=ROOT / "templates", static_folder=ROOT / "static")
+    database = database or Database(settings.database_url)
+    app.extensions["callbook"] = Services(settings, database)
+    _configure(app, settings)
+    logs.register(app)
+    headers.register(app)
+    error_pages.register(app)
+    addresses.register(app)
+    request.register(app)
+    guard.register(app)
+    accounts.register(app, database)
+    Htmx(app)
+    CSRFProtect(app)
+    access.public(app.view_functions["static"])
+    _load_views(app)
+    if importlib.util.find_spec("webapp.formatting"):
+        importlib.import_module("webapp.formatting").register(app)
+    if importlib.util.find_spec("webapp.cli"):
+        importlib.import_module("webapp.cli").register_commands(app)
+    app.context_processor(_what_layouts_need)
+    guard.check_markers(app)
+    return app
+
+
+def _load_views(app: Flask) -> None:
+    """Imported here and not above, so that what needs no page (a worker, a reader of files) loads none."""
+    modules = [importlib.import_module(name) for name in VIEWS if importlib.util.find_spec(name)]
+    for blueprint in dict.fromkeys(module.bp for module in modules):
+        app.register_blueprint(blueprint)
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        TRUSTED_HOSTS=list(settings.trusted_hosts),
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        SESSION_COOKIE_NAME="__Host-sid" if settings.secure else "sid",
+        SESSION_COOKIE_SECURE=settings.secure,
+        WTF_CSRF_TIME_LIMIT=None,  # a token lives as long as its session
+        WTF_CSRF_CHECK_DEFAULT=False,  # tenancy/guard.py asks for the check, once it knows who is there
+    )
+    app.jinja_env.undefined = StrictUndefined
+
+
+def _what_layouts_need() -> dict[str, Any]:
+    """Nothing here asks the database: the guard has."""
+    place = request.current_place()
+    return {
+        "current_user": current_user,
+        "current_organization": place.organization if place else None,
+        "current_membership": place.membership if place else None,
+        "navigation": navigation.links(place.membership.role) if place else [],
+        "my_organizations": [place.organization for place in request.my_places()],
+    }

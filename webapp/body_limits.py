@@ -77,7 +77,7 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
         return 0 if self.completed else max(0, self.content_length - self.body_bytes_received)
 
     def received(self, data: bytes) -> int:
-        """Take bytes from the connection; how many. All of them once the request is refused: they are no new request."""
+        """Take bytes of the connection; how many. All of them once the request is refused: they begin no new one."""
         consumed: int = super().received(data)
         if self.error is not None or self.body_rcv is None or self.refused:
             return consumed
@@ -115,6 +115,7 @@ class LingeringChannel(HTTPChannel):  # type: ignore[misc]
     when the browser has read the answer, or by waitress's channel_timeout.
     """
 
+    close_when_flushed: bool = False
     _refused = False
     _lingers = False
 

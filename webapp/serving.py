@@ -17,7 +17,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 
 from config import Settings, SettingsError, load_settings
-from webapp import create_app
+from webapp import create_app, logs
 from webapp.body_limits import BodyLimits, LimitedParser, LingeringChannel, answer_refused
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start, open_database
@@ -38,7 +38,9 @@ class Server:
         tempfile.tempdir = str(tmp)  # uploads under way lie beside the database, not in /tmp
         answer_refused(app)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self._server = create_server(app, listen=f"{host}:{settings.port if port is None else port}", **_adjust(settings))
+        self._server = create_server(
+            app, listen=f"{host}:{settings.port if port is None else port}", **_adjust(settings)
+        )
         self._map = self._server.map if hasattr(self._server, "map") else self._server._map
         parser = functools.partial(LimitedParser, BodyLimits(app, tmp))
         channel = type("Channel", (LingeringChannel,), {"parser_class": parser})
@@ -108,6 +110,7 @@ def serve(app: Flask, database: Database, settings: Settings) -> None:
     # Python lets a busy thread run 5 ms before another gets its turn. A page that meets an import would wait that long
     # at each of its many database calls; with half a millisecond it is quick, and the import loses a few percent.
     sys.setswitchinterval(0.0005)
+    logs.set_up()
     server = Server(app, settings)
     worker = Worker(database, settings)
 
@@ -134,7 +137,9 @@ def main() -> None:
     except (SettingsError, InstallationError) as error:
         raise SystemExit(f"Callbook does not start.\n{error}") from None
     app = create_app(settings, database)
-    sys.stderr.write(f"Callbook serves {settings.base_url} from {settings.host}:{settings.port}. Stop it with Ctrl+C.\n")
+    sys.stderr.write(
+        f"Callbook serves {settings.base_url} from {settings.host}:{settings.port}. Stop it with Ctrl+C.\n"
+    )
     serve(app, database, settings)
 
 

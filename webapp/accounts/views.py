@@ -6,13 +6,14 @@ from flask import Blueprint, Flask, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 
-from webapp import access, htmx, logs
+from webapp import access, error_pages, htmx, logs
 from webapp.accounts import sign_in as steps
 from webapp.accounts.forms import SignInForm
 from webapp.accounts.models import UserAccount
 from webapp.accounts.web_sessions import BrowserSession, BrowserSessions
 from webapp.addresses import own_path
-from webapp.errors import NotSignedIn, TooManyTries
+from webapp.database.engine import Database
+from webapp.errors import TooManyTries
 from webapp.rate_limits import network_of
 from webapp.services import services
 
@@ -22,9 +23,9 @@ _HOME = "/"
 _MISTAKEN = "E-mail address and password do not belong together. Nothing was changed; check both and try again."
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, database: Database) -> None:
     """Called by create_app(), before any view is used."""
-    app.session_interface = BrowserSessions(services_of(app).database)
+    app.session_interface = BrowserSessions(database)
     manager = LoginManager()
     manager.session_protection = None  # it would keep a fingerprint of address and browser
     manager._session_identifier_generator = lambda: ""
@@ -77,10 +78,6 @@ def sign_out() -> ResponseReturnValue:
     return response
 
 
-def services_of(app: Flask):  # type: ignore[no-untyped-def]
-    return app.extensions["callbook"]
-
-
 def _pass_password(form: SignInForm) -> UserAccount | None:
     attempt = steps.Try(form.email.data or "", network_of(request.remote_addr))
     database = services().database
@@ -114,7 +111,7 @@ def _ask_to_sign_in() -> ResponseReturnValue:
     """The answer to somebody who is not signed in. htmx would put a page into the region: it is sent to the page instead."""
     if htmx.asked():
         where = url_for("accounts.sign_in", next=_path_of(request.headers.get("HX-Current-URL")))
-        response = htmx.error_response(NotSignedIn())
+        response = error_pages.answer(401, error_pages.WORDS[401])
         response.headers["HX-Redirect"] = where
         return response
     asked_for = request.full_path.rstrip("?") if request.method == "GET" else _path_of(request.referrer)

@@ -1,7 +1,7 @@
 """What the page of one call shows: its story, its records with their raw text, and other calls with that number.
 
 Called by calls/detail_views.py. Reads by key only: the call by its unique key, records by call, other calls through
-call_party in the order of its key.
+browse.py, in the order of the page.
 """
 
 import struct
@@ -10,11 +10,17 @@ from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 
-from webapp.calls.models import Call, CallParty, CallRecord, CallRecordVersion, ImportFile, Pbx
+from webapp.calls.browse import CallRow, page_of_calls
+from webapp.calls.filters import CallFilter
+from webapp.calls.models import Call, CallRecord, CallRecordVersion, ImportFile, Pbx
+from webapp.calls.outcomes import LegKind, Outcome
+from webapp.calls.periods import named_period
+from webapp.calls.selection import select_calls
 from webapp.calls.sentences import tell_call, tell_flags
 from webapp.calls.story import Step, find_place, place_name, shown_bytes, tell_steps, tell_story
+from webapp.calls.words import ShownOutcome, ShownParty, show_caller, show_outcome, show_party
 from webapp.destinations.models import Party, PartyKind
 from webapp.errors import NotFound
 from webapp.formatting import format_exactly, format_number, format_seconds
@@ -64,15 +70,36 @@ class RecordDetail:
 
 
 @dataclass(frozen=True)
+class ShownStep:
+    """A line of the timeline. `time` is local, to the second; `note` says who rang."""
+
+    time: str
+    mark: str
+    sentence: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Who:
+    """A party in the list of facts: "Caller", "Answered by"."""
+
+    label: str
+    party: ShownParty
+
+
+@dataclass(frozen=True)
 class CallDetail:
     call: Call
     pbx: Pbx
     sentence: str
+    outcome: ShownOutcome
     flags: list[str]
-    steps: list[Step]
+    people: list[Who]
+    steps: list[ShownStep]
+    technical_count: int  #: records by which the phone system joined its own lines: no step of anybody
     records: list[RecordDetail]
-    number: Party | None  #: whose other calls the page offers
-    number_name: str
+    number: ShownParty | None  #: whose other calls the page offers
+    other_calls: list[CallRow]
 
 
 def get_call(session: LockedSession, call_key: int) -> Call:
@@ -87,6 +114,7 @@ def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, regio
     """Everything about one call; `zone` and `region` are the organization's. Raises NotFound."""
     call = get_call(session, call_key)
     parties = _list_parties(session, call)
+    shown = {party.id: show_party(party, region) for party in parties}
     places = {party.id: place_name(party, partial(format_number, region=region)) for party in parties}
     records = _list_records(session, call_key)
     steps = tell_steps(records, lambda written: find_place(written, parties, places))
@@ -95,24 +123,23 @@ def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, regio
         call=call,
         pbx=session.scalars(select(Pbx).where(Pbx.id == call.pbx_id)).one(),
         sentence=tell_call(tell_story(call, steps, records, places)),
+        outcome=show_outcome(call.direction, call.outcome),
         flags=tell_flags(call.flags),
-        steps=steps,
+        people=_people(call, shown),
+        steps=[_show_step(step, zone) for step in steps if step.kind != LegKind.PLUMBING],
+        technical_count=sum(step.kind == LegKind.PLUMBING for step in steps),
         records=_describe_records(session, records, zone),
-        number=number,
-        number_name=places[number.id] if number else "",
+        number=shown[number.id] if number else None,
+        other_calls=list_other_calls(session, number.id, call, zone, region) if number else [],
     )
 
 
-def list_other_calls(session: LockedSession, party_id: int, call: Call, limit: int = OTHER_CALLS) -> list[Call]:
+def list_other_calls(session: LockedSession, party_id: int, call: Call, zone: ZoneInfo, region: str) -> list[CallRow]:
     """The newest calls in which this party took part, in whatever role, but for `call`."""
-    took_part = (
-        select(Call)
-        .join(CallParty, and_(CallParty.started_at == Call.started_at, CallParty.call_key == Call.call_key))
-        .where(CallParty.party_id == party_id, CallParty.call_key != call.call_key)
-        .order_by(CallParty.started_at.desc(), CallParty.call_key.desc())
-        .limit(limit)
-    )
-    return list(session.scalars(took_part))
+    everything = CallFilter(period=named_period("all", zone, call.started_at), party_id=party_id)
+    selection = select_calls(session, everything, None, zone, region)
+    rows = page_of_calls(session, selection, region, limit=OTHER_CALLS + 1).rows
+    return [row for row in rows if row.call_key != call.call_key][:OTHER_CALLS]
 
 
 def _list_parties(session: LockedSession, call: Call) -> list[Party]:
@@ -121,6 +148,32 @@ def _list_parties(session: LockedSession, call: Call) -> list[Party]:
     ids = {call.caller_id, call.dialed_id, call.callee_id, call.answered_by_id, call.did_id} - {None}
     ids.update(struct.unpack(f">{len(packed) // 8}q", packed))  # written by ingest/call_writer.py
     return list(session.scalars(select(Party).where(Party.id.in_(ids))))
+
+
+def _people(call: Call, shown: dict[int, ShownParty]) -> list[Who]:
+    """Who took part, each once, under the first of its roles."""
+    sides = (
+        ("Own number", call.did_id),
+        ("Dialled", call.dialed_id),
+        ("Answered by", call.answered_by_id),
+        ("Reached" if call.outcome == Outcome.VOICEMAIL else "Tried", call.callee_id),
+    )
+    people = [Who("Caller", show_caller(shown.get(call.caller_id or 0), call.caller_reason))]
+    named: set[int] = set()
+    for label, party_id in sides:
+        if party_id in shown and party_id not in named:
+            named.add(party_id)
+            people.append(Who(label, shown[party_id]))
+    return people
+
+
+def _show_step(step: Step, zone: ZoneInfo) -> ShownStep:
+    return ShownStep(
+        time=step.started_at.astimezone(zone).strftime("%H:%M:%S"),
+        mark=step.mark,
+        sentence=step.sentence,
+        note=f"From {step.caller}" if step.caller else "",
+    )
 
 
 def _list_records(session: LockedSession, call_key: int) -> list[CallRecord]:

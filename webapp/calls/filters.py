@@ -5,7 +5,7 @@ their call_search row. A wrong value is told beside its field. Used by the call 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -126,7 +126,7 @@ def _read_period(arguments: MultiDict[str, str], zone: ZoneInfo, now: datetime, 
     return named_period(DEFAULT_PERIOD, zone, now)
 
 
-def _choice(key: str, arguments: MultiDict[str, str], words: Sequence[str] | dict[str, object], errors: dict[str, str]) -> str:
+def _choice(key: str, arguments: MultiDict[str, str], words: Collection[str], errors: dict[str, str]) -> str:
     value = arguments.get(key, "")
     if value and value not in words:
         errors[key] = "There is no such choice. Take one of the list."

@@ -61,5 +61,6 @@ class LegResult(IntEnum):
 MISSED_OUTCOMES = frozenset({Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELLED, Outcome.FAILED})
 
 
-def is_missed(direction: Direction, outcome: Outcome) -> bool:
+def is_missed(direction: int, outcome: int) -> bool:
+    """Takes the members or their numbers."""
     return direction == Direction.INBOUND and outcome in MISSED_OUTCOMES

@@ -166,7 +166,7 @@ def _last_whole_day(end: datetime | None, zone: ZoneInfo) -> int | None:
 
 
 def _words(first: date, last: date, today: date, name: str | None) -> str:
-    if name in PERIOD_LABELS:
+    if name and name in PERIOD_LABELS:
         days = format_weekday(first, today) if first == last else _from_to(first, last, today)
         return f"{PERIOD_LABELS[name]}, {days}"
     if name:

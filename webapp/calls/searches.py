@@ -85,7 +85,7 @@ def _escaped(text: str) -> str:
 
 
 def _number_patterns(words: str, region: str) -> list[str]:
-    """LIKE patterns on party.digits (E.164 without its plus, or digits as written); none where the words are no number."""
+    """LIKE patterns on party.digits (E.164 without its plus, or digits as written); none if the words are no number."""
     if _NUMBER_ONLY.fullmatch(words) is None:
         return []
     digits = re.sub(r"[^0-9]", "", words.replace("(0)", "") if "+" in words else words)

@@ -27,7 +27,11 @@ OUTCOME_LABELS = {
     "unknown": "Unknown",
 }
 MISSED_MEANING = "An outside call in that no person answered and that left no voicemail."
-NO_CALLER = {CallerReason.WITHHELD: "Withheld number", CallerReason.NOT_GIVEN: "No number given", CallerReason.KNOWN: ""}
+NO_CALLER = {
+    CallerReason.KNOWN: "",
+    CallerReason.WITHHELD: "Withheld number",
+    CallerReason.NOT_GIVEN: "No number given",
+}
 _LINE_TYPES = {LineType.MOBILE: "mobile", LineType.FREEPHONE: "freephone"}
 
 

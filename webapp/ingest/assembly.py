@@ -16,6 +16,9 @@ from webapp.calls.outcomes import Direction, LegKind, LegResult, Outcome
 from webapp.ingest.normalize import NormalRecord
 from webapp.ingest.numbers import Identity, NumberPlan
 
+_CALLER, _DIALED, _RANG = int(PartyRole.CALLER), int(PartyRole.DIALED), int(PartyRole.RANG)
+_ANSWERED, _OWN_NUMBER = int(PartyRole.ANSWERED), int(PartyRole.OWN_NUMBER)
+_ODD_DURATION = int(RecordFlag.ODD_DURATION)
 _OUTCOME_OF_TRIES = (
     (LegResult.NO_ANSWER, Outcome.NO_ANSWER),
     (LegResult.BUSY, Outcome.BUSY),
@@ -50,7 +53,7 @@ class _Try(NamedTuple):
     """One attempt to reach somebody: a root record with what its far side knows."""
 
     record: NormalRecord
-    result: LegResult
+    result: int  #: a LegResult
     reached: str
     answered_at: int
     talk_seconds: int
@@ -157,13 +160,13 @@ def _answer(record: NormalRecord) -> int:
 
 
 def _end(record: NormalRecord) -> int:
-    if record.flags & RecordFlag.ODD_DURATION:
+    if record.flags & _ODD_DURATION:
         return record.started_at
     return max(record.started_at + record.duration * 1000, _answer(record) + record.billsec * 1000)
 
 
 def _talk(record: NormalRecord) -> int:
-    return 0 if record.flags & RecordFlag.ODD_DURATION else record.billsec
+    return 0 if record.flags & _ODD_DURATION else record.billsec
 
 
 def _outcome(
@@ -173,7 +176,7 @@ def _outcome(
         return Outcome.ANSWERED
     if mailboxes:
         return Outcome.VOICEMAIL
-    results = {each.result for each in tries}
+    results: set[int] = {each.result for each in tries}
     if not results - {LegResult.TAKEN_ELSEWHERE, LegResult.UNKNOWN}:
         # Nobody's phone was rung: a menu that picked up is no answer, whatever else it said is why it ended.
         results |= {
@@ -226,7 +229,7 @@ def _ring_seconds(ordered: Sequence[NormalRecord], started: int, ended: int, pic
     if picked_up is not None:
         return max(0, picked_up - started) // 1000
     if len(ordered) == 1:
-        return 0 if ordered[0].flags & RecordFlag.ODD_DURATION else ordered[0].duration
+        return 0 if ordered[0].flags & _ODD_DURATION else ordered[0].duration
     return (ended - started) // 1000
 
 
@@ -258,18 +261,18 @@ def _roles(
 ) -> dict[Identity, int]:
     roles: dict[Identity, int] = {}
 
-    def take(identity: Identity | None, role: PartyRole) -> None:
+    def take(identity: Identity | None, role: int) -> None:
         if identity is not None:
-            roles[identity] = roles.get(identity, 0) | int(role)
+            roles[identity] = roles.get(identity, 0) | role
 
-    take(caller, PartyRole.CALLER)
-    take(dialed, PartyRole.DIALED)
-    take(did, PartyRole.OWN_NUMBER)
-    take(callee, PartyRole.RANG)
+    take(caller, _CALLER)
+    take(dialed, _DIALED)
+    take(did, _OWN_NUMBER)
+    take(callee, _RANG)
     for each in tries:
         if each.result != LegResult.TAKEN_ELSEWHERE or each.reached:
             found = plan.identify(each.reached, dialled_out=outbound)
-            take(found, PartyRole.RANG)
+            take(found, _RANG)
             if each.result == LegResult.ANSWERED:
-                take(found, PartyRole.ANSWERED)
+                take(found, _ANSWERED)
     return roles

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from webapp.calls.outcomes import Direction, Outcome, is_missed
+from webapp.calls.outcomes import Outcome, is_missed
 from webapp.clock import from_ms
 from webapp.database.bulk import BulkTransaction
 from webapp.ingest.assembly import CallDraft
@@ -17,6 +17,8 @@ from webapp.ingest.numbers import Identity
 from webapp.ingest.parties import PartyDirectory
 
 _SLOT_MS = 900_000
+_ANSWERED = int(Outcome.ANSWERED)
+_PACKERS = tuple(struct.Struct(f">{count}q") for count in range(16))
 _CALL_COLUMNS = (
     "organization_id", "started_at", "call_key", "pbx_id", "direction", "outcome", "caller_id", "caller_reason",
     "dialed_id", "callee_id", "answered_by_id", "did_id", "ring_seconds", "wait_seconds", "talk_seconds", "ended_at",
@@ -102,9 +104,8 @@ class CallWriter:
     def replace(self, transaction: BulkTransaction, old: Sequence[StoredCall], new: Sequence[NewCall]) -> None:
         """Take the old calls back and write the new ones; the totals move by the difference."""
         totals, days, party_days = _Sums(len(_SUMS)), _Sums(len(_SUMS)), _Sums(len(_PARTY_SUMS))
-        for call in old:
-            party_ids = unpack_ids(call.party_ids)
-            self._count(totals, days, party_days, call, party_ids, -1)
+        for stored in old:
+            self._count(totals, days, party_days, stored, unpack_ids(stored.party_ids), -1)
         self._delete(transaction, old)
         calls, call_parties = [], []
         ids = self._resolve(transaction, new)
@@ -158,8 +159,7 @@ class CallWriter:
         )
         totals.add((slot, call.pbx_id, call.direction, call.outcome), values, sign)
         days.add((day, call.pbx_id, call.direction, call.outcome), values, sign)
-        missed = is_missed(Direction(call.direction), Outcome(call.outcome))
-        party_values = (1, int(call.outcome == Outcome.ANSWERED), int(missed), call.talk_seconds)
+        party_values = (1, int(call.outcome == _ANSWERED), int(is_missed(call.direction, call.outcome)), call.talk_seconds)
         for party_id in party_ids:
             party_days.add((party_id, day), party_values, sign)
 
@@ -195,7 +195,7 @@ class CallWriter:
 
 
 def pack_ids(ids: Sequence[int]) -> bytes:
-    return struct.pack(f">{len(ids)}q", *ids)
+    return _PACKERS[len(ids)].pack(*ids) if len(ids) < 16 else struct.pack(f">{len(ids)}q", *ids)
 
 
 def unpack_ids(packed: bytes) -> tuple[int, ...]:

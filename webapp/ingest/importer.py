@@ -10,8 +10,10 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from psycopg import errors as postgresql_errors
+from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from webapp.calls.models import ImportFile, ImportState, Pbx
@@ -33,7 +35,7 @@ from webapp.tenancy.sessions import reading_session
 _FIRST_BATCH = 200
 _LARGEST_BATCH = 4000
 _HOLD_SECONDS = 0.06  #: of the write lock, aimed at; a page's write comes in between two batches
-_PAUSE_SECONDS = 0.004  #: between two batches, so that writers of other processes come in too
+_PAUSE_SECONDS = 0.002  #: between two batches, so that writers of other processes come in too
 _KEPT_OF_REFUSED = 64 * 1024
 _TRIES_OF_A_BATCH = 3
 
@@ -118,13 +120,49 @@ def run_import(
         return
     if finished:
         _end(database, plan, ImportState.DONE, None)
+        if _undone_meanwhile(database, plan):
+            refill(database, number_key, organization_id, import_file_id)
 
 
-def load_plan(database: Database, organization_id: int, import_file_id: int) -> ImportPlan | None:
-    """None when the import does not exist or has ended already."""
+def refill(database: Database, number_key: bytes, organization_id: int, import_file_id: int) -> None:
+    """Read an ended import's file again and store the rows that were already there then and are gone now.
+
+    After an undo: what the undone import and this file both held comes back from this one. May be run again.
+    """
+    plan = load_plan(database, organization_id, import_file_id, ended=True)
+    if plan is None or plan.stored_file_id is None:
+        return
+    try:
+        _Import(database, number_key, plan, lambda: True, refilling=True).run()
+    except UnreadableFile:
+        return  # as far as the import itself had read it, it could be read
+
+
+def _undone_meanwhile(database: Database, plan: ImportPlan) -> bool:
+    """Whether another import of the phone system was undone while this one counted its rows as already there."""
+    with reading_session(database, plan.organization_id) as session:
+        mine = session.get_one(ImportFile, (plan.organization_id, plan.import_file_id))
+        undone = select(ImportFile.id).where(
+            ImportFile.pbx_id == mine.pbx_id,
+            or_(
+                ImportFile.state == ImportState.UNDOING,
+                and_(ImportFile.state == ImportState.UNDONE, ImportFile.ended_at >= mine.started_at),
+            ),
+        )
+        return mine.duplicate_count > 0 and session.scalars(undone.limit(1)).first() is not None
+
+
+_UNENDED = (ImportState.UPLOADED, ImportState.QUEUED, ImportState.RUNNING, ImportState.FAILED)
+_ENDED = (ImportState.DONE, ImportState.CANCELLED)
+
+
+def load_plan(
+    database: Database, organization_id: int, import_file_id: int, *, ended: bool = False
+) -> ImportPlan | None:
+    """None when the import does not exist, or has ended already (with `ended`: has not)."""
     with reading_session(database, organization_id) as session:
         row = session.get(ImportFile, (organization_id, import_file_id))
-        if row is None or row.state not in (ImportState.UPLOADED, ImportState.QUEUED, ImportState.RUNNING, ImportState.FAILED):
+        if row is None or row.state not in (_ENDED if ended else _UNENDED):
             return None
         pbx = session.get_one(Pbx, (organization_id, row.pbx_id))
         organization = session.get_one(Organization, organization_id)
@@ -149,14 +187,23 @@ def read_column_map(text: str | None) -> ColumnMap | None:
 class _Import:
     """One run over the file."""
 
-    def __init__(self, database: Database, number_key: bytes, plan: ImportPlan, keep_going: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        number_key: bytes,
+        plan: ImportPlan,
+        keep_going: Callable[[], bool],
+        *,
+        refilling: bool = False,
+    ) -> None:
         self._database = database
+        self._refilling = refilling
         self._plan = plan
         self._keep_going = keep_going
         numbers = NumberPlan(plan.settings)
         self._normalizer = Normalizer(plan.settings, number_key, numbers)
         self._calls = CallWriter(plan.organization_zone)
-        self._writer = RecordWriter(self._calls, numbers, plan.settings.pbx_id, plan.import_file_id)
+        self._writer = RecordWriter(self._calls, numbers, plan.settings.pbx_id, plan.import_file_id, only_missing=refilling)
         self._batch_size = _FIRST_BATCH
         self._began = time.monotonic()
 
@@ -171,6 +218,9 @@ class _Import:
         with open_stored_file(self._database, plan.organization_id, plan.stored_file_id) as stream:
             source = open_text(stream)
             items = reader.read(source.lines(), ReadOptions(plan.columns))
+            if self._refilling:
+                items = islice(items, plan.read_count)
+                plan.read_count = 0
             for batch in self._batches(items):
                 self._store(batch, source.position)
                 if not self._keep_going():
@@ -186,14 +236,14 @@ class _Import:
         for item in items:
             done += 1
             if done <= self._plan.read_count:
-                if type(item) is not BadLine and type(item) is not NotACall:
+                if not isinstance(item, BadLine | NotACall):
                     normalize(item)  # keeps the order of times that tells the two hours of a DST night apart
                 continue
-            if type(item) is NotACall:
+            if isinstance(item, NotACall):
                 batch.skipped += 1
                 if done == 1 and len(item.raw) <= _KEPT_OF_REFUSED:
                     batch.header = item.raw
-            elif type(item) is BadLine:
+            elif isinstance(item, BadLine):
                 batch.rejected.append(item)
             else:
                 record = normalize(item)
@@ -231,6 +281,9 @@ class _Import:
         time.sleep(_PAUSE_SECONDS)
 
     def _write(self, transaction: BulkTransaction, batch: _Batch, groups: list[Group], position: int) -> None:
+        if self._refilling:
+            self._write_missing(transaction, groups)
+            return
         self._check(transaction)
         stored = self._writer.write(transaction, groups) if groups else Stored()
         plan = self._plan
@@ -260,6 +313,19 @@ class _Import:
             plan.organization_id,
             plan.import_file_id,
         )
+
+    def _write_missing(self, transaction: BulkTransaction, groups: list[Group]) -> None:
+        stored = self._writer.write(transaction, groups) if groups else Stored()
+        if stored.stored:
+            transaction.execute(
+                "UPDATE import_file SET stored_count = stored_count + ?, duplicate_count = duplicate_count - ?,"
+                " call_count = call_count + ? WHERE organization_id = ? AND id = ?",
+                stored.stored,
+                stored.stored,
+                stored.calls,
+                self._plan.organization_id,
+                self._plan.import_file_id,
+            )
 
     def _check(self, transaction: BulkTransaction) -> None:
         """Under the lock: whether the import may still go on."""

@@ -16,13 +16,19 @@ from webapp.ingest.records import ParsedRecord
 from webapp.ingest.settings import PbxSettings
 
 _EPOCH = datetime(1970, 1, 1)
+_EPOCH_ORDINAL = _EPOCH.toordinal()
 _HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
 _FIRST_LIKELY_MS = 631_152_000_000  # 1990: no phone system that we read is older
 _LONGEST_SECONDS = 2**31 - 1
 _LONGEST_TEXT = 500  # characters of a text field that are kept; the raw row has all of it
 _MINUTE_BITS, _HASH_BITS, _DAY_BITS, _LINK_BITS = 27, 36, 16, 47
+_LINKS_REMEMBERED = 10_000
 _EPOCH_FITS_MS = 600_000  # how far the start may lie from the epoch in an id to tell two hours apart
+
+# As plain numbers: arithmetic on flags of the enum costs a microsecond each, a million times.
+_REPEATED_HOUR, _MISSING_HOUR = int(RecordFlag.REPEATED_HOUR), int(RecordFlag.MISSING_HOUR)
+_ODD_DURATION, _ODD_TIME = int(RecordFlag.ODD_DURATION), int(RecordFlag.ODD_TIME)
 
 
 class NormalRecord(NamedTuple):
@@ -72,6 +78,7 @@ class Normalizer:
         self._latest_ms = now_ms() + _DAY_MS
         self._hash = hashlib.blake2b(key=number_key[:64], digest_size=8)
         self._pbx = str(settings.pbx_id).encode() + b"\x1f"
+        self._links: dict[str, int] = {}
 
     def normalize(self, row: ParsedRecord) -> NormalRecord:
         local_ms = _local_ms(row.started)
@@ -82,14 +89,12 @@ class Normalizer:
         duration, billsec, odd = _seconds(row.duration, row.billsec)
         flags |= odd
         if not _FIRST_LIKELY_MS <= started <= self._latest_ms:
-            flags |= RecordFlag.ODD_TIME
+            flags |= _ODD_TIME
         id_hash = self._hashed(b"id", row.pbx_record_id)
         minute = min(max(local_ms // 60_000, 0), (1 << _MINUTE_BITS) - 1)
-        day = (local_ms // _DAY_MS) & ((1 << _DAY_BITS) - 1)
-        links = tuple(
-            [(day << _LINK_BITS) | (self._hashed(b"link", link) & ((1 << _LINK_BITS) - 1)) for link in row.link_ids]
-        )
-        return NormalRecord(
+        day = ((local_ms // _DAY_MS) & ((1 << _DAY_BITS) - 1)) << _LINK_BITS
+        links = tuple([day | self._link_hash(link) for link in row.link_ids])
+        return NormalRecord._make((
             (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)),
             id_hash,
             self._hashed_bytes(b"row", row.raw.replace(b'"', b"")),
@@ -103,24 +108,20 @@ class Normalizer:
             int(row.kind),
             int(row.result),
             int(self._direction(row)),
-            int(flags),
+            flags,
             row.hangup_cause if row.hangup_cause is None or 0 <= row.hangup_cause < 32768 else None,
-            _text(row.disposition),
-            _text(row.caller),
-            _text(row.caller_name),
-            _text(row.dialed),
-            _text(row.reached),
-            _text(row.did),
-            _text(row.leg_id),
-            _text(row.peer_leg_id),
-            _text(row.line),
-            _text(row.peer_line),
-            _text(row.context),
-            _text(row.application),
-            _text(row.queue_name),
-            _text(row.account_code),
+            *_texts(row),
             row.raw,
-        )
+        ))
+
+    def _link_hash(self, link: str) -> int:
+        """47 bits of the keyed hash; the rows of one call name the same ids one after the other."""
+        found = self._links.get(link)
+        if found is None:
+            if len(self._links) >= _LINKS_REMEMBERED:
+                self._links.clear()
+            found = self._links[link] = self._hashed(b"link", link) & ((1 << _LINK_BITS) - 1)
+        return found
 
     def _hashed(self, use: bytes, text: str) -> int:
         return self._hashed_bytes(use, text.encode("utf-8", "surrogatepass"))
@@ -170,14 +171,14 @@ class Normalizer:
         if first > second:
             # A time that the night left out: the clock was set late. Both readings are an hour off; the one that the
             # old offset gives is the instant that the phone system's clock meant.
-            return first, RecordFlag.MISSING_HOUR
+            return first, _MISSING_HOUR
         if epoch is not None:
             for candidate in (first, second):
                 if abs(candidate - epoch * 1000) <= _EPOCH_FITS_MS:
                     return candidate, 0
         if first < self._last_ms - _HOUR_MS // 2 <= second:
-            return second, RecordFlag.REPEATED_HOUR
-        return first, RecordFlag.REPEATED_HOUR
+            return second, _REPEATED_HOUR
+        return first, _REPEATED_HOUR
 
     def _direction(self, row: ParsedRecord) -> Direction:
         if row.direction != Direction.UNKNOWN:
@@ -197,8 +198,9 @@ class Normalizer:
 
 def _local_ms(started: datetime) -> int:
     """Milliseconds from 1970 to a time as its row writes it, whatever the zone."""
-    delta = started.replace(tzinfo=None) - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+    days = started.toordinal() - _EPOCH_ORDINAL
+    seconds = days * 86_400 + started.hour * 3600 + started.minute * 60 + started.second
+    return seconds * 1000 + started.microsecond // 1000
 
 
 def _after(local_ms: int, later: datetime, started: datetime) -> int:
@@ -215,7 +217,31 @@ def _seconds(duration: int, billsec: int) -> tuple[int, int, int]:
     """Durations that the columns can hold, and whether they are odd."""
     if 0 <= billsec <= 86_400 and 0 <= duration <= 86_400:
         return duration, billsec, 0
-    return min(max(duration, 0), _LONGEST_SECONDS), min(max(billsec, 0), _LONGEST_SECONDS), RecordFlag.ODD_DURATION
+    return min(max(duration, 0), _LONGEST_SECONDS), min(max(billsec, 0), _LONGEST_SECONDS), _ODD_DURATION
+
+
+def _texts(row: ParsedRecord) -> tuple[str, ...]:
+    """The text fields in the order of NormalRecord, as the database can hold them."""
+    texts = (
+        row.disposition,
+        row.caller,
+        row.caller_name,
+        row.dialed,
+        row.reached,
+        row.did,
+        row.leg_id,
+        row.peer_leg_id,
+        row.line,
+        row.peer_line,
+        row.context,
+        row.application,
+        row.queue_name,
+        row.account_code,
+    )
+    together = "".join(texts)
+    if len(together) <= _LONGEST_TEXT and together.isascii() and "\x00" not in together:
+        return texts
+    return tuple([_text(text) for text in texts])
 
 
 def _text(text: str) -> str:

@@ -50,7 +50,7 @@ def records_of_calls(transaction: BulkTransaction, call_keys: Sequence[int]) -> 
     for call_key, record_key, id_hash, content_hash, link_keys, line_number, *facts in transaction.rows_in(
         _SELECT_FACTS, call_keys, transaction.organization_id
     ):
-        record = NormalRecord(record_key, id_hash, content_hash, unpack_ids(link_keys), line_number, *facts, b"")
+        record = NormalRecord._make((record_key, id_hash, content_hash, unpack_ids(link_keys), line_number, *facts, b""))
         found.setdefault(call_key, []).append(record)
     return found
 
@@ -90,10 +90,8 @@ def write_facts(transaction: BulkTransaction, records: Iterable[NormalRecord]) -
     changes = ", ".join(f"{column} = ?" for column in FACT_COLUMNS)
     rows = []
     for record in records:
-        facts = list(record[5:29])
-        for place in range(3):  # started_at, answered_at, ended_at
-            facts[place] = transaction.instant(facts[place])
-        rows.append((*facts, pack_ids(record.link_keys), transaction.organization_id, record.record_key))
+        instants = [transaction.instant(ms) for ms in (record.started_at, record.answered_at, record.ended_at)]
+        rows.append((*instants, *record[8:29], pack_ids(record.link_keys), transaction.organization_id, record.record_key))
     transaction.execute_many(
         f"UPDATE call_record SET {changes}, link_keys = ? WHERE organization_id = ? AND record_key = ?",  # noqa: S608
         rows,

@@ -56,8 +56,12 @@ class _Cluster:
 class RecordWriter:
     """Writes the records of one import file."""
 
-    def __init__(self, calls: CallWriter, plan: NumberPlan, pbx_id: int, import_file_id: int) -> None:
+    def __init__(
+        self, calls: CallWriter, plan: NumberPlan, pbx_id: int, import_file_id: int, *, only_missing: bool = False
+    ) -> None:
+        """`only_missing`: a row whose record is there with other content changes nothing (after an undo)."""
         self.calls = calls
+        self._only_missing = only_missing
         self._plan = plan
         self._pbx_id = pbx_id
         self._import_file_id = import_file_id
@@ -98,7 +102,7 @@ class RecordWriter:
                 hit = stored_by_key(transaction, [record.record_key]).get(record.record_key)
             if hit is None:
                 new.append(record)
-            elif hit.content_hash == record.content_hash:
+            elif hit.content_hash == record.content_hash or self._only_missing:
                 done.duplicates += 1
             else:
                 changed.append((record, hit))

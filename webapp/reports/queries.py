@@ -1,19 +1,22 @@
-"""The figures of the Overview. Called by reports/views.py.
+"""The figures of the Overview. Called by reports/views.py and charts.py.
 
 Everything is read from the totals (call_day, call_total), whose size does not follow the number of calls; nothing
 here counts calls. Newest calls come from calls/.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
-from webapp.calls.models import CallDay, CallTotal, ImportFile, Pbx
-from webapp.calls.outcomes import MISSED_OUTCOMES, Direction, Outcome, is_missed
-from webapp.calls.periods import day_number, day_of_number, day_start
+from webapp.calls.filters import CallFilter
+from webapp.calls.models import CallDay, CallTotal, ImportFile, ImportState, Pbx
+from webapp.calls.outcomes import MISSED_OUTCOMES, Direction
+from webapp.calls.periods import Period, day_number, day_of_number, day_start
+from webapp.calls.selection import select_calls
+from webapp.calls.totals import Figures, count_by_day
 from webapp.clock import to_ms
 from webapp.tenancy.lock import LockedSession
 
@@ -22,51 +25,12 @@ _QUARTERS_A_DAY = 96
 _DAYS_TIMED = 2  #: the last call of a phone system is told to the quarter of an hour when it is this young
 
 
-@dataclass
-class Figures:
-    """Calls of one day or more. answered + voicemail + missed + unknown = inbound, by calls/outcomes.py."""
-
-    calls: int = 0
-    inbound: int = 0
-    outbound: int = 0
-    internal: int = 0
-    answered: int = 0  #: outside calls in that a person answered; so are the next three
-    voicemail: int = 0
-    missed: int = 0
-    unknown: int = 0
-    talk_seconds: int = 0
-
-    @property
-    def answered_percent(self) -> int | None:
-        """Of the outside calls in whose end is known; None when there are none."""
-        known = self.answered + self.missed + self.voicemail
-        return None if not known else (self.answered * 200 + known) // (known * 2)
-
-    @property
-    def no_direction(self) -> int:
-        """Calls of phone systems whose outside lines nobody has named yet."""
-        return self.calls - self.inbound - self.outbound - self.internal
-
-    def add(self, direction: Direction, outcome: Outcome, calls: int, talk_seconds: int) -> None:
-        self.calls += calls
-        self.talk_seconds += talk_seconds
-        self.outbound += calls * (direction == Direction.OUTBOUND)
-        self.internal += calls * (direction == Direction.INTERNAL)
-        if direction != Direction.INBOUND:
-            return
-        self.inbound += calls
-        self.answered += calls * (outcome == Outcome.ANSWERED)
-        self.voicemail += calls * (outcome == Outcome.VOICEMAIL)
-        self.missed += calls * is_missed(direction, outcome)
-        self.unknown += calls * (outcome == Outcome.UNKNOWN)
-
-
-@dataclass
+@dataclass(frozen=True)
 class DayFigures:
-    """A stretch of days: all of them together, and each."""
+    """A stretch of local days: all of them together, and each, the empty ones too."""
 
-    whole: Figures = field(default_factory=Figures)
-    days: dict[date, Figures] = field(default_factory=dict)
+    whole: Figures
+    days: dict[date, Figures]
 
 
 @dataclass(frozen=True)
@@ -88,25 +52,32 @@ class PbxHealth:
     last_import: ImportFile | None
 
 
-def sum_days(session: LockedSession, first: date, last: date) -> DayFigures:
-    """The figures of the local days from `first` to `last`, both included; every day has its own, be it empty."""
-    rows = (
-        select(
-            CallDay.day, CallDay.direction, CallDay.outcome, func.sum(CallDay.calls), func.sum(CallDay.talk_seconds)
-        )
-        .where(CallDay.day >= day_number(first), CallDay.day <= day_number(last))
-        .group_by(CallDay.day, CallDay.direction, CallDay.outcome)
+def sum_days(session: LockedSession, period: Period, zone: ZoneInfo, region: str) -> DayFigures:
+    """The figures of a period of whole days: the same sums that the call log shows above these calls."""
+    assert period.first_day is not None and period.last_day is not None
+    numbers = range(period.first_day, period.last_day + 1)
+    found = count_by_day(session, select_calls(session, CallFilter(period), None, zone, region), numbers)
+    return DayFigures(
+        whole=sum_figures(found.values()),
+        days={day_of_number(number): found.get(number, Figures()) for number in numbers},
     )
-    found = DayFigures(days={first + timedelta(days=after): Figures() for after in range((last - first).days + 1)})
-    for day, direction, outcome, calls, talk_seconds in session.execute(rows):
-        for figures in (found.whole, found.days[day_of_number(day)]):
-            figures.add(direction, outcome, int(calls), int(talk_seconds))
-    return found
 
 
-def sum_hours(session: LockedSession, first: date, last: date, zone: ZoneInfo) -> list[Hour]:
-    """Calls by the local hour in which they began, all days from `first` to `last` together: 24 rows."""
-    start, end = _slot(day_start(first, zone)), _slot(day_start(last + timedelta(days=1), zone))
+def sum_figures(parts: Iterable[Figures]) -> Figures:
+    listed = list(parts)
+    return Figures(**{each.name: sum(getattr(part, each.name) for part in listed) for each in fields(Figures)})
+
+
+def answered_percent(figures: Figures) -> int | None:
+    """answered / (answered + missed + voicemail) of the outside calls in; None when there are none."""
+    known = figures.answered + figures.missed + figures.voicemail
+    return (figures.answered * 200 + known) // (known * 2) if known else None
+
+
+def sum_hours(session: LockedSession, period: Period, zone: ZoneInfo) -> list[Hour]:
+    """Calls by the local hour in which they began, all days of the period together: 24 rows."""
+    assert period.start is not None and period.end is not None
+    start, end = _slot(period.start), _slot(period.end)
     missed = case(
         (and_(CallTotal.direction == Direction.INBOUND, CallTotal.outcome.in_(MISSED_OUTCOMES)), CallTotal.calls),
         else_=0,
@@ -127,7 +98,10 @@ def sum_hours(session: LockedSession, first: date, last: date, zone: ZoneInfo) -
 def list_health(session: LockedSession, today: date, zone: ZoneInfo) -> list[PbxHealth]:
     """Every phone system by name, the closed ones last."""
     newest = (
-        select(func.max(ImportFile.id)).where(ImportFile.pbx_id == Pbx.id).correlate(Pbx).scalar_subquery()
+        select(func.max(ImportFile.id))
+        .where(ImportFile.pbx_id == Pbx.id, ImportFile.state != ImportState.UPLOADED)
+        .correlate(Pbx)
+        .scalar_subquery()
     )
     rows = session.execute(select(Pbx, ImportFile).outerjoin(ImportFile, ImportFile.id == newest)).all()
     pbxes = [pbx for pbx, _ in rows]
@@ -149,14 +123,14 @@ def _last_days(session: LockedSession, pbxes: Sequence[Pbx], today: date) -> dic
 
 
 def _newest_days(session: LockedSession, condition: ColumnElement[bool]) -> dict[int, date]:
-    rows = session.execute(select(CallDay.pbx_id, func.max(CallDay.day)).where(condition).group_by(CallDay.pbx_id))
+    rows = session.execute(select(CallDay.pbx_id, func.max(CallDay.day)).where(condition, CallDay.calls > 0).group_by(CallDay.pbx_id))
     return {pbx_id: day_of_number(day) for pbx_id, day in rows}
 
 
 def _last_quarters(session: LockedSession, today: date, zone: ZoneInfo) -> dict[int, datetime]:
     since = _slot(day_start(today - timedelta(days=_DAYS_TIMED - 1), zone))
     rows = session.execute(
-        select(CallTotal.pbx_id, func.max(CallTotal.slot)).where(CallTotal.slot >= since).group_by(CallTotal.pbx_id)
+        select(CallTotal.pbx_id, func.max(CallTotal.slot)).where(CallTotal.slot >= since, CallTotal.calls > 0).group_by(CallTotal.pbx_id)
     )
     return {pbx_id: _slot_start(slot, zone) for pbx_id, slot in rows}
 
@@ -170,11 +144,7 @@ def _quarters_ahead(slot: ColumnElement[int], start: int, end: int, zone: ZoneIn
             changes.append((each, ahead))
     (_, earliest), *later = changes or [(start, 0)]
     conditions = [(slot >= since, ahead) for since, ahead in reversed(later)]
-    return case(*conditions, else_=earliest) if conditions else _constant(slot, earliest)
-
-
-def _constant(slot: ColumnElement[int], quarters: int) -> ColumnElement[int]:
-    return slot - slot + quarters
+    return case(*conditions, else_=earliest) if conditions else literal(earliest)
 
 
 def _ahead(slot: int, zone: ZoneInfo) -> int:
@@ -189,8 +159,3 @@ def _slot(instant: datetime) -> int:
 
 def _slot_start(slot: int, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(slot * _QUARTER_MS // 1000, zone)
-
-
-def has_calls(days: Iterable[PbxHealth]) -> bool:
-    """Whether the organization has any call at all."""
-    return any(each.last_day is not None for each in days)

@@ -79,6 +79,7 @@ class _AsteriskRows:
         if channel.startswith("Message/"):
             return NotACall(line.number, line.raw, "A text message that Asterisk passed on, not a call.")
         uniqueid, linkedid, sequence = _tail(fields)
+        born = epoch_of(uniqueid)
         name, number = self._callers(clid)
         leg = self._leg_of(dst, channel, dstchannel, app, data, duration)
         disposition = fields[14]
@@ -86,13 +87,13 @@ class _AsteriskRows:
             line.number,
             line.raw,
             f"{uniqueid}/{sequence}" if sequence and uniqueid else self._digest_of(fields),
-            link_ids(uniqueid, linkedid),
+            link_ids(uniqueid, linkedid, born),
             leg.leg_id,
             leg.peer_leg_id,
             started,
             answered,
             ended,
-            epoch_of(uniqueid) if not linkedid or linkedid == uniqueid else None,
+            born if not linkedid or linkedid == uniqueid else None,
             duration,
             billsec,
             leg.kind,

@@ -178,16 +178,15 @@ def _number_in_dial(data: str, peer_line: str) -> str:
     return number if _DIALABLE.fullmatch(number) else ""
 
 
-def link_ids(uniqueid: str, linkedid: str) -> tuple[str, ...]:
+def link_ids(uniqueid: str, linkedid: str, born: int | None) -> tuple[str, ...]:
     """The ids by which a row names its call: its linkedid, else two that its parallel rows share.
 
     Without linkedid, rows of one call have uniqueids with the same serial (after the dot) and epochs up to 2 s
     apart. Each epoch lies in two buckets of 8 s that overlap by half, so two such rows share one at least. A serial
-    that comes back later (Asterisk restarted) lies in other buckets.
+    that comes back later (Asterisk restarted) lies in other buckets. `born` is epoch_of(uniqueid).
     """
     if linkedid:
         return (linkedid,)
-    born = epoch_of(uniqueid)
     if born is None:
         return (uniqueid,) if uniqueid else ()
     before, _, serial = uniqueid.rpartition(".")

@@ -4,7 +4,7 @@ A guess is offered, never used unseen: `ColumnGuess.sure` says whether it may be
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from webapp.calls.outcomes import Direction
@@ -43,6 +43,8 @@ def guess_columns(head: Head) -> ColumnGuess:
     notes: list[str] = []
     columns = _by_names(rows[0], data) if has_header else {}
     named = len(columns)
+    if "id" in columns and not _all_differ(data, columns["id"]):
+        del columns["id"]  # as the id of every row it would make one row of all
     _settle_times(columns, data)
     _by_content(columns, data)
     if not has_header:
@@ -96,7 +98,7 @@ def _by_names(header: list[str], data: list[list[str]]) -> dict[str, int]:
         for field, words in COLUMN_NAMES.items():
             if field in columns:
                 continue
-            for word in words:
+            for word in words if exact or field != "id" else ():
                 free = [
                     column
                     for column, name in enumerate(names)
@@ -150,8 +152,8 @@ def _by_content(columns: dict[str, int], data: list[list[str]]) -> None:
 def _field_of_content(columns: dict[str, int], data: list[list[str]], column: int) -> str:
     """The field that this column fills best, "" if none that is still free."""
     has_start = "started" in columns or "date" in columns
-    tests = (
-        ("date", lambda text: _is_moment(text) and ":" not in text and len(text.strip()) <= 10 and "." not in text[-4:]),
+    tests: tuple[tuple[str, Callable[[str], bool]], ...] = (
+        ("date", _is_day),
         ("started", _is_moment),
         ("time", _is_clock),
         ("direction", lambda text: direction_of(text) != Direction.UNKNOWN and not text.strip().isdigit()),
@@ -166,7 +168,7 @@ def _field_of_content(columns: dict[str, int], data: list[list[str]], column: in
             return field
     numbers = [_cell(row, column).strip() for row in data if _cell(row, column).strip()]
     longest = max((len(number) for number in numbers), default=0)
-    if numbers and longest >= 3 and _mostly(data, column, _is_phone) and not ("caller" in columns and longest < 5):
+    if longest >= 3 and _mostly(data, column, _is_phone):
         free = [field for field in ("caller", "dialed") if field not in columns]
         if free:
             return free[0]
@@ -191,22 +193,26 @@ def _date_order(columns: dict[str, int], data: list[list[str]]) -> tuple[str, st
         return ("dmy", "") if day_first else ("mdy", "")
     if all(separator == "." for _, _, separator in dates):
         return "dmy", ""  # nobody writes month.day.year
-    return "dmy", "All days in the beginning of this file are 12 or less: choose whether the day or the month comes first."
+    return "dmy", "No day in the beginning of this file is above 12: choose whether the day or the month comes first."
 
 
 def _cell(row: list[str], column: int) -> str:
     return row[column] if column < len(row) else ""
 
 
-def _mostly(data: list[list[str]], column: int, test: object) -> bool:
+def _mostly(data: list[list[str]], column: int, test: Callable[[str], bool]) -> bool:
     """Nine tenths of the filled cells pass, and there are some."""
-    assert callable(test)
     cells = [cell for row in data if (cell := _cell(row, column).strip())]
-    return bool(cells) and sum(bool(test(cell)) for cell in cells) * 10 >= len(cells) * 9
+    return bool(cells) and sum(test(cell) for cell in cells) * 10 >= len(cells) * 9
 
 
 def _is_moment(text: str) -> bool:
     return parse_moment(text, "dmy") is not None or parse_moment(text, "mdy") is not None
+
+
+def _is_day(text: str) -> bool:
+    """A date without a time of day; an epoch is no such date."""
+    return _is_moment(text) and ":" not in text and not text.strip().isdecimal()
 
 
 def _is_clock(text: str) -> bool:
@@ -215,6 +221,11 @@ def _is_clock(text: str) -> bool:
 
 def _is_phone(text: str) -> bool:
     return _PHONE.fullmatch(text.strip()) is not None
+
+
+def _all_differ(data: list[list[str]], column: int) -> bool:
+    values = [_cell(row, column).strip() for row in data]
+    return all(values) and len(set(values)) == len(values)
 
 
 def _all_midnight(data: list[list[str]], column: int) -> bool:

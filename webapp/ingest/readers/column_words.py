@@ -21,7 +21,7 @@ class FieldHelp(NamedTuple):
 
 
 FIELDS = (
-    FieldHelp("started", "Start", "Date and time of the call's beginning. Needed, unless date and time are two columns."),
+    FieldHelp("started", "Start", "Date and time of the call's beginning. Needed, unless these are two columns."),
     FieldHelp("date", "Date", "The day alone, where the time of day is a column of its own."),
     FieldHelp("time", "Time of day", "The time alone, where the date is a column of its own."),
     FieldHelp("answered", "Answered at", "When somebody picked up; or yes and no."),

@@ -81,19 +81,20 @@ class _FreepbxRows:
         answered = _time_or_none(answer)
         if answered is None and result == LegResult.ANSWERED:
             answered = _later(started, duration - billsec)
+        born = epoch_of(uniqueid)
         name, number = self._callers(clid)
         leg = self._leg_of(dst, channel, dstchannel, app, data, duration)
         return ParsedRecord(
             line.number,
             line.raw,
             f"{uniqueid}/{sequence}" if sequence and uniqueid else self._digest_of(fields),
-            link_ids(uniqueid, linkedid),
+            link_ids(uniqueid, linkedid, born),
             leg.leg_id,
             leg.peer_leg_id,
             started,
             answered,
             _time_or_none(end) or _later(started, duration),
-            epoch_of(uniqueid) if not linkedid or linkedid == uniqueid else None,
+            born if not linkedid or linkedid == uniqueid else None,
             duration,
             billsec,
             leg.kind,

@@ -6,7 +6,6 @@ Read through `READERS`. `column_guess.guess_columns` proposes the map. One row i
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from webapp.calls.outcomes import Direction
 from webapp.ingest.readers.column_guess import guess_columns, separator_of
 from webapp.ingest.readers.column_words import TOTALS, direction_of, is_voicemail, plain, result_of_word
 from webapp.ingest.readers.csv_rows import read_csv_rows
@@ -199,7 +198,7 @@ def _answered_at(row: _Cells, started: datetime, duration: int, billsec: int | N
 
 
 def _talk(result: LegResult, started: datetime, answered: datetime | None, duration: int) -> int:
-    """Talk time where no column has it: what is left after the ringing, all of an answered call if nobody timed that."""
+    """Talk time where no column has it: what is left after the ringing, or all of an answered call."""
     if result != LegResult.ANSWERED:
         return 0
     return max(0, duration - (seconds_between(started, answered) or 0))
@@ -218,7 +217,7 @@ def recognise(head: Head) -> float:
 READER = Reader(
     name="generic_csv",
     title="Other CSV file",
-    where="Any table of calls, one row a call, saved as CSV: you say which column holds what, once for each phone system.",
+    where="Any table of calls saved as CSV, one row a call. You say once which column holds what.",
     recognise=recognise,
     read=read,
     sign="A table with a column of times and columns of numbers: you say what each holds.",

@@ -1,0 +1,49 @@
+"""The fixed people of every test, always under the same names, and their two organizations.
+
+Harbour: Olive is its owner, Max a manager, Vera a viewer. Quayside: Quentin is its owner, and an outsider to Harbour.
+Nobody has let Nora in anywhere.
+"""
+
+from dataclasses import dataclass
+
+from webapp.accounts.models import UserAccount
+from webapp.accounts.people import create_user
+from webapp.database.engine import Database
+from webapp.organizations.actions import add_member, create_organization
+from webapp.tenancy.models import Organization, Role
+from webapp.tenancy.sessions import writing_session
+
+PASSWORD = "six small boats at anchor"  # noqa: S105 - of everybody in the cast
+
+
+@dataclass(frozen=True)
+class Cast:
+    harbour: Organization
+    quayside: Organization
+    olive: UserAccount
+    max: UserAccount
+    vera: UserAccount
+    quentin: UserAccount
+    nora: UserAccount
+
+
+def assemble_cast(database: Database) -> Cast:
+    """Store them all, the way the commands do."""
+    with writing_session(database) as session:
+        harbour = create_organization(session, "harbour", "Harbour Boats", "Europe/London", "GB")
+        quayside = create_organization(session, "quayside", "Quayside Ltd", "Europe/Paris", "FR")
+        people = {
+            name: create_user(session, f"{name}@example.com", PASSWORD)
+            for name in ("olive", "max", "vera", "quentin", "nora")
+        }
+        session.commit()
+    members = {
+        harbour: {"olive": Role.OWNER, "max": Role.MANAGER, "vera": Role.VIEWER},
+        quayside: {"quentin": Role.OWNER},
+    }
+    for organization, roles in members.items():
+        with writing_session(database, organization.id) as session:
+            for name, role in roles.items():
+                add_member(session, people[name], role)
+            session.commit()
+    return Cast(harbour=harbour, quayside=quayside, **people)

@@ -1,0 +1,112 @@
+"""The browser of the tests: Flask's test client, which looks at every page it fetches.
+
+    client.sign_in(cast.olive)
+    page = client.get("/o/harbour/calls")            # a whole page
+    part = client.get_part("/o/harbour/calls")       # what htmx would get
+    answer = client.send("/o/harbour/...", {"name": "x"})   # a POST with the token of the page last seen
+"""
+
+import re
+from collections import Counter
+from typing import Any
+from xml.etree import ElementTree
+
+import html5lib
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.cast import PASSWORD
+from webapp.accounts.models import UserAccount
+from webapp.headers import ALWAYS, VARY
+
+PART = {"HX-Request": "true", "HX-Request-Type": "partial"}
+_TOKEN = re.compile(r'name="csrf[-_]token"[^>]*?(?:content|value)="([^"]+)"')
+_WITHIN = {"tr": "tbody", "td": "tr", "th": "tr", "tbody": "table", "thead": "table", "option": "select", "li": "ul"}
+
+
+class PageCheckingClient(FlaskClient):
+    """Fails on a page that is no valid HTML, has no headers of ours, or is hard to use with a screen reader."""
+
+    csrf_token = ""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        response = super().open(*args, **kwargs)
+        check_headers(response)
+        if response.mimetype == "text/html":
+            check_html(response.text)
+            found = _TOKEN.search(response.text)
+            self.csrf_token = found[1] if found else self.csrf_token
+        return response
+
+    def sign_in(self, person: UserAccount, password: str = PASSWORD) -> TestResponse:
+        """Through the real page; the answer is where it leads."""
+        self.get("/sign-in")
+        answer = self.send("/sign-in", {"email": person.email, "password": password})
+        assert answer.status_code == 303, answer.text
+        answer = self.get(answer.location)
+        self.csrf_token = ""
+        return answer
+
+    def get_part(self, path: str, **kwargs: Any) -> TestResponse:
+        """As htmx asks for a part of a page."""
+        return self.get(path, headers={**PART, **kwargs.pop("headers", {})}, **kwargs)
+
+    def send(self, path: str, data: dict[str, Any] | None = None, *, part: bool = False, **kwargs: Any) -> TestResponse:
+        """POST a form, with the token of the page last seen; with part=True as htmx does."""
+        headers = {"X-CSRFToken": self.token(), **(PART if part else {}), **kwargs.pop("headers", {})}
+        return self.post(path, data=data or {}, headers=headers, **kwargs)
+
+    def token(self) -> str:
+        """The token of the page last seen; fetches a page when none was seen since signing in."""
+        if not self.csrf_token:
+            self.get("/", follow_redirects=True)
+        if not self.csrf_token:
+            self.get("/no-such-page")  # no page to be had with a form: sign-out alone has one then
+        return self.csrf_token
+
+
+def check_headers(response: TestResponse) -> None:
+    for name, value in ALWAYS.items():
+        assert response.headers.get(name) == value, f"{response.request.path}: {name} is {response.headers.get(name)!r}"
+    if not response.request.path.startswith("/static/"):
+        assert response.headers["Cache-Control"] == "no-store", response.request.path
+        assert response.headers["Vary"] == VARY, response.request.path
+
+
+def check_html(text: str) -> None:
+    """Valid HTML, one h1 with which the title begins, no id twice, nothing inline that the policy would stop."""
+    if not text.strip():
+        return
+    whole = text.lstrip().lower().startswith("<!doctype")
+    parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
+    first = re.match(r"\s*(?:<!--.*?-->\s*)*<([a-z0-9]+)", text, re.S)
+    tree = parser.parse(text) if whole else parser.parseFragment(text, container=_WITHIN.get(first[1] if first else "", "div"))
+    check_tree(tree, whole)
+
+
+def check_tree(tree: ElementTree.Element, whole: bool) -> None:
+    elements = [element for element in tree.iter() if isinstance(element.tag, str)]
+    twice = [name for name, count in Counter(e.get("id") for e in elements if e.get("id")).items() if count > 1]
+    assert not twice, f"ids that stand twice: {twice}"
+    for element in elements:
+        assert element.tag != "style" and element.get("style") is None, f"inline style in <{element.tag}>"
+        assert element.tag != "script" or element.get("src"), "inline script"
+        bad = [name for name in element.attrib if str(name).startswith(("on", "hx-on", "data-hx-on", "js:"))]
+        assert not bad, f"<{element.tag}> has {bad}"
+        if element.tag == "form" and (element.get("method") or "get").lower() == "post":
+            assert element.get("action", "/").startswith("/"), f"a form goes to {element.get('action')}"
+    if whole:
+        check_title(tree, elements)
+
+
+def check_title(tree: ElementTree.Element, elements: list[ElementTree.Element]) -> None:
+    headings = [words(element) for element in elements if element.tag == "h1"]
+    assert len(headings) == 1, f"a page has one h1, not {headings}"
+    title = words(next(element for element in elements if element.tag == "title"))
+    assert headings[0] and title.startswith(headings[0]), f"the title {title!r} does not begin with the h1 {headings[0]!r}"
+    assert tree.tag == "html" and tree.get("lang"), "the page names no language"
+
+
+def words(element: ElementTree.Element) -> str:
+    """The text in an element, as one line."""
+    return " ".join("".join(element.itertext()).split())

@@ -1,0 +1,141 @@
+"""What every test may ask for: settings, a fresh database, the app, a client, the cast, builders of calls.
+
+A run is on SQLite, or with --postgresql (or TEST_DATABASE_URL) on PostgreSQL as the web role: tests/postgresql.py.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("tests.postgresql", "tests.client", "tests.cast", "tests.make")
+
+from argon2 import PasswordHasher  # noqa: E402
+from flask import Flask  # noqa: E402
+from psycopg import sql  # noqa: E402
+
+from config import Settings  # noqa: E402
+from tests import postgresql  # noqa: E402
+from tests.cast import Cast, assemble_cast  # noqa: E402
+from tests.client import PageCheckingClient  # noqa: E402
+from tests.make import Make  # noqa: E402
+from webapp import create_app  # noqa: E402
+from webapp.accounts import passwords  # noqa: E402
+from webapp.database.engine import Database  # noqa: E402
+from webapp.database.installation import initialize  # noqa: E402
+
+pytest_plugins = ["tests.postgresql"]
+
+NUMBER_KEY = bytes(range(32))
+
+
+def make_settings(data_dir: Path, urls: postgresql.DatabaseUrls | None = None) -> Settings:
+    """Settings of a service on this machine, as config.py would make them."""
+    return Settings(
+        database_url=urls.web if urls else f"sqlite:///{data_dir / 'callbook.sqlite'}",
+        database_owner_url=urls.owner if urls else None,
+        database_staff_url=urls.staff if urls else None,
+        number_key=NUMBER_KEY,
+        secret_key="a key of the tests, known to everybody",
+        data_dir=data_dir,
+        host="127.0.0.1",
+        port=8080,
+        base_url="http://localhost:8080",
+        trusted_hosts=("localhost", "127.0.0.1"),
+        trusted_proxy=None,
+        smtp_url=None,
+        mail_from=None,
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """The real parameters take 30 ms a hash; tests/accounts/test_passwords.py looks at those."""
+    real, passwords.hasher = passwords.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    passwords.hasher = real
+
+
+@pytest.fixture(scope="session")
+def _prepared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new SQLite database, made once as `flask init-db` makes it; each test gets a copy (1.5 ms against 9)."""
+    folder = tmp_path_factory.mktemp("prepared")
+    settings = make_settings(folder)
+    initialize(settings)
+    path = folder / "callbook.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that the one file is all of it
+    return path
+
+
+@pytest.fixture(scope="session")
+def _postgresql_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgresql.DatabaseUrls]:
+    """One PostgreSQL database for this worker; each test finds its tables empty."""
+    name = postgresql.new_name("tests")
+    urls = postgresql.create_database(name)
+    initialize(make_settings(tmp_path_factory.mktemp("prepared"), urls))
+    yield urls
+    postgresql.drop_database(name)
+
+
+def _empty_tables(urls: postgresql.DatabaseUrls) -> None:
+    """Those that an earlier test wrote to. TRUNCATE, since row-level security hides the rows from the owner's DELETE."""
+    with postgresql.connect(urls.owner) as connection:
+        found = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            " AND relname NOT IN ('installation', 'schema_upgrade') AND pg_relation_size(oid) > 0"
+        )
+        names = [sql.Identifier(str(row[0])) for row in found]
+        if names:
+            connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(names)))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    """Of a database that is there and empty but for its installation row."""
+    (tmp_path / "tmp").mkdir()
+    if postgresql.server_url() is None:
+        shutil.copyfile(request.getfixturevalue("_prepared_sqlite"), tmp_path / "callbook.sqlite")
+        return make_settings(tmp_path)
+    urls: postgresql.DatabaseUrls = request.getfixturevalue("_postgresql_urls")
+    _empty_tables(urls)
+    return make_settings(tmp_path, urls)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """As the web role sees it."""
+    database = Database(settings.database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> Flask:
+    app = create_app(settings, database)
+    app.testing = True
+    app.test_client_class = PageCheckingClient
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> PageCheckingClient:
+    """A browser that nobody has signed in with yet. For a second one: app.test_client()."""
+    client = app.test_client()
+    assert isinstance(client, PageCheckingClient)
+    return client
+
+
+@pytest.fixture
+def cast(database: Database) -> Cast:
+    """The people and the two organizations, stored."""
+    return assemble_cast(database)
+
+
+@pytest.fixture
+def make(database: Database, cast: Cast) -> Make:
+    """Builders of phone systems and calls, for Harbour; `make.at(cast.quayside)` for another."""
+    return Make(database, cast.harbour)

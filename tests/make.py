@@ -1,0 +1,284 @@
+"""Builders: one call, one phone system, stored the way ingest/writer.py stores them, so that every page finds them.
+
+    pbx = make.pbx()
+    call = make.call(pbx=pbx, caller="+442079460123", callee="201", outcome=Outcome.ANSWERED, talk=180)
+
+Numbers that begin with "+" are outside numbers, short digits are extensions of the phone system. Times are UTC.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from sqlalchemy import select
+
+from webapp.calls.models import (
+    Call,
+    CallDay,
+    CallerReason,
+    CallParty,
+    CallRecord,
+    CallTotal,
+    ImportFile,
+    ImportState,
+    PartyRole,
+    PartyTotal,
+    Pbx,
+    RejectedLine,
+)
+from webapp.calls.outcomes import Direction, Outcome, is_missed
+from webapp.clock import now, to_ms
+from webapp.database.engine import Database
+from webapp.database.ids import new_id
+from webapp.destinations.models import LineType, Party, PartyKind
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Organization
+from webapp.tenancy.sessions import writing_session
+
+#: When a call starts unless told: Wednesday, in summer time.
+NOON = datetime(2026, 7, 15, 12, 0, tzinfo=UTC)
+_CALLER_AND_MORE = {"caller": PartyRole.CALLER, "dialed": PartyRole.DIALED, "callee": PartyRole.RANG, "did": PartyRole.OWN_NUMBER}
+
+
+class Make:
+    """Builders for one organization. Each stores and commits."""
+
+    def __init__(self, database: Database, organization: Organization) -> None:
+        self.database = database
+        self.organization = organization
+        self._turn = count(1)
+        self._pbx: Pbx | None = None
+
+    def at(self, organization: Organization) -> "Make":
+        """The same for another organization."""
+        return Make(self.database, organization)
+
+    def session(self) -> LockedSession:
+        """A writing session of the organization, for what no builder does."""
+        return writing_session(self.database, self.organization.id)
+
+    def store(self, row: Any) -> Any:
+        """Any mapped row."""
+        with self.session() as session:
+            session.add(row)
+            session.commit()
+        return row
+
+    def pbx(self, name: str = "", **fields: Any) -> Pbx:
+        """A phone system whose three questions are answered."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "name": name or f"Phone system {next(self._turn)}",
+            "format": "asterisk_cdr_csv",
+            "time_zone": self.organization.time_zone,
+            "region": self.organization.region,
+            "area_code": "",
+            "outside_prefix": "",
+            "extension_digits": "3",
+            "outside_lines": "[]",
+            "answered_at": now(),
+            "column_map": None,
+            "settings_version": 1,
+            "created_at": now(),
+            "closed_at": None,
+        }
+        pbx: Pbx = self.store(Pbx(**{**values, **fields}))
+        self._pbx = self._pbx or pbx
+        return pbx
+
+    def import_file(self, pbx: Pbx | None = None, **fields: Any) -> ImportFile:
+        """A file that was imported; it brought nothing unless told."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "pbx_id": (pbx or self._any_pbx()).id,
+            "stored_file_id": None,
+            "file_name": "Master.csv",
+            "format": "asterisk_cdr_csv",
+            "confidence": 100,
+            "time_zone": self.organization.time_zone,
+            "column_map": None,
+            "state": ImportState.DONE,
+            "cancel_asked": False,
+            **dict.fromkeys(
+                ("read_count", "stored_count", "duplicate_count", "skipped_count", "refused_count", "call_count"), 0
+            ),
+            "bytes_read": 0,
+            "work_seconds": 0,
+            "error": None,
+            "user_account_id": None,
+            "created_at": now(),
+            "started_at": now(),
+            "ended_at": now(),
+        }
+        stored: ImportFile = self.store(ImportFile(**{**values, **fields}))
+        return stored
+
+    def refused_line(self, imported: ImportFile, line_number: int = 1, raw: bytes = b"???", reason: str = "No date.") -> RejectedLine:
+        line = RejectedLine(import_file_id=imported.id, line_number=line_number, reason=reason, raw=raw)
+        stored: RejectedLine = self.store(line)
+        return stored
+
+    def party(self, digits: str, pbx: Pbx | None = None, name: str = "") -> Party:
+        """The number or extension, made when it is not there."""
+        with self.session() as session:
+            party = self._party(session, digits, pbx or self._any_pbx(), name)
+            session.commit()
+        return party
+
+    def call(
+        self,
+        *,
+        pbx: Pbx | None = None,
+        started_at: datetime = NOON,
+        direction: Direction = Direction.INBOUND,
+        outcome: Outcome = Outcome.ANSWERED,
+        caller: str | None = "+442079460123",
+        dialed: str | None = None,
+        callee: str | None = "201",
+        did: str | None = None,
+        names: dict[str, str] | None = None,
+        ring: int = 8,
+        wait: int = 0,
+        talk: int | None = None,
+        **fields: Any,
+    ) -> Call:
+        """A call with its parties and totals. `names` gives numbers a name; `fields` sets further columns of call."""
+        pbx = pbx or self._any_pbx()
+        answered = outcome == Outcome.ANSWERED
+        talk = (60 if answered else 0) if talk is None else talk
+        numbers = {"caller": caller, "dialed": dialed or callee, "callee": callee, "did": did}
+        with self.session() as session:
+            parties = {
+                word: self._party(session, number, pbx, (names or {}).get(number, ""))
+                for word, number in numbers.items()
+                if number is not None
+            }
+            values: dict[str, Any] = {
+                "started_at": started_at,
+                "call_key": new_id(),
+                "pbx_id": pbx.id,
+                "direction": direction,
+                "outcome": outcome,
+                **{f"{word}_id": parties[word].id if word in parties else None for word in numbers},
+                "caller_reason": CallerReason.KNOWN if caller else CallerReason.WITHHELD,
+                "answered_by_id": parties["callee"].id if answered and callee else None,
+                "ring_seconds": ring,
+                "wait_seconds": wait,
+                "talk_seconds": talk,
+                "ended_at": started_at + timedelta(seconds=ring + talk),
+                "record_count": 1,
+                "flags": 0,
+                "price": None,
+            }
+            call = Call(**{**values, **fields})
+            session.add(call)
+            self._add_parties(session, call, parties)
+            self._add_totals(session, call)
+            session.commit()
+        return call
+
+    def record(self, call: Call, imported: ImportFile | None = None, **fields: Any) -> CallRecord:
+        """A record of the call, as a phone system wrote it."""
+        turn = next(self._turn)
+        values: dict[str, Any] = {
+            "record_key": new_id(),
+            "id_hash": turn,
+            "content_hash": turn,
+            "call_key": call.call_key,
+            "pbx_id": call.pbx_id,
+            "import_file_id": (imported or self.import_file()).id,
+            "line_number": turn,
+            "version": 1,
+            "started_at": call.started_at,
+            "answered_at": call.started_at + timedelta(seconds=call.ring_seconds) if call.talk_seconds else None,
+            "ended_at": call.ended_at,
+            "duration": call.ring_seconds + call.talk_seconds,
+            "billsec": call.talk_seconds,
+            "kind": 1,
+            "result": 1 if call.outcome == Outcome.ANSWERED else 2,
+            "direction": call.direction,
+            "flags": call.flags,
+            "hangup_cause": 16,
+            "disposition": "ANSWERED" if call.outcome == Outcome.ANSWERED else "NO ANSWER",
+            **dict.fromkeys(("caller", "caller_name", "dialed", "reached", "did", "leg_id", "peer_leg_id", "line"), ""),
+            **dict.fromkeys(("peer_line", "context", "application", "queue_name", "account_code"), ""),
+            "link_keys": b"",
+            "raw": b'"","201","201"',
+        }
+        stored: CallRecord = self.store(CallRecord(**{**values, **fields}))
+        return stored
+
+    def _any_pbx(self) -> Pbx:
+        return self._pbx or self.pbx()
+
+    def _party(self, session: LockedSession, digits: str, pbx: Pbx, name: str) -> Party:
+        outside = digits.startswith("+")
+        identity = digits if outside else f"{pbx.id}:{digits}"
+        party = session.scalars(select(Party).where(Party.identity == identity)).one_or_none()
+        if party is None:
+            party = Party(
+                id=new_id(),
+                identity=identity,
+                kind=PartyKind.OUTSIDE if outside else PartyKind.EXTENSION,
+                e164=digits if outside else None,
+                digits=digits.lstrip("+"),
+                pbx_id=None if outside else pbx.id,
+                region=_region_of(digits) if outside else "",
+                line_type=LineType.UNKNOWN,
+                name=name,
+            )
+            session.add(party)
+        elif name:
+            party.name = name
+        session.flush()
+        return party
+
+    def _add_parties(self, session: LockedSession, call: Call, parties: dict[str, Party]) -> None:
+        roles: dict[int, PartyRole] = {}
+        for word, party in parties.items():
+            role = _CALLER_AND_MORE[word]
+            if word == "callee" and call.answered_by_id == party.id:
+                role |= PartyRole.ANSWERED
+            roles[party.id] = roles.get(party.id, PartyRole(0)) | role
+        for party_id, role in roles.items():
+            session.add(CallParty(party_id=party_id, started_at=call.started_at, call_key=call.call_key, roles=int(role)))
+            total = self._found(session, PartyTotal, party_id=party_id, day=self._day(call))
+            total.calls += 1
+            total.answered += call.outcome == Outcome.ANSWERED
+            total.missed += is_missed(call.direction, call.outcome)
+            total.talk_seconds += call.talk_seconds
+
+    def _add_totals(self, session: LockedSession, call: Call) -> None:
+        kind = {"pbx_id": call.pbx_id, "direction": call.direction, "outcome": call.outcome}
+        slot = to_ms(call.started_at) // 900_000
+        for total in (
+            self._found(session, CallTotal, slot=slot, **kind),
+            self._found(session, CallDay, day=self._day(call), **kind),
+        ):
+            total.calls += 1
+            total.ring_seconds += call.ring_seconds
+            total.wait_seconds += call.wait_seconds
+            total.talk_seconds += call.talk_seconds
+            total.price += call.price or 0
+            total.unpriced += call.price is None
+
+    def _found(self, session: LockedSession, mapped: Any, **key: Any) -> Any:
+        """The row of totals with this key, made with zeros when it is not there."""
+        row = session.scalars(select(mapped).filter_by(**key)).one_or_none()
+        if row is None:
+            sums = set(mapped.__table__.columns.keys()) - {"organization_id", *key}
+            row = mapped(**key, **dict.fromkeys(sums, 0))
+            session.add(row)
+            session.flush()
+        return row
+
+    def _day(self, call: Call) -> int:
+        local = call.started_at.astimezone(ZoneInfo(self.organization.time_zone))
+        return (local.date() - date(1970, 1, 1)).days
+
+
+def _region_of(e164: str) -> str:
+    return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or ""
+

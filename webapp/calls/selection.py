@@ -1,0 +1,164 @@
+"""A CallFilter made ready to be asked: its words resolved to parties, its conditions as SQL.
+
+Made once a request (an export: once a chunk) by select_calls(); read by windows.py, browse.py and totals.py.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Row, select
+
+from webapp.calls.filters import CallFilter
+from webapp.calls.models import Call, CallDay, CallTotal
+from webapp.calls.periods import Period
+from webapp.calls.searches import SearchWords, party_condition
+from webapp.destinations.models import Party
+from webapp.tenancy.lock import LockedSession
+
+#: Words that mean more parties than these are tested call by call; fewer, and the calls of each party are read.
+MOST_PARTIES = 1000
+
+CallLine = Row[*tuple[Any, ...]]  #: a row of LINE_COLUMNS
+LINE_COLUMNS = (
+    Call.started_at,
+    Call.call_key,
+    Call.pbx_id,
+    Call.direction,
+    Call.outcome,
+    Call.caller_id,
+    Call.caller_reason,
+    Call.dialed_id,
+    Call.callee_id,
+    Call.answered_by_id,
+    Call.did_id,
+    Call.ring_seconds,
+    Call.talk_seconds,
+    Call.party_ids,
+)
+
+
+class Part(Enum):
+    """In which part of a call a party is looked for."""
+
+    ANYONE = "anyone"
+    CALLER = "caller"
+    CALLEE = "callee"
+
+
+@dataclass(frozen=True)
+class PartyTest:
+    """Calls in which one of these parties took that part. `ids` is None where the words mean too many to list."""
+
+    part: Part
+    ids: frozenset[int] | None
+    condition: ColumnElement[bool] | None = None
+
+    def members(self, line: CallLine) -> Iterable[int]:
+        """The parties of a call that count for this test."""
+        if self.part is Part.CALLER:
+            return () if line.caller_id is None else (line.caller_id,)
+        packed = bytes(line.party_ids)  # written by ingest/call_writer.py: everybody who has a call_party row
+        everyone: tuple[int, ...] = struct.unpack(f">{len(packed) // 8}q", packed)
+        if self.part is Part.ANYONE:
+            return everyone
+        reached = {line.dialed_id, line.callee_id, line.answered_by_id} - {None}
+        return reached | (set(everyone) - {line.caller_id, line.did_id})
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to read. `driver`: the parties whose calls are walked, None for all calls; `tests` then hold per call."""
+
+    call_filter: CallFilter
+    zone: ZoneInfo
+    conditions: tuple[ColumnElement[bool], ...]
+    driver: tuple[int, ...] | None = None
+    tests: tuple[PartyTest, ...] = ()
+
+    @property
+    def period(self) -> Period:
+        return self.call_filter.period
+
+    @property
+    def newest_first(self) -> bool:
+        return self.call_filter.newest_first
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can match: the words mean nobody, or missed calls out were asked for."""
+        return self.driver == () or self.call_filter.directions == frozenset()
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether an index has exactly its calls in the order of the page."""
+        return not self.conditions and not self.tests and (self.driver is None or len(self.driver) == 1)
+
+
+def select_calls(
+    session: LockedSession, call_filter: CallFilter, words: SearchWords | None, zone: ZoneInfo, region: str
+) -> Selection:
+    """Resolve a filter. `words` are those of its search_id, None without one; zone and region: the organization's."""
+    tests = []
+    if call_filter.party_id is not None:
+        tests.append(PartyTest(Part.ANYONE, frozenset({call_filter.party_id})))
+    if words is not None:
+        typed = ((Part.ANYONE, words.search), (Part.CALLER, words.caller), (Part.CALLEE, words.callee))
+        tests += [_resolve(session, part, text, region) for part, text in typed if text]
+    listed = [test for test in tests if test.ids is not None]
+    driver = min(listed, key=lambda test: len(test.ids or ()), default=None)
+    if driver is not None and driver.part is Part.ANYONE:
+        tests.remove(driver)  # its call_party rows are the answer; nothing is left to test
+    return Selection(
+        call_filter=call_filter,
+        zone=zone,
+        conditions=_call_conditions(call_filter),
+        driver=None if driver is None else tuple(sorted(driver.ids or ())),
+        tests=tuple(tests),
+    )
+
+
+def _resolve(session: LockedSession, part: Part, text: str, region: str) -> PartyTest:
+    condition = party_condition(text, region)
+    found = session.scalars(select(Party.id).where(condition).limit(MOST_PARTIES + 1)).all()
+    return PartyTest(part, None if len(found) > MOST_PARTIES else frozenset(found), condition)
+
+
+def _call_conditions(call_filter: CallFilter) -> tuple[ColumnElement[bool], ...]:
+    conditions = list(summed_conditions(call_filter, Call))
+    if call_filter.talk_min is not None:
+        conditions.append(Call.talk_seconds >= call_filter.talk_min)
+    if call_filter.talk_max is not None:
+        conditions.append(Call.talk_seconds <= call_filter.talk_max)
+    return tuple(conditions)
+
+
+def summed_conditions(
+    call_filter: CallFilter, entity: type[Call] | type[CallDay] | type[CallTotal]
+) -> tuple[ColumnElement[bool], ...]:
+    """The conditions on direction, outcome and phone system, which calls and totals both have."""
+    conditions: list[ColumnElement[bool]] = []
+    if call_filter.directions is not None:
+        conditions.append(entity.direction.in_(sorted(call_filter.directions)))
+    if call_filter.outcomes is not None:
+        conditions.append(entity.outcome.in_(sorted(call_filter.outcomes)))
+    if call_filter.pbx_ids:
+        conditions.append(entity.pbx_id.in_(call_filter.pbx_ids))
+    return tuple(conditions)
+
+
+def keep_matching(session: LockedSession, tests: Sequence[PartyTest], lines: Sequence[CallLine]) -> list[CallLine]:
+    """The calls that pass every test. One statement for each test whose parties are too many to list."""
+    kept = list(lines)
+    for test in tests:
+        members = [tuple(test.members(line)) for line in kept]
+        ids = test.ids
+        if ids is None:
+            asked = sorted({party_id for group in members for party_id in group})
+            assert test.condition is not None
+            ids = frozenset(session.scalars(select(Party.id).where(Party.id.in_(asked), test.condition)))
+        kept = [line for line, group in zip(kept, members, strict=True) if not ids.isdisjoint(group)]
+    return kept

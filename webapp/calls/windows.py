@@ -1,0 +1,156 @@
+"""Stretches of time in which a selection is looked for, each of bounded work, in the order of the page.
+
+call_day and call_total (party_total for single parties) tell how many calls a day or quarter hour holds: days without
+a match are jumped over, busy ones are cut. Used by browse.py and totals.py.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, and_, case, func, select, true
+
+from webapp.calls.models import CallDay, CallTotal, PartyTotal
+from webapp.calls.periods import day_number, day_of_number, day_start, local_day
+from webapp.calls.selection import Selection, summed_conditions
+from webapp.clock import from_ms, to_ms
+from webapp.tenancy.lock import LockedSession
+
+MOST_CALLS = 20_000  #: looked at in one window
+MOST_CALLS_OF_PARTIES = 2_000  #: where the calls of several parties are sorted into one order
+_DAYS_AT_ONCE = 120
+_SLOT_MS = 900_000
+_SLOT = timedelta(milliseconds=_SLOT_MS)
+
+
+class Window(NamedTuple):
+    """start <= instant < end. None: no bound there."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+@dataclass
+class Budget:
+    """Time for a search; at least one step is always made, so that going on gets further."""
+
+    milliseconds: float
+
+    def __post_init__(self) -> None:
+        self._until = time.monotonic() + self.milliseconds / 1000
+
+    @property
+    def spent(self) -> bool:
+        return time.monotonic() >= self._until
+
+
+class _Day(NamedTuple):
+    day: int
+    calls: int  #: to be looked at
+
+
+def list_windows(session: LockedSession, selection: Selection, position: datetime | None) -> Iterator[Window]:
+    """The windows of a selection from `position` on (None: from its beginning), lazily."""
+    if selection.is_empty:
+        return
+    bounds = _bounds(selection, position)
+    if selection.is_direct:
+        yield bounds
+        return
+    most = MOST_CALLS if selection.driver is None else MOST_CALLS_OF_PARTIES
+    run: list[_Day] = []
+    for day in _days(session, selection, bounds):
+        apart = bool(run) and abs(day.day - run[-1].day) != 1 and selection.driver is None
+        if run and (apart or sum(other.calls for other in run) + day.calls > most):
+            yield _of_days(run, bounds, selection)
+            run = []
+        if day.calls > MOST_CALLS and selection.driver is None:
+            yield from _within_day(session, selection, day, bounds)
+        else:
+            run.append(day)
+    if run:
+        yield _of_days(run, bounds, selection)
+
+
+def _bounds(selection: Selection, position: datetime | None) -> Window:
+    """The period, from the position on. The position itself stays inside: the caller's key decides there."""
+    start, end = selection.period.start, selection.period.end
+    if position is not None and selection.newest_first:
+        after = position + timedelta(milliseconds=1)
+        end = after if end is None else min(end, after)
+    elif position is not None:
+        start = position if start is None else max(start, position)
+    return Window(start, end)
+
+
+def _days(session: LockedSession, selection: Selection, bounds: Window) -> Iterator[_Day]:
+    """Local days with matches, in the order of the page, read some at a time."""
+    first = None if bounds.start is None else day_number(local_day(bounds.start, selection.zone))
+    last = None if bounds.end is None else day_number(local_day(bounds.end - timedelta(milliseconds=1), selection.zone))
+    while True:
+        rows = session.execute(_day_statement(selection, first, last)).all()
+        yield from (_Day(row.day, int(row.calls)) for row in rows)
+        if len(rows) < _DAYS_AT_ONCE:
+            return
+        if selection.newest_first:
+            last = rows[-1].day - 1
+        else:
+            first = rows[-1].day + 1
+
+
+def _day_statement(selection: Selection, first: int | None, last: int | None) -> Select[*tuple[Any, ...]]:
+    entity = CallDay if selection.driver is None else PartyTotal
+    statement = select(entity.day, func.sum(entity.calls).label("calls")).group_by(entity.day)
+    if first is not None:
+        statement = statement.where(entity.day >= first)
+    if last is not None:
+        statement = statement.where(entity.day <= last)
+    if selection.driver is not None:
+        statement = statement.where(PartyTotal.party_id.in_(selection.driver))
+    else:
+        matching = and_(true(), *summed_conditions(selection.call_filter, CallDay))
+        statement = statement.having(func.sum(case((matching, CallDay.calls), else_=0)) > 0)
+    return statement.order_by(entity.day.desc() if selection.newest_first else entity.day).limit(_DAYS_AT_ONCE)
+
+
+def _of_days(run: list[_Day], bounds: Window, selection: Selection) -> Window:
+    first, last = sorted((run[0].day, run[-1].day))
+    start = day_start(day_of_number(first), selection.zone)
+    return _clipped(start, day_start(day_of_number(last + 1), selection.zone), bounds)
+
+
+def _within_day(session: LockedSession, selection: Selection, day: _Day, bounds: Window) -> Iterator[Window]:
+    """The windows of a day with very many calls: quarter hours, joined up to MOST_CALLS."""
+    start = day_start(day_of_number(day.day), selection.zone)
+    end = day_start(day_of_number(day.day + 1), selection.zone)
+    first, last = to_ms(start) // _SLOT_MS, to_ms(end) // _SLOT_MS - 1
+    matching = and_(true(), *summed_conditions(selection.call_filter, CallTotal))
+    rows = session.execute(
+        select(CallTotal.slot, func.sum(CallTotal.calls).label("calls"))
+        .where(CallTotal.slot.between(first, last))
+        .group_by(CallTotal.slot)
+        .having(func.sum(case((matching, CallTotal.calls), else_=0)) > 0)
+        .order_by(CallTotal.slot.desc() if selection.newest_first else CallTotal.slot)
+    ).all()
+    run: list[Any] = []
+    for row in rows:
+        if run and (abs(row.slot - run[-1].slot) != 1 or sum(other.calls for other in run) + row.calls > MOST_CALLS):
+            yield _of_slots(run, bounds)
+            run = []
+        run.append(row)
+    if run:
+        yield _of_slots(run, bounds)
+
+
+def _of_slots(run: list[Any], bounds: Window) -> Window:
+    first, last = sorted((run[0].slot, run[-1].slot))
+    return _clipped(from_ms(first * _SLOT_MS), from_ms(last * _SLOT_MS) + _SLOT, bounds)
+
+
+def _clipped(start: datetime, end: datetime, bounds: Window) -> Window:
+    return Window(
+        start if bounds.start is None else max(start, bounds.start),
+        end if bounds.end is None else min(end, bounds.end),
+    )

@@ -1,0 +1,177 @@
+"""What `flask check` shows: everything an operator can get wrong, one line each, with what to do about it.
+
+Looks at the settings, the disk, the database and the mail relay; changes nothing, and connects to nobody else.
+"""
+
+import shutil
+import smtplib
+import ssl
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import EmailMessage
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from config import Settings, SettingsError, load_settings
+from webapp import clock
+from webapp.database.engine import Database
+from webapp.database.installation import list_problems, open_database
+from webapp.jobs.models import LiveWorker
+from webapp.tenancy.sessions import reading_session
+
+_SMALLEST_FREE_BYTES = 1 << 30
+_MAIL_SECONDS = 10
+#: A worker says once a minute that it is alive; a long batch may delay it.
+WORKER_SEEN_WITHIN = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the screen. `words` say what is so, or what is wrong and what to do."""
+
+    subject: str
+    ok: bool
+    words: str
+
+
+def check_everything(environ: Mapping[str, str] | None = None, mail_to: str | None = None) -> Iterator[Finding]:
+    """Every finding, as soon as it is known. `mail_to` is sent a test mail when a relay is set."""
+    try:
+        settings = load_settings(environ)
+    except SettingsError as error:
+        for name, sentence in error.problems.items():
+            yield Finding(name, False, sentence)
+        yield Finding("everything else", False, "is not checked before the settings are right.")
+        return
+    yield Finding("settings", True, "all are well formed.")
+    yield _check_address(settings)
+    yield from _check_proxy(settings)
+    yield _check_mail(settings, mail_to)
+    yield from _check_data_dir(settings)
+    database = open_database(settings)
+    try:
+        problems = list_problems(database, settings)
+        for problem in problems:
+            yield Finding("database", False, problem)
+        if not problems:
+            kind = "roles and row-level security are right" if database.dialect == "postgresql" else "SQLite"
+            yield Finding("database", True, f"answers; schema and NUMBER_KEY fit; {kind}.")
+            yield _check_worker(database)
+    finally:
+        database.dispose()
+
+
+def _check_address(settings: Settings) -> Finding:
+    host = urlsplit(settings.base_url).hostname or ""
+    if settings.trusted_hosts and host not in settings.trusted_hosts:
+        words = f"TRUSTED_HOSTS does not name {host}, the host of BASE_URL: every page would be refused. Add it."
+        return Finding("address", False, words)
+    if settings.secure:
+        return Finding("address", True, f"{settings.base_url}, by TLS; the cookie is Secure.")
+    return Finding(
+        "address", True, f"{settings.base_url}: this machine only. For others put TLS in front (docs/operate.md)."
+    )
+
+
+def _check_proxy(settings: Settings) -> Iterator[Finding]:
+    if settings.secure and settings.trusted_proxy is None:
+        yield Finding(
+            "proxy",
+            False,
+            "BASE_URL is https but TRUSTED_PROXY is not set: everybody seems to come from the proxy, so one person's "
+            "wrong passwords hold up all. Set it to the address from which the proxy connects, such as 127.0.0.1.",
+        )
+    elif settings.trusted_proxy:
+        yield Finding("proxy", True, f"{settings.trusted_proxy} is believed about who calls, nobody else is.")
+
+
+# ------------------------------------------------------------------------------------------------------------ mail
+
+
+def _check_mail(settings: Settings, mail_to: str | None) -> Finding:
+    if settings.smtp_url is None:
+        if mail_to:
+            return Finding("mail", False, "SMTP_URL is not set, so no test mail can go. Set it to your mail relay.")
+        return Finding("mail", True, "no relay is set; Callbook sends none.")
+    if settings.mail_from is None:
+        return Finding("mail", False, "SMTP_URL is set but MAIL_FROM is not. Give the address that mail comes from.")
+    parts = urlsplit(settings.smtp_url)
+    try:
+        with _open_relay(parts) as relay:
+            if mail_to is None:
+                relay.noop()
+                return Finding("mail", True, f"{parts.hostname} answers. --mail-to ADDRESS sends a test mail.")
+            relay.send_message(_test_mail(settings.mail_from, mail_to, settings.base_url))
+            return Finding("mail", True, f"{parts.hostname} took a test mail for {mail_to}. Look whether it arrives.")
+    except (OSError, smtplib.SMTPException, ValueError) as error:
+        words = f"{parts.hostname} did not take it: {type(error).__name__}: {_one_line(error)}. Check SMTP_URL."
+        return Finding("mail", False, words)
+
+
+def _open_relay(parts: SplitResult) -> smtplib.SMTP:
+    host, context = parts.hostname or "", ssl.create_default_context()
+    relay: smtplib.SMTP
+    if parts.scheme == "smtps":
+        relay = smtplib.SMTP_SSL(host, parts.port or 465, timeout=_MAIL_SECONDS, context=context)
+    else:
+        relay = smtplib.SMTP(
+            host, parts.port or (587 if parts.scheme == "smtp+starttls" else 25), timeout=_MAIL_SECONDS
+        )
+    try:
+        if parts.scheme == "smtp+starttls":
+            relay.starttls(context=context)
+        if parts.username:
+            relay.login(unquote(parts.username), unquote(parts.password or ""))
+    except BaseException:
+        relay.close()
+        raise
+    return relay
+
+
+def _test_mail(sender: str, to: str, base_url: str) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, to, "Callbook: a test mail"
+    mail.set_content(f"Somebody ran `flask check` for {base_url}. That this arrived means that its mail works.\n")
+    return mail
+
+
+# ---------------------------------------------------------------------------------------------------- disk, worker
+
+
+def _check_data_dir(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir
+    if not folder.is_dir():
+        yield Finding("data directory", False, f"{folder} is not there. `flask init-db` makes it.")
+        return
+    if folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Finding(
+            "data directory",
+            False,
+            f"others on this machine may look into {folder}, which holds calls and keys. Run: chmod 700 {folder}",
+        )
+    free = shutil.disk_usage(folder).free
+    words = f"{free / 1e9:.1f} GB free in {folder}"
+    if free < _SMALLEST_FREE_BYTES:
+        yield Finding("disk", False, f"only {words}. An upload needs about two and a half times its size: make room.")
+    else:
+        yield Finding("disk", True, f"{words}.")
+
+
+def _check_worker(database: Database) -> Finding:
+    try:
+        with reading_session(database) as session:
+            seen_at = session.scalar(select(func.max(LiveWorker.seen_at)))
+    except SQLAlchemyError as error:
+        return Finding("worker", False, f"cannot be asked for: {type(error).__name__}.")
+    if seen_at is None or clock.now() - seen_at > WORKER_SEEN_WITHIN:
+        last = "none has ever run" if seen_at is None else f"the last was seen {seen_at:%Y-%m-%d %H:%M} UTC"
+        return Finding("worker", False, f"{last}: imports wait. `make serve` runs one inside the server.")
+    return Finding("worker", True, f"alive, seen {seen_at:%H:%M:%S} UTC.")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".")

@@ -1,0 +1,153 @@
+"""Every `flask` command: makes and upgrades the database, makes organizations and people, says what is wrong.
+
+Registered by create_app(), and by wsgi.py on a bare app when the settings are wrong, so that each command can say so.
+Others script against these: names and options stay.
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from flask import Flask, current_app
+
+from config import Settings, SettingsError, load_settings
+from webapp.accounts.people import create_user
+from webapp.accounts.queries import find_person
+from webapp.checkup import check_everything
+from webapp.database.installation import InstallationError, check_start, initialize, number_key_file, open_database
+from webapp.database.upgrade_files import UpgradeFilesError
+from webapp.database.upgrades import upgrade
+from webapp.errors import CallbookError
+from webapp.organizations.actions import add_member, create_organization
+from webapp.organizations.queries import get_organization
+from webapp.services import Services
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Role
+from webapp.tenancy.sessions import writing_session
+
+_LONGEST_PASSWORD_INPUT = 4096
+
+
+def register_commands(app: Flask) -> None:
+    """Add every command to `flask`."""
+    for command in (init_db, upgrade_db, create_organization_command, create_user_command, check):
+        app.cli.add_command(command)
+    if importlib.util.find_spec("webapp.sources.commands"):  # while it is being built
+        importlib.import_module("webapp.sources.commands").register_commands(app)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What a person can put right ends the command with its words and status 1, not with a trace."""
+    try:
+        yield
+    except SettingsError as error:
+        raise click.ClickException(f"the settings are not right.\n{error}") from None
+    except (InstallationError, UpgradeFilesError) as error:
+        raise click.ClickException(str(error)) from None
+    except CallbookError as error:
+        raise click.ClickException(error.sentence or type(error).__name__) from None
+
+
+def settings_of_command() -> Settings:
+    """Of the app, or read anew where the app could not be made of them. Raises SettingsError."""
+    known: Services | None = current_app.extensions.get("callbook")
+    return known.settings if known else load_settings()
+
+
+@contextmanager
+def writing() -> Iterator[LockedSession]:
+    """A session on a database that is fit to serve, committed at the end."""
+    with explained():
+        settings = settings_of_command()
+        database = open_database(settings, pool_size=2)
+        try:
+            check_start(database, settings)
+            with writing_session(database) as session:
+                yield session
+                session.commit()
+        finally:
+            database.dispose()
+
+
+@click.command("init-db")
+def init_db() -> None:
+    """Make the database, its roles and NUMBER_KEY. Run again, it changes no data."""
+    with explained():
+        settings = settings_of_command()
+        made = initialize(settings)
+    where = settings.data_dir if settings.dialect == "sqlite" else "PostgreSQL"
+    click.echo(
+        f"The database is ready ({where})." if made else "The database was there already; its data is as it was."
+    )
+    if made and settings.number_key is None:
+        click.echo(f"Keep {number_key_file(settings)} with your backups: without it no record is recognised again.")
+
+
+@click.command("upgrade-db")
+def upgrade_db() -> None:
+    """Bring the database to the schema of this version. Make a backup first."""
+    with explained():
+        applied = upgrade(settings_of_command())
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("The database is up to date.")
+
+
+@click.command("create-organization")
+@click.argument("slug")
+@click.option("--name", required=True, help="As its people call it.")
+@click.option("--time-zone", required=True, help="IANA name, such as Europe/London.")
+@click.option("--region", required=True, help="ISO 3166 country of its numbers, such as GB.")
+def create_organization_command(slug: str, name: str, time_zone: str, region: str) -> None:
+    """Make a customer, at /o/SLUG/."""
+    with writing() as session:
+        organization = create_organization(session, slug, name, time_zone, region)
+    click.echo(
+        f"Organization {organization.slug} is ready. Next: flask create-user EMAIL --organization {slug} --role owner"
+    )
+
+
+@click.command("create-user")
+@click.argument("email")
+@click.option("--organization", "slug", required=True, help="Slug of the organization.")
+@click.option("--role", type=click.Choice([role.word for role in Role]), required=True)
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else it is asked for.")
+def create_user_command(email: str, slug: str, role: str, password_stdin: bool) -> None:
+    """Make a person who can sign in, and a member of an organization. Somebody known only gets the membership."""
+    password = _read_password(password_stdin)
+    with writing() as session:
+        organization = get_organization(session, slug)
+        person = find_person(session, email)
+        is_new = person is None
+        person = person or create_user(session, email, password, (organization.name, organization.slug))
+        session.bind_organization(organization.id)
+        add_member(session, person, Role[role.upper()])
+    known = "" if is_new else " They had an account; its password is as it was."
+    click.echo(f"{person.email} is {role} of {slug}.{known}")
+
+
+def _read_password(from_stdin: bool) -> str:
+    if not from_stdin:
+        password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return password
+    text = sys.stdin.read(_LONGEST_PASSWORD_INPUT)
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+@click.command("check")
+@click.option("--mail-to", metavar="ADDRESS", help="Send a test mail there.")
+def check(mail_to: str | None) -> None:
+    """Say what is wrong, and what to do about it. Exit status 1 if anything is."""
+    wrong = 0
+    for finding in check_everything(mail_to=mail_to):
+        wrong += not finding.ok
+        mark = click.style("ok   ", fg="green") if finding.ok else click.style("wrong", fg="red")
+        click.echo(f"{mark} {finding.subject}: {finding.words}")
+    if wrong:
+        click.echo(f"{wrong} of these are wrong." if wrong > 1 else "One of these is wrong.")
+        sys.exit(1)
+    click.echo("Everything is right.")

@@ -1,0 +1,50 @@
+"""Reads stored raw rows again: with other settings, or an older version of a record. Used by regrouping jobs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from webapp.ingest.importer import header_row, read_column_map
+from webapp.ingest.normalize import Normalizer, NormalRecord
+from webapp.ingest.readers import READERS
+from webapp.ingest.records import BadLine, NotACall, ReadOptions, SourceLine
+from webapp.ingest.source_lines import decode
+
+
+class RawRow(NamedTuple):
+    """A stored row with the keys that it keeps."""
+
+    record_key: int
+    id_hash: int
+    content_hash: int
+    link_keys: tuple[int, ...]
+    line_number: int
+    raw: bytes
+
+
+class FileForm(NamedTuple):
+    """How the rows of one import are read."""
+
+    format: str
+    column_map: str | None
+    header: bytes | None
+
+
+def reparse(rows: Sequence[RawRow], form: FileForm, normalizer: Normalizer) -> list[NormalRecord]:
+    """The rows as records again, in their order. A row that its reader no longer takes is left out: it stays as it is."""
+    reader = READERS.get(form.format)
+    if reader is None:
+        return []
+    head = header_row(form.header)
+    sources = [*head, *(SourceLine(row.line_number, row.raw, decode(row.raw)) for row in rows)]
+    items = list(reader.read(iter(sources), ReadOptions(read_column_map(form.column_map))))[len(head) :]
+    records = []
+    for row, item in zip(rows, items, strict=False):
+        if isinstance(item, BadLine | NotACall):
+            continue
+        record = normalizer.normalize(item)
+        records.append(
+            record._replace(
+                record_key=row.record_key, id_hash=row.id_hash, content_hash=row.content_hash, link_keys=row.link_keys
+            )
+        )
+    return records

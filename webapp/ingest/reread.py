@@ -1,0 +1,121 @@
+"""Reads a phone system's records again from their raw rows, after its settings changed; keys and names stay.
+
+`read_again` is called by the job `sources.read_again`; `compare` by the page that shows 20 calls before and after.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from webapp.calls.models import Call, CallRecord, ImportFile, Pbx
+from webapp.database.bulk import BulkTransaction, bulk_transaction
+from webapp.database.engine import Database
+from webapp.ingest.assembly import assemble
+from webapp.ingest.call_writer import CallWriter, unpack_ids
+from webapp.ingest.normalize import Normalizer
+from webapp.ingest.numbers import NumberPlan
+from webapp.ingest.preview import PreviewCall, preview_call
+from webapp.ingest.regroup import regroup
+from webapp.ingest.reparse import FileForm, RawRow, reparse
+from webapp.ingest.settings import PbxSettings
+from webapp.ingest.stored_records import write_facts
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Organization
+from webapp.tenancy.sessions import reading_session
+
+_CHUNK = 200
+_SELECT_ROWS = (
+    "SELECT call_record.record_key, call_record.id_hash, call_record.content_hash, call_record.link_keys,"
+    " call_record.line_number, call_record.raw, call_record.call_key, call_record.import_file_id FROM call_record"
+    " WHERE organization_id = ? AND record_key > ? AND pbx_id = ? ORDER BY record_key LIMIT ?"
+)
+
+
+class Change(NamedTuple):
+    """One call as it is stored, and as the new settings would have it."""
+
+    before: PreviewCall
+    after: PreviewCall
+
+
+def read_again(
+    database: Database,
+    number_key: bytes,
+    organization_id: int,
+    pbx_id: int,
+    keep_going: Callable[[], bool] = lambda: True,
+) -> None:
+    """Read every record of a phone system again with the settings it has now. May be interrupted and run again."""
+    with reading_session(database, organization_id) as session:
+        settings = PbxSettings.of(session.get_one(Pbx, (organization_id, pbx_id)))
+        zone = session.get_one(Organization, organization_id).time_zone
+        forms = {
+            row.id: FileForm(row.format or "", row.column_map, row.header)
+            for row in session.scalars(select(ImportFile).where(ImportFile.pbx_id == pbx_id))
+        }
+    plan = NumberPlan(settings)
+    normalizer = Normalizer(settings, number_key, plan)
+    calls = CallWriter(zone)
+    cursor: int | None = -1
+    while cursor is not None:
+        with bulk_transaction(database, organization_id) as transaction:
+            cursor = _read_chunk(transaction, calls, plan, normalizer, forms, pbx_id, cursor)
+        if not keep_going():
+            return
+
+
+def _read_chunk(
+    transaction: BulkTransaction,
+    calls: CallWriter,
+    plan: NumberPlan,
+    normalizer: Normalizer,
+    forms: dict[int, FileForm],
+    pbx_id: int,
+    cursor: int,
+) -> int | None:
+    rows = transaction.rows(_SELECT_ROWS, transaction.organization_id, cursor, pbx_id, _CHUNK)
+    by_import: dict[int, list[RawRow]] = {}
+    for record_key, id_hash, content_hash, link_keys, line_number, raw, _call_key, import_file_id in rows:
+        row = RawRow(record_key, id_hash, content_hash, unpack_ids(link_keys), line_number, bytes(raw))
+        by_import.setdefault(import_file_id, []).append(row)
+    for import_file_id, raw_rows in by_import.items():
+        form = forms.get(import_file_id)
+        if form is not None:
+            write_facts(transaction, reparse(raw_rows, form, normalizer))
+    regroup(transaction, calls, plan, sorted({row[6] for row in rows}), {})
+    return int(rows[-1][0]) if len(rows) == _CHUNK else None
+
+
+def compare(session: LockedSession, number_key: bytes, settings: PbxSettings, most: int = 20) -> list[Change]:
+    """The newest calls of a phone system as stored and as `settings` would have them, without writing anything."""
+    keys = session.scalars(
+        select(Call.call_key).where(Call.pbx_id == settings.pbx_id).order_by(Call.started_at.desc(), Call.call_key.desc()).limit(most)
+    ).all()
+    records = session.scalars(select(CallRecord).where(CallRecord.call_key.in_(keys)).order_by(CallRecord.record_key)).all()
+    forms = {
+        row.id: FileForm(row.format or "", row.column_map, row.header)
+        for row in session.scalars(select(ImportFile).where(ImportFile.id.in_({record.import_file_id for record in records})))
+    }
+    pbx = session.get_one(Pbx, (session.organization_id, settings.pbx_id))
+    changes = []
+    for call_key in keys:
+        own = [record for record in records if record.call_key == call_key]
+        before = _assembled(own, forms, PbxSettings.of(pbx), number_key)
+        after = _assembled(own, forms, settings, number_key)
+        if before and after:
+            changes.append(Change(before, after))
+    return changes
+
+
+def _assembled(
+    records: list[CallRecord], forms: dict[int, FileForm], settings: PbxSettings, number_key: bytes
+) -> PreviewCall | None:
+    plan = NumberPlan(settings)
+    normalizer = Normalizer(settings, number_key, plan)
+    read = []
+    for record in records:
+        row = RawRow(record.record_key, record.id_hash, record.content_hash, unpack_ids(record.link_keys), record.line_number, record.raw)
+        read += reparse([row], forms[record.import_file_id], normalizer)
+    return preview_call(assemble(read, plan)) if read else None
+

@@ -1,0 +1,112 @@
+"""What people do with phone systems: add, rename, close, reopen, answer what no file says.
+
+Called by the views and by `flask create-pbx`. Rules that are broken raise Refused with the field's name.
+"""
+
+import json
+from dataclasses import dataclass
+
+from webapp import clock
+from webapp.calls.models import Pbx
+from webapp.database.ids import new_id
+from webapp.errors import Refused
+from webapp.ingest.readers import READERS
+from webapp.sources.places import is_time_zone
+from webapp.sources.queries import find_pbx_by_name
+from webapp.tenancy.lock import LockedSession
+
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What no file says about a phone system. Empty texts mean "none"; `extension_digits` is "3" or "3,4"."""
+
+    outside_lines: frozenset[str]
+    extension_digits: str
+    outside_prefix: str
+    region: str
+    area_code: str
+    time_zone: str
+
+    @classmethod
+    def of(cls, pbx: Pbx) -> "Answers":
+        return cls(
+            frozenset(json.loads(pbx.outside_lines)),
+            pbx.extension_digits,
+            pbx.outside_prefix,
+            pbx.region,
+            pbx.area_code,
+            pbx.time_zone,
+        )
+
+
+def add_pbx(session: LockedSession, name: str, time_zone: str, region: str, reader_name: str | None = None) -> Pbx:
+    """A new phone system. Raises Refused for a name that is taken, an unknown zone or format."""
+    assert session.organization_id is not None
+    pbx = Pbx(
+        organization_id=session.organization_id,
+        id=new_id(),
+        name=_free_name(session, name, None),
+        format=_known_format(reader_name),
+        time_zone=_known_zone(time_zone),
+        region=region,
+        area_code="",
+        outside_prefix="",
+        extension_digits="",
+        outside_lines="[]",
+        settings_version=1,
+        created_at=clock.now(),
+    )
+    session.add(pbx)
+    session.flush()
+    return pbx
+
+
+def rename_pbx(session: LockedSession, pbx: Pbx, name: str) -> None:
+    """Raises Refused for a name that is taken."""
+    pbx.name = _free_name(session, name, pbx.id)
+
+
+def close_pbx(pbx: Pbx) -> None:
+    """Accept nothing from it any more; its calls stay. An import of it that runs ends at its next batch."""
+    if pbx.closed_at is None:
+        pbx.closed_at = clock.now()
+
+
+def reopen_pbx(pbx: Pbx) -> None:
+    pbx.closed_at = None
+
+
+def answer_questions(pbx: Pbx, answers: Answers) -> None:
+    """Store the answers; whoever calls sees to it that records that are there already are read again."""
+    pbx.outside_lines = json.dumps(sorted(answers.outside_lines))
+    pbx.extension_digits = answers.extension_digits
+    pbx.outside_prefix = answers.outside_prefix
+    pbx.region = answers.region
+    pbx.area_code = answers.area_code
+    pbx.time_zone = _known_zone(answers.time_zone)
+    pbx.answered_at = pbx.answered_at or clock.now()
+    pbx.settings_version += 1
+
+
+def _free_name(session: LockedSession, name: str, own_id: int | None) -> str:
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise Refused(f"Give the phone system a name of at most {LONGEST_NAME} characters.", "name")
+    namesake = find_pbx_by_name(session, name)
+    if namesake is not None and namesake.id != own_id:
+        raise Refused(f"There is a phone system named {name} already. Give this one another name.", "name")
+    return name
+
+
+def _known_format(name: str | None) -> str | None:
+    if name is not None and name not in READERS:
+        raise Refused(f"{name} is no format that can be read. There are: {', '.join(READERS)}.", "format")
+    return name
+
+
+def _known_zone(name: str) -> str:
+    if not is_time_zone(name):
+        raise Refused(f"{name} is no time zone. Give its IANA name, such as Europe/London.", "time_zone")
+    return name

@@ -1,0 +1,37 @@
+"""Countries and time zones to choose from, from the pinned tzdata package: the same list on every machine."""
+
+from functools import cache
+from importlib import resources
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import phonenumbers
+
+_AREAS = ("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+
+
+@cache
+def country_choices() -> list[tuple[str, str]]:
+    """(ISO 3166 code, English name with the dialling code) of every country that has telephone numbers, by name."""
+    names = []
+    for line in resources.files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text("utf-8").splitlines():
+        code, _, name = line.partition("\t")
+        dialling = phonenumbers.country_code_for_region(code) if not line.startswith("#") else 0
+        if dialling:
+            names.append((code, f"{name} (+{dialling})"))
+    return sorted(names, key=lambda choice: choice[1])
+
+
+@cache
+def time_zone_choices() -> list[tuple[str, str]]:
+    """(IANA name, the same readable) of every place, and UTC."""
+    places = sorted(name for name in available_timezones() if name.startswith(_AREAS))
+    return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in places)]
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether a zone of this name is known; also of older names that the list does not offer."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return bool(name)
