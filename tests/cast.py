@@ -13,7 +13,8 @@ from webapp.organizations.actions import add_member, create_organization
 from webapp.tenancy.models import Organization, Role
 from webapp.tenancy.sessions import writing_session
 
-PASSWORD = "six small boats at anchor"  # noqa: S105 - of everybody in the cast
+#: Of everybody in the cast.
+PASSWORD = "six small boats at anchor"
 
 
 @dataclass(frozen=True)

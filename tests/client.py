@@ -1,15 +1,15 @@
 """The browser of the tests: Flask's test client, which looks at every page it fetches.
 
-    client.sign_in(cast.olive)
-    page = client.get("/o/harbour/calls")            # a whole page
-    part = client.get_part("/o/harbour/calls")       # what htmx would get
-    answer = client.send("/o/harbour/...", {"name": "x"})   # a POST with the token of the page last seen
+client.sign_in(cast.olive)
+page = client.get("/o/harbour/calls")            # a whole page
+part = client.get_part("/o/harbour/calls")       # what htmx would get
+answer = client.send("/o/harbour/...", {"name": "x"})   # a POST with the token of the page last seen
 """
 
 import re
 from collections import Counter
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import html5lib
 from flask.testing import FlaskClient
@@ -80,16 +80,18 @@ def check_html(text: str) -> None:
     whole = text.lstrip().lower().startswith("<!doctype")
     parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
     first = re.match(r"\s*(?:<!--.*?-->\s*)*<([a-z0-9]+)", text, re.S)
-    tree = parser.parse(text) if whole else parser.parseFragment(text, container=_WITHIN.get(first[1] if first else "", "div"))
+    container = _WITHIN.get(first[1] if first else "", "div")
+    tree = parser.parse(text) if whole else parser.parseFragment(text, container=container)
     check_tree(tree, whole)
 
 
-def check_tree(tree: ElementTree.Element, whole: bool) -> None:
+def check_tree(tree: ET.Element, whole: bool) -> None:
     elements = [element for element in tree.iter() if isinstance(element.tag, str)]
     twice = [name for name, count in Counter(e.get("id") for e in elements if e.get("id")).items() if count > 1]
     assert not twice, f"ids that stand twice: {twice}"
     for element in elements:
-        assert element.tag != "style" and element.get("style") is None, f"inline style in <{element.tag}>"
+        assert element.tag != "style", "inline style"
+        assert element.get("style") is None, f"inline style in <{element.tag}>"
         assert element.tag != "script" or element.get("src"), "inline script"
         bad = [name for name in element.attrib if str(name).startswith(("on", "hx-on", "data-hx-on", "js:"))]
         assert not bad, f"<{element.tag}> has {bad}"
@@ -99,14 +101,15 @@ def check_tree(tree: ElementTree.Element, whole: bool) -> None:
         check_title(tree, elements)
 
 
-def check_title(tree: ElementTree.Element, elements: list[ElementTree.Element]) -> None:
+def check_title(tree: ET.Element, elements: list[ET.Element]) -> None:
     headings = [words(element) for element in elements if element.tag == "h1"]
     assert len(headings) == 1, f"a page has one h1, not {headings}"
     title = words(next(element for element in elements if element.tag == "title"))
-    assert headings[0] and title.startswith(headings[0]), f"the title {title!r} does not begin with the h1 {headings[0]!r}"
-    assert tree.tag == "html" and tree.get("lang"), "the page names no language"
+    assert headings[0], "the h1 says nothing"
+    assert title.startswith(headings[0]), f"the title {title!r} does not begin with the h1 {headings[0]!r}"
+    assert tree.get("lang"), "the page names no language"
 
 
-def words(element: ElementTree.Element) -> str:
+def words(element: ET.Element) -> str:
     """The text in an element, as one line."""
     return " ".join("".join(element.itertext()).split())

@@ -82,7 +82,7 @@ def _postgresql_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postg
 
 
 def _empty_tables(urls: postgresql.DatabaseUrls) -> None:
-    """Those that an earlier test wrote to. TRUNCATE, since row-level security hides the rows from the owner's DELETE."""
+    """Those that an earlier test wrote to. TRUNCATE: row-level security would hide the rows from the owner's DELETE."""
     with postgresql.connect(urls.owner) as connection:
         found = connection.execute(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"

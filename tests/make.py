@@ -39,7 +39,12 @@ from webapp.tenancy.sessions import writing_session
 
 #: When a call starts unless told: Wednesday, in summer time.
 NOON = datetime(2026, 7, 15, 12, 0, tzinfo=UTC)
-_CALLER_AND_MORE = {"caller": PartyRole.CALLER, "dialed": PartyRole.DIALED, "callee": PartyRole.RANG, "did": PartyRole.OWN_NUMBER}
+_ROLES = {
+    "caller": PartyRole.CALLER,
+    "dialed": PartyRole.DIALED,
+    "callee": PartyRole.RANG,
+    "did": PartyRole.OWN_NUMBER,
+}
 
 
 class Make:
@@ -115,9 +120,10 @@ class Make:
         stored: ImportFile = self.store(ImportFile(**{**values, **fields}))
         return stored
 
-    def refused_line(self, imported: ImportFile, line_number: int = 1, raw: bytes = b"???", reason: str = "No date.") -> RejectedLine:
-        line = RejectedLine(import_file_id=imported.id, line_number=line_number, reason=reason, raw=raw)
-        stored: RejectedLine = self.store(line)
+    def refused_line(self, imported: ImportFile, **fields: Any) -> RejectedLine:
+        """A line of the file that could not be read."""
+        values: dict[str, Any] = {"line_number": next(self._turn), "reason": "It has no date.", "raw": b"???"}
+        stored: RejectedLine = self.store(RejectedLine(import_file_id=imported.id, **{**values, **fields}))
         return stored
 
     def party(self, digits: str, pbx: Pbx | None = None, name: str = "") -> Party:
@@ -238,12 +244,13 @@ class Make:
     def _add_parties(self, session: LockedSession, call: Call, parties: dict[str, Party]) -> None:
         roles: dict[int, PartyRole] = {}
         for word, party in parties.items():
-            role = _CALLER_AND_MORE[word]
+            role = _ROLES[word]
             if word == "callee" and call.answered_by_id == party.id:
                 role |= PartyRole.ANSWERED
             roles[party.id] = roles.get(party.id, PartyRole(0)) | role
         for party_id, role in roles.items():
-            session.add(CallParty(party_id=party_id, started_at=call.started_at, call_key=call.call_key, roles=int(role)))
+            key = {"party_id": party_id, "started_at": call.started_at, "call_key": call.call_key}
+            session.add(CallParty(**key, roles=int(role)))
             total = self._found(session, PartyTotal, party_id=party_id, day=self._day(call))
             total.calls += 1
             total.answered += call.outcome == Outcome.ANSWERED
@@ -281,4 +288,3 @@ class Make:
 
 def _region_of(e164: str) -> str:
     return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or ""
-

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,12 @@ VIEWS = (
     "webapp.sources.views",
     "webapp.reports.views",
 )
-LARGEST_BODY = 1_000_000
+LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
 
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """The whole app, for any WSGI server. Raises AccessError when a view says not who may call it."""
-    app = Flask("webapp", root_path=str(ROOT / "webapp"), template_folder=ROOT / "templates", static_folder=ROOT / "static")
+    app = Flask("webapp", template_folder=ROOT / "templates", static_folder=ROOT / "static")
     database = database or Database(settings.database_url)
     app.extensions["callbook"] = Services(settings, database)
     _configure(app, settings)
@@ -60,7 +61,12 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
 
 def _load_views(app: Flask) -> None:
     """Imported here and not above, so that what needs no page (a worker, a reader of files) loads none."""
-    modules = [importlib.import_module(name) for name in VIEWS if importlib.util.find_spec(name)]
+    modules = []
+    for name in VIEWS:  # TEMPORARY tolerance while the first features are being built at the same time
+        try:
+            modules.append(importlib.import_module(name))
+        except ImportError as error:
+            sys.stderr.write(f"not loaded yet: {name}: {error}\n")
     for blueprint in dict.fromkeys(module.bp for module in modules):
         app.register_blueprint(blueprint)
 

@@ -1,8 +1,8 @@
 """Markers: who may call a view. Each view carries exactly one; tenancy/guard.py checks it before every request.
 
-    @bp.route("/o/<slug:slug>/calls")
-    @access.member(Role.VIEWER)
-    def browse() -> ResponseReturnValue: ...
+@bp.route("/o/<slug:slug>/calls")
+@access.member(Role.VIEWER)
+def browse() -> ResponseReturnValue: ...
 """
 
 from collections.abc import Callable
@@ -19,7 +19,10 @@ _LARGEST_BODY = "callbook_largest_body"
 
 @dataclass(frozen=True)
 class Access:
-    """Who may call a view. `role` is the smallest one in the organization that the address names; None: no need of one."""
+    """Who may call a view. `role`: the smallest one in the organization that the address names; None: none is needed.
+
+    `polling`: the page asks by itself. `largest_body`: bytes; None: as everywhere.
+    """
 
     signed_in: bool
     role: IntEnum | None = None
@@ -42,7 +45,7 @@ def signed_in(view: View) -> View:
 
 
 def member(role: IntEnum) -> Callable[[View], View]:
-    """Members of the organization that the address names, from this role up. Everybody else: 404 or, with too small a role, 403."""
+    """Members of the organization that the address names, from this role up. A smaller role: 403; no member: 404."""
 
     def mark(view: View) -> View:
         return _mark(view, Access(signed_in=True, role=role))
@@ -51,7 +54,7 @@ def member(role: IntEnum) -> Callable[[View], View]:
 
 
 def polling(view: View) -> View:
-    """Besides the marker: the page asks for it by itself, so it does not count as using the service (no longer idle time)."""
+    """Besides the marker: the page asks for it by itself, so it does not count as using the service."""
     setattr(view, _POLLING, True)
     return view
 
@@ -70,7 +73,8 @@ def of(view: Callable[..., Any]) -> Access:
     """The view's marker with what stands besides. Raises AccessError when it has none."""
     mark: Access | None = getattr(view, _MARK, None)
     if mark is None:
-        raise AccessError(f"{getattr(view, '__qualname__', view)} says not who may call it: give it a marker of webapp/access.py")
+        name = getattr(view, "__qualname__", view)
+        raise AccessError(f"{name} does not say who may call it: give it a marker of webapp/access.py")
     return replace(mark, polling=getattr(view, _POLLING, False), largest_body=getattr(view, _LARGEST_BODY, None))
 
 

@@ -1,18 +1,19 @@
-"""Every error as a page of ours, or as a fragment for htmx: what happened, what is safe, what to do, and the request's id.
+"""Every error as a page of ours, or a fragment for htmx: what happened, what is safe, what to do, the request's id.
 
 Registered by create_app(). The pages need no database and no session: they are for when those are what failed.
 """
 
-import logging
+import errno
+import sqlite3
 from dataclasses import dataclass
 
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from webapp import errors, htmx, logs
 
-_log = logging.getLogger("callbook.error")
+_DISK_FULL = "53100"  # PostgreSQL's name of it
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ class Words:
 
 
 _NOTHING = "Nothing was changed."
+_RELOAD = "Go back, reload the page, and try again from there."
 WORDS = {
-    400: Words("Callbook does not understand this request", _NOTHING, "Go back, reload the page, and try again from there."),
+    400: Words("Callbook does not understand this request", _NOTHING, _RELOAD),
     401: Words("You are not signed in", _NOTHING, "Sign in, then open the page again."),
     403: Words(
         "Your role does not allow this",
@@ -38,7 +40,7 @@ WORDS = {
         "Nothing is lost by looking.",
         "Check the address, or start from the first page. A page of an organization is shown to its members only.",
     ),
-    405: Words("This page cannot be used that way", _NOTHING, "Go back, reload the page, and try again from there."),
+    405: Words("This page cannot be used that way", _NOTHING, _RELOAD),
     413: Words(
         "That is more than can be sent here",
         "Nothing was stored.",
@@ -49,7 +51,7 @@ WORDS = {
     500: Words(
         "Something went wrong on our side",
         "What was stored before is safe; what you just did may not have been done.",
-        "Try again in a minute. If it goes on, tell the person who runs Callbook the reference below: the log has the reason.",
+        "Try again in a minute. If it goes on, tell the person who runs Callbook the reference below.",
     ),
     507: Words(
         "There is no room left on the server",
@@ -65,7 +67,7 @@ _STALE = Words(
 _NO_COOKIE = Words(
     "Your browser did not send the cookie back",
     _NOTHING,
-    "Callbook keeps you signed in by one cookie, and by nothing else. Allow cookies for this site, reload the page, and try again.",
+    "Callbook keeps you signed in by one cookie, nothing else. Allow cookies for this site, reload the page, try again.",
 )
 _STATUS: dict[type[errors.CallbookError], int] = {
     errors.BadRequest: 400,
@@ -83,7 +85,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(errors.CallbookError, _answer_our_own)
     app.register_error_handler(CSRFError, _answer_csrf)
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer_unexpected)
 
 
 def answer(status: int, words: Words, sentence: str = "") -> Response:
@@ -113,9 +114,7 @@ def _answer_csrf(_error: CSRFError) -> Response:
 
 
 def _answer_http(error: HTTPException) -> Response:
-    status = error.code or 500
-    if status < 400:  # a redirect of the router: the address without its last slash
-        return make_response(error.get_response())
+    status = _status_of(error)
     response = answer(status, WORDS.get(status, WORDS[400] if status < 500 else WORDS[500]))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
@@ -123,8 +122,17 @@ def _answer_http(error: HTTPException) -> Response:
     return response
 
 
-def _answer_unexpected(error: Exception) -> Response:
-    if current_app.config["PROPAGATE_EXCEPTIONS"] or (current_app.config["PROPAGATE_EXCEPTIONS"] is None and current_app.testing):
-        raise error
-    _log.error("unexpected", exc_info=error)
-    return answer(500, WORDS[500])
+def _status_of(error: HTTPException) -> int:
+    if isinstance(error, InternalServerError) and _is_disk_full(error.original_exception):
+        return 507
+    return error.code or 500
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether the system, SQLite or PostgreSQL says that there is no room left."""
+    cause = getattr(error, "orig", None) or error
+    return (
+        (isinstance(cause, OSError) and cause.errno == errno.ENOSPC)
+        or getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        or getattr(cause, "sqlstate", None) == _DISK_FULL
+    )

@@ -1,4 +1,4 @@
-"""The headers of every answer, errors and redirects too. Registered by create_app(); tests/house/test_headers.py sweeps them."""
+"""The headers of every answer, errors and redirects too. Registered by create_app()."""
 
 from flask import Flask, Response, request
 

@@ -1,6 +1,6 @@
 """Page or part of it: answers htmx and plain browsers from the same view.
 
-htmx-flask reads the headers of htmx 2; HX-Request-Type (htmx 4) is read here. Never its `reswap`: it refuses valid ones.
+htmx-flask reads the headers that htmx 2 knew; HX-Request-Type (htmx 4) is read here. Never its `reswap`: it is wrong.
 Cache-Control and Vary of every answer are set in headers.py.
 """
 
@@ -29,7 +29,10 @@ def wants_part() -> bool:
 
 
 def render(page: str, part: str, *, status: int = 200, replace_url: str | None = None, **context: Any) -> Response:
-    """The template `part` when htmx asks for it, else `page`, which includes it. `replace_url`: the address shown from now on."""
+    """The template `part` when htmx asks for it, else `page`, which includes it.
+
+    `replace_url`: the address that the browser shows from now on, so that Back and reload return to the same rows.
+    """
     response = make_response(render_template(part if wants_part() else page, **context), status)
     if replace_url is not None and wants_part():
         response.headers["HX-Replace-Url"] = _checked(replace_url)
@@ -37,10 +40,11 @@ def render(page: str, part: str, *, status: int = 200, replace_url: str | None =
 
 
 def go_to(address: str) -> Response:
-    """Send the browser to a page of ours: 303 after a form; to htmx a header, since it would follow a 3xx into the region."""
+    """Send the browser to a page of ours: 303 to a form; a header to htmx, which would follow a 3xx into its region."""
     address = _checked(address)
     if asked():
-        return make_htmx_response("", 204, location=address)
+        answer: Response = make_htmx_response("", 204, location=address)
+        return answer
     return make_response(redirect(address, 303))
 
 

@@ -1,6 +1,6 @@
 """Logs as JSON lines on standard error: one object a line whatever a browser sends, and nothing personal in it.
 
-Paths stand without their query; of an exception its class and the places it passed, not its text, which may quote a row.
+Addresses stand without their query; of an exception its class and its way, not its text, which may quote a row.
 `event()` is for what the security of the service turns on: sign-ins, refusals, changes of rights.
 """
 
@@ -35,7 +35,8 @@ class JsonFormatter(logging.Formatter):
         line.update(getattr(record, _FIELDS, {}))
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
-            line["stack"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(record.exc_info[2])]
+            frames = traceback.extract_tb(record.exc_info[2])
+            line["stack"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
         return json.dumps(line, ensure_ascii=True, default=str)
 
 

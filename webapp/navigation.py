@@ -1,4 +1,4 @@
-"""The pages in the bar on top. Each feature adds its own when its views are loaded; the context processor asks for them."""
+"""The pages in the bar on top. Each feature adds its own when its views are loaded; webapp/__init__.py shows them."""
 
 from dataclasses import dataclass
 from enum import IntEnum

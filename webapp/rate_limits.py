@@ -51,12 +51,13 @@ class Limit:
 def hit(database: Database, limit: Limit, *what: str) -> int:
     """Count one try. 0 when it is within the limit, else the seconds until the next one is."""
     key, now = digest(limit.name, *what), now_ms()
-    values = {"key": key, "now": now, "step": limit.every_ms, "slack": (limit.burst - 1) * limit.every_ms}
+    slack = (limit.burst - 1) * limit.every_ms
+    values = {"key": key, "now": now, "step": limit.every_ms, "slack": slack}
     with database.writing.begin() as connection:
         if connection.execute(_HITS[database.dialect], values).first() is not None:
             return 0
-        arrival = connection.execute(_ARRIVAL, {"key": key}).scalar_one()
-    return max(1, -(-(arrival - now - values["slack"]) // 1000))
+        arrival: int = connection.execute(_ARRIVAL, {"key": key}).scalar_one()
+    return max(1, -(-(arrival - now - slack) // 1000))
 
 
 def remember(database: Database, for_ms: int, *what: str) -> None:
@@ -74,7 +75,7 @@ def is_remembered(database: Database, *what: str) -> bool:
 
 
 def network_of(address: str | None) -> str:
-    """What counts as one sender: an IPv4 address, or the /64 of an IPv6 address, which one customer of a provider has."""
+    """What counts as one sender: an IPv4 address, or the /64 of an IPv6 address, which is one line of a provider."""
     try:
         ip = ipaddress.ip_address(address or "")
     except ValueError:
@@ -89,4 +90,5 @@ def network_of(address: str | None) -> str:
 def digest(*parts: str) -> bytes:
     """The key of what is limited, keyed so that nobody who reads the table can try out addresses."""
     assert isinstance(current_app.secret_key, str)
-    return hmac.new(current_app.secret_key.encode(), "\x00".join(("throttle", *parts)).encode(), hashlib.sha256).digest()
+    words = "\x00".join(("throttle", *parts))
+    return hmac.new(current_app.secret_key.encode(), words.encode(), hashlib.sha256).digest()

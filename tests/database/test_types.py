@@ -44,8 +44,14 @@ def test_an_instant_comes_back_in_utc_cut_to_milliseconds(database: Database, ta
     assert at.tzinfo is UTC
 
 
-@pytest.mark.parametrize("at", [datetime(1970, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
-                                datetime(2100, 2, 28, 23, 59, 59, tzinfo=UTC)])  # fmt: skip
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+        datetime(2100, 2, 28, 23, 59, 59, tzinfo=UTC),
+    ],
+)
 def test_odd_years_are_kept(database: Database, table: Table, at: datetime) -> None:
     assert stored(database, table, at)[0] == at
 

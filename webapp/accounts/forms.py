@@ -8,9 +8,12 @@ from webapp.accounts.passwords import LONGEST
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc]
-    email = EmailField("E-mail address", [InputRequired("Enter your e-mail address."), Length(max=254)])
+    email = EmailField(
+        "E-mail address",
+        [InputRequired("Enter your e-mail address."), Length(max=254, message="It has at most 254 characters.")],
+    )
     password = PasswordField(
         "Password",
-        [InputRequired("Enter your password."), Length(max=LONGEST, message=f"A password here has at most {LONGEST} characters.")],
+        [InputRequired("Enter your password."), Length(max=LONGEST, message=f"It has at most {LONGEST} characters.")],
     )
     next = HiddenField()

@@ -9,15 +9,16 @@ from collections.abc import Iterable
 from webapp.accounts.passwords import LONGEST
 
 SHORTEST = 12
-_COMMON = (
-    "password passwort passphrase secret letmein welcome admin administrator login signin access master monkey dragon "
-    "football baseball basketball hockey soccer iloveyou princess sunshine shadow superman batman pokemon starwars trustno "
-    "whatever computer internet google facebook microsoft windows apple samsung qwerty qwertz azerty asdfgh zxcvbn yxcvbn "
-    "changeme default company business office system server telephone phone calls callbook call voicemail asterisk freepbx "
-    "freeswitch extension spring summer autumn winter january february march april june july august september october "
-    "november december monday tuesday wednesday thursday friday saturday sunday hello test testing temp user guest root "
-    "love baby angel michael jordan thomas charlie daniel ashley jessica london england manchester liverpool chelsea arsenal"
-).split()
+_COMMON_WORDS = """
+password passwort passphrase secret letmein welcome admin administrator login signin access master monkey dragon
+football baseball basketball hockey soccer iloveyou princess sunshine shadow superman batman pokemon starwars
+trustno whatever computer internet google facebook microsoft windows apple samsung qwerty qwertz azerty asdfgh
+zxcvbn yxcvbn changeme default company business office system server telephone phone calls callbook call
+voicemail asterisk freepbx freeswitch extension spring summer autumn winter january february march april june
+july august september october november december monday tuesday wednesday thursday friday saturday sunday hello
+test testing temp user guest root love baby angel michael jordan thomas charlie daniel ashley jessica london
+england manchester liverpool chelsea arsenal
+"""
 _ROWS = (
     "abcdefghijklmnopqrstuvwxyz",
     "qwertyuiop",
@@ -35,7 +36,7 @@ _ENOUGH_LEFT = 6  # different characters
 
 
 def weakness(password: str, about: Iterable[str] = ()) -> str | None:
-    """Why the password is refused, as a sentence, or None. `about`: words a guesser would try first (company, e-mail, name).
+    """Why the password is refused, as a sentence, or None. `about`: what a guesser tries first (company, e-mail).
 
     No rules of composition: what counts is what is left once everything that is guessed first is taken out.
     """
@@ -43,10 +44,11 @@ def weakness(password: str, about: Iterable[str] = ()) -> str | None:
         return f"Use at least {SHORTEST} characters; a few words that do not belong together are good and easy to keep."
     if len(password) > LONGEST:
         return f"Use at most {LONGEST} characters."
+    about = tuple(about)
     if min(len(set(_what_is_left(spelling, about))) for spelling in _spellings(password)) < _ENOUGH_LEFT:
         return (
-            "This is one of the first that somebody would guess: a common word, a name of yours, a year, or a row of keys. "
-            "A few words that do not belong together are better."
+            "This is one of the first that somebody would guess: a common word, a name of yours, a year, or a row of "
+            "keys. A few words that do not belong together are better."
         )
     return None
 
@@ -58,7 +60,7 @@ def _spellings(password: str) -> tuple[str, str]:
 
 def _what_is_left(text: str, about: Iterable[str]) -> str:
     guessed = {part for word in about for part in re.split(r"[\W_]+", word.casefold()) if len(part) > 2}
-    for word in sorted({*guessed, *_COMMON}, key=len, reverse=True):
+    for word in sorted({*guessed, *_COMMON_WORDS.split()}, key=len, reverse=True):
         text = text.replace(word, " ")
     for row in _ROWS:
         text = _without_runs(text, row)

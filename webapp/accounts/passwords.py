@@ -25,7 +25,7 @@ def hash_password(password: str) -> str:
 
 
 def check_password(digest: str | None, password: str) -> bool:
-    """Whether the password belongs to the digest. With None, for a person who is not there, it takes as long and is False."""
+    """Whether the password belongs to the digest. None, for a person who is not there, takes as long and is False."""
     if len(password) > LONGEST:
         return False
     with _turn:

@@ -92,7 +92,8 @@ def _pass_password(form: SignInForm) -> UserAccount | None:
 def _wait(form: SignInForm, wait_seconds: int) -> ResponseReturnValue:
     logs.event("sign_in.too_many")
     minutes = -(-wait_seconds // 60)
-    sentence = f"Too many tries. Nothing was changed, and no account is locked. Try again in {minutes} minute{'s' * (minutes > 1)}."
+    when = f"{minutes} minutes" if minutes > 1 else "a minute"
+    sentence = f"Too many tries. Nothing was changed, and no account is locked. Try again in {when}."
     response = _page(form, status=429, mistake=sentence)
     response.headers["Retry-After"] = str(wait_seconds)
     return response
@@ -108,7 +109,7 @@ def _load_person(_person_id: str) -> UserAccount | None:
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:
-    """The answer to somebody who is not signed in. htmx would put a page into the region: it is sent to the page instead."""
+    """For whoever is not signed in. htmx would put the page into its region, so the browser itself is sent there."""
     if htmx.asked():
         where = url_for("accounts.sign_in", next=_path_of(request.headers.get("HX-Current-URL")))
         response = error_pages.answer(401, error_pages.WORDS[401])

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, Signer
 from sqlalchemy import delete, or_, select, update
 
+from webapp import access
 from webapp.accounts.models import UserAccount, WebSession
 from webapp.clock import now
 from webapp.database.engine import Database
@@ -41,7 +42,6 @@ class BrowserSession(SessionMixin):
         self.database = database
         self.session_id = session_id
         self.sent_id = session_id  #: the id that the browser has already
-        self.polled = False  #: the page asked by itself: that does not end idleness
         self.modified = False
         self._csrf_key = csrf_key
         self._row: WebSession | None = None
@@ -79,14 +79,14 @@ class BrowserSession(SessionMixin):
             session.commit()
         self.session_id, self._row, self._person, self._payload, self._looked = None, None, None, {}, True
 
-    def save(self) -> None:
-        """Write what changed, if the row is still there."""
+    def save(self, *, polled: bool = False) -> None:
+        """Write what changed, if the row is still there. `polled`: the page asked by itself, the person may be idle."""
         if self._row is None:
             return
         changes: dict[str, Any] = {}
         if self.modified:
             changes["payload"] = json.dumps(self._payload)
-        if not self.polled and now() - self._row.last_seen_at >= SEEN_EVERY:
+        if not polled and now() - self._row.last_seen_at >= SEEN_EVERY:
             changes["last_seen_at"] = now()
         if changes:
             with writing_session(self.database) as session:
@@ -175,7 +175,7 @@ class BrowserSessions(SessionInterface):
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         assert isinstance(session, BrowserSession)
-        session.save()
+        session.save(polled=_is_polling(app, request.endpoint))
         if session.session_id == session.sent_id:
             return
         name, secure = app.config["SESSION_COOKIE_NAME"], app.config["SESSION_COOKIE_SECURE"]
@@ -184,6 +184,10 @@ class BrowserSessions(SessionInterface):
         else:
             signed = _signer(app).sign(session.session_id).decode("ascii")
             response.set_cookie(name, signed, path="/", secure=secure, httponly=True, samesite="Lax")
+
+
+def _is_polling(app: Flask, endpoint: str | None) -> bool:
+    return endpoint is not None and access.of(app.view_functions[endpoint]).polling
 
 
 def digest_of(session_id: str) -> bytes:

@@ -127,7 +127,7 @@ def _chunks(
         else:
             keys = session.execute(_walk_parties(selection, window, place, size)).all()
             last = Cursor(to_ms(keys[-1].started_at), keys[-1].call_key) if len(keys) == size else None
-            lines = _lines_of(session, selection, [key.call_key for key in keys])
+            lines = _lines_of(session, selection, {(key.started_at, key.call_key) for key in keys})
         yield _Chunk(keep_matching(session, selection.tests, lines), last)
         if last is None:
             return
@@ -149,12 +149,17 @@ def _walk_parties(selection: Selection, window: Window, place: Cursor | None, si
     return statement.order_by(*_order(CallParty, selection)).limit(size)
 
 
-def _lines_of(session: LockedSession, selection: Selection, call_keys: Sequence[int]) -> Sequence[CallLine]:
-    """The calls with these keys that meet the conditions, in the order of the page."""
-    if not call_keys:
+def _lines_of(session: LockedSession, selection: Selection, keys: set[tuple[datetime, int]]) -> Sequence[CallLine]:
+    """The calls with these keys that meet the conditions, in the order of the page.
+
+    Asked by their instants: for a list of call_key, or of pairs, SQLite reads all calls as long as nothing is analysed.
+    """
+    if not keys:
         return []
-    rows = session.execute(select(*LINE_COLUMNS).where(Call.call_key.in_(call_keys), *selection.conditions)).all()
-    return sorted(rows, key=lambda line: (line.started_at, line.call_key), reverse=selection.newest_first)
+    at_once = Call.started_at.in_(sorted({started_at for started_at, _key in keys}))
+    rows = session.execute(select(*LINE_COLUMNS).where(at_once, *selection.conditions)).all()
+    found = [line for line in rows if (line.started_at, line.call_key) in keys]
+    return sorted(found, key=lambda line: (line.started_at, line.call_key), reverse=selection.newest_first)
 
 
 def _bounds(

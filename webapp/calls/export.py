@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from webapp.accounts.models import UserAccount, UserState
+from webapp.accounts.models import UserAccount, AccountState
 from webapp.calls.browse import page_of_lines, reached_id
 from webapp.calls.filters import CallFilter
 from webapp.calls.models import CallerReason, Pbx
@@ -94,7 +94,7 @@ def _check_reader(session: LockedSession, order: ExportOrder) -> None:
         .where(
             Membership.user_account_id == order.user_account_id,
             Organization.state == OrganizationState.OPEN,
-            UserAccount.state == UserState.ACTIVE,
+            UserAccount.state == AccountState.ACTIVE,
         )
     )
     if found is None:

@@ -18,8 +18,8 @@ MAX_JOINED_BYTES = 64 * 1024
 TOO_LONG = "This line is longer than 1 MiB, which no call record is. Only its beginning is kept here."
 #: Readers of formats without quoting (FreeSWITCH) know a line by this reason and read it all the same.
 UNBALANCED_QUOTE = (
-    'A double quote (") opens on this line and is not closed on it or soon after. '
-    "Was the line cut off, or a quote not doubled?"
+    'A double quote (") opens on this line and is not closed on it or soon after: '
+    "the line was cut off, or a quote inside a field was not doubled."
 )
 
 SourceRow = SourceLine | BadLine

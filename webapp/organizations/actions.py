@@ -20,7 +20,9 @@ def create_organization(session: Session, slug: str, name: str, time_zone: str, 
     """A new customer. Raises Refused with the field that is wrong."""
     if not SLUG.fullmatch(slug) or len(slug) > SLUG_AT_MOST:
         raise Refused(
-            f"{slug!r} cannot stand in an address. Use at most {SLUG_AT_MOST} small letters and digits, with single hyphens between.", "slug"
+            f"{slug!r} cannot stand in an address. Use small letters and digits, with single hyphens between them, "
+            f"at most {SLUG_AT_MOST} in all.",
+            "slug",
         )
     if session.scalars(select(Organization.id).where(Organization.slug == slug)).first() is not None:
         raise Refused(f"There is an organization {slug!r} already.", "slug")

@@ -47,7 +47,7 @@ class PhoneSystemForm(NameForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.reader_name.choices = [("", "Not sure: Callbook tells from the first file"), *format_choices()]
-        self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.data)
+        self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.object_data)
 
 
 class UploadForm(FlaskForm):  # type: ignore[misc]
@@ -62,9 +62,9 @@ class ReadAsForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.reader_name.choices = [] if self.reader_name.data in READERS else [("", "Choose the format")]
+        self.reader_name.choices = [] if self.reader_name.object_data in READERS else [("", "Choose the format")]
         self.reader_name.choices += format_choices()
-        self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.data)
+        self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.object_data)
 
 
 class ColumnsForm(FlaskForm):  # type: ignore[misc]
@@ -111,8 +111,8 @@ class SetUpForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, lines: list[str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.region.choices = with_choice(country_choices(), self.region.data)
-        self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.data)
+        self.region.choices = with_choice(country_choices(), self.region.object_data)
+        self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.object_data)
         self.outside_lines.choices = [(name, name) for name in lines or []]
 
     def answers(self) -> Answers:

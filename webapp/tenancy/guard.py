@@ -12,7 +12,16 @@ from sqlalchemy.orm import Session
 from webapp import access, logs
 from webapp.errors import BadRequest, Forbidden, NotFound
 from webapp.tenancy.models import Membership, Organization, OrganizationState
-from webapp.tenancy.request import SAFE_METHODS, Place, bind_person, bind_place, current_place, looking, my_places, set_places
+from webapp.tenancy.request import (
+    SAFE_METHODS,
+    Place,
+    bind_person,
+    bind_place,
+    current_place,
+    looking,
+    my_places,
+    set_places,
+)
 
 _SLUG = "slug"
 
@@ -28,7 +37,9 @@ def check_markers(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         mark = access.of(app.view_functions[rule.endpoint])
         if (mark.role is not None) != (_SLUG in rule.arguments):
-            raise access.AccessError(f"{rule}: access.member() is for addresses under /o/<slug:slug>/, and for all of these")
+            raise access.AccessError(
+                f"{rule}: access.member() is for all addresses under /o/<slug:slug>/ and no others"
+            )
 
 
 def _take_slug(_endpoint: str | None, values: dict[str, object] | None) -> None:

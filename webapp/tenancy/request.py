@@ -34,7 +34,7 @@ class _Request:
 
 
 def db() -> LockedSession:
-    """The request's session: it reads on GET, HEAD and OPTIONS, else it writes. Opened at the first call, closed at the end."""
+    """The request's session: reads on GET, HEAD and OPTIONS, else writes. Open from the first call to the end."""
     state = _state()
     if state.session is None:
         open_session = reading_session if request.method in SAFE_METHODS else writing_session
@@ -97,7 +97,7 @@ def bind_place(place: Place) -> None:
 
 
 def close_session() -> None:
-    """Give the connection back, with what was not committed undone. Before anything else writes in a session of its own."""
+    """Give the connection back, undoing what was not committed. Before anybody writes in a session of their own."""
     state = _state()
     if state.session is not None:
         state.session.close()

@@ -14,7 +14,7 @@ from webapp.calls.outcomes import Direction
 from webapp.ingest.readers.asterisk_legs import CallerIds, queue_name
 from webapp.ingest.readers.csv_rows import split_line
 from webapp.ingest.readers.freeswitch_causes import Q850, result_of
-from webapp.ingest.readers.written_values import iso_time, not_a_date, seconds_between, shown, whole_seconds
+from webapp.ingest.readers.written_values import iso_time, not_a_date, seconds_between, whole_seconds
 from webapp.ingest.records import (
     BadLine,
     Head,
@@ -77,8 +77,8 @@ def _item(line: SourceLine, callers: CallerIds) -> Item:
         return BadLine(
             line.number,
             line.raw,
-            f"This row fits none of FreeSWITCH's shipped CSV templates (no start and end time in their place): "
-            f"{shown(line.text)}",
+            "This row fits none of FreeSWITCH's shipped CSV templates: "
+            "no start time, end time and uuid stand where these have them.",
         )
     if not row.uuid:
         return BadLine(line.number, line.raw, "This row has no uuid, so it cannot be told from other rows.")

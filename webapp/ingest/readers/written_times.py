@@ -20,6 +20,7 @@ _NAMED = re.compile(
     r"\s*(?:[^\W\d]{2,12}\.?,?\s+)??(?:(?P<day1>\d{1,2})\.?[\s-]+(?P<month1>[^\W\d]{3,})\.?|"
     rf"(?P<month2>[^\W\d]{{3,}})\.?\s+(?P<day2>\d{{1,2}})),?[\s-]+(?P<year>\d{{4}})(?:[T\s,]+{_CLOCK})?\s*"
 )
+_EPOCH_BEGAN = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}|\d{16}")
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T_ -]?(\d\d)(\d\d)(\d\d)?)?")
 #: First letters of the months in English, German, French, Spanish, Dutch and Italian.
@@ -127,8 +128,9 @@ def day_and_month(text: str) -> tuple[int, int, str] | None:
 
 
 def _from_epoch(text: str) -> datetime:
-    whole = text.partition(".")[0]
-    return datetime.fromtimestamp(int(whole) / 10 ** (max(len(whole), 10) - 10), UTC)
+    whole, _, fraction = text.partition(".")
+    microseconds = int(whole) * 10 ** (16 - max(len(whole), 10)) + int(fraction[:6].ljust(6, "0"))
+    return _EPOCH_BEGAN + timedelta(microseconds=microseconds)
 
 
 def _from_numbers(match: re.Match[str], date_order: str) -> datetime:

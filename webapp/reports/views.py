@@ -1,0 +1,149 @@
+"""The Overview: the first page of an organization. Holds `bp`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp import access, navigation
+from webapp.calls.browse import CallRow, page_of_calls
+from webapp.calls.filters import MISSED, CallFilter
+from webapp.calls.outcomes import Direction
+from webapp.calls.periods import Period, local_day, named_period
+from webapp.calls.selection import select_calls
+from webapp.calls.totals import Figures
+from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
+from webapp.clock import now
+from webapp.formatting import format_count, format_span
+from webapp.reports.charts import draw_days, draw_hours
+from webapp.reports.health import Health, Next, tell_health
+from webapp.reports.queries import PbxHealth, answered_percent, list_health, sum_days, sum_hours
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Role
+from webapp.tenancy.request import current_membership, current_organization, db
+
+bp = Blueprint("reports", __name__)
+navigation.add("Overview", "reports.overview", 10, Role.VIEWER)
+
+NEWEST_CALLS = 8
+
+
+@dataclass(frozen=True)
+class FigureItem:
+    """A cell of components/figures.html."""
+
+    label: str
+    value: str
+    note: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class HealthRow:
+    name: str
+    health: Health
+    href: str  #: of its next step, "" for none
+
+
+@bp.route("/o/<slug:slug>/")
+@access.member(Role.VIEWER)
+def overview() -> ResponseReturnValue:
+    organization = current_organization()
+    zone, region = ZoneInfo(organization.time_zone), organization.region
+    present = now()
+    today = local_day(present, zone)
+    systems = list_health(db(), today, zone)
+    if all(each.last_day is None for each in systems):
+        return _render_empty(systems, today, zone)
+    month, only_today = named_period("30d", zone, present), named_period("today", zone, present)
+    newest_day = max(each.last_day for each in systems if each.last_day is not None)
+    sums = sum_days(db(), month, zone, region)
+    return render_template(
+        "reports/overview.html",
+        today_figures=_figure_items(sums.days[today], only_today),
+        month_figures=_figure_items(sums.whole, month),
+        month=month,
+        has_figures=sums.whole.calls > 0,
+        newest_day=newest_day,
+        newest_href=_days_href(newest_day - timedelta(days=29), newest_day),
+        day_chart=draw_days(sums.days, today, lambda day: _days_href(day, day)),
+        hour_chart=draw_hours(sum_hours(db(), month, zone)),
+        newest_calls=_newest_calls(db(), zone, region, present),
+        systems=_health_rows(systems, today, zone),
+        missed_meaning=MISSED_MEANING,
+        direction_labels=DIRECTION_LABELS,
+        zone=zone,
+        today=today,
+    )
+
+
+def _render_empty(systems: list[PbxHealth], today: date, zone: ZoneInfo) -> ResponseReturnValue:
+    """Before the first call: the one next step."""
+    open_systems = [each for each in systems if each.pbx.closed_at is None]
+    return render_template(
+        "reports/empty.html",
+        systems=_health_rows(systems, today, zone),
+        first_pbx=open_systems[0].pbx if open_systems else None,
+        first_import=next((each.last_import for each in open_systems if each.last_import is not None), None),
+        may_change=current_membership().role >= Role.MANAGER,
+    )
+
+
+def _newest_calls(session: LockedSession, zone: ZoneInfo, region: str, present: datetime) -> Iterable[CallRow]:
+    everything = CallFilter(named_period("all", zone, present))
+    return page_of_calls(session, select_calls(session, everything, None, zone, region), region, limit=NEWEST_CALLS).rows
+
+
+def _figure_items(figures: Figures, period: Period) -> list[FigureItem]:
+    percent = answered_percent(figures)
+
+    def calls_href(**conditions: str) -> str:
+        return url_for("calls.index", **dict(period.query), **conditions)
+
+    inbound = Direction.INBOUND.word
+    return [
+        FigureItem("Calls", format_count(figures.calls), f"{format_count(figures.inbound)} from outside", calls_href()),
+        FigureItem(
+            "Answered",
+            format_count(figures.answered),
+            "of the calls from outside" if percent is None else f"{percent} % of the calls from outside",
+            calls_href(direction=inbound, outcome="answered"),
+        ),
+        FigureItem(
+            "Missed",
+            format_count(figures.missed),
+            _beside_missed(figures),
+            calls_href(direction=inbound, outcome=MISSED),
+        ),
+        FigureItem("Talk time", format_span(figures.talk_seconds), "with people, in every direction"),
+    ]
+
+
+def _beside_missed(figures: Figures) -> str:
+    """What else became of the calls from outside, so that the figures add up."""
+    parts = [f"{format_count(figures.voicemail)} voicemail"]
+    if figures.unknown:
+        parts.append(f"{format_count(figures.unknown)} unknown")
+    return f"and {', '.join(parts)}"
+
+
+def _days_href(first: date, last: date) -> str:
+    return url_for("calls.index", **{"from": first.isoformat(), "to": last.isoformat()})
+
+
+def _health_rows(systems: list[PbxHealth], today: date, zone: ZoneInfo) -> list[HealthRow]:
+    return [HealthRow(each.pbx.name, health, _next_href(each, health)) for each in systems for health in [tell_health(each, today, zone)]]
+
+
+def _next_href(found: PbxHealth, health: Health) -> str:
+    may_change = current_membership().role >= Role.MANAGER
+    if health.next_step is Next.SEE_IMPORT and found.last_import is not None:
+        return url_for("sources.show_import", import_file_id=found.last_import.id)
+    if health.next_step is Next.UPLOAD and may_change:
+        return url_for("sources.upload", pbx_id=found.pbx.id)
+    if health.next_step is Next.ANSWER and may_change:
+        return url_for("sources.set_up", pbx_id=found.pbx.id)
+    return ""

@@ -1,0 +1,126 @@
+"""What the pages show of a file before and after it is read: preview rows, columns with samples, guessed answers.
+
+Called by the import and set-up views. Opens the stored file and looks at its beginning; nothing is stored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from webapp.calls.models import ImportFile, Pbx
+from webapp.calls.outcomes import Direction
+from webapp.calls.words import DIRECTION_LABELS, NO_CALLER, ShownOutcome, show_outcome
+from webapp.database.engine import Database
+from webapp.formatting import format_number
+from webapp.ingest.guesses import LineGuess, guess_answers
+from webapp.ingest.guesses import Answers as GuessedAnswers
+from webapp.ingest.importer import read_column_map
+from webapp.ingest.preview import Preview, PreviewCall, preview_file
+from webapp.ingest.readers.column_guess import guess_columns, separator_of
+from webapp.ingest.readers.csv_rows import split_line
+from webapp.ingest.records import ColumnMap
+from webapp.ingest.settings import PbxSettings
+from webapp.ingest.source import open_text
+from webapp.jobs.stored_files import open_stored_file
+
+_SAMPLES = 4
+_LONGEST_SAMPLE = 60
+
+
+@dataclass(frozen=True)
+class ShownCall:
+    """A call of a preview in the words of the pages. `caller_e164`, `reached_e164`: "" where there is none."""
+
+    started_at: datetime
+    direction: Direction
+    direction_label: str
+    caller: str
+    caller_number: str
+    caller_e164: str
+    reached: str
+    reached_e164: str
+    outcome: ShownOutcome
+    ring_seconds: int
+    talk_seconds: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a generic CSV: its name in the header, or its number, and values seen in it."""
+
+    name: str
+    samples: tuple[str, ...]
+
+
+def preview_import(database: Database, number_key: bytes, file: ImportFile, pbx: Pbx) -> Preview:
+    """The beginning of an uploaded file, read as its import is set to. Raises UnreadableFile, FileNotFoundError."""
+    assert file.stored_file_id is not None
+    settings = PbxSettings.of(pbx, file.time_zone)
+    with open_stored_file(database, file.organization_id, file.stored_file_id) as stream:
+        return preview_file(stream, settings, number_key, file.format, read_column_map(file.column_map))
+
+
+def show_calls(calls: Sequence[PreviewCall], region: str) -> list[ShownCall]:
+    return [show_call(call, region) for call in calls]
+
+
+def show_call(call: PreviewCall, region: str) -> ShownCall:
+    """`region` is the phone system's."""
+    number = _number(call.caller, region) or NO_CALLER[call.caller_reason]
+    return ShownCall(
+        started_at=call.started_at,
+        direction=call.direction,
+        direction_label=DIRECTION_LABELS[call.direction],
+        caller=call.caller_name or number,
+        caller_number=number if call.caller_name else "",
+        caller_e164=call.caller if call.caller.startswith("+") else "",
+        reached=_number(call.reached, region),
+        reached_e164=call.reached if call.reached.startswith("+") else "",
+        outcome=show_outcome(call.direction, call.outcome),
+        ring_seconds=call.ring_seconds,
+        talk_seconds=call.talk_seconds,
+    )
+
+
+def _number(text: str, region: str) -> str:
+    return format_number(text, region) if text.startswith("+") else text
+
+
+def list_columns(database: Database, file: ImportFile, columns: ColumnMap) -> tuple[list[Column], tuple[str, ...]]:
+    """The columns of a CSV, cut by `columns.delimiter`, and what is to be looked at in the guess."""
+    assert file.stored_file_id is not None
+    with open_stored_file(database, file.organization_id, file.stored_file_id) as stream:
+        head = open_text(stream).head
+    lines = head.lines[1:] if head.lines and separator_of(head.lines[0]) else head.lines
+    rows = [row for line in lines if (row := split_line(line, columns.delimiter))]
+    names = rows[0] if columns.has_header and rows else []
+    data = rows[1:] if columns.has_header else rows
+    width = max((len(row) for row in rows[:50]), default=0)
+    shown = [
+        Column(
+            names[place].strip() if place < len(names) and names[place].strip() else f"Column {place + 1}",
+            tuple(row[place].strip()[:_LONGEST_SAMPLE] for row in data if place < len(row) and row[place].strip())[:_SAMPLES],
+        )
+        for place in range(width)
+    ]
+    return shown, guess_columns(head).notes
+
+
+def guess_from_file(database: Database, number_key: bytes, file: ImportFile | None, pbx: Pbx) -> GuessedAnswers:
+    """The answers to the set-up questions as the newest file suggests them; empty ones where no file is kept."""
+    if file is None:
+        return GuessedAnswers([], "", "", pbx.region, "")
+    return guess_answers(preview_import(database, number_key, file, pbx).first_rows, pbx.region)
+
+
+def name_lines(guesses: Sequence[LineGuess], known: Sequence[str]) -> list[tuple[str, str]]:
+    """(name, words) of each line to choose from: those of the file with what was seen on them, then the others known."""
+    seen = {guess.name for guess in guesses}
+    words = [(guess.name, _describe(guess)) for guess in guesses]
+    return [*words, *((name, name) for name in known if name not in seen)]
+
+
+def _describe(guess: LineGuess) -> str:
+    example = f", for example {guess.example}" if guess.example else ""
+    kind = "context" if guess.is_context else "line"
+    return f"{guess.name} ({kind}, in {guess.rows:,} rows{example})"

@@ -1,0 +1,77 @@
+"""The lines of a file that could not be read: as a list, and as a file of the same format to put right and upload."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from flask import Response, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp import access, htmx
+from webapp.database.engine import Database
+from webapp.errors import BadRequest
+from webapp.services import services
+from webapp.sources.blueprint import bp
+from webapp.sources.queries import REFUSED_ON_A_PAGE, get_import, get_pbx, list_refused
+from webapp.tenancy.models import Role
+from webapp.tenancy.request import current_organization, db
+from webapp.tenancy.sessions import reading_session
+
+_LINES_AT_ONCE = 500
+_SHOWN_CHARACTERS = 400
+
+
+@bp.get("/imports/<id:import_file_id>/refused", defaults={"after": 0})
+@bp.get("/imports/<id:import_file_id>/refused/after/<int:after>")
+@access.member(Role.VIEWER)
+def refused(import_file_id: int, after: int) -> ResponseReturnValue:
+    file = get_import(db(), import_file_id)
+    if after >= 1 << 31:
+        raise BadRequest
+    lines = list_refused(db(), file.id, after, REFUSED_ON_A_PAGE + 1)
+    more = None
+    if len(lines) > REFUSED_ON_A_PAGE:
+        lines.pop()
+        more = url_for("sources.refused", import_file_id=file.id, after=lines[-1].line_number)
+    return htmx.render(
+        "sources/refused.html",
+        "sources/_refused_rows.html",
+        file=file,
+        pbx=get_pbx(db(), file.pbx_id),
+        lines=[(line.line_number, line.reason, shorten_raw(line.raw)) for line in lines],
+        after=after,
+        more=more,
+    )
+
+
+@bp.get("/imports/<id:import_file_id>/refused-lines")
+@access.member(Role.VIEWER)
+def refused_lines(import_file_id: int) -> ResponseReturnValue:
+    """The refused lines beneath the file's own header line, as they stood in it: put right, they can be uploaded again."""
+    file = get_import(db(), import_file_id)
+    name = PurePath(file.file_name.removesuffix(".gz"))
+    answer = Response(
+        _raw_lines(services().database, current_organization().id, file.id, file.header), mimetype="application/octet-stream"
+    )
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{name.stem}-refused{name.suffix or '.csv'}")
+    return answer
+
+
+def _raw_lines(database: Database, organization_id: int, import_file_id: int, header: bytes | None) -> Iterator[bytes]:
+    """Read by key in short transactions, so that a slow reader holds nothing open."""
+    if header is not None:
+        yield header + b"\n"
+    after = 0
+    while True:
+        with reading_session(database, organization_id) as session:
+            lines = list_refused(session, import_file_id, after, _LINES_AT_ONCE)
+        if not lines:
+            return
+        yield b"".join(line.raw + b"\n" for line in lines)
+        after = lines[-1].line_number
+
+
+def shorten_raw(raw: bytes) -> str:
+    """A raw line for the eye: its beginning, with what cannot be shown marked."""
+    text = raw[: _SHOWN_CHARACTERS * 4].decode("utf-8", "replace")
+    shown = "".join(letter if letter.isprintable() or letter == "\t" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return shown if len(shown) <= _SHOWN_CHARACTERS and len(raw) <= _SHOWN_CHARACTERS * 4 else f"{shown[:_SHOWN_CHARACTERS]}…"

@@ -1,0 +1,108 @@
+"""Phone systems: the list with their health, adding, renaming, closing. Holds `bp`; loads the other views files."""
+
+from zoneinfo import ZoneInfo
+
+from flask import Response, flash, url_for
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+
+from webapp import access, clock, htmx, navigation
+from webapp.calls.models import Pbx
+from webapp.errors import Refused
+from webapp.ingest.readers import READERS
+from webapp.sources import import_views, refused_views, set_up_views, upload_views
+from webapp.sources.actions import add_pbx, close_pbx, rename_pbx, reopen_pbx
+from webapp.sources.blueprint import bp
+from webapp.sources.forms import NameForm, PhoneSystemForm
+from webapp.sources.jobs import register_jobs
+from webapp.sources.queries import get_pbx, list_phone_systems
+from webapp.tenancy.models import Role
+from webapp.tenancy.request import current_membership, current_organization, db
+
+__all__ = ["bp", "import_views", "refused_views", "set_up_views", "upload_views"]
+
+navigation.add("Phone systems", "sources.phone_systems", 60, Role.VIEWER)
+
+
+@bp.record_once
+def _register_jobs(_state: BlueprintSetupState) -> None:
+    register_jobs()
+
+
+@bp.get("/phone-systems")
+@access.member(Role.VIEWER)
+def phone_systems() -> ResponseReturnValue:
+    organization = current_organization()
+    zone = ZoneInfo(organization.time_zone)
+    return htmx.render(
+        "sources/index.html",
+        "sources/index.html",
+        systems=list_phone_systems(db(), organization.time_zone),
+        readers=READERS,
+        may_change=current_membership().role >= Role.MANAGER,
+        zone=zone,
+        today=clock.now().astimezone(zone).date(),
+    )
+
+
+@bp.route("/phone-systems/new", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+def add() -> ResponseReturnValue:
+    organization = current_organization()
+    form = PhoneSystemForm(data={"time_zone": organization.time_zone})
+    if not form.validate_on_submit():
+        return _add_page(form)
+    try:
+        pbx = add_pbx(db(), form.name.data, form.time_zone.data, organization.region, form.reader_name.data or None)
+    except Refused as refusal:
+        form.name.errors = [*form.name.errors, refusal.sentence]
+        return _add_page(form)
+    db().commit()
+    return htmx.go_to(url_for("sources.upload", pbx_id=pbx.id))
+
+
+def _add_page(form: PhoneSystemForm) -> Response:
+    status = 422 if form.errors else 200
+    return htmx.render("sources/add.html", "sources/_add.html", status=status, form=form)
+
+
+@bp.route("/phone-systems/<id:pbx_id>/name", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+def rename(pbx_id: int) -> ResponseReturnValue:
+    pbx = get_pbx(db(), pbx_id)
+    form = NameForm(obj=pbx)
+    if not form.validate_on_submit():
+        return _rename_page(form, pbx)
+    try:
+        rename_pbx(db(), pbx, form.name.data)
+    except Refused as refusal:
+        form.name.errors = [*form.name.errors, refusal.sentence]
+        return _rename_page(form, pbx)
+    db().commit()
+    flash(f"The phone system is called {pbx.name} now.", "ok")
+    return htmx.go_to(url_for("sources.phone_systems"))
+
+
+def _rename_page(form: NameForm, pbx: Pbx) -> Response:
+    status = 422 if form.errors else 200
+    return htmx.render("sources/rename.html", "sources/_rename.html", status=status, form=form, pbx=pbx)
+
+
+@bp.post("/phone-systems/<id:pbx_id>/close")
+@access.member(Role.MANAGER)
+def close(pbx_id: int) -> ResponseReturnValue:
+    pbx = get_pbx(db(), pbx_id)
+    close_pbx(pbx)
+    db().commit()
+    flash(f"{pbx.name} is closed: it takes no more files. Its calls stay where they are.", "ok")
+    return htmx.go_to(url_for("sources.phone_systems"))
+
+
+@bp.post("/phone-systems/<id:pbx_id>/reopen")
+@access.member(Role.MANAGER)
+def reopen(pbx_id: int) -> ResponseReturnValue:
+    pbx = get_pbx(db(), pbx_id)
+    reopen_pbx(pbx)
+    db().commit()
+    flash(f"{pbx.name} is open again and takes files.", "ok")
+    return htmx.go_to(url_for("sources.phone_systems"))
