@@ -67,7 +67,7 @@ _STALE = Words(
 _NO_COOKIE = Words(
     "Your browser did not send the cookie back",
     _NOTHING,
-    "Callbook keeps you signed in by one cookie, nothing else. Allow cookies for this site, reload the page, try again.",
+    "Callbook keeps you signed in by one cookie. Allow cookies for this site, reload the page, and try again.",
 )
 _STATUS: dict[type[errors.CallbookError], int] = {
     errors.BadRequest: 400,

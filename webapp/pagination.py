@@ -11,7 +11,7 @@ from webapp.database.ids import read_id, spell_id
 #: Of a place before any row of its instant (oldest first) or after all of them (newest first): no row has this key.
 NO_KEY = -1
 _SHIFT = 1 << 46  # instants before 1970 are spelt as positive numbers too
-_SHAPE = re.compile(r"([0-9a-z]{1,13})-([0-9a-z]{1,13})")
+_SHAPE = re.compile(r"([0-9a-z]{1,13})-([0-9a-z]{1,13})(?:-([0-9a-z]{1,5}))?")
 
 
 class Cursor(NamedTuple):
@@ -19,11 +19,13 @@ class Cursor(NamedTuple):
 
     ms: int  #: milliseconds since 1970, UTC
     key: int
+    day: int | None = None  #: local day (since 1970) of the last row that was shown before it, if one was
 
 
 def spell_cursor(cursor: Cursor) -> str:
     """A cursor as it stands in an address."""
-    return f"{spell_id(cursor.ms + _SHIFT)}-{spell_id(cursor.key + 1)}"
+    day = "" if cursor.day is None or cursor.day < 0 else f"-{spell_id(cursor.day)}"
+    return f"{spell_id(cursor.ms + _SHIFT)}-{spell_id(cursor.key + 1)}{day}"
 
 
 def read_cursor(text: str) -> Cursor:
@@ -34,4 +36,4 @@ def read_cursor(text: str) -> Cursor:
     ms, key = read_id(shape[1]) - _SHIFT, read_id(shape[2]) - 1
     if abs(ms) >= _SHIFT:
         raise ValueError("not a cursor")
-    return Cursor(ms, key)
+    return Cursor(ms, key, read_id(shape[3]) if shape[3] else None)

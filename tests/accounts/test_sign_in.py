@@ -1,11 +1,270 @@
-"""Signing in and out."""
+"""The sign-in page: who gets in, what the others are told, and how often one may try."""
 
-from tests.cast import Cast
-from tests.client import PageCheckingClient
+import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import time_machine
+from argon2 import PasswordHasher
+from flask import Flask
+
+from tests.cast import PASSWORD, Cast
+from tests.client import PART, PageCheckingClient
+from webapp import logs
+from webapp.accounts import passwords, sign_in
+from webapp.accounts.models import UserAccount
+from webapp.accounts.people import disable_user
+from webapp.accounts.sign_in import Step
+from webapp.clock import now
+from webapp.database.engine import Database
+from webapp.errors import TooManyTries
+from webapp.rate_limits import Limit
+from webapp.tenancy.sessions import reading_session, writing_session
+
+MISTAKE = "E-mail address and password do not belong together."
+
+
+def attempt(client: PageCheckingClient, email: str, password: str, **options: str) -> tuple[int, str]:
+    client.get("/sign-in")
+    answer = client.send("/sign-in", {"email": email, "password": password}, environ_overrides=options)
+    return answer.status_code, answer.text
 
 
 def test_signing_in_leads_to_the_only_organization(client: PageCheckingClient, cast: Cast) -> None:
-    answer = client.sign_in(cast.olive)
-    assert answer.status_code == 303
-    assert answer.location == "/"
+    assert client.sign_in(cast.olive).location == "/"
     assert client.get("/").location == "/o/harbour/"
+
+
+def test_signing_in_leads_back_to_the_page_that_was_asked_for(client: PageCheckingClient, cast: Cast) -> None:
+    asked = client.get("/o/harbour/phone-systems?x=1")
+    assert asked.status_code == 303
+    assert asked.location == "/sign-in?next=/o/harbour/phone-systems?x%3D1"
+    assert 'value="/o/harbour/phone-systems?x=1"' in client.get(asked.location).text
+    data = {"email": "Olive@Example.com ", "password": PASSWORD, "next": "/o/harbour/phone-systems?x=1"}
+    checked = client.send("/sign-in", data)
+    assert client.get(checked.location).location == "/o/harbour/phone-systems?x=1"
+
+
+def test_a_wrong_password_changes_nothing_and_says_so(client: PageCheckingClient, cast: Cast) -> None:
+    status, text = attempt(client, cast.olive.email, "seven small boats")
+    assert status == 422
+    assert MISTAKE in text
+    assert "seven small boats" not in text
+    assert client.get("/").status_code == 303
+
+
+def test_fields_left_empty_are_named(client: PageCheckingClient) -> None:
+    status, text = attempt(client, "", "")
+    assert status == 422
+    assert "Enter your e-mail address." in text
+    assert "Enter your password." in text
+
+
+def test_a_person_who_is_signed_in_need_not_sign_in(client: PageCheckingClient, cast: Cast) -> None:
+    client.sign_in(cast.olive)
+    assert client.get("/sign-in?next=/o/harbour/").location == "/o/harbour/"
+    assert client.get("/sign-in?next=//evil.example/").location == "/"
+
+
+def test_a_browser_that_refuses_the_cookie_is_told(app: Flask, client: PageCheckingClient, cast: Cast) -> None:
+    client.get("/sign-in")
+    answer = client.send("/sign-in", {"email": cast.olive.email, "password": PASSWORD})
+    without_cookies = app.test_client(use_cookies=False)
+    page = without_cookies.get(answer.location)
+    assert page.status_code == 200
+    assert "Your browser refused the cookie" in page.text
+    page = without_cookies.post("/sign-in", data={"csrf_token": client.csrf_token})
+    assert page.status_code == 400
+    assert "Your browser did not send the cookie back" in page.text
+
+
+def test_signing_out_leaves_nothing_behind(client: PageCheckingClient, cast: Cast) -> None:
+    client.sign_in(cast.olive)
+    answer = client.send("/sign-out")
+    assert answer.status_code == 303
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert client.get_cookie("sid") is None
+    assert "You are signed out." in client.get(answer.location).text
+    assert client.get("/").location == "/sign-in"
+
+
+def test_signing_out_takes_a_post(client: PageCheckingClient, cast: Cast) -> None:
+    client.sign_in(cast.olive)
+    assert client.get("/sign-out").status_code == 405
+    assert client.get("/").location == "/o/harbour/"
+
+
+def test_a_part_of_a_page_sends_the_browser_to_the_sign_in_page(client: PageCheckingClient, cast: Cast) -> None:
+    headers = {"HX-Current-URL": "http://localhost/o/harbour/phone-systems?x=1"}
+    answer = client.get_part("/o/harbour/phone-systems?page=2", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/sign-in?next=/o/harbour/phone-systems?x%3D1"
+    answer = client.get_part("/o/harbour/phone-systems", headers={"HX-Current-URL": "https://evil.example/o/harbour/"})
+    assert answer.headers["HX-Redirect"] == "/sign-in"
+
+
+def test_a_form_sent_too_late_leads_back_to_its_page(client: PageCheckingClient, cast: Cast) -> None:
+    client.sign_in(cast.olive)
+    with time_machine.travel(now().timestamp() + 3600, tick=False):
+        answer = client.send("/o/harbour/phone-systems/add", headers={"Referer": "http://localhost/o/harbour/x"})
+    assert answer.status_code == 303
+    assert answer.location == "/sign-in?next=/o/harbour/x"
+
+
+def test_steps_are_passed_in_order(cast: Cast) -> None:
+    assert sign_in.next_step(cast.olive, frozenset()) is Step.PASSWORD
+    assert sign_in.next_step(cast.olive, frozenset({Step.PASSWORD})) is Step.DONE
+
+
+class CountingHasher(PasswordHasher):
+    """Counts what costs time."""
+
+    verified = 0
+
+    def verify(self, *args: object) -> bool:  # type: ignore[override]
+        type(self).verified += 1
+        return super().verify(*args)  # type: ignore[arg-type]
+
+
+def test_security_09_digests_are_renewed_when_the_parameters_change(
+    app: Flask, client: PageCheckingClient, cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "hasher", PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
+    client.sign_in(cast.olive)
+    with reading_session(database) as session:
+        stored = session.get_one(UserAccount, cast.olive.id)
+    assert "$m=16,t=2,p=1$" in stored.password_digest
+    assert stored.password_digest != cast.olive.password_digest
+    second = app.test_client()
+    assert isinstance(second, PageCheckingClient)
+    second.sign_in(cast.olive)
+
+
+def test_security_09_a_huge_password_is_not_hashed(
+    client: PageCheckingClient, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "hasher", None)
+    assert attempt(client, cast.olive.email, "x" * 129)[0] == 422
+    assert attempt(client, cast.olive.email, "x" * 1_000_000)[0] == 413
+
+
+def test_security_11_nobody_learns_who_has_an_account(
+    client: PageCheckingClient, cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing_session(database) as session:
+        disable_user(session, session.get_one(UserAccount, cast.max.id))
+        session.commit()
+    monkeypatch.setattr(passwords, "hasher", CountingHasher(time_cost=1, memory_cost=8, parallelism=1))
+    passwords.check_password(None, "the dummy digest is made now")
+    seen = set()
+    for email, password in (
+        ("nobody@example.com", PASSWORD),
+        (cast.olive.email, "six small boats"),
+        (cast.max.email, PASSWORD),
+    ):
+        CountingHasher.verified = 0
+        client.get("/sign-in")
+        answer = client.send("/sign-in", {"email": email, "password": password})
+        assert CountingHasher.verified == 1
+        text = answer.text.replace(email, "").replace(client.csrf_token, "")
+        seen.add((answer.status_code, text, json.dumps(sorted(name for name, _ in answer.headers))))
+    assert len(seen) == 1
+
+
+def test_security_12_tries_are_counted_before_the_password_is_checked(
+    client: PageCheckingClient, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(sign_in.PER_PERSON_AND_NETWORK.burst):
+        assert attempt(client, cast.olive.email, "wrong")[0] == 422
+    monkeypatch.setattr(passwords, "hasher", None)
+    status, text = attempt(client, cast.olive.email, PASSWORD)
+    assert status == 429
+    assert "no account is locked" in text
+    assert "Try again in 2 minutes." in text
+
+
+def test_security_12_the_limit_recovers(client: PageCheckingClient, cast: Cast) -> None:
+    start = now().timestamp()
+    with time_machine.travel(start, tick=False) as clock:
+        while attempt(client, cast.olive.email, "wrong")[0] == 422:
+            pass
+        clock.move_to(start + 89)
+        assert attempt(client, cast.olive.email, PASSWORD)[0] == 429
+        clock.move_to(start + 90)
+        client.sign_in(cast.olive)
+
+
+def test_security_12_a_stranger_cannot_lock_a_person_out(app: Flask, client: PageCheckingClient, cast: Cast) -> None:
+    client.sign_in(cast.olive)
+    stranger = app.test_client()
+    assert isinstance(stranger, PageCheckingClient)
+    statuses = [
+        attempt(stranger, cast.olive.email, "wrong", REMOTE_ADDR=f"198.51.100.{host}")[0] for host in range(40)
+    ]
+    assert statuses == [422] * 30 + [429] * 10
+    assert client.get("/").location == "/o/harbour/"  # who is signed in stays so
+    client.send("/sign-out")
+    client.sign_in(cast.olive)  # and gets in again from where they were
+
+
+def test_security_12_one_network_cannot_try_everybody(client: PageCheckingClient, cast: Cast) -> None:
+    same_network = [
+        attempt(client, f"{number}@example.com", "wrong", REMOTE_ADDR=f"2001:db8:1:2:{number:x}::1")[0]
+        for number in range(1, 53)
+    ]
+    assert same_network[:50] == [422] * 50
+    assert same_network[51] == 429
+    assert attempt(client, cast.olive.email, PASSWORD, REMOTE_ADDR="2001:db8:1:3::1")[0] == 303
+
+
+def test_security_12_there_is_one_limit_for_all(
+    app: Flask, cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in, "EVERYBODY", Limit("everybody", 3, 60_000))
+    with app.app_context():
+        for number in range(3):
+            sign_in.pass_password(database, sign_in.Try(f"{number}@example.com", f"network {number}"), "wrong")
+        with pytest.raises(TooManyTries):
+            sign_in.pass_password(database, sign_in.Try("4@example.com", "network 4"), "wrong")
+
+
+def test_security_12_of_a_parallel_burst_exactly_the_limit_passes(app: Flask, cast: Cast, database: Database) -> None:
+    together = Barrier(8)
+
+    def burst(_number: int) -> list[bool]:
+        together.wait()
+        with app.app_context():
+            return [_is_taken(database, cast.olive.email) for _ in range(3)]
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [one for tries in pool.map(burst, range(8)) for one in tries]
+    assert sum(taken) == sign_in.PER_PERSON_AND_NETWORK.burst
+
+
+def _is_taken(database: Database, email: str) -> bool:
+    try:
+        sign_in.pass_password(database, sign_in.Try(email, "192.0.2.1"), "wrong")
+    except TooManyTries:
+        return False
+    return True
+
+
+def test_security_32_sign_ins_are_logged_and_say_nothing_personal(
+    client: PageCheckingClient, cast: Cast, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    attempt(client, cast.olive.email, "wrong password canary")
+    client.sign_in(cast.olive)
+    cookie = client.get_cookie("sid")
+    assert cookie is not None
+    client.send("/sign-out")
+    lines = [logs.JsonFormatter().format(record) for record in caplog.records]
+    events = [json.loads(line)["message"] for line in lines if '"callbook.event"' in line]
+    assert events == ["sign_in.refused", "sign_in.done", "sign_out.done"]
+    for secret in ("canary", PASSWORD, cast.olive.email, cookie.value, client.csrf_token):
+        assert not any(secret in line for line in lines)
+
+
+def test_htmx_gets_the_sign_in_page_as_a_page(client: PageCheckingClient) -> None:
+    assert client.get("/sign-in", headers=PART).text.startswith("<!doctype html>")

@@ -27,6 +27,7 @@ def story(**changes: object) -> CallStory:
     return CallStory(**{**plain, **changes})  # type: ignore[arg-type]
 
 
+MENU = "The caller was in a menu, queue or announcement (Grace (201)) for 23 s"
 IN, OUT, INSIDE, SOMEHOW = Direction.INBOUND, Direction.OUTBOUND, Direction.INTERNAL, Direction.UNKNOWN
 
 CASES = [
@@ -43,7 +44,9 @@ CASES = [
         "and transferred to Sales.",
     ),
     (
-        story(outcome=Outcome.ANSWERED, rang=("Grace (201)",), answered_by="Grace (201)", ring_seconds=8, talk_seconds=72),
+        story(
+            outcome=Outcome.ANSWERED, rang=("Grace (201)",), answered_by="Grace (201)", ring_seconds=8, talk_seconds=72
+        ),
         "Outside call from +44 20 7946 0123 rang Grace (201) for 8 s, was answered and talked 1 min 12 s.",
     ),
     (
@@ -65,8 +68,11 @@ CASES = [
         "anybody answered.",
     ),
     (
-        story(wait_seconds=40, ring_seconds=52, rang=("Ahmed (212)",), answered_by="Ahmed (212)", outcome=Outcome.ANSWERED),
-        "Outside call from +44 20 7946 0123 waited 40 s in a queue or menu, rang Ahmed (212) for 12 s and was answered.",
+        story(
+            wait_seconds=40, ring_seconds=52, rang=("Ahmed (212)",), answered_by="Ahmed (212)", outcome=Outcome.ANSWERED
+        ),
+        "Outside call from +44 20 7946 0123 waited 40 s in a queue or menu, rang Ahmed (212) for 12 s and was "
+        "answered.",
     ),
     (story(outcome=Outcome.BUSY), "Outside call from +44 20 7946 0123 was missed: the line was busy."),
     (story(outcome=Outcome.FAILED), "Outside call from +44 20 7946 0123 was missed: it could not be connected."),
@@ -101,8 +107,14 @@ CASES = [
         "Call from Workshop (204) out to 0113 496 0871 met a busy line.",
     ),
     (
-        story(direction=INSIDE, outcome=Outcome.NO_ANSWER, caller="extension 204", dialed="extension 201", ring_seconds=9,
-              rang=("extension 201",)),
+        story(
+            direction=INSIDE,
+            outcome=Outcome.NO_ANSWER,
+            caller="extension 204",
+            dialed="extension 201",
+            ring_seconds=9,
+            rang=("extension 201",),
+        ),
         "Inside call from extension 204 to extension 201 rang for 9 s and was not answered.",
     ),
     (
@@ -139,7 +151,7 @@ def test_every_direction_and_outcome_has_a_sentence(direction: Direction, outcom
         (LegKind.PHONE, LegResult.TAKEN_ELSEWHERE, 8, 0, "Grace (201) rang for 8 s; the call went on elsewhere"),
         (LegKind.PHONE, LegResult.UNKNOWN, 8, 0, "Grace (201): the phone system does not tell how this ended"),
         (LegKind.VOICEMAIL, LegResult.ANSWERED, 0, 31, "Voicemail took the call for 31 s: Grace (201)"),
-        (LegKind.SYSTEM, LegResult.ANSWERED, 0, 23, "The caller was in a menu, queue or announcement (Grace (201)) for 23 s"),
+        (LegKind.SYSTEM, LegResult.ANSWERED, 0, 23, MENU),
         (LegKind.PLUMBING, LegResult.ANSWERED, 0, 23, "The phone system joined its own lines, 23 s"),
     ],
 )

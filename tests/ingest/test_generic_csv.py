@@ -23,6 +23,9 @@ from webapp.ingest.records import (
 )
 
 
+at = datetime.fromisoformat
+
+
 def guess(text: str) -> ColumnGuess:
     return guess_columns(Head(tuple(text.strip("\n").split("\n"))))
 
@@ -76,14 +79,20 @@ def test_without_header_by_content() -> None:
     assert not found.columns.has_header
     assert not found.sure
     assert found.columns.columns == {
-        **{"started": 0, "caller": 1, "dialed": 2, "duration": 3, "billsec": 4, "outcome": 5, "direction": 6}
+        "started": 0,
+        "caller": 1,
+        "dialed": 2,
+        "duration": 3,
+        "billsec": 4,
+        "outcome": 5,
+        "direction": 6,
     }
 
 
 def test_date_and_time_apart() -> None:
     found = guess("Date,Time,From,To\n22/11/2026,12:30,02079460101,201\n")
     assert found.columns.columns == {"date": 0, "time": 1, "caller": 2, "dialed": 3}
-    assert record("Date,Time,From,To\n22/11/2026,12:30,02079460101,201").started == datetime(2026, 11, 22, 12, 30)
+    assert record("Date,Time,From,To\n22/11/2026,12:30,02079460101,201").started == at("2026-11-22 12:30:00")
 
 
 def test_date_column_that_holds_the_time_too() -> None:
@@ -121,20 +130,20 @@ def test_no_calls_in_it() -> None:
 @pytest.mark.parametrize(
     ("text", "order", "moment"),
     [
-        ("2026-11-22 12:30:25", "dmy", datetime(2026, 11, 22, 12, 30, 25)),
+        ("2026-11-22 12:30:25", "dmy", at("2026-11-22 12:30:25")),
         ("2026-11-22T12:30:25Z", "dmy", datetime(2026, 11, 22, 12, 30, 25, tzinfo=UTC)),
         ("2026-11-22T12:30:25+02:00", "dmy", datetime(2026, 11, 22, 12, 30, 25, tzinfo=timezone(timedelta(hours=2)))),
-        ("2026/11/22 12:30", "mdy", datetime(2026, 11, 22, 12, 30)),
-        ("22/11/2026 12:30:25", "dmy", datetime(2026, 11, 22, 12, 30, 25)),
-        ("11/22/2026 12:30:25 AM", "mdy", datetime(2026, 11, 22, 0, 30, 25)),
-        ("11/22/2026, 1:05 p.m.", "mdy", datetime(2026, 11, 22, 13, 5)),
-        ("22.11.26 09.05", "dmy", datetime(2026, 11, 22, 9, 5)),
-        ("26-11-22 09:05", "ymd", datetime(2026, 11, 22, 9, 5)),
-        ("Tue 06/06/2023", "mdy", datetime(2023, 6, 6)),
-        ("22 Nov 2026 12:30", "mdy", datetime(2026, 11, 22, 12, 30)),
-        ("Nov 22, 2026 2:30 PM", "dmy", datetime(2026, 11, 22, 14, 30)),
-        ("22. März 2026 08:00", "dmy", datetime(2026, 3, 22, 8)),
-        ("20261122123025", "dmy", datetime(2026, 11, 22, 12, 30, 25)),
+        ("2026/11/22 12:30", "mdy", at("2026-11-22 12:30:00")),
+        ("22/11/2026 12:30:25", "dmy", at("2026-11-22 12:30:25")),
+        ("11/22/2026 12:30:25 AM", "mdy", at("2026-11-22 00:30:25")),
+        ("11/22/2026, 1:05 p.m.", "mdy", at("2026-11-22 13:05:00")),
+        ("22.11.26 09.05", "dmy", at("2026-11-22 09:05:00")),
+        ("26-11-22 09:05", "ymd", at("2026-11-22 09:05:00")),
+        ("Tue 06/06/2023", "mdy", at("2023-06-06 00:00:00")),
+        ("22 Nov 2026 12:30", "mdy", at("2026-11-22 12:30:00")),
+        ("Nov 22, 2026 2:30 PM", "dmy", at("2026-11-22 14:30:00")),
+        ("22. März 2026 08:00", "dmy", at("2026-03-22 08:00:00")),
+        ("20261122123025", "dmy", at("2026-11-22 12:30:25")),
         ("1795350625", "dmy", datetime(2026, 11, 22, 12, 30, 25, tzinfo=UTC)),
         ("1795350625123", "dmy", datetime(2026, 11, 22, 12, 30, 25, 123000, tzinfo=UTC)),
         ("1795350625123456", "dmy", datetime(2026, 11, 22, 12, 30, 25, 123456, tzinfo=UTC)),
@@ -199,7 +208,7 @@ def test_what_the_columns_say(columns: str, cells: str, expected: tuple[LegResul
 def test_answer_after_midnight() -> None:
     column_map = ColumnMap(",", False, {"started": 0, "caller": 1, "answered": 2}, "ymd")
     found = record("2026-11-22 23:59:50,201,00:00:05", column_map)
-    assert found.answered == datetime(2026, 11, 23, 0, 0, 5)
+    assert found.answered == at("2026-11-23 00:00:05")
 
 
 def test_voicemail_direction_and_ids() -> None:

@@ -92,10 +92,23 @@ START = "2026-11-22 12:30:25"
 
 def asterisk_row(**values: str) -> str:
     row = {
-        **dict(accountcode="", src="201", dst="202", dcontext="from-internal", clid="", channel="PJSIP/201-00000001"),
-        **dict(dstchannel="PJSIP/202-00000002", lastapp="Dial", lastdata="PJSIP/202,20", start=START, answer=""),
-        **dict(end="2026-11-22 12:30:35", duration="10", billsec="0", disposition="NO ANSWER", amaflags="3"),
-        **dict(uniqueid="1795350625.1", userfield="", peeraccount="", linkedid="", sequence=""),
+        **{
+            "accountcode": "",
+            "src": "201",
+            "dst": "202",
+            "dcontext": "from-internal",
+            "clid": "",
+            "channel": "PJSIP/201-00000001",
+        },
+        **{
+            "dstchannel": "PJSIP/202-00000002",
+            "lastapp": "Dial",
+            "lastdata": "PJSIP/202,20",
+            "start": START,
+            "answer": "",
+        },
+        **{"end": "2026-11-22 12:30:35", "duration": "10", "billsec": "0", "disposition": "NO ANSWER", "amaflags": "3"},
+        **{"uniqueid": "1795350625.1", "userfield": "", "peeraccount": "", "linkedid": "", "sequence": ""},
     }
     row |= values
     return ",".join('"' + value.replace('"', '""') + '"' for value in row.values())
@@ -154,16 +167,16 @@ def test_reached(dstchannel: str, app: str, data: str, reached: str) -> None:
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
-        (dict(), LegKind.PHONE),
-        (dict(dstchannel="", lastapp="Dial"), LegKind.PHONE),
-        (dict(dstchannel="", lastapp="VoiceMail"), LegKind.VOICEMAIL),
-        (dict(dstchannel="", lastapp="Hangup", dst="vmu205"), LegKind.VOICEMAIL),
-        (dict(dstchannel="", lastapp="AppDial", dst="", duration="0"), LegKind.PLUMBING),
-        (dict(dstchannel="", lastapp="BackGround", dst="s"), LegKind.SYSTEM),
-        (dict(dstchannel="", lastapp="Queue", dst="700"), LegKind.SYSTEM),
-        (dict(dstchannel="", lastapp="Wait", channel="Local/202@phones-00000001;2"), LegKind.PHONE),
-        (dict(dstchannel="", lastapp="VoiceMail", channel="Local/202@phones-00000001;2"), LegKind.VOICEMAIL),
-        (dict(dstchannel="", lastapp="Queue", channel="Local/700@phones-00000001;2"), LegKind.SYSTEM),
+        ({}, LegKind.PHONE),
+        ({"dstchannel": "", "lastapp": "Dial"}, LegKind.PHONE),
+        ({"dstchannel": "", "lastapp": "VoiceMail"}, LegKind.VOICEMAIL),
+        ({"dstchannel": "", "lastapp": "Hangup", "dst": "vmu205"}, LegKind.VOICEMAIL),
+        ({"dstchannel": "", "lastapp": "AppDial", "dst": "", "duration": "0"}, LegKind.PLUMBING),
+        ({"dstchannel": "", "lastapp": "BackGround", "dst": "s"}, LegKind.SYSTEM),
+        ({"dstchannel": "", "lastapp": "Queue", "dst": "700"}, LegKind.SYSTEM),
+        ({"dstchannel": "", "lastapp": "Wait", "channel": "Local/202@phones-00000001;2"}, LegKind.PHONE),
+        ({"dstchannel": "", "lastapp": "VoiceMail", "channel": "Local/202@phones-00000001;2"}, LegKind.VOICEMAIL),
+        ({"dstchannel": "", "lastapp": "Queue", "channel": "Local/700@phones-00000001;2"}, LegKind.SYSTEM),
     ],
 )
 def test_kind(values: dict[str, str], kind: LegKind) -> None:
@@ -225,7 +238,7 @@ def test_only_the_first_channel_proves_the_zone(linkedid: str, epoch: int | None
 
 
 def test_quoting_changes_no_id() -> None:
-    bare = f',201,202,ctx,201,PJSIP/201-1,,Dial,,{START},,{START},0,0,BUSY,3,1795350625.1,'
+    bare = f",201,202,ctx,201,PJSIP/201-1,,Dial,,{START},,{START},0,0,BUSY,3,1795350625.1,"
     quoted = ",".join(f'"{field}"' for field in bare.split(","))
     assert records_of(read_rows("asterisk_cdr_csv", bare))[0].pbx_record_id == (
         records_of(read_rows("asterisk_cdr_csv", quoted))[0].pbx_record_id
@@ -245,11 +258,11 @@ def test_identical_rows_take_turns_within_the_window() -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        (dict(start="yesterday"), "The start time 'yesterday' is not a date. Expected 2026-11-22 12:30:25."),
-        (dict(start=""), "The start time is missing. Expected 2026-11-22 12:30:25."),
-        (dict(start="2026-02-30 10:00:00"), "The start time '2026-02-30 10:00:00' is not a date."),
-        (dict(answer="soon"), "The answer time 'soon' is not a date."),
-        (dict(end="x" * 500), "The end time 'xxx"),
+        ({"start": "yesterday"}, "The start time 'yesterday' is not a date. Expected 2026-11-22 12:30:25."),
+        ({"start": ""}, "The start time is missing. Expected 2026-11-22 12:30:25."),
+        ({"start": "2026-02-30 10:00:00"}, "The start time '2026-02-30 10:00:00' is not a date."),
+        ({"answer": "soon"}, "The answer time 'soon' is not a date."),
+        ({"end": "x" * 500}, "The end time 'xxx"),
     ],
 )
 def test_bad_times_are_refused_with_a_sentence(values: dict[str, str], reason: str) -> None:
@@ -270,17 +283,17 @@ def test_wrong_number_of_columns(row: str) -> None:
 @pytest.mark.parametrize(
     ("values", "duration", "billsec"),
     [
-        (dict(duration="-5"), -5, 0),
-        (dict(duration="99999999"), 99999999, 0),
-        (dict(duration="9" * 30, billsec="-" + "9" * 30), 2**31 - 1, -(2**31)),
-        (dict(duration="9" * 5000), 10, 0),
-        (dict(duration="10.73", billsec="2.1"), 10, 2),
-        (dict(duration="abc"), 10, 0),
-        (dict(duration="inf", billsec="nan", answer="2026-11-22 12:30:30"), 10, 5),
-        (dict(end="1970-01-01 00:00:00"), 10, 0),
-        (dict(start="2100-01-01 00:00:00"), 10, 0),
-        (dict(answer="0000-00-00 00:00:00"), 10, 0),
-        (dict(start="2026-11-22 12:30:25+01:00", duration="x"), 0, 0),
+        ({"duration": "-5"}, -5, 0),
+        ({"duration": "99999999"}, 99999999, 0),
+        ({"duration": "9" * 30, "billsec": "-" + "9" * 30}, 2**31 - 1, -(2**31)),
+        ({"duration": "9" * 5000}, 10, 0),
+        ({"duration": "10.73", "billsec": "2.1"}, 10, 2),
+        ({"duration": "abc"}, 10, 0),
+        ({"duration": "inf", "billsec": "nan", "answer": "2026-11-22 12:30:30"}, 10, 5),
+        ({"end": "1970-01-01 00:00:00"}, 10, 0),
+        ({"start": "2100-01-01 00:00:00"}, 10, 0),
+        ({"answer": "0000-00-00 00:00:00"}, 10, 0),
+        ({"start": "2026-11-22 12:30:25+01:00", "duration": "x"}, 0, 0),
     ],
 )
 def test_absurd_values_stay_records(values: dict[str, str], duration: int, billsec: int) -> None:
@@ -289,7 +302,9 @@ def test_absurd_values_stay_records(values: dict[str, str], duration: int, bills
 
 
 def test_header_row_is_no_call() -> None:
-    header = "accountcode,src,dst,dcontext,clid,channel,dstchannel,lastapp,lastdata,start,answer,end,duration,billsec,a,b"
+    header = (
+        "accountcode,src,dst,dcontext,clid,channel,dstchannel,lastapp,lastdata,start,answer,end,duration,billsec,a,b"
+    )
     items = read_rows("asterisk_cdr_csv", header, asterisk_row())
     assert [type(item) for item in items] == [NotACall, ParsedRecord]
 
@@ -321,7 +336,9 @@ SHORT_HEADER = "calldate,clid,src,dst,dcontext,channel,dstchannel,lastapp,lastda
 
 
 def test_freepbx_without_header() -> None:
-    (item,) = read_rows("freepbx_report_csv", f'{START},201,201,202,ctx,PJSIP/201-1,PJSIP/202-2,Dial,"x,20",9,5,ANSWERED')
+    (item,) = read_rows(
+        "freepbx_report_csv", f'{START},201,201,202,ctx,PJSIP/201-1,PJSIP/202-2,Dial,"x,20",9,5,ANSWERED'
+    )
     assert isinstance(item, BadLine)
     assert "header" in item.reason
 
@@ -348,7 +365,23 @@ UUID = "02132a5c-b9b1-4dbf-b79c-bdf408854867"
 
 
 def freeswitch_row(name: str = "Ann", cause: str = "NORMAL_CLEARING", answer: str = "", start: str = START) -> str:
-    fields = (name, "201", "202", "default", start, answer, "2026-11-22 12:30:35", "10", "0", cause, UUID, "", "", "", "")
+    fields = (
+        name,
+        "201",
+        "202",
+        "default",
+        start,
+        answer,
+        "2026-11-22 12:30:35",
+        "10",
+        "0",
+        cause,
+        UUID,
+        "",
+        "",
+        "",
+        "",
+    )
     return ",".join(f'"{field}"' for field in fields)
 
 
@@ -382,7 +415,9 @@ def test_freeswitch_escapes_nothing(name: str) -> None:
 
 def test_freeswitch_sql_and_built_in_templates() -> None:
     values = ",".join(freeswitch_row().split(",")[:13])
-    items = read_rows("freeswitch_cdr_csv", f"INSERT INTO cdr VALUES ({values});", f"{values};", values.replace('"', ""))
+    items = read_rows(
+        "freeswitch_cdr_csv", f"INSERT INTO cdr VALUES ({values});", f"{values};", values.replace('"', "")
+    )
     assert [type(item) for item in items] == [ParsedRecord] * 3
     assert {record.pbx_record_id for record in records_of(items)} == {UUID}
 

@@ -18,9 +18,36 @@ CELLS = some.one_of(
     some.sampled_from(
         [
             *("", "s", '"', '"" <1>', "2026-11-22 12:30:25", "0001-01-01 00:00:00", "9999-12-31 23:59:59", "1e999"),
-            *("2026-11-22 12:30:25+23:59", "-1", "9" * 40, "9" * 4400, "nan", "²", "٣", "Local/;2", "Local/-1;2", "Dial"),
-            *("PJSIP/201-0001", "Local/2@x-1;1", "IAX2/&@/&", "1795350625.1", "99999999999999.1", ".", "-.", "calldate"),
-            *("02132a5c-b9b1-4dbf-b79c-bdf408854867", "LOSE_RACE", "1:99:99", "32/13/2026 25:61", "12 Foo 2026", "Total"),
+            *(
+                "2026-11-22 12:30:25+23:59",
+                "-1",
+                "9" * 40,
+                "9" * 4400,
+                "nan",
+                "²",
+                "٣",
+                "Local/;2",
+                "Local/-1;2",
+                "Dial",
+            ),
+            *(
+                "PJSIP/201-0001",
+                "Local/2@x-1;1",
+                "IAX2/&@/&",
+                "1795350625.1",
+                "99999999999999.1",
+                ".",
+                "-.",
+                "calldate",
+            ),
+            *(
+                "02132a5c-b9b1-4dbf-b79c-bdf408854867",
+                "LOSE_RACE",
+                "1:99:99",
+                "32/13/2026 25:61",
+                "12 Foo 2026",
+                "Total",
+            ),
             *("1/1/1", "0/0/0", "9999999999", "9999999999999", "9999999999999999", "12:60 XM", "-99:99:99", "\ud800"),
         ]
     ),
@@ -69,8 +96,7 @@ def test_damaged_samples(data: some.DataObject, columns: ColumnMap) -> None:
         content[at : at + data.draw(some.integers(0, 30))] = data.draw(some.binary(max_size=10))
     try:
         source = open_text(io.BytesIO(bytes(content)))
-    except UnreadableFile as refusal:
-        assert str(refusal).endswith(".")
+    except UnreadableFile:
         return
     recognise(source.head)
     lines = list(source.lines())
@@ -83,7 +109,6 @@ def test_damaged_samples(data: some.DataObject, columns: ColumnMap) -> None:
 def test_any_bytes(content: bytes) -> None:
     try:
         lines = list(open_text(io.BytesIO(content)).lines())
-    except UnreadableFile as refusal:
-        assert str(refusal).endswith(".")
+    except UnreadableFile:
         return
     check(lines, ColumnMap(",", False, {"started": 0, "caller": 1}, "dmy"))

@@ -17,7 +17,8 @@ def days(*figures: Figures) -> dict[date, Figures]:
 
 
 @pytest.mark.parametrize(
-    ("largest", "top"), [(0, 2), (1, 2), (2, 2), (3, 4), (9, 10), (11, 12), (15, 16), (99, 100), (101, 120), (54_321, 60_000)]
+    ("largest", "top"),
+    [(0, 2), (1, 2), (2, 2), (3, 4), (9, 10), (11, 12), (15, 16), (99, 100), (101, 120), (54_321, 60_000)],
 )
 def test_the_axis_ends_at_a_round_number(largest: int, top: int) -> None:
     assert top_of_axis(largest) == top

@@ -24,7 +24,7 @@ from webapp.pagination import NO_KEY, Cursor
 from webapp.tenancy.lock import LockedSession
 
 PAGE_ROWS = 50
-SEARCH_MS = 60.0  #: after this a page shows what was found so far
+SEARCH_MS = 50.0  #: after this a page shows what was found so far
 _CHUNK = 500  #: calls that are tested at once
 
 
@@ -59,11 +59,12 @@ class LinePage:
 
 @dataclass(frozen=True)
 class CallPage:
-    """A page of the call log; the rest as LinePage has it."""
+    """A page of the call log; the rest as LinePage has it. `lines` are the rows as they are stored."""
 
     rows: Sequence[CallRow]
     next_cursor: Cursor | None
     searched_to: datetime | None = None
+    lines: Sequence[CallLine] = ()
 
 
 def page_of_calls(
@@ -76,7 +77,7 @@ def page_of_calls(
 ) -> CallPage:
     """At most `limit` calls after the cursor, ready to be shown."""
     page = page_of_lines(session, selection, cursor, limit, budget or Budget(SEARCH_MS))
-    return CallPage(show_lines(session, selection, region, page.lines), page.next_cursor, page.searched_to)
+    return CallPage(show_lines(session, selection, region, page.lines), page.next_cursor, page.searched_to, page.lines)
 
 
 def page_of_lines(

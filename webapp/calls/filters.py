@@ -119,7 +119,7 @@ def _read_period(arguments: MultiDict[str, str], zone: ZoneInfo, now: datetime, 
     try:
         if name not in ("", BETWEEN):
             return named_period(name, zone, now)
-        if first or last:
+        if first or last or name:
             return period_between(first, last, zone, now)
     except PeriodError as error:
         errors[error.field] = str(error)

@@ -120,6 +120,8 @@ def period_between(first_text: str, last_text: str, zone: ZoneInfo, now: datetim
     A day given as `to` is included; a time given as `to` is not. One may be empty. Raises PeriodError.
     """
     first, last = _read_moment("from", first_text), _read_moment("to", last_text)
+    if first is None and last is None:
+        raise PeriodError("from", "Give the first day, the last day, or both.")
     start = _instant(first, zone) if first else None
     end = _instant(last + timedelta(days=1) if type(last) is date else last, zone) if last else None
     if start and end and start >= end:

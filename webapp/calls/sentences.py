@@ -78,8 +78,8 @@ def tell_step(kind: int, result: int, who: str, rang_seconds: int, talk_seconds:
         return f"Voicemail took the call{f' for {talked}' if talk_seconds else ''}{f': {who}' if who else ''}"
     if kind == LegKind.SYSTEM:
         heard = max(talk_seconds, rang_seconds)
-        place = f" ({who})" if who else ""
-        return f"The caller was in a menu, queue or announcement{place}{f' for {format_seconds(heard)}' if heard > 0 else ''}"
+        place, length = f" ({who})" if who else "", f" for {format_seconds(heard)}" if heard > 0 else ""
+        return f"The caller was in a menu, queue or announcement{place}{length}"
     who = who or "A phone"
     if result == LegResult.ANSWERED:
         answered = f"{who} answered after {rang}" if rang_seconds > 0 else f"{who} answered at once"

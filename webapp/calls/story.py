@@ -100,9 +100,7 @@ def tell_steps(records: Sequence[CallRecord], place_of: PlaceOf) -> list[Step]:
     return sorted(steps, key=lambda step: step.started_at)
 
 
-def tell_story(
-    call: Call, steps: Sequence[Step], records: Sequence[CallRecord], places: dict[int, str]
-) -> CallStory:
+def tell_story(call: Call, steps: Sequence[Step], records: Sequence[CallRecord], places: dict[int, str]) -> CallStory:
     """What the one sentence about the call needs."""
     tries = [step for step in steps if step.kind == LegKind.PHONE]
     answered = sorted(

@@ -24,6 +24,7 @@ _LONGEST_SECONDS = 2**31 - 1
 _LONGEST_TEXT = 500  # characters of a text field that are kept; the raw row has all of it
 _MINUTE_BITS, _HASH_BITS, _DAY_BITS, _LINK_BITS = 27, 36, 16, 47
 _LINKS_REMEMBERED = 10_000
+_OUT_OF_ORDER_MS = 600_000  # rows are written at the end of a call, so starts go back a little
 _EPOCH_FITS_MS = 600_000  # how far the start may lie from the epoch in an id to tell two hours apart
 
 # As plain numbers: arithmetic on flags of the enum costs a microsecond each, a million times.
@@ -176,7 +177,7 @@ class Normalizer:
             for candidate in (first, second):
                 if abs(candidate - epoch * 1000) <= _EPOCH_FITS_MS:
                     return candidate, 0
-        if first < self._last_ms - _HOUR_MS // 2 <= second:
+        if first < self._last_ms - _OUT_OF_ORDER_MS <= second:
             return second, _REPEATED_HOUR
         return first, _REPEATED_HOUR
 

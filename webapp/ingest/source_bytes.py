@@ -162,7 +162,9 @@ def utf16_order(head: bytes) -> str:
         return "utf-16-be"
     sample = head[:4096]
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    if len(sample) < 4 or (even + odd) * 10 < len(sample) * 3:  # text of numbers and Latin letters has a NUL in nearly every pair
+    if (
+        len(sample) < 4 or (even + odd) * 10 < len(sample) * 3
+    ):  # text of numbers and Latin letters has a NUL in nearly every pair
         return ""
     if odd >= 9 * even:
         return "utf-16-le"

@@ -52,7 +52,8 @@ def _state(found: PbxHealth, today: date) -> tuple[str, str, str, Next]:
     if imported is not None and imported.state in _UNDER_WAY:
         return "unknown", "Importing", f"{imported.file_name} {_UNDER_WAY[imported.state]}.", Next.SEE_IMPORT
     if imported is not None and imported.state == ImportState.FAILED:
-        return "failed", "Import failed", imported.error or "Its last file could not be read to its end.", Next.SEE_IMPORT
+        note = imported.error or "Its last file could not be read to its end."
+        return "failed", "Import failed", note, Next.SEE_IMPORT
     if found.last_day is None:
         note = "Nothing was imported yet." if imported is None else "Its files brought no calls."
         return "unknown", "Empty", note, Next.UPLOAD

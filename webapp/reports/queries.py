@@ -54,7 +54,8 @@ class PbxHealth:
 
 def sum_days(session: LockedSession, period: Period, zone: ZoneInfo, region: str) -> DayFigures:
     """The figures of a period of whole days: the same sums that the call log shows above these calls."""
-    assert period.first_day is not None and period.last_day is not None
+    assert period.first_day is not None
+    assert period.last_day is not None
     numbers = range(period.first_day, period.last_day + 1)
     found = count_by_day(session, select_calls(session, CallFilter(period), None, zone, region), numbers)
     return DayFigures(
@@ -76,7 +77,8 @@ def answered_percent(figures: Figures) -> int | None:
 
 def sum_hours(session: LockedSession, period: Period, zone: ZoneInfo) -> list[Hour]:
     """Calls by the local hour in which they began, all days of the period together: 24 rows."""
-    assert period.start is not None and period.end is not None
+    assert period.start is not None
+    assert period.end is not None
     start, end = _slot(period.start), _slot(period.end)
     missed = case(
         (and_(CallTotal.direction == Direction.INBOUND, CallTotal.outcome.in_(MISSED_OUTCOMES)), CallTotal.calls),
@@ -107,9 +109,7 @@ def list_health(session: LockedSession, today: date, zone: ZoneInfo) -> list[Pbx
     pbxes = [pbx for pbx, _ in rows]
     days = _last_days(session, pbxes, today)
     quarters = _last_quarters(session, today, zone)
-    health = [
-        PbxHealth(pbx, days.get(pbx.id), quarters.get(pbx.id), last_import) for pbx, last_import in rows
-    ]
+    health = [PbxHealth(pbx, days.get(pbx.id), quarters.get(pbx.id), last_import) for pbx, last_import in rows]
     return sorted(health, key=lambda each: (each.pbx.closed_at is not None, each.pbx.name.casefold()))
 
 
@@ -123,14 +123,18 @@ def _last_days(session: LockedSession, pbxes: Sequence[Pbx], today: date) -> dic
 
 
 def _newest_days(session: LockedSession, condition: ColumnElement[bool]) -> dict[int, date]:
-    rows = session.execute(select(CallDay.pbx_id, func.max(CallDay.day)).where(condition, CallDay.calls > 0).group_by(CallDay.pbx_id))
+    rows = session.execute(
+        select(CallDay.pbx_id, func.max(CallDay.day)).where(condition, CallDay.calls > 0).group_by(CallDay.pbx_id)
+    )
     return {pbx_id: day_of_number(day) for pbx_id, day in rows}
 
 
 def _last_quarters(session: LockedSession, today: date, zone: ZoneInfo) -> dict[int, datetime]:
     since = _slot(day_start(today - timedelta(days=_DAYS_TIMED - 1), zone))
     rows = session.execute(
-        select(CallTotal.pbx_id, func.max(CallTotal.slot)).where(CallTotal.slot >= since, CallTotal.calls > 0).group_by(CallTotal.pbx_id)
+        select(CallTotal.pbx_id, func.max(CallTotal.slot))
+        .where(CallTotal.slot >= since, CallTotal.calls > 0)
+        .group_by(CallTotal.pbx_id)
     )
     return {pbx_id: _slot_start(slot, zone) for pbx_id, slot in rows}
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, render_template, url_for
@@ -93,15 +94,15 @@ def _render_empty(systems: list[PbxHealth], today: date, zone: ZoneInfo) -> Resp
 
 
 def _newest_calls(session: LockedSession, zone: ZoneInfo, region: str, present: datetime) -> Iterable[CallRow]:
-    everything = CallFilter(named_period("all", zone, present))
-    return page_of_calls(session, select_calls(session, everything, None, zone, region), region, limit=NEWEST_CALLS).rows
+    everything = select_calls(session, CallFilter(named_period("all", zone, present)), None, zone, region)
+    return page_of_calls(session, everything, region, limit=NEWEST_CALLS).rows
 
 
 def _figure_items(figures: Figures, period: Period) -> list[FigureItem]:
     percent = answered_percent(figures)
 
     def calls_href(**conditions: str) -> str:
-        return url_for("calls.index", **dict(period.query), **conditions)
+        return _calls_href(dict(period.query) | conditions)
 
     inbound = Direction.INBOUND.word
     return [
@@ -131,11 +132,17 @@ def _beside_missed(figures: Figures) -> str:
 
 
 def _days_href(first: date, last: date) -> str:
-    return url_for("calls.index", **{"from": first.isoformat(), "to": last.isoformat()})
+    return _calls_href({"from": first.isoformat(), "to": last.isoformat()})
+
+
+def _calls_href(query: dict[str, str]) -> str:
+    values: dict[str, Any] = dict(query)  # "from" is no name for an argument of Python
+    return url_for("calls.index", **values)
 
 
 def _health_rows(systems: list[PbxHealth], today: date, zone: ZoneInfo) -> list[HealthRow]:
-    return [HealthRow(each.pbx.name, health, _next_href(each, health)) for each in systems for health in [tell_health(each, today, zone)]]
+    told = [(each, tell_health(each, today, zone)) for each in systems]
+    return [HealthRow(each.pbx.name, health, _next_href(each, health)) for each, health in told]
 
 
 def _next_href(found: PbxHealth, health: Health) -> str:

@@ -6,8 +6,10 @@ Called by the views and by `flask create-pbx`. Rules that are broken raise Refus
 import json
 from dataclasses import dataclass
 
+from sqlalchemy import update
+
 from webapp import clock
-from webapp.calls.models import Pbx
+from webapp.calls.models import ImportFile, Pbx
 from webapp.database.ids import new_id
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
@@ -78,14 +80,23 @@ def reopen_pbx(pbx: Pbx) -> None:
     pbx.closed_at = None
 
 
-def answer_questions(pbx: Pbx, answers: Answers) -> None:
-    """Store the answers; whoever calls sees to it that records that are there already are read again."""
+def answer_questions(session: LockedSession, pbx: Pbx, answers: Answers) -> None:
+    """Store the answers; whoever calls sees to it that records that are there already are read again.
+
+    Another zone is that of its imports too, but for those that were read in a zone of their own.
+    """
+    session.execute(
+        update(ImportFile)
+        .where(ImportFile.pbx_id == pbx.id, ImportFile.time_zone == pbx.time_zone)
+        .values(time_zone=_known_zone(answers.time_zone))
+        .execution_options(synchronize_session=False)
+    )
     pbx.outside_lines = json.dumps(sorted(answers.outside_lines))
     pbx.extension_digits = answers.extension_digits
     pbx.outside_prefix = answers.outside_prefix
     pbx.region = answers.region
     pbx.area_code = answers.area_code
-    pbx.time_zone = _known_zone(answers.time_zone)
+    pbx.time_zone = answers.time_zone
     pbx.answered_at = pbx.answered_at or clock.now()
     pbx.settings_version += 1
 

@@ -73,9 +73,11 @@ class ColumnsForm(FlaskForm):  # type: ignore[misc]
     delimiter = SelectField("Between two columns stands a", choices=DELIMITERS)
     has_header = BooleanField("The first row names the columns")
     date_order = SelectField("Dates are written", choices=DATE_ORDERS)
-    columns = FieldList(SelectField("Column", choices=[(NOT_USED, "Not used"), *((f.name, f.label) for f in describe_fields())]))
+    columns = FieldList(
+        SelectField("Column", choices=[(NOT_USED, "Not used"), *((f.name, f.label) for f in describe_fields())])
+    )
 
-    def validate_columns(self, field: FieldList) -> None:
+    def validate_columns(self, field: "FieldList[SelectField]") -> None:
         chosen = [column.data for column in field if column.data]
         twice = {name for name in chosen if chosen.count(name) > 1}
         if twice:
@@ -91,7 +93,10 @@ class SetUpForm(FlaskForm):  # type: ignore[misc]
     """The questions that no file answers."""
 
     outside_lines = SelectMultipleField(
-        "Which of these lead outside?", widget=ListWidget(prefix_label=False), option_widget=CheckboxInput(), validate_choice=False
+        "Which of these lead outside?",
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        validate_choice=False,
     )
     other_lines = StringField("Other outside lines", [Length(max=1000)])
     extension_digits = StringField(
@@ -105,15 +110,20 @@ class SetUpForm(FlaskForm):  # type: ignore[misc]
     region = SelectField("Country")
     area_code = StringField(
         "Area code",
-        [Regexp(r"^\s*[0-9]{0,7}\s*$", message="Give the digits of the area code with its first 0, such as 020, or nothing.")],
+        [
+            Regexp(
+                r"^\s*[0-9]{0,7}\s*$",
+                message="Give the digits of the area code with its first 0, such as 020, or nothing.",
+            )
+        ],
     )
     time_zone = SelectField("Its clock shows the time of")
 
-    def __init__(self, *args: Any, lines: list[str] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, lines: list[tuple[str, str]] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.region.choices = with_choice(country_choices(), self.region.object_data)
         self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.object_data)
-        self.outside_lines.choices = [(name, name) for name in lines or []]
+        self.outside_lines.choices = lines or []
 
     def answers(self) -> Answers:
         """The answers of a valid form."""

@@ -1,26 +1,192 @@
 """One import from the uploaded file to its end, and the list of all. Adds to the blueprint; loaded by views.py."""
 
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, flash, request, url_for
+from flask import Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp import access, clock, htmx
-from webapp.calls.models import ImportFile, ImportState, Pbx
+from webapp import access, htmx
+from webapp.calls.models import ImportFile
 from webapp.database.ids import read_id, spell_id
-from webapp.database.installation import number_key
 from webapp.errors import BadRequest, Refused
 from webapp.ingest.importer import read_column_map
-from webapp.ingest.readers import READERS
-from webapp.ingest.recognise import recognise
-from webapp.ingest.source import UnreadableFile
+from webapp.ingest.readers.column_words import describe_fields
+from webapp.ingest.records import ColumnMap
 from webapp.ingest.undo import loss_of
 from webapp.jobs.stored_files import delete_stored_file
 from webapp.services import services
 from webapp.sources import imports, queries, reading
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import ColumnsForm, ReadAsForm
-from webapp.sources.progress import progress_of
+from webapp.sources.import_pages import import_page, local_today, progress_part
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import close_session, current_membership, current_organization, db
+
+
+@bp.get("/imports")
+@access.member(Role.VIEWER)
+def list_all() -> ResponseReturnValue:
+    try:
+        before = read_id(request.args["before"]) if "before" in request.args else None
+    except ValueError:
+        raise BadRequest from None
+    rows = queries.list_imports(db(), before)
+    more = None
+    if len(rows) == queries.IMPORTS_ON_A_PAGE:
+        more = url_for("sources.list_all", before=spell_id(rows[-1].file.id))
+    zone = ZoneInfo(current_organization().time_zone)
+    return htmx.render(
+        "sources/imports.html",
+        "sources/_import_rows.html",
+        imports=rows,
+        more=more,
+        is_first=before is None,
+        zone=zone,
+        today=local_today(zone),
+        may_change=current_membership().role >= Role.MANAGER,
+    )
+
+
+@bp.get("/imports/<id:import_file_id>")
+@access.member(Role.VIEWER)
+def show_import(import_file_id: int) -> ResponseReturnValue:
+    return import_page(db(), queries.get_import(db(), import_file_id))
+
+
+@bp.get("/imports/<id:import_file_id>/progress")
+@access.member(Role.VIEWER)
+@access.polling
+def progress(import_file_id: int) -> ResponseReturnValue:
+    return progress_part(db(), queries.get_import(db(), import_file_id))
+
+
+@bp.post("/imports/<id:import_file_id>/read-as")
+@access.member(Role.MANAGER)
+def read_as(import_file_id: int) -> ResponseReturnValue:
+    """Another format or zone: the preview is made again."""
+    file = queries.get_import(db(), import_file_id)
+    form = ReadAsForm(data={"reader_name": file.format, "time_zone": file.time_zone})
+    if not form.validate():
+        return import_page(db(), file, 422, " ".join(error for errors in form.errors.values() for error in errors))
+    try:
+        imports.read_as(db(), file, queries.get_pbx(db(), file.pbx_id), form.reader_name.data, form.time_zone.data)
+    except Refused as refusal:
+        return import_page(db(), file, 422, refusal.sentence)
+    db().commit()
+    return import_page(db(), file) if htmx.wants_part() else _to_import(file)
+
+
+@bp.route("/imports/<id:import_file_id>/columns", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+def columns(import_file_id: int) -> ResponseReturnValue:
+    """What each column of a generic CSV holds."""
+    file = queries.get_import(db(), import_file_id)
+    present = read_column_map(file.column_map) or ColumnMap(",", True, {}, "ymd")
+    form = ColumnsForm(data=_as_fields(present))
+    if file.stored_file_id is None:
+        raise Refused("The file is no longer kept. Upload it again.")
+    # Another delimiter cuts the file into other columns: then they are chosen anew, before anything is stored.
+    cut_anew = form.is_submitted() and form.delimiter.data != present.delimiter
+    shown_map = form.column_map() if form.is_submitted() else present
+    shown, notes = reading.list_columns(services().database, file, shown_map)
+    if cut_anew or (form.is_submitted() and len(form.columns) != len(shown)):
+        form = ColumnsForm(formdata=None, data=_as_fields(shown_map, len(shown), keep=False))
+    elif not form.is_submitted():
+        form = ColumnsForm(formdata=None, data=_as_fields(present, len(shown)))
+    elif form.validate():
+        try:
+            imports.read_columns_as(file, form.column_map())
+            db().commit()
+            return _to_import(file)
+        except Refused as refusal:
+            form.form_errors.append(refusal.sentence)
+    return htmx.render(
+        "sources/columns.html",
+        "sources/_columns.html",
+        status=422 if form.errors else 200,
+        form=form,
+        file=file,
+        columns=shown,
+        notes=notes,
+        fields=describe_fields(),
+    )
+
+
+def _as_fields(columns: ColumnMap, width: int = 0, keep: bool = True) -> dict[str, object]:
+    """The form's data: a field name for each column, "" for one that is not used."""
+    by_place = {place: name for name, place in columns.columns.items()} if keep else {}
+    return {
+        "delimiter": columns.delimiter,
+        "has_header": columns.has_header,
+        "date_order": columns.date_order,
+        "columns": [by_place.get(place, "") for place in range(width)],
+    }
+
+
+@bp.post("/imports/<id:import_file_id>/start")
+@access.member(Role.MANAGER)
+def start(import_file_id: int) -> ResponseReturnValue:
+    """Import it, or go on with an import that failed half-way."""
+    file = queries.get_import(db(), import_file_id)
+    try:
+        imports.start_import(db(), file, queries.get_pbx(db(), file.pbx_id))
+    except Refused as refusal:
+        return import_page(db(), file, 422, refusal.sentence)
+    db().commit()
+    return _to_import(file)
+
+
+@bp.post("/imports/<id:import_file_id>/cancel")
+@access.member(Role.MANAGER)
+def cancel(import_file_id: int) -> ResponseReturnValue:
+    file = queries.get_import(db(), import_file_id)
+    imports.cancel_import(file)
+    db().commit()
+    return _to_import(file)
+
+
+@bp.route("/imports/<id:import_file_id>/undo", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+def undo(import_file_id: int) -> ResponseReturnValue:
+    """Says what will be lost, then does it."""
+    file = queries.get_import(db(), import_file_id)
+    problem = ""
+    if request.method == "POST":
+        try:
+            imports.undo(db(), file)
+            db().commit()
+            return _to_import(file)
+        except Refused as refusal:
+            problem = refusal.sentence
+    elif file.state not in queries.ENDED:
+        return _to_import(file)
+    return htmx.render(
+        "sources/undo.html",
+        "sources/undo.html",
+        status=422 if problem else 200,
+        file=file,
+        pbx=queries.get_pbx(db(), file.pbx_id),
+        loss=loss_of(db(), file),
+        problem=problem,
+    )
+
+
+@bp.post("/imports/<id:import_file_id>/throw-away")
+@access.member(Role.MANAGER)
+def throw_away(import_file_id: int) -> ResponseReturnValue:
+    """Forget an uploaded file that was not imported."""
+    file = queries.get_import(db(), import_file_id)
+    try:
+        stored_file_id = imports.throw_away(db(), file)
+    except Refused as refusal:
+        return import_page(db(), file, 422, refusal.sentence)
+    db().commit()
+    close_session()
+    if stored_file_id is not None:
+        delete_stored_file(services().database, current_organization().id, stored_file_id)
+    flash(f"{file.file_name} was deleted here. Nothing of it had been imported.", "ok")
+    return htmx.go_to(url_for("sources.upload", pbx_id=file.pbx_id))
+
+
+def _to_import(file: ImportFile) -> Response:
+    return htmx.go_to(url_for("sources.show_import", import_file_id=file.id))

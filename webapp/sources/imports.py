@@ -1,6 +1,6 @@
 """The life of an imported file up to its end: recognise, choose how to read it, start, cancel, undo, throw away.
 
-Called by the views and by `flask import-calls`. What reading stores is ingest's; here only the row of import_file changes.
+Called by the views and by `flask import-calls`. Storing calls is ingest's; here only the row of import_file changes.
 """
 
 import json
@@ -50,7 +50,7 @@ def recognise_stream(stream: ByteStream) -> Recognised:
 
 
 def choose_format(recognised: Recognised, pbx: Pbx) -> tuple[str | None, int]:
-    """The format to begin with and its confidence in percent: the phone system's usual one where the file may be in it."""
+    """The format to begin with, and its confidence in percent: the usual one where the file may well be in it."""
     by_name = {guess.reader: guess for guess in recognised.guesses}
     usual = by_name.get(pbx.format or "")
     if usual is not None and usual.confidence >= _USUAL_FORMAT_STAYS:
@@ -62,7 +62,12 @@ def choose_format(recognised: Recognised, pbx: Pbx) -> tuple[str | None, int]:
 
 
 def receive_file(
-    session: LockedSession, pbx: Pbx, stored_file_id: int, file_name: str, recognised: Recognised, user_account_id: int | None
+    session: LockedSession,
+    pbx: Pbx,
+    stored_file_id: int,
+    file_name: str,
+    recognised: Recognised,
+    user_account_id: int | None,
 ) -> ImportFile:
     """A new import in state UPLOADED, over a file that is stored already."""
     assert session.organization_id is not None
@@ -98,7 +103,11 @@ def receive_file(
 def _first_columns(pbx: Pbx, recognised: Recognised) -> str:
     """The saved mapping where it fits the file's width, else the guess."""
     saved = read_column_map(pbx.column_map)
-    if saved is not None and saved.delimiter == recognised.columns.delimiter and saved.has_header == recognised.columns.has_header:
+    if (
+        saved is not None
+        and saved.delimiter == recognised.columns.delimiter
+        and saved.has_header == recognised.columns.has_header
+    ):
         return json.dumps(asdict(saved))
     return json.dumps(asdict(recognised.columns))
 
@@ -128,7 +137,9 @@ def read_columns_as(file: ImportFile, columns: ColumnMap) -> None:
     _must_be_waiting(file)
     given = columns.columns.keys()
     if "started" not in given and not {"date", "time"} <= given:
-        raise Refused("Say which column holds the start of the call, or choose one for the date and one for the time of day.")
+        raise Refused(
+            "Say which column holds the start of the call, or choose one for the date and one for the time of day."
+        )
     if not given & {"caller", "dialed", "reached"}:
         raise Refused("Say which column holds the caller or the number dialled.")
     file.format = GENERIC
@@ -151,7 +162,9 @@ def may_begin(file: ImportFile, pbx: Pbx) -> None:
     if file.state not in (ImportState.UPLOADED, ImportState.FAILED) or file.stored_file_id is None:
         raise Refused("This file has been imported already, or is being imported. Nothing was changed.")
     if pbx.closed_at is not None:
-        raise Refused(f"{pbx.name} is closed and accepts no calls. Open it again on the Phone systems page, then import.")
+        raise Refused(
+            f"{pbx.name} is closed and accepts no calls. Open it again on the Phone systems page, then import."
+        )
     if file.format is None:
         raise Refused("Choose the format of the file first.")
 

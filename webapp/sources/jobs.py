@@ -42,12 +42,16 @@ def register_jobs() -> None:
 
 def import_file(work: Work) -> None:
     assert work.organization_id is not None
-    run_import(work.database, number_key(work.settings), work.organization_id, work.payload["import_file_id"], work.keep)
+    run_import(
+        work.database, number_key(work.settings), work.organization_id, work.payload["import_file_id"], work.keep
+    )
 
 
 def undo_file(work: Work) -> None:
     assert work.organization_id is not None
-    undo_import(work.database, number_key(work.settings), work.organization_id, work.payload["import_file_id"], work.keep)
+    undo_import(
+        work.database, number_key(work.settings), work.organization_id, work.payload["import_file_id"], work.keep
+    )
 
 
 def read_records_again(work: Work) -> None:

@@ -8,7 +8,7 @@ from webapp.formatting import format_count
 
 @dataclass(frozen=True)
 class Progress:
-    """`value` of `maximum` bytes; `maximum` None while the end is not known. `amount`, `rate`, `left` are words or ""."""
+    """`value` of `maximum` bytes; None while the end is not known. `amount`, `rate`, `left` are words or ""."""
 
     value: int
     maximum: int | None

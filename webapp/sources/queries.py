@@ -1,19 +1,19 @@
 """Reads phone systems and imports. Called by the views of this package and by the overview."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
 from webapp.calls.models import Call, CallDay, ImportFile, ImportState, Pbx, RejectedLine
+from webapp.calls.periods import day_of_number, day_start
 from webapp.errors import NotFound
 from webapp.jobs.models import StoredFile
 from webapp.tenancy.lock import LockedSession
 
 IMPORTS_ON_A_PAGE = 50
 REFUSED_ON_A_PAGE = 100
-_FIRST_DAY = date(1970, 1, 1)
 
 #: An import that holds its phone system's records, or will.
 UNDER_WAY = (ImportState.QUEUED, ImportState.RUNNING, ImportState.UNDOING)
@@ -67,8 +67,7 @@ def last_call_at(session: LockedSession, pbx_id: int, time_zone: str) -> datetim
     )
     if day is None:
         return None
-    zone = ZoneInfo(time_zone)
-    begins = datetime.combine(_FIRST_DAY + timedelta(days=day), datetime.min.time(), zone).astimezone(UTC)
+    begins = day_start(day_of_number(day), ZoneInfo(time_zone))
     return session.scalar(
         select(Call.started_at)
         .where(Call.started_at >= begins, Call.started_at < begins + timedelta(hours=26), Call.pbx_id == pbx_id)

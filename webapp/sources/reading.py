@@ -12,8 +12,8 @@ from webapp.calls.outcomes import Direction
 from webapp.calls.words import DIRECTION_LABELS, NO_CALLER, ShownOutcome, show_outcome
 from webapp.database.engine import Database
 from webapp.formatting import format_number
-from webapp.ingest.guesses import LineGuess, guess_answers
 from webapp.ingest.guesses import Answers as GuessedAnswers
+from webapp.ingest.guesses import LineGuess, guess_answers
 from webapp.ingest.importer import read_column_map
 from webapp.ingest.preview import Preview, PreviewCall, preview_file
 from webapp.ingest.readers.column_guess import guess_columns, separator_of
@@ -99,7 +99,9 @@ def list_columns(database: Database, file: ImportFile, columns: ColumnMap) -> tu
     shown = [
         Column(
             names[place].strip() if place < len(names) and names[place].strip() else f"Column {place + 1}",
-            tuple(row[place].strip()[:_LONGEST_SAMPLE] for row in data if place < len(row) and row[place].strip())[:_SAMPLES],
+            tuple(row[place].strip()[:_LONGEST_SAMPLE] for row in data if place < len(row) and row[place].strip())[
+                :_SAMPLES
+            ],
         )
         for place in range(width)
     ]
@@ -114,7 +116,7 @@ def guess_from_file(database: Database, number_key: bytes, file: ImportFile | No
 
 
 def name_lines(guesses: Sequence[LineGuess], known: Sequence[str]) -> list[tuple[str, str]]:
-    """(name, words) of each line to choose from: those of the file with what was seen on them, then the others known."""
+    """(name, words) of each line to choose from: those of the file, with what was seen on them, then others known."""
     seen = {guess.name for guess in guesses}
     words = [(guess.name, _describe(guess)) for guess in guesses]
     return [*words, *((name, name) for name in known if name not in seen)]

@@ -46,11 +46,12 @@ def refused(import_file_id: int, after: int) -> ResponseReturnValue:
 @bp.get("/imports/<id:import_file_id>/refused-lines")
 @access.member(Role.VIEWER)
 def refused_lines(import_file_id: int) -> ResponseReturnValue:
-    """The refused lines beneath the file's own header line, as they stood in it: put right, they can be uploaded again."""
+    """The refused lines as they stood in the file, beneath its header line: put right, they can be uploaded again."""
     file = get_import(db(), import_file_id)
     name = PurePath(file.file_name.removesuffix(".gz"))
     answer = Response(
-        _raw_lines(services().database, current_organization().id, file.id, file.header), mimetype="application/octet-stream"
+        _raw_lines(services().database, current_organization().id, file.id, file.header),
+        mimetype="application/octet-stream",
     )
     answer.headers.set("Content-Disposition", "attachment", filename=f"{name.stem}-refused{name.suffix or '.csv'}")
     return answer
@@ -73,5 +74,11 @@ def _raw_lines(database: Database, organization_id: int, import_file_id: int, he
 def shorten_raw(raw: bytes) -> str:
     """A raw line for the eye: its beginning, with what cannot be shown marked."""
     text = raw[: _SHOWN_CHARACTERS * 4].decode("utf-8", "replace")
-    shown = "".join(letter if letter.isprintable() or letter == "\t" else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    return shown if len(shown) <= _SHOWN_CHARACTERS and len(raw) <= _SHOWN_CHARACTERS * 4 else f"{shown[:_SHOWN_CHARACTERS]}…"
+    shown = "".join(
+        letter if letter.isprintable() or letter == "\t" else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+    return (
+        shown
+        if len(shown) <= _SHOWN_CHARACTERS and len(raw) <= _SHOWN_CHARACTERS * 4
+        else f"{shown[:_SHOWN_CHARACTERS]}…"
+    )

@@ -53,7 +53,7 @@ def add() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _add_page(form)
     try:
-        pbx = add_pbx(db(), form.name.data, form.time_zone.data, organization.region, form.reader_name.data or None)
+        pbx = add_pbx(db(), form.name.data or "", form.time_zone.data, organization.region, form.reader_name.data or None)
     except Refused as refusal:
         form.name.errors = [*form.name.errors, refusal.sentence]
         return _add_page(form)
@@ -74,7 +74,7 @@ def rename(pbx_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _rename_page(form, pbx)
     try:
-        rename_pbx(db(), pbx, form.name.data)
+        rename_pbx(db(), pbx, form.name.data or "")
     except Refused as refusal:
         form.name.errors = [*form.name.errors, refusal.sentence]
         return _rename_page(form, pbx)

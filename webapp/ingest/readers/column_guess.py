@@ -63,8 +63,8 @@ def guess_columns(head: Head) -> ColumnGuess:
 
 def separator_of(line: str) -> str:
     """The delimiter that Excel's first line `sep=;` names, else ""."""
-    match = _SEPARATOR_LINE.fullmatch(line.strip("\ufeff \r\n\""))
-    return match[1] if match is not None else ("\t" if line.strip("\ufeff\r\n\"") == "sep=\t" else "")
+    match = _SEPARATOR_LINE.fullmatch(line.strip('\ufeff \r\n"'))
+    return match[1] if match is not None else ("\t" if line.strip('\ufeff\r\n"') == "sep=\t" else "")
 
 
 def _delimiter(lines: Sequence[str]) -> str:

@@ -1,0 +1,91 @@
+"""What a request to the call log or its export asks for: the filter, checked against the organization, and its words.
+
+Read by views.py from the address; the only place where ids of a filter are looked up.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
+
+from webapp.calls.filters import CallFilter, ReadFilter, read_filter
+from webapp.calls.models import Pbx
+from webapp.calls.searches import SearchWords, find_words
+from webapp.calls.words import ShownParty, show_party
+from webapp.destinations.models import Party
+from webapp.errors import NotFound
+from webapp.pagination import Cursor, read_cursor
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Organization
+
+DAMAGED = "This part of the address is damaged. Start again from the newest calls."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, understood. `words_gone`: it names words that are not kept any more (they are for a day)."""
+
+    read: ReadFilter
+    pbxes: tuple[Pbx, ...]
+    party: ShownParty | None
+    words: SearchWords | None
+    words_gone: bool
+    cursor: Cursor | None
+    zone: ZoneInfo
+    region: str
+    present: datetime
+
+    @property
+    def call_filter(self) -> CallFilter:
+        return self.read.call_filter
+
+    @property
+    def errors(self) -> dict[str, str]:
+        return self.read.errors
+
+    @property
+    def without_words(self) -> CallFilter:
+        return replace(self.call_filter, search_id=None)
+
+
+def understand(
+    session: LockedSession,
+    arguments: MultiDict[str, str],
+    organization: Organization,
+    user_account_id: int,
+    present: datetime,
+) -> Asked:
+    """Read an address. Raises NotFound for phone systems and parties that the organization does not have."""
+    zone = ZoneInfo(organization.time_zone)
+    read = read_filter(arguments, zone, present)
+    chosen = read.call_filter
+    cursor = None
+    if arguments.get("after"):
+        try:
+            cursor = read_cursor(arguments["after"])
+        except ValueError:
+            read.errors["after"] = DAMAGED
+    pbxes = tuple(session.scalars(select(Pbx).order_by(Pbx.name, Pbx.id)))
+    if not set(chosen.pbx_ids) <= {pbx.id for pbx in pbxes}:
+        raise NotFound
+    words = None if chosen.search_id is None else find_words(session, user_account_id, chosen.search_id)
+    return Asked(
+        read=read,
+        pbxes=pbxes,
+        party=None if chosen.party_id is None else _get_party(session, chosen.party_id, organization.region),
+        words=words,
+        words_gone=chosen.search_id is not None and words is None,
+        cursor=cursor,
+        zone=zone,
+        region=organization.region,
+        present=present,
+    )
+
+
+def _get_party(session: LockedSession, party_id: int, region: str) -> ShownParty:
+    party = session.scalar(select(Party).where(Party.id == party_id))
+    if party is None:
+        raise NotFound
+    return show_party(party, region)
