@@ -78,14 +78,16 @@ def fetch(package: Package, npm: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         command = [npm, "pack", f"{package.name}@{package.version}", "--silent", "--pack-destination", scratch]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - fixed words only
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         archive = next(Path(scratch).glob("*.tgz"))
         with tarfile.open(archive) as members:
             kept = {package.member: package.file, **package.licence_texts}
             texts = {name: members.extractfile(f"package/{member}").read() for member, name in kept.items()}  # type: ignore[union-attr]
     found = digest(texts[package.file])
     if found != package.sha256:
-        raise SystemExit(f"{package.name} {package.version}: {package.file} has sha256 {found}, pinned is {package.sha256}")
+        raise SystemExit(
+            f"{package.name} {package.version}: {package.file} has sha256 {found}, pinned is {package.sha256}"
+        )
     for name, text in texts.items():
         (folder / name).write_bytes(text)
     (folder / "VENDOR.json").write_text(json.dumps([entry(package)], indent=2) + "\n")
@@ -108,7 +110,9 @@ def problems(package: Package) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--check", action="store_true", help="compare the files in the tree with the pins, without network")
+    parser.add_argument(
+        "--check", action="store_true", help="compare the files in the tree with the pins, without network"
+    )
     if not parser.parse_args().check:
         npm = shutil.which("npm")
         if npm is None:

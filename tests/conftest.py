@@ -52,11 +52,11 @@ def make_settings(data_dir: Path, urls: postgresql.DatabaseUrls | None = None) -
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cheap_passwords() -> Iterator[None]:
-    """The real parameters take 30 ms a hash; tests/accounts/test_passwords.py looks at those."""
-    real, passwords.hasher = passwords.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    yield
-    passwords.hasher = real
+def pinned_hasher() -> Iterator[PasswordHasher]:
+    """The real one, put aside: its parameters take 30 ms a hash. The tests sign in with a cheap one."""
+    pinned, passwords.hasher = passwords.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield pinned
+    passwords.hasher = pinned
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@
 Numbers that begin with "+" are outside numbers, short digits are extensions of the phone system. Times are UTC.
 """
 
+import struct
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -178,6 +179,8 @@ class Make:
                 "flags": 0,
                 "price": None,
             }
+            took_part = dict.fromkeys(party.id for party in parties.values())
+            values["party_ids"] = struct.pack(f">{len(took_part)}q", *took_part)
             call = Call(**{**values, **fields})
             session.add(call)
             self._add_parties(session, call, parties)

@@ -4,14 +4,13 @@ Registered by create_app(), and by wsgi.py on a bare app when the settings are w
 Others script against these: names and options stay.
 """
 
-import importlib
-import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 
 from config import Settings, SettingsError, load_settings
 from webapp.accounts.people import create_user
@@ -24,6 +23,7 @@ from webapp.errors import CallbookError
 from webapp.organizations.actions import add_member, create_organization
 from webapp.organizations.queries import get_organization
 from webapp.services import Services
+from webapp.sources.commands import register_commands as register_source_commands
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Role
 from webapp.tenancy.sessions import writing_session
@@ -35,8 +35,7 @@ def register_commands(app: Flask) -> None:
     """Add every command to `flask`."""
     for command in (init_db, upgrade_db, create_organization_command, create_user_command, check):
         app.cli.add_command(command)
-    if importlib.util.find_spec("webapp.sources.commands"):  # while it is being built
-        importlib.import_module("webapp.sources.commands").register_commands(app)
+    register_source_commands(app)
 
 
 @contextmanager
@@ -74,6 +73,7 @@ def writing() -> Iterator[LockedSession]:
 
 
 @click.command("init-db")
+@with_appcontext
 def init_db() -> None:
     """Make the database, its roles and NUMBER_KEY. Run again, it changes no data."""
     with explained():
@@ -88,6 +88,7 @@ def init_db() -> None:
 
 
 @click.command("upgrade-db")
+@with_appcontext
 def upgrade_db() -> None:
     """Bring the database to the schema of this version. Make a backup first."""
     with explained():
@@ -102,6 +103,7 @@ def upgrade_db() -> None:
 @click.option("--name", required=True, help="As its people call it.")
 @click.option("--time-zone", required=True, help="IANA name, such as Europe/London.")
 @click.option("--region", required=True, help="ISO 3166 country of its numbers, such as GB.")
+@with_appcontext
 def create_organization_command(slug: str, name: str, time_zone: str, region: str) -> None:
     """Make a customer, at /o/SLUG/."""
     with writing() as session:
@@ -116,6 +118,7 @@ def create_organization_command(slug: str, name: str, time_zone: str, region: st
 @click.option("--organization", "slug", required=True, help="Slug of the organization.")
 @click.option("--role", type=click.Choice([role.word for role in Role]), required=True)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else it is asked for.")
+@with_appcontext
 def create_user_command(email: str, slug: str, role: str, password_stdin: bool) -> None:
     """Make a person who can sign in, and a member of an organization. Somebody known only gets the membership."""
     password = _read_password(password_stdin)
@@ -140,6 +143,7 @@ def _read_password(from_stdin: bool) -> str:
 
 @click.command("check")
 @click.option("--mail-to", metavar="ADDRESS", help="Send a test mail there.")
+@with_appcontext
 def check(mail_to: str | None) -> None:
     """Say what is wrong, and what to do about it. Exit status 1 if anything is."""
     wrong = 0

@@ -34,6 +34,6 @@ def read_cursor(text: str) -> Cursor:
     if shape is None:
         raise ValueError("not a cursor")
     ms, key = read_id(shape[1]) - _SHIFT, read_id(shape[2]) - 1
-    if abs(ms) >= _SHIFT:
+    if not -(_SHIFT >> 1) <= ms < _SHIFT:  # years 855 to 4199
         raise ValueError("not a cursor")
     return Cursor(ms, key, read_id(shape[3]) if shape[3] else None)

@@ -105,13 +105,21 @@ def _adjust(settings: Settings) -> dict[str, object]:
     }
 
 
-def serve(app: Flask, database: Database, settings: Settings) -> None:
-    """Serve and work until SIGTERM or SIGINT; returns when requests and jobs under way are safe."""
+def serve(app: Flask, database: Database, settings: Settings, words: str) -> None:
+    """Serve and work until SIGTERM or SIGINT; returns when requests and jobs under way are safe.
+
+    `words` are printed once people can come.
+    """
     # Python lets a busy thread run 5 ms before another gets its turn. A page that meets an import would wait that long
     # at each of its many database calls; with half a millisecond it is quick, and the import loses a few percent.
     sys.setswitchinterval(0.0005)
-    logs.set_up()
-    server = Server(app, settings)
+    try:
+        server = Server(app, settings)
+    except OSError as error:
+        raise SystemExit(
+            f"Callbook cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Stop what runs there, or give another: PORT=8081."
+        ) from None
     worker = Worker(database, settings)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -119,6 +127,9 @@ def serve(app: Flask, database: Database, settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    sys.stdout.write(words)
+    sys.stdout.flush()
+    logs.set_up()
     worker.start()
     log.info("serving on %s:%d", settings.host, server.port)
     try:
@@ -137,10 +148,8 @@ def main() -> None:
     except (SettingsError, InstallationError) as error:
         raise SystemExit(f"Callbook does not start.\n{error}") from None
     app = create_app(settings, database)
-    sys.stderr.write(
-        f"Callbook serves {settings.base_url} from {settings.host}:{settings.port}. Stop it with Ctrl+C.\n"
-    )
-    serve(app, database, settings)
+    where = f"{settings.base_url} from {settings.host}:{settings.port}"
+    serve(app, database, settings, f"Callbook serves {where}. Stop it with Ctrl+C.\n")
 
 
 if __name__ == "__main__":

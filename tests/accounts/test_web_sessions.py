@@ -84,8 +84,8 @@ def secure_client(settings: Settings, database: Database) -> PageCheckingClient:
     app = create_app(Settings(**values), database)
     app.testing = True
     app.test_client_class = PageCheckingClient
+    app.config["PREFERRED_URL_SCHEME"] = "https"  # what the test client takes for the scheme of its requests
     client = app.test_client()
-    client.environ_base["wsgi.url_scheme"] = "https"
     assert isinstance(client, PageCheckingClient)
     return client
 

@@ -10,7 +10,11 @@ STYLESHEET = Path(__file__).resolve().parents[2] / "static" / "callbook.css"
 GROUNDS = ("ground", "paper", "sunk")
 TEXT = [
     *[(ink, ground) for ink in ("ink", "ink-2", "ink-3", "accent", "bad") for ground in GROUNDS],
-    *[(ink, soft) for ink in ("ink", "accent") for soft in ("accent-soft", "ok-soft", "warn-soft", "bad-soft", "info-soft")],
+    *[
+        (ink, soft)
+        for ink in ("ink", "accent")
+        for soft in ("accent-soft", "ok-soft", "warn-soft", "bad-soft", "info-soft")
+    ],
     *[(word, f"{word}-soft") for word in ("ok", "warn", "bad", "info")],
     ("ink-2", "accent-soft"),  # the hint in a drop zone that a file is held over
     ("accent-ink", "accent"),
@@ -44,7 +48,11 @@ def ratio(front: str, back: str) -> float:
 @pytest.mark.parametrize(("pairs", "least"), [(TEXT, 4.5), (SHAPES, 3.0)], ids=["text", "shapes"])
 def test_every_colour_stands_out_from_its_ground(scheme: str, pairs: list[tuple[str, str]], least: float) -> None:
     colours = palettes()[scheme]
-    weak = {f"{front} on {back}": round(found, 2) for front, back in pairs if (found := ratio(colours[front], colours[back])) < least}
+    weak = {
+        f"{front} on {back}": round(found, 2)
+        for front, back in pairs
+        if (found := ratio(colours[front], colours[back])) < least
+    }
     assert not weak
 
 

@@ -22,7 +22,6 @@ from webapp.ingest.records import (
     SourceLine,
 )
 
-
 at = datetime.fromisoformat
 
 
@@ -189,6 +188,9 @@ def test_clock() -> None:
         ("ring,billsec", "10,20", (LegResult.ANSWERED, 30, 20, 10)),
         ("duration,ring,outcome", "30,10,Answered", (LegResult.ANSWERED, 30, 20, 10)),
         ("duration,outcome", "30,USER_BUSY", (LegResult.BUSY, 30, 0, None)),
+        ("duration,outcome", "30,16", (LegResult.UNKNOWN, 30, 0, None)),
+        ("duration,billsec,outcome", "30,0,16", (LegResult.NO_ANSWER, 30, 0, None)),
+        ("duration,billsec,outcome", "30,20,16", (LegResult.ANSWERED, 30, 20, 10)),
         ("duration,outcome", "30,17", (LegResult.BUSY, 30, 0, None)),
         ("duration,outcome", "30,verpasst", (LegResult.NO_ANSWER, 30, 0, None)),
         ("answered,ended", "12:30:35,12:31:00", (LegResult.ANSWERED, 35, 25, 10)),

@@ -5,6 +5,7 @@ Read by views.py from the address; the only place where ids of a filter are look
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -23,12 +24,17 @@ from webapp.tenancy.models import Organization
 DAMAGED = "This part of the address is damaged. Start again from the newest calls."
 
 
+class PbxName(NamedTuple):
+    id: int
+    name: str
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request, understood. `words_gone`: it names words that are not kept any more (they are for a day)."""
 
     read: ReadFilter
-    pbxes: tuple[Pbx, ...]
+    pbxes: tuple[PbxName, ...]
     party: ShownParty | None
     words: SearchWords | None
     words_gone: bool
@@ -67,7 +73,7 @@ def understand(
             cursor = read_cursor(arguments["after"])
         except ValueError:
             read.errors["after"] = DAMAGED
-    pbxes = tuple(session.scalars(select(Pbx).order_by(Pbx.name, Pbx.id)))
+    pbxes = tuple(PbxName(*row) for row in session.execute(select(Pbx.id, Pbx.name).order_by(Pbx.name, Pbx.id)))
     if not set(chosen.pbx_ids) <= {pbx.id for pbx in pbxes}:
         raise NotFound
     words = None if chosen.search_id is None else find_words(session, user_account_id, chosen.search_id)

@@ -7,7 +7,7 @@ rows are enough or the budget is spent; then the page says how far back it has l
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Select, literal, select, tuple_
 
@@ -25,12 +25,12 @@ from webapp.tenancy.lock import LockedSession
 
 PAGE_ROWS = 50
 SEARCH_MS = 50.0  #: after this a page shows what was found so far
+_PARTY_COLUMNS = (Party.id, Party.kind, Party.e164, Party.digits, Party.region, Party.line_type, Party.name)
 _CHUNK = 500  #: calls that are tested at once
 
 
-@dataclass(frozen=True)
-class CallRow:
-    """One call as the log shows it. `caller_id` and `callee_id` are parties of the page."""
+class CallRow(NamedTuple):
+    """One call as the log shows it."""
 
     call_key: int
     started_at: datetime
@@ -221,5 +221,7 @@ def find_parties(session: LockedSession, region: str, lines: Iterable[CallLine])
     ids = {party_id for line in lines for party_id in (line.caller_id, reached_id(line)) if party_id is not None}
     if not ids:
         return {}
-    parties = session.scalars(select(Party).where(Party.id.in_(sorted(ids))))
-    return {party.id: show_party(party, region) for party in parties}
+    return {
+        party.id: show_party(party, region)
+        for party in session.execute(select(*_PARTY_COLUMNS).where(Party.id.in_(sorted(ids))))
+    }

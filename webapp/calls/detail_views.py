@@ -25,7 +25,7 @@ def detail(call_key: int) -> ResponseReturnValue:
         "calls/detail.html",
         detail=found,
         call=found.call,
-        direction_label=DIRECTION_LABELS[found.call.direction],
+        direction_labels=DIRECTION_LABELS,
         zone=zone,
         today=local_day(now(), zone),
     )

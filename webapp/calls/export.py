@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from webapp.accounts.models import UserAccount, AccountState
+from webapp.accounts.models import AccountState, UserAccount
 from webapp.calls.browse import page_of_lines, reached_id
 from webapp.calls.filters import CallFilter
 from webapp.calls.models import CallerReason, Pbx
@@ -68,7 +68,7 @@ class ExportOrder:
 
 
 def export_calls(database: Database, order: ExportOrder) -> Iterator[list[CsvRow]]:
-    """The rows of the file under HEADER, chunk by chunk. Raises Forbidden in the middle when the reader may no longer."""
+    """The rows of the file under HEADER, chunk by chunk. Raises Forbidden where the reader may no longer."""
     writer = _RowWriter(order.zone)
     cursor: Cursor | None = None
     selection = None
@@ -149,7 +149,8 @@ class _RowWriter:
             begins = datetime.fromtimestamp(slot * _SLOT_SECONDS, UTC)
             local = begins.astimezone(self._zone)
             offset = local.strftime("%z")
-            known = (f"{local:%Y-%m-%d %H}:", local.minute, f"{offset[:3]}:{offset[3:5]}", f"{begins:%Y-%m-%dT%H}:", begins.minute)
+            offset = f"{offset[:3]}:{offset[3:5]}"
+            known = (f"{local:%Y-%m-%d %H}:", local.minute, offset, f"{begins:%Y-%m-%dT%H}:", begins.minute)
             self._slots[slot] = known
         local_hour, local_minute, offset, utc_hour, utc_minute = known
         minute, second = divmod(second_of_slot, 60)

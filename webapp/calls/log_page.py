@@ -15,7 +15,15 @@ from webapp.calls.periods import DEFAULT_PERIOD, day_number, day_of_number, days
 from webapp.calls.searches import SearchWords
 from webapp.calls.totals import Figures, Totals
 from webapp.calls.words import DIRECTION_LABELS, OUTCOME_LABELS
-from webapp.formatting import format_calls, format_count, format_date, format_day, format_span, format_talk, format_weekday
+from webapp.formatting import (
+    format_calls,
+    format_count,
+    format_date,
+    format_day,
+    format_span,
+    format_talk,
+    format_weekday,
+)
 from webapp.pagination import Cursor
 
 Address = Callable[[CallFilter, Cursor | None], str]

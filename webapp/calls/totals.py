@@ -4,15 +4,16 @@ From call_day for whole local days and call_total for the edges where these know
 single party; else found in bounded slices and labelled so. Read by the call log and its export.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, FunctionElement, func, select
 
 from webapp.calls.browse import CallPage, page_of_lines
 from webapp.calls.models import Call, CallDay, CallTotal, PartyTotal
-from webapp.calls.outcomes import MISSED_OUTCOMES, Direction, Outcome
+from webapp.calls.outcomes import MISSED_OUTCOMES, Direction, Outcome, is_missed
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day
 from webapp.calls.selection import CallLine, Selection, summed_conditions
 from webapp.calls.windows import Budget, Window, list_windows
@@ -31,13 +32,17 @@ class Figures:
     """Sums over calls. answered + voicemail + missed + unknown = inbound, always."""
 
     calls: int = 0
+    talk_seconds: int = 0
+    answered_anyway: int = 0  #: by a person, in any direction
     inbound: int = 0
     answered: int = 0  #: inbound, by a person
     voicemail: int = 0
     missed: int = 0
     unknown: int = 0
-    answered_anyway: int = 0  #: by a person, in any direction
-    talk_seconds: int = 0
+
+    def plus(self, row: Iterable[Any]) -> "Figures":
+        """With the row of another sum over other calls; NULL counts as nothing."""
+        return Figures(*(here + int(more or 0) for here, more in zip(astuple(self), row, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -58,35 +63,6 @@ class Totals:
         return self.counted_to is None and not self.more
 
 
-@dataclass
-class _Sums:
-    """Calls and talk seconds by direction and outcome."""
-
-    rows: dict[tuple[Direction, Outcome], list[int]] = field(default_factory=dict)
-
-    def add(self, direction: Direction, outcome: Outcome, calls: int, talk_seconds: int) -> None:
-        row = self.rows.setdefault((direction, outcome), [0, 0])
-        row[0] += calls
-        row[1] += talk_seconds
-
-    @property
-    def calls(self) -> int:
-        return sum(row[0] for row in self.rows.values())
-
-    def figures(self) -> Figures:
-        inbound = {outcome: row[0] for (way, outcome), row in self.rows.items() if way == Direction.INBOUND}
-        return Figures(
-            calls=self.calls,
-            inbound=sum(inbound.values()),
-            answered=inbound.get(Outcome.ANSWERED, 0),
-            voicemail=inbound.get(Outcome.VOICEMAIL, 0),
-            missed=sum(calls for outcome, calls in inbound.items() if outcome in MISSED_OUTCOMES),
-            unknown=inbound.get(Outcome.UNKNOWN, 0),
-            answered_anyway=sum(row[0] for (_way, outcome), row in self.rows.items() if outcome == Outcome.ANSWERED),
-            talk_seconds=sum(row[1] for row in self.rows.values()),
-        )
-
-
 def total_calls(session: LockedSession, selection: Selection, budget: Budget | None = None) -> Totals:
     """The totals of a selection, from the cheapest place that knows them."""
     if selection.is_empty:
@@ -105,25 +81,17 @@ def total_page(session: LockedSession, selection: Selection, page: CallPage) -> 
     """The totals beside the first page of a selection. What this page has found anyway is not looked for again."""
     if selection.call_filter.is_summed or (page.next_cursor is not None and page.searched_to is None):
         return total_calls(session, selection)
-    sums = _Sums()
-    for line in page.lines:
-        sums.add(line.direction, line.outcome, 1, line.talk_seconds)
-    return Totals(sums.figures(), counted_to=page.searched_to)
+    return Totals(_figures_of_lines(page.lines), counted_to=page.searched_to)
 
 
 def count_by_day(session: LockedSession, selection: Selection, days: Iterable[int]) -> Mapping[int, Figures]:
     """The figures of single local days of the selection; empty where call_day cannot tell them."""
-    if not selection.call_filter.is_summed or selection.period.has_edges or selection.is_empty:
+    wanted = sorted(set(days))
+    if not wanted or not selection.call_filter.is_summed or selection.period.has_edges:
         return {}
-    by_day: dict[int, _Sums] = {}
-    conditions = (CallDay.day.in_(sorted(set(days))), *summed_conditions(selection.call_filter, CallDay))
-    columns = (CallDay.direction, CallDay.outcome, func.sum(CallDay.calls), func.sum(CallDay.talk_seconds))
-    keys = (CallDay.day, CallDay.direction, CallDay.outcome)
-    for day, direction, outcome, calls, talk_seconds in session.execute(
-        select(CallDay.day, *columns).where(*conditions).group_by(*keys)
-    ):
-        by_day.setdefault(day, _Sums()).add(direction, outcome, int(calls), int(talk_seconds))
-    return {day: sums.figures() for day, sums in by_day.items()}
+    conditions = (CallDay.day.in_(wanted), *summed_conditions(selection.call_filter, CallDay))
+    statement = select(CallDay.day, *_SUMS[CallDay]).where(*conditions).group_by(CallDay.day)
+    return {row[0]: Figures().plus(row[1:]) for row in session.execute(statement)}
 
 
 def find_nearest_day(session: LockedSession, selection: Selection) -> date | None:
@@ -147,16 +115,59 @@ def find_nearest_day(session: LockedSession, selection: Selection) -> date | Non
     return None if found is None else day_of_number(found)
 
 
+def _figure_columns(
+    entity: type[CallDay] | type[CallTotal] | type[Call], calls: Callable[[], FunctionElement[int]]
+) -> tuple[ColumnElement[Any], ...]:
+    """The columns of Figures, in its order. FILTER, not GROUP BY: nothing is sorted, which halves the time."""
+    inbound = entity.direction == Direction.INBOUND
+    return (
+        calls(),
+        func.sum(entity.talk_seconds),
+        calls().filter(entity.outcome == Outcome.ANSWERED),
+        calls().filter(inbound),
+        calls().filter(inbound, entity.outcome == Outcome.ANSWERED),
+        calls().filter(inbound, entity.outcome == Outcome.VOICEMAIL),
+        calls().filter(inbound, entity.outcome.in_(sorted(MISSED_OUTCOMES))),
+        calls().filter(inbound, entity.outcome == Outcome.UNKNOWN),
+    )
+
+
+_SUMS: Mapping[type, tuple[ColumnElement[Any], ...]] = {
+    CallDay: _figure_columns(CallDay, lambda: func.sum(CallDay.calls)),
+    CallTotal: _figure_columns(CallTotal, lambda: func.sum(CallTotal.calls)),
+    Call: _figure_columns(Call, func.count),
+}
+
+
+def _figures_of_lines(lines: Iterable[CallLine]) -> Figures:
+    sums = [0] * len(astuple(Figures()))
+    for line in lines:
+        sums = [one + more for one, more in zip(sums, _as_figures(line), strict=True)]
+    return Figures(*sums)
+
+
+def _as_figures(line: CallLine) -> tuple[int, ...]:
+    """One call as Figures, in its order."""
+    inbound = line.direction == Direction.INBOUND
+    answered = line.outcome == Outcome.ANSWERED
+    return (
+        1,
+        line.talk_seconds,
+        answered,
+        inbound,
+        inbound and answered,
+        inbound and line.outcome == Outcome.VOICEMAIL,
+        is_missed(line.direction, line.outcome),
+        inbound and line.outcome == Outcome.UNKNOWN,
+    )
+
+
 def _summed(session: LockedSession, selection: Selection) -> Figures:
-    sums = _Sums()
+    figures = Figures()
     for entity, bounds in _stretches(selection):
-        columns = (entity.direction, entity.outcome, func.sum(entity.calls), func.sum(entity.talk_seconds))
         conditions = (*bounds, *summed_conditions(selection.call_filter, entity))
-        for direction, outcome, calls, talk_seconds in session.execute(
-            select(*columns).where(*conditions).group_by(entity.direction, entity.outcome)
-        ):
-            sums.add(direction, outcome, int(calls), int(talk_seconds))
-    return sums.figures()
+        figures = figures.plus(session.execute(select(*_SUMS[entity]).where(*conditions)).one())
+    return figures
 
 
 Stretch = tuple[type[CallDay] | type[CallTotal], list[ColumnElement[bool]]]
@@ -205,20 +216,15 @@ def _of_party(session: LockedSession, selection: Selection) -> Figures:
 
 def _counted_by_windows(session: LockedSession, selection: Selection, budget: Budget) -> Totals:
     """Talk time asked for: counted by the database in windows of bounded work."""
-    sums = _Sums()
+    figures = Figures()
     edge: datetime | None = None
     for window in list_windows(session, selection, None):
-        if edge is not None and (budget.spent or sums.calls > COUNTED_AT_MOST):
-            return Totals(sums.figures(), counted_to=edge, more=sums.calls > COUNTED_AT_MOST)
-        statement = (
-            select(Call.direction, Call.outcome, func.count(), func.sum(Call.talk_seconds))
-            .where(*_within(window), *selection.conditions)
-            .group_by(Call.direction, Call.outcome)
-        )
-        for direction, outcome, calls, talk_seconds in session.execute(statement):
-            sums.add(direction, outcome, calls, int(talk_seconds))
+        if edge is not None and (budget.spent or figures.calls > COUNTED_AT_MOST):
+            return Totals(figures, counted_to=edge, more=figures.calls > COUNTED_AT_MOST)
+        conditions = (*_within(window), *selection.conditions)
+        figures = figures.plus(session.execute(select(*_SUMS[Call]).where(*conditions)).one())
         edge = window.start if selection.newest_first else window.end
-    return Totals(sums.figures())
+    return Totals(figures)
 
 
 def _within(window: Window) -> Iterator[ColumnElement[bool]]:
@@ -230,14 +236,13 @@ def _within(window: Window) -> Iterator[ColumnElement[bool]]:
 
 def _counted_by_chunks(session: LockedSession, selection: Selection, budget: Budget) -> Totals:
     """Parties asked for: counted call by call."""
-    sums = _Sums()
+    figures = Figures()
     cursor: Cursor | None = None
     while True:
         page = page_of_lines(session, selection, cursor, _CHUNK, budget)
-        for line in page.lines:
-            sums.add(line.direction, line.outcome, 1, line.talk_seconds)
+        figures = figures.plus(astuple(_figures_of_lines(page.lines)))
         cursor = page.next_cursor
         if cursor is None:
-            return Totals(sums.figures())
-        if budget.spent or sums.calls > COUNTED_AT_MOST:
-            return Totals(sums.figures(), counted_to=from_ms(cursor.ms), more=sums.calls > COUNTED_AT_MOST)
+            return Totals(figures)
+        if budget.spent or figures.calls > COUNTED_AT_MOST:
+            return Totals(figures, counted_to=from_ms(cursor.ms), more=figures.calls > COUNTED_AT_MOST)

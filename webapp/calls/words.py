@@ -3,7 +3,9 @@
 Read by the call log, one call's page, the overview and the export. Nothing here asks the database.
 """
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row
 
 from webapp.calls.models import CallerReason
 from webapp.calls.outcomes import Direction, Outcome, is_missed
@@ -35,8 +37,7 @@ NO_CALLER = {
 _LINE_TYPES = {LineType.MOBILE: "mobile", LineType.FREEPHONE: "freephone"}
 
 
-@dataclass(frozen=True)
-class ShownOutcome:
+class ShownOutcome(NamedTuple):
     """`word` names the shape in components/outcome.html; `note` says more where the label is coarser than the fact."""
 
     word: str
@@ -44,8 +45,7 @@ class ShownOutcome:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class ShownParty:
+class ShownParty(NamedTuple):
     """Who took part, in two lines: `title` (the name, else the number) and `detail` (the number, or what it is).
 
     `number` is the number or extension as people of the organization write it, `e164` its full form or "".
@@ -74,8 +74,8 @@ def show_caller(party: ShownParty | None, reason: CallerReason) -> ShownParty:
     return party or ShownParty(None, NO_CALLER[reason], "", "", "")
 
 
-def show_party(party: Party, region: str) -> ShownParty:
-    """A party as people of `region` read it."""
+def show_party(party: Party | Row[*tuple[Any, ...]], region: str) -> ShownParty:
+    """A party, or a row of its columns that are asked for here, as people of `region` read it."""
     number = format_number(party.e164, region) if party.e164 else party.digits
     if party.kind == PartyKind.OUTSIDE:
         place = party.region if party.region not in ("", region) else ""

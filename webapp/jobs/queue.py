@@ -24,7 +24,7 @@ from webapp.jobs.models import Job, JobState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.sessions import reading_session, writing_session
 
-__all__ = ["Work", "enqueue", "find_open_job", "register", "register_chore"]
+__all__ = ["Work", "enqueue", "enqueue_held", "find_open_job", "register", "register_chore"]
 
 MOST_ATTEMPTS = 8
 KEPT_ONCE_ENDED = timedelta(days=30)
@@ -56,20 +56,40 @@ def enqueue(
     `payload` is ids and small words, never call data. Workers of this process look at once when the caller commits,
     others within half a second.
     """
+    job = _new_job(kind, payload, organization_id)
+    job.run_at = run_at or job.run_at
+    session.add(job)
+    event.listen(session, "after_commit", lambda _session: wake_workers(), once=True)
+    return job.id
+
+
+def enqueue_held(
+    session: LockedSession,
+    kind: str,
+    payload: dict[str, Any],
+    organization_id: int | None,
+    owner: str,
+    lease: timedelta,
+) -> Claim:
+    """Put in a job that this process does itself, under a lease: should it die, a worker takes over."""
+    job = _new_job(kind, payload, organization_id)
+    job.state, job.attempts, job.lease_owner, job.lease_until = JobState.RUNNING, 1, owner, job.created_at + lease
+    session.add(job)
+    return _as_claim(job, owner)
+
+
+def _new_job(kind: str, payload: dict[str, Any], organization_id: int | None) -> Job:
     now = clock.now()
-    job = Job(
+    return Job(
         id=new_id(),
         kind=kind,
         organization_id=organization_id,
         payload=json.dumps(payload, separators=(",", ":")),
         state=JobState.WAITING,
-        run_at=run_at or now,
+        run_at=now,
         attempts=0,
         created_at=now,
     )
-    session.add(job)
-    event.listen(session, "after_commit", lambda _session: wake_workers(), once=True)
-    return job.id
 
 
 def find_open_job(

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from webapp import access, navigation
 from webapp.calls.browse import CallRow, page_of_calls
 from webapp.calls.filters import MISSED, CallFilter
+from webapp.calls.log_page import FigureItem
 from webapp.calls.outcomes import Direction
 from webapp.calls.periods import Period, local_day, named_period
 from webapp.calls.selection import select_calls
@@ -30,16 +31,6 @@ bp = Blueprint("reports", __name__)
 navigation.add("Overview", "reports.overview", 10, Role.VIEWER)
 
 NEWEST_CALLS = 8
-
-
-@dataclass(frozen=True)
-class FigureItem:
-    """A cell of components/figures.html."""
-
-    label: str
-    value: str
-    note: str = ""
-    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,36 +90,29 @@ def _newest_calls(session: LockedSession, zone: ZoneInfo, region: str, present: 
 
 
 def _figure_items(figures: Figures, period: Period) -> list[FigureItem]:
-    percent = answered_percent(figures)
-
-    def calls_href(**conditions: str) -> str:
-        return _calls_href(dict(period.query) | conditions)
-
-    inbound = Direction.INBOUND.word
+    """In the words of the call log, which shows the same figures above these calls."""
+    here, percent = dict(period.query), answered_percent(figures)
+    inbound, missed = here | {"direction": Direction.INBOUND.word}, here | {"outcome": MISSED}
     return [
-        FigureItem("Calls", format_count(figures.calls), f"{format_count(figures.inbound)} from outside", calls_href()),
+        FigureItem("Calls", format_count(figures.calls), href=_calls_href(here) if figures.calls else ""),
+        FigureItem("Answered", format_count(figures.answered_anyway), "by a person, in any direction"),
+        FigureItem("Missed", format_count(figures.missed), href=_calls_href(missed) if figures.missed else ""),
+        FigureItem("Talk time", format_span(figures.talk_seconds)),
         FigureItem(
-            "Answered",
-            format_count(figures.answered),
-            "of the calls from outside" if percent is None else f"{percent} % of the calls from outside",
-            calls_href(direction=inbound, outcome="answered"),
+            "Outside calls in",
+            format_count(figures.inbound),
+            _sides(figures) if figures.inbound else "",
+            _calls_href(inbound) if figures.inbound else "",
         ),
-        FigureItem(
-            "Missed",
-            format_count(figures.missed),
-            _beside_missed(figures),
-            calls_href(direction=inbound, outcome=MISSED),
-        ),
-        FigureItem("Talk time", format_span(figures.talk_seconds), "with people, in every direction"),
+        FigureItem("Of these answered", "none yet" if percent is None else f"{percent} %"),
     ]
 
 
-def _beside_missed(figures: Figures) -> str:
-    """What else became of the calls from outside, so that the figures add up."""
-    parts = [f"{format_count(figures.voicemail)} voicemail"]
-    if figures.unknown:
-        parts.append(f"{format_count(figures.unknown)} unknown")
-    return f"and {', '.join(parts)}"
+def _sides(figures: Figures) -> str:
+    """How outside calls in ended; the parts add up to their number."""
+    parts = [(figures.answered, "answered"), (figures.missed, "missed"), (figures.voicemail, "voicemail")]
+    parts += [(figures.unknown, "unknown")] if figures.unknown else []
+    return " + ".join(f"{format_count(number)} {word}" for number, word in parts)
 
 
 def _days_href(first: date, last: date) -> str:

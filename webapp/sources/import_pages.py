@@ -67,7 +67,7 @@ def _common(session: LockedSession, file: ImportFile, pbx: Pbx, organization: Or
         "zone": zone,
         "today": local_today(zone),
         "may_change": current_membership().role >= Role.MANAGER,
-        "calls_address": f"/o/{organization.slug}/calls?period=all&pbx={spell_id(pbx.id)}",
+        "calls_address": url_for("calls.index", period="all", pbx=spell_id(pbx.id)),
     }
 
 
@@ -88,6 +88,7 @@ def _before(session: LockedSession, file: ImportFile, pbx: Pbx) -> dict[str, Any
         "guess": guess,
         "calls": reading.show_calls(preview.calls, pbx.region) if preview else [],
         "columns": None if columns is None else [labels[name] for name in columns.columns if name in labels],
+        "zone_problem": reading.describe_zone_problem(preview.zone_proof, file.time_zone) if preview else "",
         "same_file": queries.find_same_file(session, file),
         "confidence": file.confidence if guess else 0,
     }

@@ -15,7 +15,7 @@ from webapp.formatting import format_number
 from webapp.ingest.guesses import Answers as GuessedAnswers
 from webapp.ingest.guesses import LineGuess, guess_answers
 from webapp.ingest.importer import read_column_map
-from webapp.ingest.preview import Preview, PreviewCall, preview_file
+from webapp.ingest.preview import Preview, PreviewCall, ZoneProof, preview_file
 from webapp.ingest.readers.column_guess import guess_columns, separator_of
 from webapp.ingest.readers.csv_rows import split_line
 from webapp.ingest.records import ColumnMap
@@ -58,6 +58,18 @@ def preview_import(database: Database, number_key: bytes, file: ImportFile, pbx:
     settings = PbxSettings.of(pbx, file.time_zone)
     with open_stored_file(database, file.organization_id, file.stored_file_id) as stream:
         return preview_file(stream, settings, number_key, file.format, read_column_map(file.column_map))
+
+
+def describe_zone_problem(proof: ZoneProof | None, time_zone: str) -> str:
+    """Why the chosen zone cannot be right, where ids in the file prove it; else ""."""
+    if proof is None or proof.fits:
+        return ""
+    hours, minutes = divmod(abs(proof.offset_seconds) // 60, 60)
+    parts = [f"{hours} hour{'s' * (hours != 1)}"] * bool(hours) + [f"{minutes} minutes"] * bool(minutes)
+    side = "ahead of" if proof.offset_seconds > 0 else "behind"
+    clock = f"was {' '.join(parts)} {side} UTC" if parts else "showed UTC"
+    zone = time_zone.replace("_", " ")
+    return f"Ids in it carry the true time. By them its clock {clock}; the clocks of {zone} did not."
 
 
 def show_calls(calls: Sequence[PreviewCall], region: str) -> list[ShownCall]:

@@ -71,6 +71,7 @@ def _raw_lines(database: Database, organization_id: int, import_file_id: int, he
         after = lines[-1].line_number
 
 
+@bp.app_template_filter("raw_line")
 def shorten_raw(raw: bytes) -> str:
     """A raw line for the eye: its beginning, with what cannot be shown marked."""
     text = raw[: _SHOWN_CHARACTERS * 4].decode("utf-8", "replace")

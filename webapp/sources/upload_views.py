@@ -1,6 +1,7 @@
 """Handing in a file of call records for one phone system. Adds to the blueprint; loaded by views.py."""
 
 from typing import IO
+from zoneinfo import ZoneInfo
 
 from flask import Response, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +15,7 @@ from webapp.jobs.stored_files import delete_stored_file, store_stream
 from webapp.services import services
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import UploadForm
+from webapp.sources.import_pages import local_today
 from webapp.sources.imports import LARGEST_FILE, Recognised, receive_file, recognise_stream
 from webapp.sources.queries import get_pbx, list_imports
 from webapp.tenancy.models import Role
@@ -61,6 +63,7 @@ def _receive(pbx_id: int, stream: IO[bytes], file_name: str, recognised: Recogni
 
 
 def _page(form: UploadForm, pbx: Pbx) -> Response:
+    zone = ZoneInfo(current_organization().time_zone)
     with looking() as session:
         imports = list_imports(session, pbx_id=pbx.id)
     return htmx.render(
@@ -72,4 +75,6 @@ def _page(form: UploadForm, pbx: Pbx) -> Response:
         reader=READERS.get(pbx.format or ""),
         readers=READERS,
         imports=imports,
+        zone=zone,
+        today=local_today(zone),
     )

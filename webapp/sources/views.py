@@ -10,7 +10,7 @@ from webapp import access, clock, htmx, navigation
 from webapp.calls.models import Pbx
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
-from webapp.sources import import_views, refused_views, set_up_views, upload_views
+from webapp.sources import import_views, refused_views, set_up_views, upload_views, words
 from webapp.sources.actions import add_pbx, close_pbx, rename_pbx, reopen_pbx
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import NameForm, PhoneSystemForm
@@ -19,7 +19,7 @@ from webapp.sources.queries import get_pbx, list_phone_systems
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, db
 
-__all__ = ["bp", "import_views", "refused_views", "set_up_views", "upload_views"]
+__all__ = ["bp", "import_views", "refused_views", "set_up_views", "upload_views", "words"]
 
 navigation.add("Phone systems", "sources.phone_systems", 60, Role.VIEWER)
 
@@ -53,7 +53,9 @@ def add() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _add_page(form)
     try:
-        pbx = add_pbx(db(), form.name.data or "", form.time_zone.data, organization.region, form.reader_name.data or None)
+        pbx = add_pbx(
+            db(), form.name.data or "", form.time_zone.data, organization.region, form.reader_name.data or None
+        )
     except Refused as refusal:
         form.name.errors = [*form.name.errors, refusal.sentence]
         return _add_page(form)

@@ -36,6 +36,9 @@ _START, _ANSWER, _END, _DURATION, _BILLSEC = 9, 10, 11, 12, 13
 _TAIL = 16
 _UNIQUEID = re.compile(r"(\w[\w.-]*-)?\d{9,10}\.\d+")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FREESWITCH = (
+    'This row ends in a uuid: FreeSWITCH wrote it with its template "asterisk". Read the file as FreeSWITCH Master.csv.'
+)
 #: cdr_custom's columns (clid first, accountcode after amaflags) in cdr_csv's order.
 _FROM_CLID_FIRST = (15, 1, 2, 3, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17)
 #: The 32-bit range within which the hot path leaves a number of seconds as it stands.
@@ -80,6 +83,8 @@ class _AsteriskRows:
             return NotACall(line.number, line.raw, "A text message that Asterisk passed on, not a call.")
         uniqueid, linkedid, sequence = _tail(fields)
         born = epoch_of(uniqueid)
+        if born is None and _UUID.fullmatch(uniqueid):
+            return BadLine(line.number, line.raw, _FREESWITCH)
         name, number = self._callers(clid)
         leg = self._leg_of(dst, channel, dstchannel, app, data, duration)
         disposition = fields[14]

@@ -167,6 +167,8 @@ def _lengths(
 def _result(row: _Cells, cause: int | None, answered: datetime | None, billsec: int | None) -> LegResult:
     """By the outcome's words, its hangup cause, the answer time, the talk time; UNKNOWN where nothing says it."""
     talked = answered is not None or (billsec or 0) > 0
+    if cause == Q850["NORMAL_CLEARING"] and not talked and row.seconds("billsec") is None:
+        return LegResult.UNKNOWN  # answered calls end so too
     if cause is not None:
         return result_of(_CAUSE_NAMES.get(cause, ""), talked)
     for text in (row.text("outcome"), row.text("answered"), row.text("direction")):

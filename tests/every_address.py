@@ -1,0 +1,68 @@
+"""Every address of the app, spelt out, so that a test can walk through all of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import Flask
+
+from tests.make import Make
+from webapp.addresses import IdConverter
+from webapp.database.ids import new_id
+
+_BY_HAND = {"filename": "callbook.css", "after": 1}
+
+
+@dataclass(frozen=True)
+class Address:
+    """One rule with one of its methods, as a path of one organization."""
+
+    endpoint: str
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} ({self.endpoint})"
+
+
+def ids_of(make: Make) -> dict[str, int]:
+    """One of each thing that an address may name, stored in the organization of `make`, by the name of its argument."""
+    pbx = make.pbx()
+    imported = make.import_file(pbx)
+    make.refused_line(imported)
+    call = make.call(pbx=pbx)
+    make.record(call, imported)
+    return {
+        "pbx_id": pbx.id,
+        "import_file_id": imported.id,
+        "call_key": call.call_key,
+        "party_id": call.caller_id or 0,
+    }
+
+
+def unknown_ids() -> dict[str, int]:
+    """Ids that nothing has."""
+    return {name: new_id() for name in ("pbx_id", "import_file_id", "call_key", "party_id")}
+
+
+def addresses(app: Flask, slug: str, ids: dict[str, int]) -> Iterator[Address]:
+    """Every rule and method. Fails on an argument that `ids_of` does not know: add it there."""
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        values: dict[str, object] = {}
+        for name in rule.arguments:
+            known = {**_BY_HAND, **ids, **(rule.defaults or {}), "slug": slug}
+            assert name in known, f"tests/every_address.py knows no {name}, which {rule} names"
+            values[name] = known[name]
+        path = adapter.build(rule.endpoint, values)
+        for method in sorted((rule.methods or set()) & {"GET", "POST", "PUT", "PATCH", "DELETE"}):
+            yield Address(rule.endpoint, method, path)
+
+
+def named_things(app: Flask, endpoint: str) -> set[str]:
+    """The arguments of the endpoint's rules that are ids."""
+    return {
+        name
+        for rule in app.url_map.iter_rules(endpoint)
+        for name, converter in rule._converters.items()
+        if isinstance(converter, IdConverter)
+    }

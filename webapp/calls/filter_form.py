@@ -1,0 +1,132 @@
+"""The filter form of the call log: its fields with what is chosen, and what it posts.
+
+It is posted, not fetched, because digits that somebody searches for must not stand in an address. Used by views.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from werkzeug.datastructures import MultiDict
+
+from webapp.calls.asked import Asked
+from webapp.calls.filters import KEYS, MISSED
+from webapp.calls.outcomes import Direction, Outcome
+from webapp.calls.periods import BETWEEN, DEFAULT_PERIOD, PERIOD_LABELS, local_day
+from webapp.calls.searches import SearchWords, clean_words
+from webapp.calls.words import DIRECTION_LABELS, OUTCOME_LABELS
+from webapp.database.ids import spell_id
+
+_MONTHS_OFFERED = 13
+_LONGEST_VALUE = 40
+_PERIODS_OFFERED = {**PERIOD_LABELS, BETWEEN: "From … to …"}
+_DIRECTIONS_OFFERED = (Direction.INBOUND, Direction.OUTBOUND, Direction.INTERNAL, Direction.UNKNOWN)
+_OUTCOMES_OFFERED = (Outcome.ANSWERED, Outcome.VOICEMAIL, Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Choice:
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class FilterForm:
+    """Finished values for the fields, by their names; `errors` beside them, `other_errors` belong to none."""
+
+    words: SearchWords
+    periods: Sequence[Choice]
+    months: Sequence[Choice]
+    directions: Sequence[Choice]
+    outcomes: Sequence[Choice]
+    pbxes: Sequence[Choice]
+    values: Mapping[str, str]
+    hidden: Sequence[tuple[str, str]]
+    errors: Mapping[str, str]
+    other_errors: Sequence[str]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the fold with further filters shows: something in it is set or wrong."""
+        folded = ("from", "to", "talk_min", "talk_max", "pbx")
+        return bool(
+            any(self.values.get(key) or key in self.errors for key in folded)
+            or any(choice.chosen for choice in self.pbxes)
+            or self.words.caller
+            or self.words.callee
+        )
+
+
+def filter_form(asked: Asked) -> FilterForm:
+    """The form as the request filled it in; wrong values stay as they were typed."""
+    chosen, errors = asked.call_filter, asked.errors
+    between = dict(chosen.period.query) if chosen.period.name == BETWEEN else {}
+    values = {
+        "from": between.get("from", ""),
+        "to": between.get("to", ""),
+        "talk_min": "" if chosen.talk_min is None else str(chosen.talk_min),
+        "talk_max": "" if chosen.talk_max is None else str(chosen.talk_max),
+        **asked.read.typed,
+    }
+    period = BETWEEN if {"from", "to"} & errors.keys() else chosen.period.name
+    hidden = [("was", period), ("order", chosen.order)]
+    for key, row_id in (("party", chosen.party_id), ("search", chosen.search_id)):
+        if row_id is not None:
+            hidden.append((key, spell_id(row_id)))
+    return FilterForm(
+        words=asked.words or SearchWords(),
+        periods=[Choice(name, label, name == period) for name, label in _PERIODS_OFFERED.items()],
+        months=_months(asked, period),
+        directions=[
+            Choice("", "Any direction", chosen.direction is None),
+            *(Choice(way.word, DIRECTION_LABELS[way], way == chosen.direction) for way in _DIRECTIONS_OFFERED),
+        ],
+        outcomes=[
+            Choice("", "Any outcome", not chosen.outcome),
+            *(Choice(word, OUTCOME_LABELS[word], word == chosen.outcome) for word in _outcome_words()),
+        ],
+        pbxes=[Choice(spell_id(pbx.id), pbx.name, pbx.id in chosen.pbx_ids) for pbx in asked.pbxes],
+        values=values,
+        hidden=hidden,
+        errors=errors,
+        other_errors=[sentence for key, sentence in errors.items() if key in ("party", "search", "after", "order")],
+    )
+
+
+def _months(asked: Asked, period: str) -> list[Choice]:
+    """The last months by name, and the one chosen if it is none of them."""
+    first = local_day(asked.present, asked.zone).replace(day=1)
+    found = []
+    for _turn in range(_MONTHS_OFFERED):
+        found.append(Choice(f"{first:%Y-%m}", f"{first:%B %Y}", f"{first:%Y-%m}" == period))
+        first = (first - timedelta(days=1)).replace(day=1)
+    if period != BETWEEN and period not in PERIOD_LABELS and not any(choice.chosen for choice in found):
+        found.append(Choice(period, asked.call_filter.period.words, True))
+    return found
+
+
+def _outcome_words() -> list[str]:
+    words = [outcome.word for outcome in (*_OUTCOMES_OFFERED, Outcome.FAILED, Outcome.UNKNOWN)]
+    words.insert(1, MISSED)
+    return words
+
+
+def posted_words(form: MultiDict[str, str]) -> SearchWords:
+    """The words that were typed."""
+    return SearchWords(*(clean_words(form.get(key, "")) for key in ("words", "caller", "callee")))
+
+
+def posted_pairs(form: MultiDict[str, str]) -> list[tuple[str, str]]:
+    """The other fields as they go into an address; what is wrong in them is told there, beside its field.
+
+    A period taken from the list wins over days that were typed before; days that were typed win over an old period.
+    """
+    values = [(key, text.strip()[:_LONGEST_VALUE]) for key in KEYS if key != "search" for text in form.getlist(key)]
+    period = form.get("period", "")
+    if period != form.get("was", "") and period != BETWEEN:
+        values = [pair for pair in values if pair[0] not in ("from", "to")]
+    elif form.get("from") or form.get("to"):
+        values = [pair for pair in values if pair[0] != "period"]
+    defaults = {("period", DEFAULT_PERIOD), ("order", "newest")}
+    return [pair for pair in values if pair[1] and pair not in defaults]

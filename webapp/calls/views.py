@@ -1,0 +1,167 @@
+"""The call log: browse, search, export. Loaded by create_app(); one call's page is in detail_views.py."""
+
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from flask import request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from webapp import access, navigation
+from webapp.calls.asked import Asked, understand
+from webapp.calls.blueprint import bp
+from webapp.calls.browse import CallPage, page_of_calls
+from webapp.calls.export import HEADER, ExportOrder, export_calls
+from webapp.calls.filter_form import filter_form, posted_pairs, posted_words
+from webapp.calls.filters import CallFilter
+from webapp.calls.log_page import (
+    chips,
+    days_of_rows,
+    end_of_rows,
+    figure_items,
+    offer_nearest,
+    other_order,
+    way_on,
+)
+from webapp.calls.periods import local_day
+from webapp.calls.searches import find_words, keep_words
+from webapp.calls.selection import Selection, select_calls
+from webapp.calls.totals import Totals, count_by_day, find_nearest_day, total_calls, total_page
+from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
+from webapp.clock import now
+from webapp.csv_out import csv_pieces, csv_response
+from webapp.database.ids import read_id, spell_id
+from webapp.errors import Refused
+from webapp.formatting import format_calls
+from webapp.htmx import go_to, render, wants_part
+from webapp.pagination import Cursor, spell_cursor
+from webapp.services import services
+from webapp.tenancy.models import Role
+from webapp.tenancy.request import current_organization, db
+
+PAGE, PART, ROWS = "calls/index.html", "calls/_log.html", "calls/_rows.html"
+
+navigation.add("Calls", "calls.index", 20, Role.VIEWER)
+
+
+@bp.route("/o/<slug:slug>/calls")
+@access.member(Role.VIEWER)
+def index() -> ResponseReturnValue:
+    """The rows that the address asks for: a page, or the part of it that htmx goes on with."""
+    asked = understand(db(), request.args, current_organization(), current_user.id, now())
+    if asked.errors or asked.words_gone:
+        return render(PAGE, PART, status=422 if asked.errors else 200, **_frame(asked), refused=True)
+    selection = select_calls(db(), asked.call_filter, asked.words, asked.zone, asked.region)
+    page = page_of_calls(db(), selection, asked.region, asked.cursor)
+    continued = wants_part() and asked.cursor is not None
+    totals = None if continued else _totals(asked, selection, page)
+    counts = count_by_day(db(), selection, {row.day for row in page.rows})
+    rows = _rows(asked, page, totals) | {"days": days_of_rows(asked, page.rows, counts, continued=continued)}
+    if continued:
+        return render(PAGE, ROWS, replace_url=_address(asked.call_filter, asked.cursor), **rows)
+    is_empty = not page.rows and page.next_cursor is None
+    nearest = find_nearest_day(db(), selection) if is_empty and not asked.cursor and not selection.is_empty else None
+    return render(
+        PAGE,
+        PART,
+        **_frame(asked, totals),
+        **rows,
+        refused=False,
+        offer=offer_nearest(asked, nearest, _address) if is_empty else None,
+    )
+
+
+@bp.route("/o/<slug:slug>/calls/search", methods=["POST"])
+@access.member(Role.VIEWER)
+def search() -> ResponseReturnValue:
+    """The filter form: keeps the words that were typed under a key, and goes to the address of the selection."""
+    words = posted_words(request.form)
+    pairs = posted_pairs(request.form)
+    if words:
+        known = _known_key(request.form.get("search", ""))
+        if known is None or find_words(db(), current_user.id, known) != words:
+            known = keep_words(db(), current_user.id, words)
+            db().commit()
+        pairs.append(("search", spell_id(known)))
+    return go_to(_with_pairs(url_for("calls.index"), pairs))
+
+
+@bp.route("/o/<slug:slug>/calls/export")
+@access.member(Role.VIEWER)
+def export() -> ResponseReturnValue:
+    """Every call of the selection as CSV, streamed."""
+    organization = current_organization()
+    asked = understand(db(), request.args, organization, current_user.id, now())
+    if asked.words_gone:
+        raise Refused("The words searched for are kept for a day, and this day is over. Search again, then export.")
+    for field, sentence in asked.errors.items():
+        raise Refused(sentence, field)
+    order = ExportOrder(
+        organization.id, current_user.id, asked.call_filter, asked.words, ZoneInfo(organization.time_zone), asked.region
+    )
+    name = f"{organization.slug}-calls-{local_day(asked.present, asked.zone).isoformat()}.csv"
+    return csv_response(name, csv_pieces(HEADER, export_calls(services().database, order)))
+
+
+def _totals(asked: Asked, selection: Selection, page: CallPage) -> Totals:
+    if asked.cursor is None:
+        return total_page(db(), selection, page)
+    return total_calls(db(), selection)
+
+
+def _rows(asked: Asked, page: CallPage, totals: Totals | None) -> dict[str, Any]:
+    """What _rows.html needs, but for the days."""
+    cursor = page.next_cursor
+    if cursor is not None:
+        before = asked.cursor.day if asked.cursor else None
+        cursor = cursor._replace(day=page.rows[-1].day if page.rows else before)
+    label, waiting = way_on(asked, page)
+    return {
+        "zone": asked.zone,
+        "direction_labels": DIRECTION_LABELS,
+        "pbx_names": {pbx.id: pbx.name for pbx in asked.pbxes},
+        "calls_href": url_for("calls.index"),
+        "more_href": _address(asked.call_filter, cursor) if cursor is not None else "",
+        "more_label": label,
+        "more_waiting": waiting,
+        "end_sentence": end_of_rows(totals),
+    }
+
+
+def _frame(asked: Asked, totals: Totals | None = None) -> dict[str, Any]:
+    """What _log.html needs around the rows."""
+    known = totals is not None and totals.exact
+    order_label, order_href = other_order(asked, _address)
+    return {
+        "asked": asked,
+        "form": filter_form(asked),
+        "figures": [] if totals is None else figure_items(asked, totals, _address),
+        "missed_meaning": MISSED_MEANING,
+        "chips": chips(asked, _address),
+        "clear_href": url_for("calls.index"),
+        "order_label": order_label,
+        "order_href": order_href,
+        "first_href": _address(asked.call_filter, None) if asked.cursor is not None else "",
+        "export_href": _with_pairs(url_for("calls.export"), asked.call_filter.to_query()),
+        "export_label": f"Export {format_calls(totals.figures.calls)}" if totals and known else "Export these calls",
+        "can_export": totals is not None and not (known and totals.figures.calls == 0),
+    }
+
+
+def _address(call_filter: CallFilter, cursor: Cursor | None) -> str:
+    pairs = call_filter.to_query()
+    if cursor is not None:
+        pairs.append(("after", spell_cursor(cursor)))
+    return _with_pairs(url_for("calls.index"), pairs)
+
+
+def _with_pairs(path: str, pairs: list[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
+def _known_key(text: str) -> int | None:
+    try:
+        return read_id(text)
+    except ValueError:
+        return None

@@ -1,0 +1,190 @@
+"""`make run`: a demo of its own, filled through the real import path, with a password made for this run.
+
+The firm and its calls come from demo/, which knows nothing of Callbook. Each start adds the calls since the last one.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from config import Settings, SettingsError, load_settings
+from demo import firm
+from demo.write_call_records import CLOUD_FILE, MASTER_FILE, first_instant, write_cloud_csv, write_master_csv
+from webapp import clock, create_app
+from webapp.accounts.password_strength import weakness
+from webapp.accounts.people import create_user, set_password
+from webapp.accounts.queries import find_person
+from webapp.calls.models import ImportFile, ImportState, Pbx
+from webapp.database.engine import Database
+from webapp.database.installation import InstallationError, check_start, initialize, number_key, open_database
+from webapp.database.upgrades import upgrade
+from webapp.ingest.importer import run_import
+from webapp.jobs.stored_files import open_stored_file, store_stream
+from webapp.organizations.actions import add_member, create_organization
+from webapp.serving import serve
+from webapp.sources import imports
+from webapp.sources.actions import Answers, add_pbx, answer_questions
+from webapp.tenancy.models import Organization, Role
+from webapp.tenancy.sessions import reading_session, writing_session
+
+SLUG = "harbour"
+EMAIL = "olive@harbour.example"
+#: What belongs to the real installation alone.
+_NOT_OF_THE_DEMO = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_STAFF_URL", "NUMBER_KEY", "SECRET_KEY", "SMTP_URL")
+
+
+class _System(NamedTuple):
+    """A phone system of the firm, and what writes its file: path, since, until -> number of rows."""
+
+    name: str
+    format: str
+    file_name: str
+    write: Callable[[Path, datetime, datetime], int]
+
+
+_SYSTEMS = (
+    _System(firm.HEAD_OFFICE, "asterisk_cdr_csv", MASTER_FILE, write_master_csv),
+    _System(firm.CLOUD_TRUNK, "freeswitch_cdr_csv", CLOUD_FILE, write_cloud_csv),
+)
+
+
+def demo_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings of the demo: HOST, PORT, BASE_URL and DATA_DIR as given, nothing of the real installation."""
+    ours = {name: text for name, text in environ.items() if name.removesuffix("_FILE") not in _NOT_OF_THE_DEMO}
+    return load_settings({**ours, "SECRET_KEY": secrets.token_hex(32)}, demo=True)
+
+
+def prepare(settings: Settings, database: Database, tell: Callable[[str], None]) -> str:
+    """Make the demo's database and everything in it, up to now; gives the password of this run."""
+    if not initialize(settings, holds_demo=True):
+        upgrade(settings)
+    check_start(database, settings)
+    organization = _organization(database)
+    password = _person(database, organization)
+    for system in _SYSTEMS:
+        _add_calls(database, settings, organization, system, tell)
+    return password
+
+
+def _organization(database: Database) -> Organization:
+    """The firm, made at the first start with its two phone systems, their three questions answered."""
+    with reading_session(database) as session:
+        known = session.scalars(select(Organization).where(Organization.slug == SLUG)).one_or_none()
+    if known is not None:
+        return known
+    with writing_session(database) as session:
+        organization = create_organization(session, SLUG, firm.ORGANIZATION_NAME, firm.TIME_ZONE, firm.REGION)
+        session.bind_organization(organization.id)
+        for system in _SYSTEMS:
+            pbx = add_pbx(session, system.name, firm.TIME_ZONE, firm.REGION, system.format)
+            answer_questions(
+                session,
+                pbx,
+                Answers(
+                    outside_lines=frozenset(firm.OUTSIDE_LINES[system.name]),
+                    extension_digits=str(firm.EXTENSION_DIGITS),
+                    outside_prefix="",
+                    region=firm.REGION,
+                    area_code=firm.AREA_CODE,
+                    time_zone=firm.TIME_ZONE,
+                ),
+            )
+        session.commit()
+    return organization
+
+
+def _person(database: Database, organization: Organization) -> str:
+    """The owner of the firm with a new password: nobody keeps one that was printed on a screen."""
+    password = _new_password()
+    with writing_session(database, organization.id) as session:
+        person = find_person(session, EMAIL)
+        if person is None:
+            add_member(session, create_user(session, EMAIL, password), Role.OWNER)
+        else:
+            set_password(session, person, password)
+        session.commit()
+    return password
+
+
+def _new_password() -> str:
+    """Four syllable pairs, some 49 bits: easily typed, and for this machine only."""
+    while True:
+        syllables = [
+            "".join(secrets.choice("bdfghjklmnprstvz") + secrets.choice("aeiou") for _ in "12") for _ in range(4)
+        ]
+        password = "-".join(syllables)
+        if weakness(password, (EMAIL, SLUG)) is None:
+            return password
+
+
+def _add_calls(
+    database: Database, settings: Settings, organization: Organization, system: _System, tell: Callable[[str], None]
+) -> None:
+    """Import what the phone system wrote since the last start, as an upload would be."""
+    until = clock.now()
+    with reading_session(database, organization.id) as session:
+        pbx = session.scalars(select(Pbx).where(Pbx.name == system.name)).one()
+        done = ImportFile.pbx_id == pbx.id, ImportFile.state == ImportState.DONE
+        since = session.scalar(select(func.max(ImportFile.created_at)).where(*done)) or first_instant(until)
+    path = settings.data_dir / "tmp" / system.file_name
+    try:
+        if system.write(path, since, until):
+            file = _import(database, settings, organization, pbx, path, until)
+            tell(f"{system.name}: {file.stored_count:,} records stored, {file.call_count:,} calls.")
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _import(
+    database: Database, settings: Settings, organization: Organization, pbx: Pbx, path: Path, until: datetime
+) -> ImportFile:
+    with path.open("rb") as stream:
+        stored_file_id = store_stream(database, organization.id, stream)
+    with open_stored_file(database, organization.id, stored_file_id) as stored:
+        recognised = imports.recognise_stream(stored)
+    with writing_session(database, organization.id) as session:
+        file = imports.receive_file(session, pbx, stored_file_id, path.name, recognised, None)
+        imports.may_begin(file, pbx)
+        file.format = pbx.format
+        file.state = ImportState.QUEUED
+        file.created_at = until  # where the next start goes on
+        session.commit()
+    run_import(database, number_key(settings), organization.id, file.id)
+    with reading_session(database, organization.id) as session:
+        file = session.get_one(ImportFile, (organization.id, file.id))
+    if file.state is not ImportState.DONE:
+        raise InstallationError(f"The demo's calls could not be imported: {file.error or file.state.name.lower()}")
+    return file
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"  {line}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """`make run`."""
+    try:
+        settings = demo_settings(os.environ)
+        database = open_database(settings)
+        _tell("Callbook demo: bringing the calls of Harbour Ltd up to now. The first start takes longest.")
+        password = prepare(settings, database, _tell)
+    except (SettingsError, InstallationError) as error:
+        raise SystemExit(f"The demo does not start.\n{error}") from None
+    serve(
+        create_app(settings, database),
+        database,
+        settings,
+        f"\n  Address:   {settings.base_url}/\n  E-mail:    {EMAIL}\n  Password:  {password}   (made for this run)\n\n"
+        "Stop it with Ctrl+C.\n",
+    )
+
+
+if __name__ == "__main__":
+    main()
