@@ -21,7 +21,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import URL, make_url
 
-pytest_plugins = ["tests.no_network"]
+pytest_plugins = ["tests.no_network", "tests.nothing_skipped"]
 
 _BINARIES = Path("/usr/lib/postgresql/15/bin")
 _OWNER = "callbook_owner"

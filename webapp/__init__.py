@@ -1,8 +1,5 @@
 """Callbook. `create_app` puts it together: settings, database, plumbing, then the features in order."""
 
-import importlib
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +10,41 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 
 from config import Settings
-from webapp import access, addresses, error_pages, headers, logs, navigation
+from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation
 from webapp.accounts import views as accounts
+from webapp.calls import detail_views as call_detail
+from webapp.calls import views as calls
 from webapp.database.engine import Database
+from webapp.organizations import views as organizations
+from webapp.reports import views as reports
 from webapp.services import Services
+from webapp.sources import views as sources
 from webapp.tenancy import guard, request
 
 ROOT = Path(__file__).resolve().parent.parent
-#: The features in order: a later one may use an earlier one, never the other way round. Each module holds its `bp`.
-VIEWS = (
-    "webapp.health",
-    "webapp.accounts.views",
-    "webapp.organizations.views",
-    "webapp.calls.views",
-    "webapp.calls.detail_views",
-    "webapp.sources.views",
-    "webapp.reports.views",
-)
+#: In order: a later feature may use an earlier one, never the other way round.
+FEATURES = (health, accounts, organizations, calls, call_detail, sources, reports)
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
 
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
-    """The whole app, for any WSGI server. Raises AccessError when a view says not who may call it."""
+    """The whole app, for any WSGI server. Raises AccessError when a view does not say who may call it."""
     app = Flask("webapp", template_folder=ROOT / "templates", static_folder=ROOT / "static")
     database = database or Database(settings.database_url)
     app.extensions["callbook"] = Services(settings, database)
     _configure(app, settings)
-    logs.register(app)
-    headers.register(app)
-    error_pages.register(app)
-    addresses.register(app)
-    request.register(app)
-    guard.register(app)
+    for plumbing in (logs, headers, error_pages, addresses, formatting, request, guard):
+        plumbing.register(app)
     accounts.register(app, database)
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])
-    _load_views(app)
-    if importlib.util.find_spec("webapp.formatting"):
-        importlib.import_module("webapp.formatting").register(app)
-    if importlib.util.find_spec("webapp.cli"):
-        importlib.import_module("webapp.cli").register_commands(app)
+    for blueprint in dict.fromkeys(feature.bp for feature in FEATURES):
+        app.register_blueprint(blueprint)
+    cli.register_commands(app)
     app.context_processor(_what_layouts_need)
     guard.check_markers(app)
     return app
-
-
-def _load_views(app: Flask) -> None:
-    """Imported here and not above, so that what needs no page (a worker, a reader of files) loads none."""
-    modules = []
-    for name in VIEWS:  # TEMPORARY tolerance while the first features are being built at the same time
-        try:
-            modules.append(importlib.import_module(name))
-        except ImportError as error:
-            sys.stderr.write(f"not loaded yet: {name}: {error}\n")
-    for blueprint in dict.fromkeys(module.bp for module in modules):
-        app.register_blueprint(blueprint)
 
 
 def _configure(app: Flask, settings: Settings) -> None:

@@ -37,7 +37,7 @@ WORDS = {
     ),
     404: Words(
         "There is no such page",
-        "Nothing is lost by looking.",
+        _NOTHING,
         "Check the address, or start from the first page. A page of an organization is shown to its members only.",
     ),
     405: Words("This page cannot be used that way", _NOTHING, _RELOAD),

@@ -63,6 +63,10 @@ class Server:
         until = time.monotonic() + _LAST_REQUESTS_SECONDS
         while self._under_way() and time.monotonic() < until:
             self._turn()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the address and of every connection at once. run() does it at its end."""
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._map)
 

@@ -203,9 +203,7 @@ def test_security_12_a_stranger_cannot_lock_a_person_out(app: Flask, client: Pag
     client.sign_in(cast.olive)
     stranger = app.test_client()
     assert isinstance(stranger, PageCheckingClient)
-    statuses = [
-        attempt(stranger, cast.olive.email, "wrong", REMOTE_ADDR=f"198.51.100.{host}")[0] for host in range(40)
-    ]
+    statuses = [attempt(stranger, cast.olive.email, "wrong", REMOTE_ADDR=f"198.51.100.{host}")[0] for host in range(40)]
     assert statuses == [422] * 29 + [429] * 11  # her own sign-in was one of the 30
     assert client.get("/").location == "/o/harbour/"  # who is signed in stays so
     client.send("/sign-out")
@@ -220,6 +218,16 @@ def test_security_12_one_network_cannot_try_everybody(client: PageCheckingClient
     assert same_network[:50] == [422] * 50
     assert same_network[51] == 429
     assert attempt(client, cast.olive.email, PASSWORD, REMOTE_ADDR="2001:db8:1:3::1")[0] == 303
+
+
+def test_security_41_who_sends_a_header_is_no_other_sender(client: PageCheckingClient, cast: Cast) -> None:
+    client.get("/sign-in")
+    data = {"email": cast.olive.email, "password": "wrong"}
+    statuses = [
+        client.send("/sign-in", data, headers={"X-Forwarded-For": f"198.51.100.{number}"}).status_code
+        for number in range(11)
+    ]
+    assert statuses == [422] * 10 + [429]
 
 
 def test_security_12_there_is_one_limit_for_all(

@@ -62,7 +62,7 @@ def test_a_call_is_told_in_one_sentence_with_its_steps(client: PageCheckingClien
         "Outside call from 020 7946 0123 to 020 7946 0100 rang Priya (202) and Grace (201) for 12 s, was answered by "
         "Grace (201), talked 3 min and transferred to Tom (203)."
     ) in page.text
-    assert "Priya (202) rang for 12 s; the call went on elsewhere" in page.text
+    assert "Priya (202) rang for 12 s; the call was taken elsewhere" in page.text
     assert "Grace (201) answered after 12 s and talked 1 min" in page.text
     assert "one record by which the phone system joined its own lines" in page.text
     assert "13:00:00" in page.text, "steps are in the organization's time"
@@ -262,3 +262,31 @@ def test_times_are_the_organizations(client: PageCheckingClient, cast: Cast, mak
     client.sign_in(cast.vera)
     assert "23:30:00 GMT" in client.get(address(call)).text
     assert "16 July 2026, 00:30:00 BST" in client.get(address(summer)).text
+
+
+def test_a_phone_that_lost_the_race_is_not_told_as_unanswered(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    call = make.call(callee="201", ring=9, talk=60, record_count=2)
+    imported = make.import_file()
+    make.record(call, imported, reached="201", result=LegResult.ANSWERED, kind=LegKind.PHONE)
+    lost = {"result": LegResult.NO_ANSWER, "kind": LegKind.PHONE, "answered_at": None, "billsec": 0}
+    make.record(call, imported, reached="202", duration=9, **lost)
+    make.record(call, imported, reached="203", duration=4, **lost)  # gave up before anybody answered
+    client.sign_in(cast.vera)
+    text = client.get(address(call)).text
+    assert "202 rang for 9 s; the call was taken elsewhere" in text
+    assert "203 rang for 4 s, nobody answered" in text
+
+
+def test_two_sides_of_a_leg_are_one_step(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    """What a Local channel writes: the outer row of the group, and the phone's own on its far side."""
+    call = make.call(callee="203", ring=9, talk=196, record_count=2)
+    imported = make.import_file()
+    make.record(call, imported, dialed="600", reached="203", leg_id="PJSIP/provider-1", peer_leg_id="Local/203@group-2")
+    make.record(call, imported, dialed="203", reached="203", leg_id="Local/203@group-2", peer_leg_id="PJSIP/203-3")
+    client.sign_in(cast.vera)
+    text = client.get(address(call)).text
+    timeline = text[text.index('class="steps"') : text.index("</ol>")]
+    assert timeline.count("<li") == 1
+    assert "extension 203 answered after 9 s and talked 3 min 16 s" in timeline

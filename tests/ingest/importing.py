@@ -163,7 +163,9 @@ class Importing:
         assert {(link.link_key, link.call_key) for link in self.all(CallLink)} == named
 
     def _check_parties(self, calls: list[Call]) -> None:
-        took_part = {(party_id, call.started_at, call.call_key) for call in calls for party_id in unpack_ids(call.party_ids)}
+        took_part = {
+            (party_id, call.started_at, call.call_key) for call in calls for party_id in unpack_ids(call.party_ids)
+        }
         assert {(row.party_id, row.started_at, row.call_key) for row in self.all(CallParty)} == took_part
         assert {party.id for party in self.all(Party)} == {party_id for party_id, _at, _key in took_part}
 

@@ -50,14 +50,16 @@ def test_the_same_rows_of_two_phone_systems_are_different_records(harbour: Impor
 
 
 def test_identical_lines_of_one_file_are_counted_each(harbour: Importing) -> None:
-    line = asterisk_row().split(b"\"1784116800.1\"")[0].rstrip(b",") + b"\n"  # 16 columns
+    line = asterisk_row().split(b'"1784116800.1"')[0].rstrip(b",") + b"\n"  # 16 columns
     result = harbour.load(harbour.pbx(), line * 3)
     assert (result.stored_count, result.call_count) == (3, 3)
     harbour.check()
 
 
 def test_a_ring_group_is_one_call_in_any_order_and_over_two_imports(harbour: Importing) -> None:
-    rows = [ring_all_row("1784116800.7", place, ext, ext == "203") for place, ext in enumerate(("202", "203", "205"), 7)]
+    rows = [
+        ring_all_row("1784116800.7", place, ext, ext == "203") for place, ext in enumerate(("202", "203", "205"), 7)
+    ]
     for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
         pbx = harbour.pbx()
         for place in order:
@@ -70,7 +72,10 @@ def test_a_ring_group_is_one_call_in_any_order_and_over_two_imports(harbour: Imp
 
 def test_two_calls_that_prove_to_be_one_are_joined(harbour: Importing) -> None:
     pbx = harbour.pbx(format="freeswitch_cdr_csv")
-    row = '"x","{}","{}","default","2026-07-15 13:00:00","{}","2026-07-15 13:00:30","30","20","NORMAL_CLEARING","{}","{}","","",""\n'
+    row = (
+        '"x","{}","{}","default","2026-07-15 13:00:00","{}","2026-07-15 13:00:30","30","20","NORMAL_CLEARING",'
+        '"{}","{}","","",""\n'
+    )
     far = row.format("02079460123", "201", "2026-07-15 13:00:10", "00000000-0000-4000-8000-00000000000b", "").encode()
     near = row.format(
         "02079460123", "600", "2026-07-15 13:00:10",
@@ -119,7 +124,9 @@ def test_direction_is_unknown_until_the_questions_are_answered(harbour: Importin
 
 def test_refused_lines_are_kept_with_their_reason(harbour: Importing) -> None:
     pbx = harbour.pbx()
-    result = harbour.load(pbx, asterisk_row() + b"this is no call record\n" + asterisk_row(start="yesterday", sequence=2))
+    result = harbour.load(
+        pbx, asterisk_row() + b"this is no call record\n" + asterisk_row(start="yesterday", sequence=2)
+    )
     assert (result.read_count, result.stored_count, result.refused_count) == (3, 1, 2)
     refused = sorted(harbour.all(RejectedLine), key=lambda line: line.line_number)
     assert [line.line_number for line in refused] == [2, 3]
@@ -137,11 +144,18 @@ def test_an_interrupted_import_goes_on_behind_its_last_row(harbour: Importing, m
         assert (result.state, result.read_count) == (ImportState.RUNNING, reached)
         harbour.check()
     result = harbour.run(import_file_id)
-    assert (result.state, result.read_count, result.stored_count, result.call_count) == (ImportState.DONE, 218, 218, 165)
+    assert (result.state, result.read_count, result.stored_count, result.call_count) == (
+        ImportState.DONE,
+        218,
+        218,
+        165,
+    )
     harbour.check()
 
 
-def test_cancelling_keeps_what_is_stored_and_undo_takes_it_back(harbour: Importing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_keeps_what_is_stored_and_undo_takes_it_back(
+    harbour: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importer, "_FIRST_BATCH", 20)
     import_file_id = harbour.queue(
         harbour.pbx(), (READERS_DATA / "asterisk_cdr_csv" / "master_18col_parallel.csv").read_bytes()
@@ -182,7 +196,9 @@ def test_two_importers_at_once_make_whole_calls(harbour: Importing) -> None:
     for turn in range(60):
         for half, extension in enumerate(("202", "203")):
             halves[half].append(
-                ring_all_row(f"{1784116800 + turn}.{turn}", 2 * turn + half, extension, answered=half == 1, minute=turn % 60)
+                ring_all_row(
+                    f"{1784116800 + turn}.{turn}", 2 * turn + half, extension, answered=half == 1, minute=turn % 60
+                )
             )
     ids = [harbour.queue(pbx, b"".join(half)) for half in halves]
     threads = [threading.Thread(target=_in_small_batches, args=(harbour, import_file_id)) for import_file_id in ids]

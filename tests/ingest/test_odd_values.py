@@ -23,7 +23,9 @@ def test_a_time_that_the_spring_night_left_out_is_stored_and_flagged(harbour: Im
 def test_the_repeated_hour_of_autumn_is_told_by_the_epoch_of_the_id(harbour: Importing) -> None:
     pbx = harbour.pbx()
     for epoch in (1792888200, 1792891800):  # 00:30 and 01:30 UTC: both are 01:30 in London
-        row = asterisk_row(unique=f"{epoch}.1", start="2026-10-25 01:30:00", answer="2026-10-25 01:30:08", end="2026-10-25 01:33:20")
+        row = asterisk_row(
+            unique=f"{epoch}.1", start="2026-10-25 01:30:00", answer="2026-10-25 01:30:08", end="2026-10-25 01:33:20"
+        )
         harbour.load(pbx, row)
     first, second = harbour.calls()
     assert (first.started_at.hour, second.started_at.hour) == (0, 1)
@@ -34,7 +36,16 @@ def test_the_repeated_hour_of_autumn_is_told_by_the_epoch_of_the_id(harbour: Imp
 def test_without_an_epoch_the_order_of_the_file_tells_it_and_the_call_is_flagged(harbour: Importing) -> None:
     times = ("01:20:00", "01:50:00", "01:10:00", "01:40:00")
     rows = b"".join(
-        asterisk_row(unique="", sequence="", start=f"2026-10-25 {time}", answer="", end="", duration=60, billsec=0, disposition="NO ANSWER")
+        asterisk_row(
+            unique="",
+            sequence="",
+            start=f"2026-10-25 {time}",
+            answer="",
+            end="",
+            duration=60,
+            billsec=0,
+            disposition="NO ANSWER",
+        )
         for time in times
     )
     harbour.load(harbour.pbx(), rows)
@@ -44,21 +55,32 @@ def test_without_an_epoch_the_order_of_the_file_tells_it_and_the_call_is_flagged
 
 
 def test_a_call_over_the_change_of_hours_keeps_its_length(harbour: Importing) -> None:
-    row = asterisk_row(unique="1792891500.1", start="2026-10-25 01:25:00", answer="2026-10-25 01:25:10", end="2026-10-25 01:55:10", duration=1810, billsec=1800)
+    row = asterisk_row(
+        unique="1792891500.1",
+        start="2026-10-25 01:25:00",
+        answer="2026-10-25 01:25:10",
+        end="2026-10-25 01:55:10",
+        duration=1810,
+        billsec=1800,
+    )
     assert the_call(harbour, row)[1] == 1800
 
 
 @pytest.mark.parametrize("year", ["1970", "2100"])
 def test_an_unlikely_year_is_stored_and_flagged(harbour: Importing, year: str) -> None:
-    row = asterisk_row(unique="", start=f"{year}-01-02 13:00:00", answer=f"{year}-01-02 13:00:08", end=f"{year}-01-02 13:03:20")
+    row = asterisk_row(
+        unique="", start=f"{year}-01-02 13:00:00", answer=f"{year}-01-02 13:00:08", end=f"{year}-01-02 13:03:20"
+    )
     started, talk, flags = the_call(harbour, row)
     assert started.startswith(year) and talk == 192
     assert flags == RecordFlag.ODD_TIME
 
 
 @pytest.mark.parametrize(("duration", "billsec"), [(-5, -9), (4_000_000_000, 3_999_999_999), (200_000, 190_000)])
-def test_odd_durations_are_kept_in_the_record_and_out_of_talk_time(harbour: Importing, duration: int, billsec: int) -> None:
-    started, talk, flags = the_call(harbour, asterisk_row(duration=duration, billsec=billsec))
+def test_odd_durations_are_kept_in_the_record_and_out_of_talk_time(
+    harbour: Importing, duration: int, billsec: int
+) -> None:
+    _started, talk, flags = the_call(harbour, asterisk_row(duration=duration, billsec=billsec))
     assert (talk, flags) == (0, RecordFlag.ODD_DURATION)
     assert harbour.calls()[0].outcome == Outcome.ANSWERED
     assert str(billsec).encode() in harbour.all(CallRecord)[0].raw

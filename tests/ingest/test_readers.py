@@ -394,6 +394,11 @@ def freeswitch_row(name: str = "Ann", cause: str = "NORMAL_CLEARING", answer: st
     return ",".join(f'"{field}"' for field in fields)
 
 
+def test_a_phone_that_lost_the_race_is_no_call() -> None:
+    (item,) = read_rows("freeswitch_cdr_csv", freeswitch_row(cause="LOSE_RACE", answer=""))
+    assert isinstance(item, NotACall) and "Another phone" in item.reason
+
+
 @pytest.mark.parametrize(
     ("cause", "answer", "result", "q850"),
     [
@@ -403,7 +408,6 @@ def freeswitch_row(name: str = "Ann", cause: str = "NORMAL_CLEARING", answer: st
         ("ALLOTTED_TIMEOUT", "", LegResult.NO_ANSWER, None),
         ("ORIGINATOR_CANCEL", "", LegResult.CANCELLED, None),
         ("CALL_REJECTED", "", LegResult.FAILED, 21),
-        ("LOSE_RACE", "", LegResult.TAKEN_ELSEWHERE, None),
         ("PICKED_OFF", "", LegResult.TAKEN_ELSEWHERE, None),
         ("ATTENDED_TRANSFER", START, LegResult.ANSWERED, None),
         ("SOMETHING_NEW", "", LegResult.FAILED, None),

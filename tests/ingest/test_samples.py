@@ -86,7 +86,11 @@ def test_every_call_of_the_captured_office_is_right(harbour: Importing) -> None:
         else:
             assert _national(harbour.number(call.caller_id)) == wanted["from"].replace("0049", "+49")
         # Three inbound calls reached queue 700 by a jump in the dialplan: no row of theirs holds the number dialled.
-        if any(wanted["dialled"].encode() in record.raw for record in harbour.all(CallRecord) if record.call_key == call.call_key):
+        if any(
+            wanted["dialled"].encode() in record.raw
+            for record in harbour.all(CallRecord)
+            if record.call_key == call.call_key
+        ):
             assert _national(harbour.number(call.dialed_id)) == wanted["dialled"]
 
 

@@ -10,6 +10,7 @@ from webapp.calls.models import CallRecord, CallRecordVersion, ImportState, Pbx,
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.clock import now
 from webapp.destinations.models import Party
+from webapp.ingest import undo
 from webapp.ingest.reread import compare, read_again
 from webapp.ingest.settings import PbxSettings
 from webapp.ingest.undo import loss_of
@@ -84,11 +85,13 @@ def test_undo_of_the_older_version_keeps_the_newer(harbour: Importing) -> None:
     harbour.check()
 
 
-def test_undo_that_was_interrupted_is_finished_by_running_it_again(harbour: Importing, monkeypatch: pytest.MonkeyPatch) -> None:
-    from webapp.ingest import undo
-
+def test_undo_that_was_interrupted_is_finished_by_running_it_again(
+    harbour: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(undo, "_CHUNK", 10)
-    result = harbour.load(harbour.pbx(), (READERS_DATA / "asterisk_cdr_csv" / "captured_21col_office_a.csv").read_bytes())
+    result = harbour.load(
+        harbour.pbx(), (READERS_DATA / "asterisk_cdr_csv" / "captured_21col_office_a.csv").read_bytes()
+    )
     harbour.change(result.id, state=ImportState.UNDOING)
     undo.undo_import(harbour.database, NUMBER_KEY, harbour.organization.id, result.id, keep_going=lambda: False)
     assert len(harbour.all(CallRecord)) == 54

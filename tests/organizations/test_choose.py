@@ -24,7 +24,7 @@ def test_several_are_listed(client: PageCheckingClient, cast: Cast, database: Da
     assert page.status_code == 200
     assert '<a href="/o/harbour/">Harbour Boats</a>' in page.text
     assert '<a href="/o/quayside/">Quayside Ltd</a>' in page.text
-    assert "You are viewer." in page.text
+    assert "(viewer)" in page.text
 
 
 def test_none_is_explained(client: PageCheckingClient, cast: Cast) -> None:

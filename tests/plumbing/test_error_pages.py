@@ -157,6 +157,10 @@ def test_what_was_not_committed_is_undone_before_the_session_row_is_written(
 
 def _write_then_fail() -> NoReturn:
     flash("a message makes the session write")
-    db().add(Organization(id=1, slug="x", name="x", time_zone="UTC", region="GB", state=OrganizationState.OPEN, created_at=now()))
+    db().add(
+        Organization(
+            id=1, slug="x", name="x", time_zone="UTC", region="GB", state=OrganizationState.OPEN, created_at=now()
+        )
+    )
     db().flush()
     raise errors.Refused("half done")

@@ -37,7 +37,9 @@ def test_security_33_what_a_browser_sends_stays_on_one_line(
     client.get("/sign-in?next=canary%0a")
     lines = [formatted(record) for record in caplog.records if record.name == "callbook.request"]
     assert [line["status"] for line in lines] == [404, 200]
-    assert all(set(line) <= {"at", "level", "logger", "message", "method", "endpoint", "status", "ms"} for line in lines)
+    assert all(
+        set(line) <= {"at", "level", "logger", "message", "method", "endpoint", "status", "ms"} for line in lines
+    )
 
 
 def test_security_32_an_exception_says_where_and_not_what() -> None:

@@ -53,7 +53,7 @@ def test_one_missed_call_among_thousands_is_seen() -> None:
 def test_a_day_without_calls_has_no_bar_but_a_row() -> None:
     chart = draw_days(days(Figures(), Figures(calls=3, answered=2)), TODAY, lambda day: f"/{day}")
     assert [rect.kind for rect in chart.rects] == ["hit", "answered", "hit"]
-    assert [row.label for row in chart.rows] == ["Sunday 22 November", "Saturday 21 November"]
+    assert [row.label for row in chart.rows] == ["Sun 22 Nov", "Sat 21 Nov"]
     assert chart.rows[0].cells == ("3", "2", "0", "0")
     assert chart.rows[1].href == "/2026-11-21"
 
@@ -63,7 +63,7 @@ def test_bars_stay_inside_the_drawing() -> None:
     for rect in chart.rects:
         assert 0 <= rect.x <= rect.x + rect.width <= WIDTH + 0.01
         assert 0 <= rect.y <= rect.y + rect.height <= HEIGHT + 0.01
-    assert chart.ticks[0] == "24 October"
+    assert chart.ticks[0] == "24 Oct"
     assert chart.ticks[-1] == "Today"
 
 

@@ -7,12 +7,14 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 
 from webapp import access, error_pages, htmx, logs
+from webapp.accounts import passwords
 from webapp.accounts import sign_in as steps
 from webapp.accounts.forms import SignInForm
 from webapp.accounts.models import UserAccount
 from webapp.accounts.web_sessions import BrowserSession, BrowserSessions
 from webapp.addresses import own_path
 from webapp.database.engine import Database
+from webapp.error_pages import Words
 from webapp.errors import TooManyTries
 from webapp.rate_limits import network_of
 from webapp.services import services
@@ -20,12 +22,15 @@ from webapp.services import services
 bp = Blueprint("accounts", __name__)
 
 _HOME = "/"
-_MISTAKEN = "E-mail address and password do not belong together. Nothing was changed; check both and try again."
+_MISTAKEN = Words(
+    "E-mail address and password do not belong together.", "Nothing was changed.", "Check both, try again."
+)
 
 
 def register(app: Flask, database: Database) -> None:
     """Called by create_app(), before any view is used."""
     app.session_interface = BrowserSessions(database)
+    passwords.prepare_dummy()
     manager = LoginManager()
     manager.session_protection = None  # it would keep a fingerprint of address and browser
     manager._session_identifier_generator = lambda: ""
@@ -38,7 +43,7 @@ def register(app: Flask, database: Database) -> None:
 @access.public
 def sign_in() -> ResponseReturnValue:
     form = SignInForm()
-    if request.method == "GET":
+    if not form.is_submitted():
         if current_user.is_authenticated:
             return redirect(_next(request.args.get("next")), 303)
         form.next.data = _own(request.args.get("next"))
@@ -82,6 +87,7 @@ def _pass_password(form: SignInForm) -> UserAccount | None:
     attempt = steps.Try(form.email.data or "", network_of(request.remote_addr))
     database = services().database
     person = steps.pass_password(database, attempt, form.password.data or "")
+    # A step that has no page yet keeps the person outside.
     if person is None or steps.next_step(person, frozenset({steps.Step.PASSWORD})) is not steps.Step.DONE:
         logs.event("sign_in.refused")
         return None
@@ -93,13 +99,13 @@ def _wait(form: SignInForm, wait_seconds: int) -> ResponseReturnValue:
     logs.event("sign_in.too_many")
     minutes = -(-wait_seconds // 60)
     when = f"{minutes} minutes" if minutes > 1 else "a minute"
-    sentence = f"Too many tries. Nothing was changed, and no account is locked. Try again in {when}."
-    response = _page(form, status=429, mistake=sentence)
+    mistake = Words("Too many tries.", "Nothing was changed, and no account is locked.", f"Try again in {when}.")
+    response = _page(form, status=429, mistake=mistake)
     response.headers["Retry-After"] = str(wait_seconds)
     return response
 
 
-def _page(form: SignInForm, status: int = 200, mistake: str = "") -> Response:
+def _page(form: SignInForm, status: int = 200, mistake: Words | None = None) -> Response:
     page = render_template("accounts/sign_in.html", form=form, mistake=mistake, left=request.args.get("left") == "yes")
     return Response(page, status)
 

@@ -4,17 +4,17 @@ Never an OFFSET, never a COUNT over calls. What no index serves is looked for wi
 rows are enough or the budget is spent; then the page says how far back it has looked and goes on from there.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Select, literal, select, tuple_
 
-from webapp.calls.models import Call, CallParty
-from webapp.calls.outcomes import Direction
+from webapp.calls.models import Call, CallerReason, CallParty
+from webapp.calls.outcomes import Direction, Outcome
 from webapp.calls.periods import day_number, local_day
-from webapp.calls.selection import LINE_COLUMNS, CallLine, Selection, keep_matching
+from webapp.calls.selection import CallLine, Selection, keep_matching
 from webapp.calls.windows import Budget, Window, list_windows
 from webapp.calls.words import NOBODY, ShownOutcome, ShownParty, show_caller, show_outcome, show_party
 from webapp.clock import from_ms, to_ms
@@ -86,7 +86,7 @@ def page_of_lines(
     """At most `limit` calls after the cursor."""
     found: list[CallLine] = []
     edge: datetime | None = None
-    for window in list_windows(session, selection, None if cursor is None else from_ms(cursor.ms)):
+    for window in list_windows(session, selection, cursor):
         if budget.spent and edge is not None:
             return _interrupted(found, limit, Cursor(to_ms(edge), NO_KEY))
         for chunk in _chunks(session, selection, window, cursor, limit - len(found)):
@@ -106,7 +106,7 @@ def _interrupted(found: list[CallLine], limit: int, place: Cursor) -> LinePage:
 
 
 def _after(line: CallLine) -> Cursor:
-    return Cursor(to_ms(line.started_at), line.call_key)
+    return Cursor(line.ms, line.call_key)
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _chunks(
         else:
             keys = session.execute(_walk_parties(selection, window, place, size)).all()
             last = Cursor(to_ms(keys[-1].started_at), keys[-1].call_key) if len(keys) == size else None
-            lines = _lines_of(session, selection, {(key.started_at, key.call_key) for key in keys})
+            lines = _lines_of(session, selection, {(to_ms(key.started_at), key.call_key) for key in keys})
         yield _Chunk(keep_matching(session, selection.tests, lines), last)
         if last is None:
             return
@@ -136,7 +136,7 @@ def _chunks(
 
 
 def _walk(selection: Selection, window: Window, place: Cursor | None, size: int) -> Select[*tuple[Any, ...]]:
-    statement = select(*LINE_COLUMNS).where(*_bounds(Call, selection, window, place), *selection.conditions)
+    statement = select(*selection.columns).where(*_bounds(Call, selection, window, place), *selection.conditions)
     return statement.order_by(*_order(Call, selection)).limit(size)
 
 
@@ -150,17 +150,17 @@ def _walk_parties(selection: Selection, window: Window, place: Cursor | None, si
     return statement.order_by(*_order(CallParty, selection)).limit(size)
 
 
-def _lines_of(session: LockedSession, selection: Selection, keys: set[tuple[datetime, int]]) -> Sequence[CallLine]:
+def _lines_of(session: LockedSession, selection: Selection, keys: set[tuple[int, int]]) -> Sequence[CallLine]:
     """The calls with these keys that meet the conditions, in the order of the page.
 
     Asked by their instants: for a list of call_key, or of pairs, SQLite reads all calls as long as nothing is analysed.
     """
     if not keys:
         return []
-    at_once = Call.started_at.in_(sorted({started_at for started_at, _key in keys}))
-    rows = session.execute(select(*LINE_COLUMNS).where(at_once, *selection.conditions)).all()
-    found = [line for line in rows if (line.started_at, line.call_key) in keys]
-    return sorted(found, key=lambda line: (line.started_at, line.call_key), reverse=selection.newest_first)
+    at_once = Call.started_at.in_([from_ms(ms) for ms in sorted({ms for ms, _key in keys})])
+    rows = session.execute(select(*selection.columns).where(at_once, *selection.conditions)).all()
+    found = [line for line in rows if (line.ms, line.call_key) in keys]
+    return sorted(found, key=lambda line: (line.ms, line.call_key), reverse=selection.newest_first)
 
 
 def _bounds(
@@ -193,32 +193,29 @@ def _order(entity: type[Call] | type[CallParty], selection: Selection) -> tuple[
 def show_lines(session: LockedSession, selection: Selection, region: str, lines: Sequence[CallLine]) -> list[CallRow]:
     """The calls as pages show them; their parties are read in one statement."""
     parties = find_parties(session, region, lines)
-    return [
-        CallRow(
-            call_key=line.call_key,
-            started_at=line.started_at,
-            day=day_number(local_day(line.started_at, selection.zone)),
-            pbx_id=line.pbx_id,
-            direction=line.direction,
-            outcome=show_outcome(line.direction, line.outcome),
-            caller=show_caller(parties.get(line.caller_id), line.caller_reason),
-            reached=parties.get(reached_id(line), NOBODY),
-            ring_seconds=line.ring_seconds,
-            talk_seconds=line.talk_seconds,
-        )
-        for line in lines
-    ]
+    return [_row(selection, line, parties) for line in lines]
 
 
-def reached_id(line: CallLine) -> int | None:
-    """Who a row shows as reached: the party that was reached, else the one that was dialled."""
-    found: int | None = line.callee_id if line.callee_id is not None else line.dialed_id
-    return found
+def _row(selection: Selection, line: CallLine, parties: Mapping[int | None, ShownParty]) -> CallRow:
+    started_at = from_ms(line.ms)
+    direction = Direction(line.direction)
+    return CallRow(
+        call_key=line.call_key,
+        started_at=started_at,
+        day=day_number(local_day(started_at, selection.zone)),
+        pbx_id=line.pbx_id,
+        direction=direction,
+        outcome=show_outcome(direction, Outcome(line.outcome)),
+        caller=show_caller(parties.get(line.caller_id), CallerReason(line.caller_reason)),
+        reached=parties.get(line.reached_id, NOBODY),
+        ring_seconds=line.ring_seconds,
+        talk_seconds=line.talk_seconds,
+    )
 
 
 def find_parties(session: LockedSession, region: str, lines: Iterable[CallLine]) -> dict[int | None, ShownParty]:
     """The parties that the rows of these calls show, by id."""
-    ids = {party_id for line in lines for party_id in (line.caller_id, reached_id(line)) if party_id is not None}
+    ids = {party_id for line in lines for party_id in (line.caller_id, line.reached_id) if party_id is not None}
     if not ids:
         return {}
     return {

@@ -19,7 +19,7 @@ from webapp.calls.outcomes import LegKind, Outcome
 from webapp.calls.periods import named_period
 from webapp.calls.selection import select_calls
 from webapp.calls.sentences import tell_call, tell_flags
-from webapp.calls.story import Step, find_place, place_name, shown_bytes, tell_steps, tell_story
+from webapp.calls.story import PlaceOf, Step, find_place, place_name, shown_bytes, tell_record, tell_steps, tell_story
 from webapp.calls.words import ShownOutcome, ShownParty, show_caller, show_outcome, show_party
 from webapp.destinations.models import Party, PartyKind
 from webapp.errors import NotFound
@@ -62,7 +62,7 @@ class RawText:
 
 @dataclass(frozen=True)
 class RecordDetail:
-    record: CallRecord
+    sentence: str
     fields: tuple[tuple[str, str], ...]  #: (what it is, what the phone system wrote), those that are filled
     flags: list[str]
     raw: RawText
@@ -71,7 +71,7 @@ class RecordDetail:
 
 @dataclass(frozen=True)
 class ShownStep:
-    """A line of the timeline. `time` is local, to the second; `note` says who rang."""
+    """A line of the timeline. `time` is local, to the second; `note` says who rang, where it was not the caller."""
 
     time: str
     mark: str
@@ -117,8 +117,10 @@ def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, regio
     shown = {party.id: show_party(party, region) for party in parties}
     places = {party.id: place_name(party, partial(format_number, region=region)) for party in parties}
     records = _list_records(session, call_key)
-    steps = tell_steps(records, lambda written: find_place(written, parties, places))
+    place_of = partial(find_place, parties=parties, places=places)
+    steps = tell_steps(records, place_of)
     number = _number_of(call, parties)
+    caller = places.get(call.caller_id or 0, "")
     return CallDetail(
         call=call,
         pbx=session.scalars(select(Pbx).where(Pbx.id == call.pbx_id)).one(),
@@ -126,9 +128,9 @@ def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, regio
         outcome=show_outcome(call.direction, call.outcome),
         flags=tell_flags(call.flags),
         people=_people(call, shown),
-        steps=[_show_step(step, zone) for step in steps if step.kind != LegKind.PLUMBING],
+        steps=[_show_step(step, zone, caller) for step in steps if step.kind != LegKind.PLUMBING],
         technical_count=sum(step.kind == LegKind.PLUMBING for step in steps),
-        records=_describe_records(session, records, zone),
+        records=_describe_records(session, records, place_of, zone),
         number=shown[number.id] if number else None,
         other_calls=list_other_calls(session, number.id, call, zone, region) if number else [],
     )
@@ -167,12 +169,12 @@ def _people(call: Call, shown: dict[int, ShownParty]) -> list[Who]:
     return people
 
 
-def _show_step(step: Step, zone: ZoneInfo) -> ShownStep:
+def _show_step(step: Step, zone: ZoneInfo, caller: str) -> ShownStep:
     return ShownStep(
         time=step.started_at.astimezone(zone).strftime("%H:%M:%S"),
         mark=step.mark,
         sentence=step.sentence,
-        note=f"From {step.caller}" if step.caller else "",
+        note=f"From {step.caller}" if step.caller not in ("", caller) else "",
     )
 
 
@@ -181,7 +183,9 @@ def _list_records(session: LockedSession, call_key: int) -> list[CallRecord]:
     return sorted(session.scalars(rows), key=lambda row: (row.started_at, row.line_number, row.record_key))
 
 
-def _describe_records(session: LockedSession, records: Sequence[CallRecord], zone: ZoneInfo) -> list[RecordDetail]:
+def _describe_records(
+    session: LockedSession, records: Sequence[CallRecord], place_of: PlaceOf, zone: ZoneInfo
+) -> list[RecordDetail]:
     keys = [record.record_key for record in records if record.version > 1]
     versions = select(CallRecordVersion).where(CallRecordVersion.record_key.in_(keys))
     newest_first = versions.order_by(CallRecordVersion.record_key, CallRecordVersion.version.desc())
@@ -190,7 +194,7 @@ def _describe_records(session: LockedSession, records: Sequence[CallRecord], zon
     files = {file.id: file for file in session.scalars(select(ImportFile).where(ImportFile.id.in_(file_ids)))}
     return [
         RecordDetail(
-            record=record,
+            sentence=tell_record(record, place_of),
             fields=_written_fields(record, zone),
             flags=tell_flags(record.flags),
             raw=_raw_text(record, files),

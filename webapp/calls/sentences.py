@@ -75,7 +75,7 @@ def tell_step(kind: int, result: int, who: str, rang_seconds: int, talk_seconds:
     if kind == LegKind.PLUMBING:
         return f"The phone system joined its own lines{f', {talked}' if talk_seconds else ''}"
     if kind == LegKind.VOICEMAIL:
-        return f"Voicemail took the call{f' for {talked}' if talk_seconds else ''}{f': {who}' if who else ''}"
+        return f"Voicemail{f' of {who}' if who else ''} took the call{f' for {talked}' if talk_seconds else ''}"
     if kind == LegKind.SYSTEM:
         heard = max(talk_seconds, rang_seconds)
         place, length = f" ({who})" if who else "", f" for {format_seconds(heard)}" if heard > 0 else ""
@@ -93,7 +93,7 @@ def _unanswered_step(result: int, who: str, rang: str) -> str:
         LegResult.BUSY: f"{who} was busy",
         LegResult.CANCELLED: f"{who} rang{rang} until the caller hung up",
         LegResult.FAILED: f"{who} could not be reached",
-        LegResult.TAKEN_ELSEWHERE: f"{who} rang{rang}; the call went on elsewhere",
+        LegResult.TAKEN_ELSEWHERE: f"{who} rang{rang}; the call was taken elsewhere",
     }
     return words.get(LegResult(result), f"{who}: the phone system does not tell how this ended")
 

@@ -7,7 +7,7 @@ again; which record is the far side of which is read off their leg ids, by rule 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from webapp.calls.models import Call, CallerReason, CallRecord
@@ -20,6 +20,7 @@ PlaceOf = Callable[[str], str]  #: what a record's number field is called on the
 _NOT_DIGITS = re.compile(r"[^0-9*#]")
 _SHOWN_RAW_BYTES = 16 * 1024
 _LEGS_DEEP = 5
+_RACE_SECONDS = 2  # rows of one call round their times apart
 _UNANSWERED = (LegResult.NO_ANSWER, LegResult.BUSY, LegResult.CANCELLED, LegResult.FAILED)
 
 
@@ -59,9 +60,15 @@ def place_name(party: Party, national: Callable[[str], str]) -> str:
     `national` writes an E.164 the way the organization's country does.
     """
     number = national(party.e164) if party.e164 else party.digits
-    if party.name and party.name != number:
+    if party.name and not _is_number_of(party.name, party):
         return f"{party.name} ({number})"
     return f"extension {number}" if party.kind == PartyKind.EXTENSION else number
+
+
+def _is_number_of(name: str, party: Party) -> bool:
+    """Some lines send the number as the name too."""
+    digits = _NOT_DIGITS.sub("", name).lstrip("0")
+    return bool(digits) and not any(letter.isalpha() for letter in name) and party.digits.endswith(digits)
 
 
 def caller_words(call: Call, places: dict[int, str]) -> str:
@@ -97,7 +104,21 @@ def tell_steps(records: Sequence[CallRecord], place_of: PlaceOf) -> list[Step]:
     steps = [_step(root, _far_sides(root, far), place_of) for root in roots or ordered]
     mailboxes = [record for others in far.values() for record in others if record.kind == LegKind.VOICEMAIL]
     steps += [_step(record, [], place_of) for record in mailboxes]
-    return sorted(steps, key=lambda step: step.started_at)
+    return sorted((_as_race(step, steps) for step in steps), key=lambda step: step.started_at)
+
+
+def tell_record(record: CallRecord, place_of: PlaceOf) -> str:
+    """What one record says by itself."""
+    return _step(record, [], place_of).sentence
+
+
+def _as_race(step: Step, steps: Sequence[Step]) -> Step:
+    """A phone that rang until another one answered lost a race; that nobody answered it means nothing."""
+    if step.kind != LegKind.PHONE or step.result not in (LegResult.NO_ANSWER, LegResult.CANCELLED):
+        return step
+    rang_until = step.started_at + timedelta(seconds=step.ring_seconds + _RACE_SECONDS)
+    lost = any(each.answered_at and step.started_at < each.answered_at <= rang_until for each in steps)
+    return replace(step, result=LegResult.TAKEN_ELSEWHERE) if lost else step
 
 
 def tell_story(call: Call, steps: Sequence[Step], records: Sequence[CallRecord], places: dict[int, str]) -> CallStory:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, FunctionElement, func, select
 
 from webapp.calls.browse import CallPage, page_of_lines
 from webapp.calls.models import Call, CallDay, CallTotal, PartyTotal
-from webapp.calls.outcomes import MISSED_OUTCOMES, Direction, Outcome, is_missed
+from webapp.calls.outcomes import MISSED_OUTCOMES, Direction, Outcome
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day
 from webapp.calls.selection import CallLine, Selection, summed_conditions
 from webapp.calls.windows import Budget, Window, list_windows
@@ -157,7 +157,7 @@ def _as_figures(line: CallLine) -> tuple[int, ...]:
         inbound,
         inbound and answered,
         inbound and line.outcome == Outcome.VOICEMAIL,
-        is_missed(line.direction, line.outcome),
+        inbound and line.outcome in MISSED_OUTCOMES,
         inbound and line.outcome == Outcome.UNKNOWN,
     )
 

@@ -16,6 +16,7 @@ from webapp.calls.models import CallDay, CallTotal, PartyTotal
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day
 from webapp.calls.selection import Selection, summed_conditions
 from webapp.clock import from_ms, to_ms
+from webapp.pagination import NO_KEY, Cursor
 from webapp.tenancy.lock import LockedSession
 
 MOST_CALLS = 20_000  #: looked at in one window
@@ -51,11 +52,11 @@ class _Day(NamedTuple):
     calls: int  #: to be looked at
 
 
-def list_windows(session: LockedSession, selection: Selection, position: datetime | None) -> Iterator[Window]:
-    """The windows of a selection from `position` on (None: from its beginning), lazily."""
+def list_windows(session: LockedSession, selection: Selection, cursor: Cursor | None) -> Iterator[Window]:
+    """The windows of a selection from the cursor on (None: from its beginning), lazily."""
     if selection.is_empty:
         return
-    bounds = _bounds(selection, position)
+    bounds = _bounds(selection, cursor)
     if selection.is_direct:
         yield bounds
         return
@@ -74,14 +75,17 @@ def list_windows(session: LockedSession, selection: Selection, position: datetim
         yield _of_days(run, bounds, selection)
 
 
-def _bounds(selection: Selection, position: datetime | None) -> Window:
-    """The period, from the position on. The position itself stays inside: the caller's key decides there."""
+def _bounds(selection: Selection, cursor: Cursor | None) -> Window:
+    """The period, from the cursor on. Its own instant stays inside, if it is a row's: the row's key decides there."""
     start, end = selection.period.start, selection.period.end
-    if position is not None and selection.newest_first:
-        after = position + timedelta(milliseconds=1)
-        end = after if end is None else min(end, after)
-    elif position is not None:
-        start = position if start is None else max(start, position)
+    if cursor is not None and selection.newest_first:
+        edge = from_ms(cursor.ms if cursor.key == NO_KEY else cursor.ms + 1)
+        end = edge if end is None else min(end, edge)
+    elif cursor is not None:
+        edge = from_ms(cursor.ms)
+        start = edge if start is None else max(start, edge)
+    if start is not None and end is not None and start > end:  # a cursor of another period
+        end = start
     return Window(start, end)
 
 
@@ -123,9 +127,11 @@ def _of_days(run: list[_Day], bounds: Window, selection: Selection) -> Window:
 
 def _within_day(session: LockedSession, selection: Selection, day: _Day, bounds: Window) -> Iterator[Window]:
     """The windows of a day with very many calls: quarter hours, joined up to MOST_CALLS."""
-    start = day_start(day_of_number(day.day), selection.zone)
-    end = day_start(day_of_number(day.day + 1), selection.zone)
-    first, last = to_ms(start) // _SLOT_MS, to_ms(end) // _SLOT_MS - 1
+    begins = day_start(day_of_number(day.day), selection.zone)
+    whole = _clipped(begins, day_start(day_of_number(day.day + 1), selection.zone), bounds)
+    assert whole.start is not None
+    assert whole.end is not None
+    first, last = to_ms(whole.start) // _SLOT_MS, (to_ms(whole.end) - 1) // _SLOT_MS
     matching = and_(true(), *summed_conditions(selection.call_filter, CallTotal))
     rows = session.execute(
         select(CallTotal.slot, func.sum(CallTotal.calls).label("calls"))

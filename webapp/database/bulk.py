@@ -48,7 +48,9 @@ class BulkTransaction:
         if self._postgresql:
             self._cursor.execute(self._sql(sql).replace("IN ({keys})", "= ANY(%s)"), (*values, list(keys)))
         else:
-            self._cursor.execute(sql.replace("{keys}", "SELECT value FROM json_each(?)"), (*values, json.dumps(list(keys))))
+            self._cursor.execute(
+                sql.replace("{keys}", "SELECT value FROM json_each(?)"), (*values, json.dumps(list(keys)))
+            )
         return self._fetched()
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], on_conflict: str = "") -> None:
@@ -112,8 +114,7 @@ def bulk_transaction(database: Database, organization_id: int) -> Iterator[BulkT
     with turn, database.bulk.connect() as connection, connection.begin():
         if database.dialect == "postgresql":
             connection.exec_driver_sql(
-                "SET LOCAL citus.propagate_set_commands = 'local'; "
-                f"SET LOCAL app.organization_id = '{organization_id}'"
+                f"SET LOCAL citus.propagate_set_commands = 'local'; SET LOCAL app.organization_id = '{organization_id}'"
             )
         cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
         try:

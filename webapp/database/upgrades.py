@@ -45,7 +45,7 @@ def upgrade(settings: Settings, folder: Path | None = None) -> list[str]:
                 reason = str(error.orig).strip().splitlines()[0]
                 raise InstallationError(
                     f"Upgrade {file.version:04d}_{file.name} failed and changed nothing: {reason}. "
-                    f"The database is as it was at schema {file.version - 1}; the version of Callbook that you had runs."
+                    f"The database is as it was at schema {file.version - 1}; the Callbook that you had still runs."
                 ) from error
     finally:
         database.dispose()

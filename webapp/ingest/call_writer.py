@@ -6,6 +6,7 @@ same transaction, so that they always equal the calls.
 
 import struct
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,6 @@ from webapp.calls.outcomes import Outcome, is_missed
 from webapp.clock import from_ms
 from webapp.database.bulk import BulkTransaction
 from webapp.ingest.assembly import CallDraft
-from webapp.ingest.numbers import Identity
 from webapp.ingest.parties import PartyDirectory
 
 _SLOT_MS = 900_000
@@ -24,6 +24,10 @@ _CALL_COLUMNS = (
     "dialed_id", "callee_id", "answered_by_id", "did_id", "ring_seconds", "wait_seconds", "talk_seconds", "ended_at",
     "record_count", "flags", "party_ids", "price",
 )  # fmt: skip
+_STORED_CALL = (
+    "SELECT call_key, started_at, pbx_id, direction, outcome, ring_seconds, wait_seconds, talk_seconds, price,"
+    " record_count, party_ids FROM call WHERE organization_id = ? AND call_key = ?"
+)
 _CALL_PARTY_COLUMNS = ("organization_id", "party_id", "started_at", "call_key", "roles")
 _SUMS = ("calls", "ring_seconds", "wait_seconds", "talk_seconds", "price", "unpriced")
 _PARTY_SUMS = ("calls", "answered", "missed", "talk_seconds")
@@ -70,19 +74,44 @@ class LocalDays:
             return found
 
 
-class _Sums:
-    """Differences to add to a table of totals, by key."""
+#: Differences to add to a table of totals: by key, in the order of its sums.
+_Sums = dict[tuple[int, ...], list[int]]
 
-    def __init__(self, width: int) -> None:
-        self._width = width
-        self.rows: dict[tuple[int, ...], list[int]] = {}
 
-    def add(self, key: tuple[int, ...], values: Iterable[int], sign: int) -> None:
-        row = self.rows.get(key)
-        if row is None:
-            row = self.rows[key] = [0] * self._width
-        for place, value in enumerate(values):
-            row[place] += sign * value
+@dataclass
+class _Moves:
+    """By how much calls that come and go move the totals."""
+
+    slots: _Sums = field(default_factory=dict)
+    days: _Sums = field(default_factory=dict)
+    party_days: _Sums = field(default_factory=dict)
+
+    def count(self, call: StoredCall, party_ids: Iterable[int], day: int, sign: int) -> None:
+        ring, wait, talk = sign * call.ring_seconds, sign * call.wait_seconds, sign * call.talk_seconds
+        price, unpriced = (sign * call.price, 0) if call.price is not None else (0, sign)
+        for sums, when in ((self.slots, call.started_at // _SLOT_MS), (self.days, day)):
+            key = (when, call.pbx_id, call.direction, call.outcome)
+            row = sums.get(key)
+            if row is None:
+                sums[key] = [sign, ring, wait, talk, price, unpriced]
+            else:
+                row[0] += sign
+                row[1] += ring
+                row[2] += wait
+                row[3] += talk
+                row[4] += price
+                row[5] += unpriced
+        answered = sign if call.outcome == _ANSWERED else 0
+        missed = sign if is_missed(call.direction, call.outcome) else 0
+        for party_id in party_ids:
+            row = self.party_days.get((party_id, day))
+            if row is None:
+                self.party_days[party_id, day] = [sign, answered, missed, talk]
+            else:
+                row[0] += sign
+                row[1] += answered
+                row[2] += missed
+                row[3] += talk
 
 
 class CallWriter:
@@ -93,30 +122,34 @@ class CallWriter:
         self._days = LocalDays(time_zone)
 
     def stored_calls(self, transaction: BulkTransaction, call_keys: Sequence[int]) -> list[StoredCall]:
-        rows = transaction.rows_in(
-            "SELECT call_key, started_at, pbx_id, direction, outcome, ring_seconds, wait_seconds, talk_seconds, price,"
-            " record_count, party_ids FROM call WHERE organization_id = ? AND call_key IN ({keys})",
-            call_keys,
-            transaction.organization_id,
-        )
-        return [StoredCall(*row) for row in rows]
+        # Key by key: for a list of keys SQLite's planner walks all calls of the organization by their primary key.
+        found = []
+        for call_key in call_keys:
+            found += transaction.rows(_STORED_CALL, transaction.organization_id, call_key)
+        return [StoredCall(*row) for row in found]
 
     def replace(self, transaction: BulkTransaction, old: Sequence[StoredCall], new: Sequence[NewCall]) -> None:
         """Take the old calls back and write the new ones; the totals move by the difference."""
-        totals, days, party_days = _Sums(len(_SUMS)), _Sums(len(_SUMS)), _Sums(len(_PARTY_SUMS))
+        moves = _Moves()
+        day = self._days.day
         for stored in old:
-            self._count(totals, days, party_days, stored, unpack_ids(stored.party_ids), -1)
+            moves.count(stored, unpack_ids(stored.party_ids), day(stored.started_at // _SLOT_MS), -1)
         self._delete(transaction, old)
-        calls, call_parties = [], []
+        calls: list[tuple[object, ...]] = []
+        call_parties: list[tuple[int, ...]] = []
         ids = self._resolve(transaction, new)
+        organization_id = transaction.organization_id
         for call in new:
-            row, parties = _rows(transaction.organization_id, call, ids)
-            calls.append(row)
-            call_parties.extend(parties)
-            self._count(totals, days, party_days, _as_stored(call), [party[1] for party in parties], 1)
+            roles = _party_roles(call.draft, ids)
+            calls.append(_call_row(organization_id, call, ids, roles))
+            started_at, call_key = call.draft.started_at, call.call_key
+            call_parties += [
+                (organization_id, party_id, started_at, call_key, role) for party_id, role in roles.items()
+            ]
+            moves.count(_as_stored(call), roles, day(started_at // _SLOT_MS), 1)
         transaction.insert("call", _CALL_COLUMNS, calls)
         transaction.insert("call_party", _CALL_PARTY_COLUMNS, call_parties)
-        self._move_totals(transaction, totals, days, party_days, shrinking=bool(old))
+        _move_totals(transaction, moves, shrinking=bool(old))
 
     def _resolve(self, transaction: BulkTransaction, new: Sequence[NewCall]) -> dict[str, int]:
         ids: dict[str, int] = {}
@@ -144,48 +177,8 @@ class CallWriter:
             ],
         )
 
-    def _count(
-        self, totals: _Sums, days: _Sums, party_days: _Sums, call: StoredCall, party_ids: Sequence[int], sign: int
-    ) -> None:
-        slot = call.started_at // _SLOT_MS
-        day = self._days.day(slot)
-        values = (
-            1,
-            call.ring_seconds,
-            call.wait_seconds,
-            call.talk_seconds,
-            call.price or 0,
-            0 if call.price is not None else 1,
-        )
-        totals.add((slot, call.pbx_id, call.direction, call.outcome), values, sign)
-        days.add((day, call.pbx_id, call.direction, call.outcome), values, sign)
-        party_values = (1, int(call.outcome == _ANSWERED), int(is_missed(call.direction, call.outcome)), call.talk_seconds)
-        for party_id in party_ids:
-            party_days.add((party_id, day), party_values, sign)
-
-    def _move_totals(
-        self, transaction: BulkTransaction, totals: _Sums, days: _Sums, party_days: _Sums, *, shrinking: bool
-    ) -> None:
-        for table, keys, sums, moved in (
-            ("call_total", ("slot", "pbx_id", "direction", "outcome"), _SUMS, totals),
-            ("call_day", ("day", "pbx_id", "direction", "outcome"), _SUMS, days),
-            ("party_total", ("party_id", "day"), _PARTY_SUMS, party_days),
-        ):
-            rows = [(transaction.organization_id, *key, *values) for key, values in sorted(moved.rows.items()) if any(values)]
-            changes = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in sums)
-            transaction.insert(
-                table,
-                ("organization_id", *keys, *sums),
-                rows,
-                f"ON CONFLICT (organization_id, {', '.join(keys)}) DO UPDATE SET {changes}",
-            )
-            if shrinking:
-                gone = [(row[0], *row[1 : 1 + len(keys)]) for row in rows if row[1 + len(keys)] <= 0]
-                where = " AND ".join(f"{key} = ?" for key in keys)
-                transaction.execute_many(f"DELETE FROM {table} WHERE organization_id = ? AND {where} AND calls = 0", gone)  # noqa: S608 - names from above
-
     def remove_orphans(self, transaction: BulkTransaction, party_ids: Iterable[int]) -> None:
-        """Remove parties that no call has any more. (What a person named stays; names by hand come with destinations.)"""
+        """Remove parties that no call has any more."""
         transaction.execute_many(
             "DELETE FROM party WHERE organization_id = ? AND id = ? AND NOT EXISTS (SELECT 1 FROM call_party"
             " WHERE call_party.organization_id = party.organization_id AND call_party.party_id = party.id)",
@@ -220,30 +213,31 @@ def _as_stored(call: NewCall) -> StoredCall:
     )
 
 
-def _rows(organization_id: int, call: NewCall, ids: dict[str, int]) -> tuple[tuple[object, ...], list[tuple[int, ...]]]:
-    """A call's row, and its call_party rows. Two identities may be one party; its roles are joined."""
-    draft = call.draft
-
-    def party(identity: Identity | None) -> int | None:
-        return None if identity is None else ids[identity.identity]
-
+def _party_roles(draft: CallDraft, ids: dict[str, int]) -> dict[int, int]:
+    """Roles by party id. Two identities may be one party; its roles are joined."""
     roles: dict[int, int] = {}
     for identity, role in draft.roles.items():
-        party_id = ids[identity.identity]
+        party_id = ids[identity[0]]
         roles[party_id] = roles.get(party_id, 0) | role
-    row = (
+    return roles
+
+
+def _call_row(organization_id: int, call: NewCall, ids: dict[str, int], roles: dict[int, int]) -> tuple[object, ...]:
+    draft = call.draft
+    caller, dialed, callee, answered_by, did = draft.caller, draft.dialed, draft.callee, draft.answered_by, draft.did
+    return (
         organization_id,
         draft.started_at,
         call.call_key,
         call.pbx_id,
         int(draft.direction),
         int(draft.outcome),
-        party(draft.caller),
+        None if caller is None else ids[caller[0]],
         int(draft.caller_reason),
-        party(draft.dialed),
-        party(draft.callee),
-        party(draft.answered_by),
-        party(draft.did),
+        None if dialed is None else ids[dialed[0]],
+        None if callee is None else ids[callee[0]],
+        None if answered_by is None else ids[answered_by[0]],
+        None if did is None else ids[did[0]],
         draft.ring_seconds,
         draft.wait_seconds,
         draft.talk_seconds,
@@ -253,4 +247,23 @@ def _rows(organization_id: int, call: NewCall, ids: dict[str, int]) -> tuple[tup
         pack_ids(tuple(roles)),
         None,
     )
-    return row, [(organization_id, party_id, draft.started_at, call.call_key, role) for party_id, role in roles.items()]
+
+
+def _move_totals(transaction: BulkTransaction, moves: _Moves, *, shrinking: bool) -> None:
+    for table, keys, sums, moved in (
+        ("call_total", ("slot", "pbx_id", "direction", "outcome"), _SUMS, moves.slots),
+        ("call_day", ("day", "pbx_id", "direction", "outcome"), _SUMS, moves.days),
+        ("party_total", ("party_id", "day"), _PARTY_SUMS, moves.party_days),
+    ):
+        rows = [(transaction.organization_id, *key, *values) for key, values in sorted(moved.items()) if any(values)]
+        changes = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in sums)
+        transaction.insert(
+            table,
+            ("organization_id", *keys, *sums),
+            rows,
+            f"ON CONFLICT (organization_id, {', '.join(keys)}) DO UPDATE SET {changes}",
+        )
+        if shrinking:
+            gone = [row[: 1 + len(keys)] for row in rows if row[1 + len(keys)] <= 0]
+            where = " AND ".join(f"{key} = ?" for key in keys)
+            transaction.execute_many(f"DELETE FROM {table} WHERE organization_id = ? AND {where} AND calls = 0", gone)  # noqa: S608 - names from above

@@ -10,7 +10,20 @@ import phonenumbers
 
 from webapp.ingest.records import ParsedRecord
 
-_WORDS_OF_OUTSIDE = ("trunk", "provider", "pstn", "outside", "carrier", "gateway", "sip-in", "did", "public", "incoming", "inbound", "from-ext")
+_WORDS_OF_OUTSIDE = (
+    "trunk",
+    "provider",
+    "pstn",
+    "outside",
+    "carrier",
+    "gateway",
+    "sip-in",
+    "did",
+    "public",
+    "incoming",
+    "inbound",
+    "from-ext",
+)
 _WORDS_OF_INSIDE = ("internal", "default", "phones", "local/")
 _MOST_SHOWN = 40
 
@@ -38,11 +51,19 @@ class Answers(NamedTuple):
 def guess_answers(rows: list[ParsedRecord], region: str) -> Answers:
     """Guess from the first rows of a file; `region` is the organization's."""
     digits = _extension_digits(rows)
-    return Answers(_lines(rows, digits), ",".join(str(length) for length in sorted(digits)), _prefix(rows, digits), region, _area_code(rows, region))
+    return Answers(
+        _lines(rows, digits),
+        ",".join(str(length) for length in sorted(digits)),
+        _prefix(rows, digits),
+        region,
+        _area_code(rows, region),
+    )
 
 
 def _digits(text: str) -> str:
-    return "".join(letter for letter in text if letter.isdigit()) if not any(letter.isalpha() for letter in text) else ""
+    return (
+        "".join(letter for letter in text if letter.isdigit()) if not any(letter.isalpha() for letter in text) else ""
+    )
 
 
 def _extension_digits(rows: list[ParsedRecord]) -> set[int]:
@@ -78,7 +99,13 @@ def _lines(rows: list[ParsedRecord], extension_digits: set[int]) -> list[LineGue
         seen[name, False] += count
         outside[name, False] += reached[name][True]
     guesses = [
-        LineGuess(name, is_context, count, examples.get((name, is_context), ""), _looks_outside(name, is_context, outside[name, is_context], count))
+        LineGuess(
+            name,
+            is_context,
+            count,
+            examples.get((name, is_context), ""),
+            _looks_outside(name, is_context, outside[name, is_context], count),
+        )
         for (name, is_context), count in seen.most_common()
         if not _is_a_phone(name, extension_digits)
     ]
@@ -102,18 +129,24 @@ def _looks_outside(name: str, is_context: bool, strangers: int, count: int) -> b
 def _prefix(rows: list[ParsedRecord], extension_digits: set[int]) -> str:
     """A 9 or 0 that begins nearly every long number that extensions dial, before the 0 or 1 of a number."""
     dialled = [
-        _digits(row.dialed) for row in rows if len(row.caller) in extension_digits and row.caller.isdigit() and len(_digits(row.dialed)) >= 8
+        _digits(row.dialed)
+        for row in rows
+        if len(row.caller) in extension_digits and row.caller.isdigit() and len(_digits(row.dialed)) >= 8
     ]
     for prefix, follows in (("9", "01"), ("0", "01")):
         fitting = sum(number.startswith(prefix) and number[1:2] in follows and number[1:2] != "" for number in dialled)
-        if len(dialled) >= 5 and fitting * 10 >= len(dialled) * 9 and not (prefix == "0" and fitting and not _all_international(dialled)):
+        if (
+            len(dialled) >= 5
+            and fitting * 10 >= len(dialled) * 9
+            and not (prefix == "0" and fitting and not _all_international(dialled))
+        ):
             return prefix
     return ""
 
 
 def _all_international(numbers: list[str]) -> bool:
     """Whether every number begins 00: then the first 0 may be a prefix only if three stand there."""
-    return all(number.startswith("000") or number.startswith("00") and len(number) <= 12 for number in numbers)
+    return all(number.startswith("000") or (number.startswith("00") and len(number) <= 12) for number in numbers)
 
 
 def _area_code(rows: list[ParsedRecord], region: str) -> str:

@@ -47,7 +47,10 @@ _CLOSED = (
     "The phone system was closed while its file was being read. The rows counted here are stored. Open the phone "
     "system again and choose Go on, or undo this import."
 )
-_NO_FILE = "The file is no longer kept, so it cannot be read. Upload it again; rows that are stored already stay as they are."
+_NO_FILE = (
+    "The file is no longer kept, so it cannot be read. Upload it again; rows that are stored already stay as they are."
+)
+_TOO_OLD = "This row is older than what your organization keeps."
 _NO_FORMAT = "No format was chosen for this file. Choose one and import it again."
 
 
@@ -78,6 +81,30 @@ class _Batch:
     skipped: int = 0
     duplicates: int = 0
     header: bytes | None = None
+
+    def skip(self, item: NotACall, *, first: bool) -> None:
+        if first and len(item.raw) <= _KEPT_OF_REFUSED:
+            self.header = item.raw
+        self.skipped += 1
+        self.read += 1
+
+    def refuse(self, item: BadLine) -> None:
+        self.rejected.append(item)
+        self.read += 1
+
+    def take(self, record: NormalRecord) -> bool:
+        """False when the record's key is taken by another row: what is stored decides then, in the next batch."""
+        content = record.content_hash ^ record.id_hash
+        known = self.keys.get(record.record_key)
+        if known is None:
+            self.keys[record.record_key] = content
+            self.records.append(record)
+        elif known == content:
+            self.duplicates += 1
+        else:
+            return False
+        self.read += 1
+        return True
 
 
 class _Stopped(Exception):
@@ -203,7 +230,9 @@ class _Import:
         numbers = NumberPlan(plan.settings)
         self._normalizer = Normalizer(plan.settings, number_key, numbers)
         self._calls = CallWriter(plan.organization_zone)
-        self._writer = RecordWriter(self._calls, numbers, plan.settings.pbx_id, plan.import_file_id, only_missing=refilling)
+        self._writer = RecordWriter(
+            self._calls, numbers, plan.settings.pbx_id, plan.import_file_id, only_missing=refilling
+        )
         self._batch_size = _FIRST_BATCH
         self._began = time.monotonic()
 
@@ -229,36 +258,27 @@ class _Import:
 
     def _batches(self, items: Iterator[Item]) -> Iterator[_Batch]:
         """Batches of rows behind those that were counted before; record keys are distinct within a batch."""
-        done = 0
         batch = _Batch()
         normalize = self._normalizer.normalize
         keeps_from = self._plan.keeps_from_ms
-        for item in items:
-            done += 1
-            if done <= self._plan.read_count:
-                if not isinstance(item, BadLine | NotACall):
-                    normalize(item)  # keeps the order of times that tells the two hours of a DST night apart
-                continue
+        for done, item in enumerate(items, start=1):
             if isinstance(item, NotACall):
-                batch.skipped += 1
-                if done == 1 and len(item.raw) <= _KEPT_OF_REFUSED:
-                    batch.header = item.raw
+                batch.skip(item, first=done == 1)
             elif isinstance(item, BadLine):
-                batch.rejected.append(item)
+                batch.refuse(item)
             else:
-                record = normalize(item)
+                record = normalize(
+                    item
+                )  # rows counted before too: their order tells the two hours of a DST night apart
                 if keeps_from is not None and record.started_at < keeps_from:
-                    batch.rejected.append(BadLine(item.line_number, item.raw, "This row is older than what your organization keeps."))
-                elif record.record_key not in batch.keys:
-                    batch.keys[record.record_key] = record.content_hash ^ record.id_hash
-                    batch.records.append(record)
-                elif batch.keys[record.record_key] == record.content_hash ^ record.id_hash:
-                    batch.duplicates += 1
-                else:  # the same id with other content, or another id of the same key: the stored one decides
+                    batch.refuse(BadLine(item.line_number, item.raw, _TOO_OLD))
+                elif not batch.take(record):
                     yield batch
-                    batch = _Batch(records=[record], keys={record.record_key: record.content_hash ^ record.id_hash})
-            batch.read += 1
-            if batch.read >= self._batch_size:
+                    batch = _Batch()
+                    batch.take(record)
+            if done <= self._plan.read_count:
+                batch = _Batch()
+            elif batch.read >= self._batch_size:
                 yield batch
                 batch = _Batch()
         if batch.read:
@@ -358,7 +378,8 @@ def _start(database: Database, plan: ImportPlan) -> None:
 def _end(database: Database, plan: ImportPlan, state: ImportState, error: str | None) -> None:
     with bulk_transaction(database, plan.organization_id) as transaction:
         transaction.execute(
-            "UPDATE import_file SET state = ?, error = ?, ended_at = ? WHERE organization_id = ? AND id = ? AND state = ?",
+            "UPDATE import_file SET state = ?, error = ?, ended_at = ?"
+            " WHERE organization_id = ? AND id = ? AND state = ?",
             int(state),
             error,
             transaction.instant(now_ms()),

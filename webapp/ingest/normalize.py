@@ -15,7 +15,7 @@ from webapp.ingest.numbers import NumberPlan
 from webapp.ingest.records import ParsedRecord
 from webapp.ingest.settings import PbxSettings
 
-_EPOCH = datetime(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local times are naive here until their zone is applied
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 _HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
@@ -77,8 +77,7 @@ class Normalizer:
         self._offsets: dict[int, int | None] = {}
         self._last_ms = 0
         self._latest_ms = now_ms() + _DAY_MS
-        self._hash = hashlib.blake2b(key=number_key[:64], digest_size=8)
-        self._pbx = str(settings.pbx_id).encode() + b"\x1f"
+        self._states = {use: _hash_state(number_key, use, settings.pbx_id) for use in (b"id", b"link", b"row")}
         self._links: dict[str, int] = {}
 
     def normalize(self, row: ParsedRecord) -> NormalRecord:
@@ -95,25 +94,27 @@ class Normalizer:
         minute = min(max(local_ms // 60_000, 0), (1 << _MINUTE_BITS) - 1)
         day = ((local_ms // _DAY_MS) & ((1 << _DAY_BITS) - 1)) << _LINK_BITS
         links = tuple([day | self._link_hash(link) for link in row.link_ids])
-        return NormalRecord._make((
-            (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)),
-            id_hash,
-            self._hashed_bytes(b"row", row.raw.replace(b'"', b"")),
-            links,
-            row.line_number,
-            started,
-            answered,
-            ended,
-            duration,
-            billsec,
-            int(row.kind),
-            int(row.result),
-            int(self._direction(row)),
-            flags,
-            row.hangup_cause if row.hangup_cause is None or 0 <= row.hangup_cause < 32768 else None,
-            *_texts(row),
-            row.raw,
-        ))
+        return NormalRecord._make(
+            (
+                (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)),
+                id_hash,
+                self._hashed_bytes(b"row", row.raw.replace(b'"', b"")),
+                links,
+                row.line_number,
+                started,
+                answered,
+                ended,
+                duration,
+                billsec,
+                int(row.kind),
+                int(row.result),
+                int(self._direction(row)),
+                flags,
+                row.hangup_cause if row.hangup_cause is None or 0 <= row.hangup_cause < 32768 else None,
+                *_texts(row),
+                row.raw,
+            )
+        )
 
     def _link_hash(self, link: str) -> int:
         """47 bits of the keyed hash; the rows of one call name the same ids one after the other."""
@@ -128,8 +129,8 @@ class Normalizer:
         return self._hashed_bytes(use, text.encode("utf-8", "surrogatepass"))
 
     def _hashed_bytes(self, use: bytes, content: bytes) -> int:
-        state = self._hash.copy()
-        state.update(use + self._pbx + content)
+        state = self._states[use].copy()
+        state.update(content)
         return int.from_bytes(state.digest(), "big") >> 1
 
     def _instant(self, started: datetime, local_ms: int, epoch: int | None) -> tuple[int, int]:
@@ -182,7 +183,7 @@ class Normalizer:
         return first, _REPEATED_HOUR
 
     def _direction(self, row: ParsedRecord) -> Direction:
-        if row.direction != Direction.UNKNOWN:
+        if row.direction:  # UNKNOWN is 0
             return row.direction
         outside = self.settings.outside_lines
         if outside is None:
@@ -219,6 +220,11 @@ def _seconds(duration: int, billsec: int) -> tuple[int, int, int]:
     if 0 <= billsec <= 86_400 and 0 <= duration <= 86_400:
         return duration, billsec, 0
     return min(max(duration, 0), _LONGEST_SECONDS), min(max(billsec, 0), _LONGEST_SECONDS), _ODD_DURATION
+
+
+def _hash_state(number_key: bytes, use: bytes, pbx_id: int) -> "hashlib.blake2b":
+    """A keyed hash that has taken in what it is for and whose it is: a copy goes on with the content."""
+    return hashlib.blake2b(use + str(pbx_id).encode() + b"\x1f", key=number_key[:64], digest_size=8)
 
 
 def _texts(row: ParsedRecord) -> tuple[str, ...]:

@@ -102,7 +102,9 @@ class NumberPlan:
             return None
         e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         # Numbers in ranges reserved for fiction, and new ones, are possible without being valid: kept, without a type.
-        region = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
+        region = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(
+            number.country_code or 0
+        )
         kind = phonenumbers.number_type(number)
         line_type = _LINE_TYPES.get(kind, LineType.OTHER)
         return Identity(e164, PartyKind.OUTSIDE, e164, e164[1:], "" if region == "ZZ" else region, line_type)

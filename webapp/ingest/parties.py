@@ -32,7 +32,7 @@ class PartyDirectory:
     def resolve(
         self, transaction: BulkTransaction, identities: Iterable[Identity], names: Mapping[str, str], pbx_id: int
     ) -> dict[str, int]:
-        """Ids by identity. `names` gives, by identity, what the switch called a party: kept where it has no name yet."""
+        """Ids by identity. `names`: what the switch called a party, by identity; kept where it has no name yet."""
         wanted = {identity.identity: identity for identity in identities}
         if len(self._ids) > _REMEMBERED_AT_MOST:
             self.forget()
@@ -41,7 +41,9 @@ class PartyDirectory:
         rows = []
         for identity in missing:
             self._ids[identity.identity] = party_id = new_id()
-            rows.append(self._row(transaction.organization_id, party_id, identity, names.get(identity.identity, ""), pbx_id))
+            rows.append(
+                self._row(transaction.organization_id, party_id, identity, names.get(identity.identity, ""), pbx_id)
+            )
         transaction.insert("party", _COLUMNS, rows)
         self._name(transaction, names)
         return {text: self._ids[text] for text in wanted}
@@ -57,7 +59,9 @@ class PartyDirectory:
             if name:
                 self._named.add(text)
 
-    def _row(self, organization_id: int, party_id: int, identity: Identity, name: str, pbx_id: int) -> tuple[object, ...]:
+    def _row(
+        self, organization_id: int, party_id: int, identity: Identity, name: str, pbx_id: int
+    ) -> tuple[object, ...]:
         if name:
             self._named.add(identity.identity)
         return (
@@ -74,7 +78,11 @@ class PartyDirectory:
         )
 
     def _name(self, transaction: BulkTransaction, names: Mapping[str, str]) -> None:
-        unnamed = [(name, self._ids[text]) for text, name in names.items() if name and text not in self._named and text in self._ids]
+        unnamed = [
+            (name, self._ids[text])
+            for text, name in names.items()
+            if name and text not in self._named and text in self._ids
+        ]
         transaction.execute_many(
             "UPDATE party SET name = ? WHERE organization_id = ? AND id = ? AND name = ''",
             [(name, transaction.organization_id, party_id) for name, party_id in unnamed],

@@ -117,7 +117,7 @@ def zone_proof(rows: list[ParsedRecord], time_zone: str) -> ZoneProof | None:
     for row in rows:
         if row.epoch is None or row.started.tzinfo is not None or not 0 < row.epoch < 1 << 33:
             continue
-        as_if_utc = int((row.started - datetime(1970, 1, 1)).total_seconds())
+        as_if_utc = int((row.started - datetime(1970, 1, 1)).total_seconds())  # noqa: DTZ001 - both are naive
         offset = round((as_if_utc - row.epoch) / _QUARTER) * _QUARTER
         offsets[offset] += 1
         actual = row.started.replace(tzinfo=zone).utcoffset()

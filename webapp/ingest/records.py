@@ -11,8 +11,19 @@ from typing import NamedTuple, Protocol
 
 from webapp.calls.outcomes import Direction, LegKind, LegResult
 
-
-__all__ = ["BadLine", "ColumnMap", "Head", "Item", "LegKind", "LegResult", "NotACall", "ParsedRecord", "ReadOptions", "Reader", "SourceLine"]
+__all__ = [
+    "BadLine",
+    "ColumnMap",
+    "Head",
+    "Item",
+    "LegKind",
+    "LegResult",
+    "NotACall",
+    "ParsedRecord",
+    "ReadOptions",
+    "Reader",
+    "SourceLine",
+]
 
 
 class ParsedRecord(NamedTuple):
@@ -111,7 +122,7 @@ class Recognise(Protocol):
 
 @dataclass(frozen=True)
 class Reader:
-    """One format. `recognise` gives 0.0 (certainly not) to 1.0 (certainly); `read` streams and never raises on content."""
+    """One format. `recognise` gives 0.0 (not) to 1.0 (certainly); `read` streams and never raises on content."""
 
     name: str  #: stored and scripted: "asterisk_cdr_csv"
     title: str  #: shown: "Asterisk Master.csv"

@@ -30,7 +30,7 @@ class FileForm(NamedTuple):
 
 
 def reparse(rows: Sequence[RawRow], form: FileForm, normalizer: Normalizer) -> list[NormalRecord]:
-    """The rows as records again, in their order. A row that its reader no longer takes is left out: it stays as it is."""
+    """The rows as records again, in their order. A row that its reader no longer takes is left out, as it is."""
     reader = READERS.get(form.format)
     if reader is None:
         return []

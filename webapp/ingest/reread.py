@@ -90,12 +90,19 @@ def _read_chunk(
 def compare(session: LockedSession, number_key: bytes, settings: PbxSettings, most: int = 20) -> list[Change]:
     """The newest calls of a phone system as stored and as `settings` would have them, without writing anything."""
     keys = session.scalars(
-        select(Call.call_key).where(Call.pbx_id == settings.pbx_id).order_by(Call.started_at.desc(), Call.call_key.desc()).limit(most)
+        select(Call.call_key)
+        .where(Call.pbx_id == settings.pbx_id)
+        .order_by(Call.started_at.desc(), Call.call_key.desc())
+        .limit(most)
     ).all()
-    records = session.scalars(select(CallRecord).where(CallRecord.call_key.in_(keys)).order_by(CallRecord.record_key)).all()
+    records = session.scalars(
+        select(CallRecord).where(CallRecord.call_key.in_(keys)).order_by(CallRecord.record_key)
+    ).all()
     forms = {
         row.id: FileForm(row.format or "", row.column_map, row.header)
-        for row in session.scalars(select(ImportFile).where(ImportFile.id.in_({record.import_file_id for record in records})))
+        for row in session.scalars(
+            select(ImportFile).where(ImportFile.id.in_({record.import_file_id for record in records}))
+        )
     }
     pbx = session.get_one(Pbx, (session.organization_id, settings.pbx_id))
     changes = []
@@ -115,7 +122,13 @@ def _assembled(
     normalizer = Normalizer(settings, number_key, plan)
     read = []
     for record in records:
-        row = RawRow(record.record_key, record.id_hash, record.content_hash, unpack_ids(record.link_keys), record.line_number, record.raw)
+        row = RawRow(
+            record.record_key,
+            record.id_hash,
+            record.content_hash,
+            unpack_ids(record.link_keys),
+            record.line_number,
+            record.raw,
+        )
         read += reparse([row], forms[record.import_file_id], normalizer)
     return preview_call(assemble(read, plan)) if read else None
-

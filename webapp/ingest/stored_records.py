@@ -1,4 +1,7 @@
-"""Reads and changes call records that are stored already. Used by writer.py and regroup.py inside their transactions."""
+"""Reads and changes call records that are stored already.
+
+Used by writer.py, regroup.py and undo.py inside their transactions.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -50,7 +53,9 @@ def records_of_calls(transaction: BulkTransaction, call_keys: Sequence[int]) -> 
     for call_key, record_key, id_hash, content_hash, link_keys, line_number, *facts in transaction.rows_in(
         _SELECT_FACTS, call_keys, transaction.organization_id
     ):
-        record = NormalRecord._make((record_key, id_hash, content_hash, unpack_ids(link_keys), line_number, *facts, b""))
+        record = NormalRecord._make(
+            (record_key, id_hash, content_hash, unpack_ids(link_keys), line_number, *facts, b"")
+        )
         found.setdefault(call_key, []).append(record)
     return found
 
@@ -59,7 +64,8 @@ def replace_record(transaction: BulkTransaction, record: NormalRecord, hit: Stor
     """Make a row that came again with other content the record's newest version, and keep what it said before."""
     organization_id = transaction.organization_id
     transaction.execute(
-        "INSERT INTO call_record_version (organization_id, record_key, version, import_file_id, line_number, content_hash, raw)"
+        "INSERT INTO call_record_version"
+        " (organization_id, record_key, version, import_file_id, line_number, content_hash, raw)"
         " SELECT organization_id, record_key, version, import_file_id, line_number, content_hash, raw FROM call_record"
         " WHERE organization_id = ? AND record_key = ?",
         organization_id,
@@ -91,7 +97,9 @@ def write_facts(transaction: BulkTransaction, records: Iterable[NormalRecord]) -
     rows = []
     for record in records:
         instants = [transaction.instant(ms) for ms in (record.started_at, record.answered_at, record.ended_at)]
-        rows.append((*instants, *record[8:29], pack_ids(record.link_keys), transaction.organization_id, record.record_key))
+        rows.append(
+            (*instants, *record[8:29], pack_ids(record.link_keys), transaction.organization_id, record.record_key)
+        )
     transaction.execute_many(
         f"UPDATE call_record SET {changes}, link_keys = ? WHERE organization_id = ? AND record_key = ?",  # noqa: S608
         rows,
@@ -102,7 +110,10 @@ def move_links(transaction: BulkTransaction, dissolved: int, survivor: int, reco
     """Hand the records and links of a call that proved to be part of another over to it."""
     organization_id = transaction.organization_id
     transaction.execute(
-        "UPDATE call_record SET call_key = ? WHERE organization_id = ? AND call_key = ?", survivor, organization_id, dissolved
+        "UPDATE call_record SET call_key = ? WHERE organization_id = ? AND call_key = ?",
+        survivor,
+        organization_id,
+        dissolved,
     )
     keys = sorted({key for record in records for key in record.link_keys})
     transaction.execute_many(

@@ -104,7 +104,8 @@ def _take_back(undo: _Undo, transaction: BulkTransaction, cursor: int) -> int | 
     mine = [key for key, import_file_id in scanned if import_file_id == undo.import_file_id]
     keys = mine[:_CHUNK]
     rows = transaction.rows_in(
-        "SELECT record_key, call_key, version, link_keys FROM call_record WHERE organization_id = ? AND record_key IN ({keys})",
+        "SELECT record_key, call_key, version, link_keys FROM call_record"
+        " WHERE organization_id = ? AND record_key IN ({keys})",
         keys,
         undo.organization_id,
     )
@@ -128,7 +129,8 @@ def _restore(undo: _Undo, transaction: BulkTransaction, record_key: int) -> bool
         "SELECT old.version, old.import_file_id, old.line_number, old.content_hash, old.raw, import_file.format,"
         " import_file.column_map, import_file.header, record.id_hash, record.link_keys"
         " FROM call_record_version AS old"
-        " JOIN call_record AS record ON record.organization_id = old.organization_id AND record.record_key = old.record_key"
+        " JOIN call_record AS record ON record.organization_id = old.organization_id"
+        " AND record.record_key = old.record_key"
         " JOIN import_file ON import_file.organization_id = old.organization_id AND import_file.id = old.import_file_id"
         " WHERE old.organization_id = ? AND old.record_key = ? AND old.import_file_id <> ?"
         " ORDER BY old.version DESC LIMIT 1",
@@ -168,18 +170,16 @@ def _forget_refused(undo: _Undo) -> None:
         touched = _REFUSED_AT_ONCE
         while touched == _REFUSED_AT_ONCE:
             with bulk_transaction(undo.database, undo.organization_id) as transaction:
-                keys = [
-                    row[0]
-                    for row in transaction.rows(
-                        f"SELECT {order} FROM {table} WHERE organization_id = ? AND import_file_id = ? ORDER BY {order} LIMIT ?",  # noqa: S608 - names from above
-                        undo.organization_id,
-                        undo.import_file_id,
-                        _REFUSED_AT_ONCE,
-                    )
-                ]
+                keys = transaction.rows(
+                    f"SELECT {order} FROM {table} WHERE organization_id = ? AND import_file_id = ?"  # noqa: S608 - names from above
+                    f" ORDER BY {order} LIMIT ?",
+                    undo.organization_id,
+                    undo.import_file_id,
+                    _REFUSED_AT_ONCE,
+                )
                 transaction.execute_many(
                     f"DELETE FROM {table} WHERE organization_id = ? AND import_file_id = ? AND {order} = ?",  # noqa: S608
-                    [(undo.organization_id, undo.import_file_id, key) for key in keys],
+                    [(undo.organization_id, undo.import_file_id, key) for (key,) in keys],
                 )
                 touched = len(keys)
 
@@ -187,7 +187,8 @@ def _forget_refused(undo: _Undo) -> None:
 def _finish(undo: _Undo) -> None:
     with bulk_transaction(undo.database, undo.organization_id) as transaction:
         transaction.execute(
-            "UPDATE import_file SET state = ?, ended_at = ?, stored_file_id = NULL WHERE organization_id = ? AND id = ?",
+            "UPDATE import_file SET state = ?, ended_at = ?, stored_file_id = NULL"
+            " WHERE organization_id = ? AND id = ?",
             int(ImportState.UNDONE),
             transaction.instant(now_ms()),
             undo.organization_id,

@@ -24,6 +24,7 @@ from webapp.ingest.stored_records import (
 )
 
 _DAY_STEP = 1 << 47  # link keys of the day before and after
+_NEIGHBOURS = (-_DAY_STEP, 0, _DAY_STEP)
 #: A call with more records than this takes no further ones: a column that was mapped wrongly would make every row
 #: join one call, and each batch read all of it again.
 MOST_RECORDS_OF_A_CALL = 400
@@ -112,24 +113,21 @@ class RecordWriter:
         self, transaction: BulkTransaction, fresh: Sequence[Group], changed: Sequence[tuple[NormalRecord, StoredRecord]]
     ) -> list[_Cluster]:
         """Which groups and stored calls belong together, by the link keys of the day before, the same and the next."""
-        asked = {key + step for group in fresh for key in group_keys(group) for step in (-_DAY_STEP, 0, _DAY_STEP)}
-        linked: dict[int, set[int]] = {}
-        for link_key, call_key in transaction.rows_in(
-            "SELECT link_key, call_key FROM call_link WHERE organization_id = ? AND link_key IN ({keys})",
-            [key for key in asked if key >= 0],
-            transaction.organization_id,
-        ):
-            linked.setdefault(link_key, set()).add(call_key)
+        linked = _linked_calls(
+            transaction, {key for group in fresh for record in group.records for key in record.link_keys}
+        )
         clusters: list[_Cluster] = []
         by_call: dict[int, _Cluster] = {}
         for group in fresh:
-            calls = set() if not linked else {
-                call_key
-                for key in group_keys(group)
-                for step in (-_DAY_STEP, 0, _DAY_STEP)
-                for call_key in linked.get(key + step, ())
-            }
-            _join(clusters, by_call, calls, group)
+            calls: set[int] = set()
+            if linked:
+                for record in group.records:
+                    for key in record.link_keys:
+                        calls.update(*(linked.get(key + step, ()) for step in _NEIGHBOURS))
+            if calls:
+                _join(clusters, by_call, calls, group)
+            else:
+                clusters.append(_Cluster([group]))
         for _record, hit in changed:
             _join(clusters, by_call, {hit.call_key}, None)
         return clusters
@@ -151,21 +149,31 @@ class RecordWriter:
         rows: list[tuple[object, ...]] = []
         links: set[tuple[int, int, int]] = set()
         for cluster in clusters:
-            full = [key for key in cluster.call_keys if key in old and old[key].record_count > MOST_RECORDS_OF_A_CALL]
-            cluster.call_keys.difference_update(full)
-            for key in full:
-                old.pop(key)
-            if not cluster.groups and not cluster.call_keys:
-                continue
-            records = [record for group in cluster.groups for record in group.records]
+            if cluster.call_keys:
+                for key in [key for key in cluster.call_keys if old[key].record_count > MOST_RECORDS_OF_A_CALL]:
+                    cluster.call_keys.remove(key)
+                    old.pop(key)
+                if not cluster.groups and not cluster.call_keys:
+                    continue
+            records = (
+                cluster.groups[0].records
+                if len(cluster.groups) == 1
+                else [record for group in cluster.groups for record in group.records]
+            )
             call_key = min(cluster.call_keys) if cluster.call_keys else records[0].record_key
             earlier = [record for key in cluster.call_keys for record in old_records.get(key, ())]
-            draft = cluster.groups[0].draft if not earlier and len(cluster.groups) == 1 else assemble([*earlier, *records], self._plan)
+            draft = (
+                cluster.groups[0].draft
+                if not earlier and len(cluster.groups) == 1
+                else assemble([*earlier, *records], self._plan)
+            )
             new_calls.append(NewCall(call_key, self._pbx_id, draft))
             done.calls += 1 - len(cluster.call_keys)
             done.stored += len(records)
             rows.extend(self._row(transaction.organization_id, record, call_key) for record in records)
-            links.update((transaction.organization_id, key, call_key) for record in records for key in record.link_keys)
+            links.update(
+                [(transaction.organization_id, key, call_key) for record in records for key in record.link_keys]
+            )
             for dissolved in cluster.call_keys - {call_key}:
                 move_links(transaction, dissolved, call_key, old_records.get(dissolved, ()))
         transaction.insert("call_record", RECORD_COLUMNS, rows)
@@ -217,10 +225,27 @@ def group_by_links(records: Sequence[NormalRecord]) -> list[list[NormalRecord]]:
     return list(groups.values())
 
 
-def group_keys(group: Group) -> set[int]:
-    if len(group.records) == 1:
-        return set(group.records[0].link_keys)
-    return {key for record in group.records for key in record.link_keys}
+def _linked_calls(transaction: BulkTransaction, keys: set[int]) -> dict[int, set[int]]:
+    """Stored calls by the link keys that name them, for these keys on the day before, the same and the next."""
+    # Two statements: asked for both at once, SQLite reads every key.
+    [(oldest,)] = transaction.rows(
+        "SELECT min(link_key) FROM call_link WHERE organization_id = ?", transaction.organization_id
+    )
+    [(newest,)] = transaction.rows(
+        "SELECT max(link_key) FROM call_link WHERE organization_id = ?", transaction.organization_id
+    )
+    if oldest is None or newest is None:
+        return {}
+    # Most files are in order: the next day has no calls yet, and need not be asked.
+    asked = [near for key in keys for step in _NEIGHBOURS if oldest <= (near := key + step) <= newest]
+    linked: dict[int, set[int]] = {}
+    for link_key, call_key in transaction.rows_in(
+        "SELECT link_key, call_key FROM call_link WHERE organization_id = ? AND link_key IN ({keys})",
+        asked,
+        transaction.organization_id,
+    ):
+        linked.setdefault(link_key, set()).add(call_key)
+    return linked
 
 
 def _join(clusters: list[_Cluster], by_call: dict[int, _Cluster], calls: set[int], group: Group | None) -> None:

@@ -24,7 +24,7 @@ from webapp.jobs.models import Job, JobState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.sessions import reading_session, writing_session
 
-__all__ = ["Work", "enqueue", "enqueue_held", "find_open_job", "register", "register_chore"]
+__all__ = ["Work", "enqueue", "enqueue_held", "find_open_job", "list_open_jobs", "register", "register_chore"]
 
 MOST_ATTEMPTS = 8
 KEPT_ONCE_ENDED = timedelta(days=30)
@@ -108,6 +108,15 @@ def find_open_job(
         .order_by(Job.id)
         .limit(1)
     ).first()
+
+
+def list_open_jobs(session: LockedSession, kind: str, organization_id: int | None) -> list[dict[str, Any]]:
+    """The payloads of the jobs of this kind that wait or run."""
+    open_states = (JobState.WAITING, JobState.RUNNING)
+    payloads = session.scalars(
+        select(Job.payload).where(Job.state.in_(open_states), Job.kind == kind, Job.organization_id == organization_id)
+    )
+    return [json.loads(payload) for payload in payloads]
 
 
 # ------------------------------------------------------------------------------------------------- for worker.py alone

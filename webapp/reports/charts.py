@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from webapp.calls.totals import Figures
-from webapp.formatting import format_calls, format_count, format_date, format_weekday
+from webapp.formatting import format_calls, format_count, format_weekday
 from webapp.reports.queries import Hour
 
 WIDTH, HEIGHT = 600, 160
@@ -62,7 +62,7 @@ def draw_days(days: dict[date, Figures], today: date, href: Callable[[date], str
     ticks = [shown[round(last * place / (_TICKS - 1))] for place in range(_TICKS)] if last >= _TICKS else shown
     rows = [
         TableRow(
-            format_weekday(day, today),
+            f"{day:%a} {day.day} {day:%b}",
             href(day),
             tuple(format_count(n) for n in (each.calls, each.answered, each.missed, each.voicemail)),
         )
@@ -129,7 +129,7 @@ def _scale(bars: Sequence[_Bar]) -> list[str]:
 
 
 def _tick(day: date, today: date) -> str:
-    return "Today" if day == today else format_date(day, day)
+    return "Today" if day == today else f"{day.day} {day:%b}"
 
 
 def _hour_words(hour: int) -> str:

@@ -68,17 +68,17 @@ def _state(found: PbxHealth, today: date) -> tuple[str, str, str, Next]:
 
 def _last_call(found: PbxHealth, today: date, zone: ZoneInfo) -> str:
     if found.last_quarter is not None:
-        return f"About {format_moment(found.last_quarter, zone, today)}"
+        return f"about {format_moment(found.last_quarter, zone, today)}"
     if found.last_day is None:
-        return "None yet"
+        return "none yet"
     word = format_day(found.last_day, today)
-    return word if word in ("Today", "Yesterday") else format_date(found.last_day, today)
+    return word.lower() if word in ("Today", "Yesterday") else format_date(found.last_day, today)
 
 
 def _last_import(found: PbxHealth, today: date, zone: ZoneInfo) -> str:
     imported = found.last_import
     if imported is None:
-        return "None yet"
+        return "none yet"
     when = format_moment(imported.ended_at or imported.created_at, zone, today)
     brought = format_calls(imported.call_count) if imported.state == ImportState.DONE else imported.state.name.lower()
-    return f"{when[:1].upper()}{when[1:]}, {brought}"
+    return f"{when}, {brought}"

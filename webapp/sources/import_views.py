@@ -6,7 +6,7 @@ from flask import Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp import access, htmx
-from webapp.calls.models import ImportFile
+from webapp.calls.models import ImportFile, ImportState
 from webapp.database.ids import read_id, spell_id
 from webapp.errors import BadRequest, Refused
 from webapp.ingest.importer import read_column_map
@@ -81,10 +81,10 @@ def read_as(import_file_id: int) -> ResponseReturnValue:
 def columns(import_file_id: int) -> ResponseReturnValue:
     """What each column of a generic CSV holds."""
     file = queries.get_import(db(), import_file_id)
+    if file.state != ImportState.UPLOADED or file.stored_file_id is None:
+        return _to_import(file)
     present = read_column_map(file.column_map) or ColumnMap(",", True, {}, "ymd")
     form = ColumnsForm(data=_as_fields(present))
-    if file.stored_file_id is None:
-        raise Refused("The file is no longer kept. Upload it again.")
     # Another delimiter cuts the file into other columns: then they are chosen anew, before anything is stored.
     cut_anew = form.is_submitted() and form.delimiter.data != present.delimiter
     shown_map = form.column_map() if form.is_submitted() else present

@@ -5,13 +5,15 @@ Called by the import and set-up views. Opens the stored file and looks at its be
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from webapp.calls.models import ImportFile, Pbx
 from webapp.calls.outcomes import Direction
 from webapp.calls.words import DIRECTION_LABELS, NO_CALLER, ShownOutcome, show_outcome
 from webapp.database.engine import Database
-from webapp.formatting import format_number
+from webapp.formatting import format_number, format_span, format_time
 from webapp.ingest.guesses import Answers as GuessedAnswers
 from webapp.ingest.guesses import LineGuess, guess_answers
 from webapp.ingest.importer import read_column_map
@@ -22,6 +24,7 @@ from webapp.ingest.records import ColumnMap
 from webapp.ingest.settings import PbxSettings
 from webapp.ingest.source import open_text
 from webapp.jobs.stored_files import open_stored_file
+from webapp.sources.blueprint import bp
 
 _SAMPLES = 4
 _LONGEST_SAMPLE = 60
@@ -42,6 +45,16 @@ class ShownCall:
     outcome: ShownOutcome
     ring_seconds: int
     talk_seconds: int
+
+
+@dataclass(frozen=True)
+class ShownChange:
+    """A call before and after. `changed` names the fields that differ; `words` tells them, "" if none does."""
+
+    before: ShownCall
+    after: ShownCall
+    changed: frozenset[str]
+    words: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,32 @@ def show_call(call: PreviewCall, region: str) -> ShownCall:
         ring_seconds=call.ring_seconds,
         talk_seconds=call.talk_seconds,
     )
+
+
+def show_change(before: ShownCall, after: ShownCall, zone: ZoneInfo) -> ShownChange:
+    pairs = (
+        ("started_at", format_time(before.started_at, zone), format_time(after.started_at, zone)),
+        ("direction", before.direction_label.lower(), after.direction_label.lower()),
+        ("caller", before.caller_number or before.caller, after.caller_number or after.caller),
+        ("reached", before.reached, after.reached),
+        ("outcome", before.outcome.label.lower(), after.outcome.label.lower()),
+        ("ring_seconds", f"rang {format_span(before.ring_seconds)}", f"rang {format_span(after.ring_seconds)}"),
+        ("talk_seconds", f"talked {format_span(before.talk_seconds)}", f"talked {format_span(after.talk_seconds)}"),
+    )
+    words = [
+        f"{old or 'nobody'} → {new or 'nobody'}"
+        for name, old, new in pairs
+        if old != new or getattr(before, name) != getattr(after, name)
+    ]
+    changed = frozenset(name for name, _, _ in pairs if getattr(before, name) != getattr(after, name))
+    return ShownChange(before, after, changed, ", ".join(words))
+
+
+@bp.app_template_filter("groupby_day")
+def group_by_day(calls: Sequence[ShownCall], zone: ZoneInfo) -> list[tuple[date, list[ShownCall]]]:
+    """Neighbours of one local day together, in the order they have."""
+    days = groupby(calls, key=lambda call: call.started_at.astimezone(zone).date())
+    return [(day, list(of_day)) for day, of_day in days]
 
 
 def _number(text: str, region: str) -> str:

@@ -121,26 +121,21 @@ def _compare_page(form: SetUpForm, pbx: Pbx, answers: Answers) -> Response:
         outside_lines=answers.outside_lines,
     )
     changes = compare(db(), number_key(services().settings), settings)
+    zone = ZoneInfo(current_organization().time_zone)
     pairs = [
-        _pair(reading.show_call(change.before, pbx.region), reading.show_call(change.after, answers.region))
+        reading.show_change(
+            reading.show_call(change.before, pbx.region), reading.show_call(change.after, answers.region), zone
+        )
         for change in changes
     ]
-    zone = ZoneInfo(current_organization().time_zone)
     return htmx.render(
         "sources/compare.html",
         "sources/compare.html",
         form=form,
         pbx=pbx,
         pairs=pairs,
-        changed_count=sum(bool(changed) for _before, _after, changed in pairs),
+        changed_count=sum(bool(pair.words) for pair in pairs),
         records=queries.count_stored_from(db(), pbx.id),
         zone=zone,
         today=local_today(zone),
     )
-
-
-def _pair(
-    before: reading.ShownCall, after: reading.ShownCall
-) -> tuple[reading.ShownCall, reading.ShownCall, list[str]]:
-    """With the names of the fields that differ."""
-    return before, after, [name for name, value in vars(before).items() if value != getattr(after, name)]

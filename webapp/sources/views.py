@@ -10,10 +10,12 @@ from webapp import access, clock, htmx, navigation
 from webapp.calls.models import Pbx
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
+from webapp.jobs.queue import list_open_jobs
 from webapp.sources import import_views, refused_views, set_up_views, upload_views, words
 from webapp.sources.actions import add_pbx, close_pbx, rename_pbx, reopen_pbx
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import NameForm, PhoneSystemForm
+from webapp.sources.imports import READ_AGAIN
 from webapp.sources.jobs import register_jobs
 from webapp.sources.queries import get_pbx, list_phone_systems
 from webapp.tenancy.models import Role
@@ -38,11 +40,18 @@ def phone_systems() -> ResponseReturnValue:
         "sources/index.html",
         "sources/index.html",
         systems=list_phone_systems(db(), organization.time_zone),
+        reading_again=_list_reading_again(),
         readers=READERS,
         may_change=current_membership().role >= Role.MANAGER,
         zone=zone,
         today=clock.now().astimezone(zone).date(),
     )
+
+
+def _list_reading_again() -> frozenset[int]:
+    """Ids of phone systems whose records are being read again."""
+    jobs = list_open_jobs(db(), READ_AGAIN, db().organization_id)
+    return frozenset(payload["pbx_id"] for payload in jobs)
 
 
 @bp.route("/phone-systems/new", methods=["GET", "POST"])

@@ -92,7 +92,9 @@ def _narrow(state: ORMExecuteState) -> None:
         rows = with_loader_criteria(Tenant, lambda entity: false(), include_aliases=True)
         memberships = with_loader_criteria(Membership, lambda entity: false(), include_aliases=True)
     else:
-        rows = with_loader_criteria(Tenant, lambda entity: entity.organization_id == organization_id, include_aliases=True)
+        rows = with_loader_criteria(
+            Tenant, lambda entity: entity.organization_id == organization_id, include_aliases=True
+        )
         memberships = with_loader_criteria(
             Membership, lambda entity: entity.organization_id == organization_id, include_aliases=True
         )
@@ -104,7 +106,9 @@ def _narrow(state: ORMExecuteState) -> None:
         else:
             memberships = with_loader_criteria(
                 Membership,
-                lambda entity: or_(entity.organization_id == organization_id, entity.user_account_id == user_account_id),
+                lambda entity: or_(
+                    entity.organization_id == organization_id, entity.user_account_id == user_account_id
+                ),
                 include_aliases=True,
             )
     state.statement = state.statement.options(rows, memberships)
@@ -133,7 +137,9 @@ def _refuse_what_cannot_be_narrowed(state: ORMExecuteState) -> None:
 
 def _updated_columns(statement: Any) -> Iterator[Any]:
     yield from statement._values or ()
-    yield from (pair[0] for pair in statement._ordered_values or ()) if getattr(statement, "_ordered_values", None) else ()
+    yield from (
+        (pair[0] for pair in statement._ordered_values or ()) if getattr(statement, "_ordered_values", None) else ()
+    )
 
 
 def _column_name(key: Any) -> str:
@@ -153,15 +159,20 @@ def _refuse_in(scope: ClauseElement) -> None:
         elif isinstance(element, ColumnClause):
             if element.is_literal and element.name not in _HARMLESS_LITERALS:
                 raise TenancyError("literal_column() is not narrowed")
-            if isinstance(element.table, TableClause | Alias) and not isinstance(element.table, Subquery | CTE):
-                tables.append(element.table)
-        elif isinstance(element, TableClause | Alias) and not isinstance(element, Subquery | CTE):
-            tables.append(element)
+            tables += _tables(element.table)
+        elif isinstance(element, FromClause) and not isinstance(element, SelectBase):
+            tables += _tables(element)
         elif isinstance(element, SelectBase) and element is not scope:
             _refuse_in(element)
     for table in tables:
         if table not in entities:
             raise TenancyError(f"Core on the table {getattr(table, 'name', '')} is not narrowed; name the mapped class")
+
+
+def _tables(element: FromClause | None) -> list[FromClause]:
+    """The table, or alias of one, that an element is; a subquery is none."""
+    is_table = isinstance(element, TableClause | Alias) and not isinstance(element, Subquery | CTE)
+    return [element] if is_table and element is not None else []
 
 
 def _own_elements(element: ClauseElement, outermost: bool = True) -> Iterator[ClauseElement]:

@@ -93,6 +93,9 @@ def _item(line: SourceLine, callers: CallerIds) -> Item:
         return not_a_date(line, "start", row.start)
     if row.context == "message" or row.channel.startswith("message/"):
         return NotACall(line.number, line.raw, "A text message, not a call.")
+    if row.cause == "LOSE_RACE":
+        # No other row names it: kept, it would be a missed call of its own.
+        return NotACall(line.number, line.raw, "Another phone of the group answered this call.")
     return _record(line, row, started, answered, ended)
 
 

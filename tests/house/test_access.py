@@ -1,0 +1,99 @@
+"""Every view says who may call it, once, in its own words; found by reading the code and by asking the app."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from config import Settings
+from webapp import access, create_app
+from webapp.database.engine import Database
+from webapp.tenancy import guard
+from webapp.tenancy.models import Role
+
+WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
+ROUTES = {"route", "get", "post", "put", "patch", "delete"}
+MARKERS = {"public", "signed_in", "member"}
+#: Whoever wants to make another page public writes it here as well.
+PUBLIC = {"static", "health.show", "accounts.sign_in", "accounts.check_cookie", "accounts.sign_out"}
+
+
+def decorators(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    """("bp", "get") for @bp.get(...)."""
+    for decorator in function.decorator_list:
+        call = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name):
+            yield call.value.id, call.attr
+
+
+def views() -> list[tuple[str, ast.FunctionDef]]:
+    found = []
+    for path in sorted(WEBAPP.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and any(
+                name == "bp" and verb in ROUTES for name, verb in decorators(node)
+            ):
+                found.append((f"{path.relative_to(WEBAPP)}: {node.name}", node))
+    return found
+
+
+def test_security_21_every_view_has_exactly_one_marker() -> None:
+    found = views()
+    assert len(found) > 10
+    for name, function in found:
+        marks = [verb for owner, verb in decorators(function) if owner == "access" and verb in MARKERS]
+        assert len(marks) == 1, f"{name} has {marks or 'no marker'}"
+
+
+def test_security_21_the_marker_stands_below_the_route() -> None:
+    """Above it, the app would get the function before it is marked."""
+    for name, function in views():
+        order = [owner for owner, verb in decorators(function) if owner in ("bp", "access")]
+        assert order == sorted(order, key=lambda owner: owner != "bp"), name
+
+
+def test_security_21_public_pages_are_few_and_known(app: Flask) -> None:
+    found = {
+        rule.endpoint for rule in app.url_map.iter_rules() if not access.of(app.view_functions[rule.endpoint]).signed_in
+    }
+    assert found == PUBLIC
+
+
+def test_security_21_an_unmarked_view_stops_the_app(app: Flask) -> None:
+    app.add_url_rule("/unmarked", view_func=lambda: "", endpoint="unmarked")
+    with pytest.raises(access.AccessError, match="does not say who may call it"):
+        guard.check_markers(app)
+
+
+@pytest.mark.parametrize(
+    ("address", "mark"),
+    [("/o/<slug:slug>/x", access.signed_in), ("/x", access.member(Role.OWNER)), ("/o/<slug:slug>/x", access.public)],
+)
+def test_security_21_a_marker_that_does_not_fit_stops_the_app(app: Flask, address: str, mark: object) -> None:
+    assert callable(mark)
+    app.add_url_rule(address, view_func=mark(lambda: ""), endpoint="misfit")
+    with pytest.raises(access.AccessError, match="for all addresses under"):
+        guard.check_markers(app)
+
+
+def test_security_21_the_app_looks_itself_through(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "public", lambda view: view)
+    with pytest.raises(access.AccessError):
+        create_app(settings, database)
+
+
+def test_addresses_are_kebab_case(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        fixed = [part for part in rule.rule.split("/") if part and not part.startswith("<")]
+        assert all(part == part.lower() and "_" not in part for part in fixed), rule
+
+
+def test_security_19_nobody_can_register(app: Flask) -> None:
+    client = app.test_client()
+    for path in ("/register", "/sign-up", "/join"):
+        assert client.get(path).status_code == 404
+        assert client.post(path).status_code == 404
