@@ -91,7 +91,7 @@ def take_wide(browser: Browser, demo: Demo, upload: Path) -> None:
     page.locator(".steps").wait_for()
     shoot(page, "call")
     page.get_by_role("link", name="Phone systems", exact=True).first.click()
-    page.locator("a[href$='/imports']").first.click()
+    page.locator("a[href*='/phone-systems/'][href$='/imports']").first.click()
     page.locator("input[type=file]").set_input_files(upload)
     page.wait_for_url("**/o/harbour/imports/*")
     shoot(page, "import")

@@ -153,8 +153,7 @@ class Make:
     ) -> Call:
         """A call with its parties and totals. `names` gives numbers a name; `fields` sets further columns of call."""
         pbx = pbx or self._any_pbx()
-        answered = outcome == Outcome.ANSWERED
-        talk = (60 if answered else 0) if talk is None else talk
+        talk = (60 if outcome == Outcome.ANSWERED else 0) if talk is None else talk
         numbers = {"caller": caller, "dialed": dialed or callee, "callee": callee, "did": did}
         with self.session() as session:
             parties = {
@@ -164,23 +163,15 @@ class Make:
             }
             values: dict[str, Any] = {
                 "started_at": started_at,
-                "call_key": new_id(),
                 "pbx_id": pbx.id,
                 "direction": direction,
                 "outcome": outcome,
-                **{f"{word}_id": parties[word].id if word in parties else None for word in numbers},
-                "caller_reason": CallerReason.KNOWN if caller else CallerReason.WITHHELD,
-                "answered_by_id": parties["callee"].id if answered and callee else None,
                 "ring_seconds": ring,
                 "wait_seconds": wait,
                 "talk_seconds": talk,
                 "ended_at": started_at + timedelta(seconds=ring + talk),
-                "record_count": 1,
-                "flags": 0,
-                "price": None,
+                **_what_follows(parties, outcome),
             }
-            took_part = dict.fromkeys(party.id for party in parties.values())
-            values["party_ids"] = struct.pack(f">{len(took_part)}q", *took_part)
             call = Call(**{**values, **fields})
             session.add(call)
             self._add_parties(session, call, parties)
@@ -287,6 +278,22 @@ class Make:
     def _day(self, call: Call) -> int:
         local = call.started_at.astimezone(ZoneInfo(self.organization.time_zone))
         return (local.date() - date(1970, 1, 1)).days
+
+
+def _what_follows(parties: dict[str, Party], outcome: Outcome) -> dict[str, Any]:
+    """The columns of a call that its parties and its outcome decide, and those that seldom matter."""
+    ids = {word: parties[word].id if word in parties else None for word in _ROLES}
+    took_part = dict.fromkeys(party.id for party in parties.values())
+    return {
+        "call_key": new_id(),
+        **{f"{word}_id": party_id for word, party_id in ids.items()},
+        "caller_reason": CallerReason.KNOWN if "caller" in parties else CallerReason.WITHHELD,
+        "answered_by_id": ids["callee"] if outcome == Outcome.ANSWERED else None,
+        "party_ids": struct.pack(f">{len(took_part)}q", *took_part),
+        "record_count": 1,
+        "flags": 0,
+        "price": None,
+    }
 
 
 def _region_of(e164: str) -> str:

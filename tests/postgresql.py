@@ -26,6 +26,7 @@ pytest_plugins = ["tests.no_network", "tests.nothing_skipped"]
 _BINARIES = Path("/usr/lib/postgresql/15/bin")
 _OWNER = "callbook_owner"
 _PASSWORD_NAME = "TEST_ROLE_PASSWORD"
+_THROWAWAY_NAME = "TEST_CLUSTER_IS_THROWAWAY"
 #: Members of this role must give their password to the throwaway cluster; the others are trusted, for speed.
 ASKED = "asked_for_password"
 
@@ -42,6 +43,11 @@ class DatabaseUrls:
 def server_url() -> str | None:
     """TEST_DATABASE_URL: the server of this run, or None when it runs on SQLite."""
     return os.environ.get("TEST_DATABASE_URL")
+
+
+def is_throwaway() -> bool:
+    """Whether the server is this run's own cluster, with its rules about who must give a password."""
+    return _THROWAWAY_NAME in os.environ
 
 
 def database_urls(name: str) -> DatabaseUrls:
@@ -108,7 +114,15 @@ def _spelled(url: URL) -> str:
 
 def connect(url: str) -> "psycopg.Connection[tuple[object, ...]]":
     """A bare connection in autocommit, for what no session should do."""
-    return psycopg.connect(_spelled(make_url(url).set(drivername="postgresql")), autocommit=True)
+    parts = make_url(url)
+    return psycopg.connect(
+        host=parts.host,
+        port=parts.port,
+        user=parts.username,
+        password=str(parts.password) if parts.password else None,
+        dbname=parts.database,
+        autocommit=True,
+    )
 
 
 def _execute(statement: sql.Composable) -> None:
@@ -129,6 +143,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--postgresql") and server_url() is None:
         cluster = Cluster()
         config.add_cleanup(cluster.stop)
+        os.environ[_THROWAWAY_NAME] = "1"
         os.environ["TEST_DATABASE_URL"] = cluster.start()
     if server_url() is not None:
         os.environ[_PASSWORD_NAME] = secrets.token_hex(8)

@@ -59,7 +59,7 @@ class Server:
             self._turn()
         for listener in self._listeners:
             listener.accepting = False
-            listener.close()
+            wasyncore.dispatcher.close(listener)  # its own close() would take away what wakes this loop
         until = time.monotonic() + _LAST_REQUESTS_SECONDS
         while self._under_way() and time.monotonic() < until:
             self._turn()

@@ -44,9 +44,9 @@ def test_the_list_tells_for_each_format_where_the_file_is(client: PageCheckingCl
 
 def test_the_health_of_each_system_is_its_newest_call_and_import(client: PageCheckingClient, cast: Cast, make: Make) -> None:
     old, new = make.pbx("Warehouse"), make.pbx("Head office")
-    make.call(pbx=old, start=datetime(2026, 3, 29, 23, 30, tzinfo=UTC))  # 00:30 of the next day in London
-    make.call(pbx=old, start=datetime(2026, 3, 28, 9, 0, tzinfo=UTC))
-    make.call(pbx=new, start=datetime(2026, 4, 2, 9, 15, tzinfo=UTC))
+    make.call(pbx=old, started_at=datetime(2026, 3, 29, 23, 30, tzinfo=UTC))  # 00:30 of the next day in London
+    make.call(pbx=old, started_at=datetime(2026, 3, 28, 9, 0, tzinfo=UTC))
+    make.call(pbx=new, started_at=datetime(2026, 4, 2, 9, 15, tzinfo=UTC))
     make.import_file(old, file_name="older.csv", state=ImportState.DONE)
     make.import_file(old, file_name="newer.csv", state=ImportState.FAILED)
     make.import_file(old, file_name="never-started.csv", state=ImportState.UPLOADED)

@@ -123,6 +123,9 @@ def _refuse_what_cannot_be_narrowed(state: ORMExecuteState) -> None:
         raise TenancyError("insert() is not narrowed; add mapped objects to the session")
     if isinstance(statement, FromStatement | TextClause | TextualSelect):
         raise TenancyError("text() and from_statement() are not narrowed")
+    if state.is_update and state.parameters:
+        # SQLAlchemy would make an UPDATE by primary key of them, past every criterion.
+        raise TenancyError("an update takes its values by values(), not as parameters")
     if state.is_update and any(_column_name(key) == "organization_id" for key in _updated_columns(statement)):
         raise TenancyError("organization_id never changes")
     cache_key = statement._generate_cache_key()

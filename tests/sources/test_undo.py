@@ -1,0 +1,75 @@
+"""Undoing an import: what will be lost is said first; only what it alone brought goes."""
+
+from collections.abc import Callable
+
+from tests.cast import Cast
+from tests.make import Make
+from tests.sources.conftest import HandsIn, asterisk_file
+from webapp.calls.models import ImportState
+from webapp.jobs.models import StoredFile
+from webapp.tenancy.sessions import reading_session
+
+SignIn = Callable[[object], HandsIn]
+
+
+def test_the_page_says_what_will_be_lost_and_changes_nothing(hands_in: SignIn, cast: Cast, make: Make) -> None:
+    hands, pbx = hands_in(cast.max), make.pbx("Head office")
+    address = hands.take_in(pbx, asterisk_file(20) + b"bad,line\n")
+    page = hands.client.get(f"{address}/undo").text
+    assert "take back 20 records" in page
+    assert "<b>1</b> refused line<" in page
+    assert "comes back from there" not in page
+    assert hands.files()[0].state == ImportState.DONE
+    assert len(hands.calls()) == 20
+
+
+def test_an_undo_takes_calls_lines_and_file_back(hands_in: SignIn, cast: Cast, make: Make) -> None:
+    hands, pbx = hands_in(cast.max), make.pbx()
+    address = hands.take_in(pbx, asterisk_file(20) + b"bad,line\n")
+    assert hands.client.send(f"{address}/undo").location == address
+    assert "Taking the import back" in hands.client.get(address).text
+    hands.work()
+    assert hands.files()[0].state == ImportState.UNDONE
+    assert hands.calls() == []
+    with reading_session(hands.database, hands.organization_id) as session:
+        assert session.query(StoredFile.id).all() == []
+    page = hands.client.get(address).text
+    assert "This import was undone." in page
+    assert "Undo this import" not in page
+    assert "They went with the undo" in hands.client.get(f"{address}/refused").text
+
+
+def test_what_another_file_also_holds_comes_back_from_it(hands_in: SignIn, cast: Cast, make: Make) -> None:
+    hands, pbx = hands_in(cast.max), make.pbx()
+    first = hands.take_in(pbx, asterisk_file(20))
+    hands.take_in(pbx, asterisk_file(20, first=10), "overlaps.csv")
+    assert len(hands.calls()) == 30
+    page = hands.client.get(f"{first}/undo").text
+    assert "One other file of this phone system held rows" in page
+    hands.client.send(f"{first}/undo")
+    hands.work()
+    assert len(hands.calls()) == 20
+
+
+def test_an_import_is_undone_once_and_only_after_its_end(hands_in: SignIn, cast: Cast, make: Make) -> None:
+    hands, pbx = hands_in(cast.max), make.pbx()
+    address = hands.receive(pbx, asterisk_file(5))
+    assert hands.client.get(f"{address}/undo").location == address
+    answer = hands.client.send(f"{address}/undo")
+    assert answer.status_code == 422
+    assert "has ended" in answer.text
+    hands.client.send(f"{address}/start")
+    hands.work()
+    assert hands.client.send(f"{address}/undo").status_code == 303
+    assert hands.client.send(f"{address}/undo").status_code == 422
+    assert hands.work() == 1
+
+
+def test_after_an_undo_the_file_can_be_imported_again(hands_in: SignIn, cast: Cast, make: Make) -> None:
+    hands, pbx = hands_in(cast.max), make.pbx()
+    address = hands.take_in(pbx, asterisk_file(5))
+    hands.client.send(f"{address}/undo")
+    hands.work()
+    hands.take_in(pbx, asterisk_file(5))
+    assert hands.files()[1].stored_count == 5
+    assert len(hands.calls()) == 5
