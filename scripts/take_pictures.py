@@ -86,16 +86,24 @@ def take_wide(browser: Browser, demo: Demo, upload: Path) -> None:
     page.get_by_role("link", name="Calls", exact=True).first.click()
     page.locator("table.calls").wait_for()
     shoot(page, "calls")
-    page.goto(f"{page.url}?outcome=voicemail")
-    page.locator("a.row-link").first.click()
-    page.locator(".steps").wait_for()
+    open_a_transferred_call(page)
     shoot(page, "call")
     page.get_by_role("link", name="Phone systems", exact=True).first.click()
-    page.locator("a[href*='/phone-systems/'][href$='/imports']").first.click()
+    page.locator("a[href*='/phone-systems/'][href$='/imports']").last.click()
     page.locator("input[type=file]").set_input_files(upload)
     page.wait_for_url("**/o/harbour/imports/*")
     shoot(page, "import")
     context.close()
+
+
+def open_a_transferred_call(page: Page) -> None:
+    """The newest call with more than one thing to tell, else the newest."""
+    page.goto(f"{page.url}?direction=inbound&outcome=answered")
+    addresses = [link.get_attribute("href") or "" for link in page.locator("a.row-link").all()]
+    for address in (*addresses, addresses[0]):
+        page.goto(page.url.partition("/o/")[0] + address)
+        if "transferred to" in page.locator(".lead").inner_text():
+            return
 
 
 def take_phone(browser: Browser, demo: Demo) -> None:

@@ -71,9 +71,10 @@ class Server:
         wasyncore.close_all(self._map)
 
     def stop(self) -> None:
-        """End run(). May be called by a signal handler or another thread."""
-        self._stopping = True
-        self._listeners[0].pull_trigger()
+        """End run(). May be called by a signal handler or another thread, and again: impatient people press twice."""
+        if not self._stopping:
+            self._stopping = True
+            self._listeners[0].pull_trigger()
 
     def _turn(self) -> None:
         wasyncore.loop(timeout=0.5, use_poll=True, map=self._map, count=1)

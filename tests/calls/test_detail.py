@@ -60,7 +60,7 @@ def test_a_call_is_told_in_one_sentence_with_its_steps(client: PageCheckingClien
     assert page.status_code == 200
     assert (
         "Outside call from 020 7946 0123 to 020 7946 0100 rang Priya (202) and Grace (201) for 12 s, was answered by "
-        "Grace (201), talked 3 min and transferred to Tom (203)."
+        "Grace (201), talked 3 min and was transferred to Tom (203)."
     ) in page.text
     assert "Priya (202) rang for 12 s; the call was taken elsewhere" in page.text
     assert "Grace (201) answered after 12 s and talked 1 min" in page.text

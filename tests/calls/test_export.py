@@ -82,7 +82,7 @@ def test_the_file_has_what_the_page_counts(
         assert stamps == sorted(stamps, reverse="oldest" not in query)
 
 
-@pytest.mark.parametrize("start", list("=+-@\t\r\n") + ["＝"])
+@pytest.mark.parametrize("start", [*"=+-@\t\r\n", "＝"])
 def test_security_43_cells_are_no_formulas(client: PageCheckingClient, cast: Cast, make: Make, start: str) -> None:
     name = f'{start}HYPERLINK("http://x","y")'
     pbx = make.pbx(f"{start}1+1")

@@ -41,7 +41,7 @@ CASES = [
             talk_seconds=180,
         ),
         "Outside call from +44 20 7946 0123 rang Reception for 12 s, was answered at extension 201, talked 3 min "
-        "and transferred to Sales.",
+        "and was transferred to Sales.",
     ),
     (
         story(

@@ -182,6 +182,7 @@ def test_page_button_and_figures_agree(client: PageCheckingClient, cast: Cast, m
     client.sign_in(cast.vera)
     text = " ".join(client.get("/o/harbour/calls?period=all").text.split())
     assert f"Export {expected.calls} calls" in text
-    sides = f"{expected.answered} answered + {expected.missed} missed + {expected.voicemail} voicemail + {expected.unknown} unknown"
+    words = ("answered", "missed", "voicemail", "unknown")
+    sides = " + ".join(f"{getattr(expected, word)} {word}" for word in words)
     assert f"{expected.inbound} <small>{sides}</small>" in text
     assert "An outside call in that no person answered and that left no voicemail." in text

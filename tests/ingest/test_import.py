@@ -11,6 +11,7 @@ from webapp.calls.models import CallerReason, CallRecord, CallRecordVersion, Imp
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.clock import now
 from webapp.database.engine import Database
+from webapp.destinations.models import Party
 from webapp.ingest import importer
 from webapp.tenancy.sessions import writing_session
 
@@ -238,3 +239,11 @@ def test_rows_older_than_the_watermark_are_refused(harbour: Importing) -> None:
     result = harbour.load(harbour.pbx(), asterisk_row(start="2025-07-15 13:00:00"))
     assert (result.stored_count, result.refused_count) == (0, 1)
     assert "older than what your organization keeps" in harbour.all(RejectedLine)[0].reason
+
+
+def test_a_caller_name_that_is_the_number_is_no_name(harbour: Importing) -> None:
+    pbx = harbour.pbx()
+    harbour.load(pbx, asterisk_row(name="02079460123"))
+    assert {party.name for party in harbour.all(Party)} == {""}
+    harbour.load(pbx, asterisk_row(unique="1784116900.2"))
+    assert "Tyne Valley Catering" in {party.name for party in harbour.all(Party)}

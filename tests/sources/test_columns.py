@@ -71,7 +71,9 @@ def test_a_chosen_map_is_used_and_remembered(hands: HandsIn, make: Make) -> None
         ({"columns-4": "nonsense"}, "Not a valid choice"),
     ],
 )
-def test_a_map_by_which_no_call_can_be_read_is_refused(hands: HandsIn, make: Make, wrong: dict[str, str], words: str) -> None:
+def test_a_map_by_which_no_call_can_be_read_is_refused(
+    hands: HandsIn, make: Make, wrong: dict[str, str], words: str
+) -> None:
     address = hands.receive(make.pbx(format=None), FILE, "calls.csv")
     before = hands.files()[0].column_map
     answer = hands.client.send(f"{address}/columns", FORM | wrong)

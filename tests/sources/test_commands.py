@@ -27,7 +27,9 @@ def run(app: Flask, cast: Cast):  # type: ignore[no-untyped-def]
 
 
 def import_calls(run, path: object, *more: str, stdin: bytes | None = None) -> Result:  # type: ignore[no-untyped-def]
-    result: Result = run("import-calls", str(path), "--organization", "harbour", "--pbx", "Head office", *more, stdin=stdin)
+    result: Result = run(
+        "import-calls", str(path), "--organization", "harbour", "--pbx", "Head office", *more, stdin=stdin
+    )
     return result
 
 
@@ -41,7 +43,9 @@ def master(tmp_path: Path) -> Path:
 def test_create_pbx(run, make: Make) -> None:  # type: ignore[no-untyped-def]
     result = run("create-pbx", "Head office", "--organization", "harbour")
     assert result.exit_code == 0, result.output
-    result = run("create-pbx", "Depot", "--organization", "harbour", "--format", "generic_csv", "--time-zone", "Europe/Oslo")
+    result = run(
+        "create-pbx", "Depot", "--organization", "harbour", "--format", "generic_csv", "--time-zone", "Europe/Oslo"
+    )
     assert result.exit_code == 0, result.output
     with make.session() as session:
         found = {pbx.name: (pbx.format, pbx.time_zone) for pbx in session.query(Pbx)}

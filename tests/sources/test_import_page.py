@@ -130,12 +130,22 @@ def test_the_progress_part_ends_itself(hands_in: SignIn, cast: Cast, make: Make)
     part = hands.client.get_part(f"{address}/progress")
     assert "every 1s" in part.text
     assert "<progress" in part.text
-    change(hands, hands.files()[0], state=ImportState.RUNNING, read_count=10, stored_count=10, bytes_read=2400, work_seconds=2)
+    change(
+        hands,
+        hands.files()[0],
+        state=ImportState.RUNNING,
+        read_count=10,
+        stored_count=10,
+        bytes_read=2400,
+        work_seconds=2,
+    )
     part = hands.client.get_part(f"{address}/progress").text
     assert "10 rows read" in part
     assert "5 rows a second" in part
     assert "left" in part
-    change(hands, hands.files()[0], state=ImportState.QUEUED, read_count=0, stored_count=0, bytes_read=0, work_seconds=0)
+    change(
+        hands, hands.files()[0], state=ImportState.QUEUED, read_count=0, stored_count=0, bytes_read=0, work_seconds=0
+    )
     hands.work()
     ended = hands.client.get_part(f"{address}/progress")
     assert ended.headers["HX-Location"] == address
@@ -183,7 +193,9 @@ def test_cancelling_before_it_begins(hands_in: SignIn, cast: Cast, make: Make) -
     assert "The import was cancelled." in hands.client.get(address).text
 
 
-def test_cancelling_half_way_keeps_what_is_stored(hands_in: SignIn, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_half_way_keeps_what_is_stored(
+    hands_in: SignIn, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hands, pbx = hands_in(cast.max), make.pbx()
     address = hands.receive(pbx, asterisk_file(300))
     hands.client.send(f"{address}/start")
@@ -273,7 +285,11 @@ def test_a_full_disk_half_way_loses_nothing_and_goes_on(
     assert "Go on" in page
     hands.client.send(f"{address}/start")
     hands.work()
-    assert (hands.files()[0].state, hands.files()[0].read_count, hands.files()[0].stored_count) == (ImportState.DONE, 300, 300)
+    assert (hands.files()[0].state, hands.files()[0].read_count, hands.files()[0].stored_count) == (
+        ImportState.DONE,
+        300,
+        300,
+    )
 
 
 def test_two_imports_at_the_same_time(hands_in: SignIn, cast: Cast, make: Make) -> None:

@@ -32,7 +32,9 @@ def test_an_empty_list_says_what_to_do(client: PageCheckingClient, cast: Cast) -
     assert "No file was imported yet" in client.get(LIST).text
 
 
-def test_pages_follow_by_key(client: PageCheckingClient, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_follow_by_key(
+    client: PageCheckingClient, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(queries, "IMPORTS_ON_A_PAGE", 3)
     names = [f"file-{number}.csv" for number in range(7)]
     files = [make.import_file(file_name=name) for name in names]
@@ -95,7 +97,7 @@ def test_the_download_is_a_file_of_the_same_format(hands_in: SignIn, cast: Cast,
     bad = b'"=cmd()","2026-13-45 10:00:00","x"\n'
     header = b"Start,Caller,Dialled number,Duration\n"
     good = b"2026-03-02 09:00:00,02079460001,201,30\n"
-    address = hands.receive(pbx, header + good + bad + good.replace(b"09", b"10"), "übersicht \"x\".csv")
+    address = hands.receive(pbx, header + good + bad + good.replace(b"09", b"10"), 'übersicht "x".csv')
     hands.client.send(f"{address}/start")
     hands.work()
     assert hands.files()[0].refused_count == 1
@@ -111,7 +113,9 @@ def test_the_download_is_a_file_of_the_same_format(hands_in: SignIn, cast: Cast,
     assert hands.files()[1].stored_count == 1
 
 
-def test_a_long_download_reads_by_key(hands_in: SignIn, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_download_reads_by_key(
+    hands_in: SignIn, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(refused_views, "_LINES_AT_ONCE", 2)
     imported = make.import_file(read_count=5, refused_count=5, file_name="Master.csv.gz")
     for number in (3, 10, 11, 40, 41):
@@ -119,4 +123,4 @@ def test_a_long_download_reads_by_key(hands_in: SignIn, cast: Cast, make: Make, 
     hands = hands_in(cast.vera)
     answer = hands.client.get(f"{LIST}/{spell_id(imported.id)}/refused-lines")
     assert answer.data == b"raw of 3\nraw of 10\nraw of 11\nraw of 40\nraw of 41\n"
-    assert 'filename=Master-refused.csv' in answer.headers["Content-Disposition"]
+    assert 'filename="Master-refused.csv"' in answer.headers["Content-Disposition"]

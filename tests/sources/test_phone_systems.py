@@ -42,7 +42,9 @@ def test_the_list_tells_for_each_format_where_the_file_is(client: PageCheckingCl
         assert reader.where in page
 
 
-def test_the_health_of_each_system_is_its_newest_call_and_import(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+def test_the_health_of_each_system_is_its_newest_call_and_import(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
     old, new = make.pbx("Warehouse"), make.pbx("Head office")
     make.call(pbx=old, started_at=datetime(2026, 3, 29, 23, 30, tzinfo=UTC))  # 00:30 of the next day in London
     make.call(pbx=old, started_at=datetime(2026, 3, 28, 9, 0, tzinfo=UTC))
@@ -50,7 +52,6 @@ def test_the_health_of_each_system_is_its_newest_call_and_import(client: PageChe
     make.import_file(old, file_name="older.csv", state=ImportState.DONE)
     make.import_file(old, file_name="newer.csv", state=ImportState.FAILED)
     make.import_file(old, file_name="never-started.csv", state=ImportState.UPLOADED)
-    client.sign_in(cast.vera)
     with time_machine.travel(datetime(2026, 4, 2, 12, tzinfo=UTC)):
         client.sign_in(cast.vera)
         page = client.get(LIST).text
@@ -69,7 +70,9 @@ def test_a_system_with_calls_and_no_answers_asks_for_them(client: PageCheckingCl
     assert "Answer three questions" in client.get(LIST).text
 
 
-def test_adding_a_system_leads_to_its_first_file(client: PageCheckingClient, cast: Cast, make: Make, database: Database) -> None:
+def test_adding_a_system_leads_to_its_first_file(
+    client: PageCheckingClient, cast: Cast, make: Make, database: Database
+) -> None:
     client.sign_in(cast.max)
     answer = client.send(NEW, {"name": "  Head   office ", "reader_name": "", "time_zone": "Europe/Berlin"})
     assert answer.status_code == 303
@@ -94,7 +97,7 @@ def test_nonsense_is_told_beside_its_field(client: PageCheckingClient, cast: Cas
         assert answer.status_code == 422, wrong
         assert words in answer.text, wrong
         assert 'aria-invalid="true"' in answer.text
-    assert client.get(LIST).text.count("<h2 id=\"system-") == 1
+    assert client.get(LIST).text.count('<h2 id="system-') == 1
 
 
 def test_the_same_name_may_stand_in_another_organization(client: PageCheckingClient, cast: Cast, make: Make) -> None:

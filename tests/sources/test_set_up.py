@@ -50,7 +50,7 @@ def test_the_questions_come_with_guesses_from_the_file(hands: HandsIn, make: Mak
     page = hands.client.get(page_of(pbx)).text
     assert "guesses from its newest file" in page
     assert "PJSIP/provider (line, in 20 rows" in page
-    assert 'checked class' in page or "checked" in page
+    assert "checked class" in page or "checked" in page
     assert 'name="extension_digits" type="text" value="3"' in page
 
 

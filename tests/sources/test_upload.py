@@ -23,7 +23,9 @@ SignIn = Callable[[object], HandsIn]
 
 def count_stored(hands: HandsIn) -> tuple[int, int]:
     with reading_session(hands.database, hands.organization_id) as session:
-        return len(session.scalars(select(StoredFile.id)).all()), len(session.scalars(select(StoredChunk.position)).all())
+        return len(session.scalars(select(StoredFile.id)).all()), len(
+            session.scalars(select(StoredChunk.position)).all()
+        )
 
 
 def test_a_file_is_recognised_and_waits_for_a_yes(hands_in: SignIn, cast: Cast, make: Make) -> None:
@@ -98,7 +100,9 @@ def test_no_file_was_chosen(hands_in: SignIn, cast: Cast, make: Make) -> None:
 def test_a_closed_system_takes_nothing(hands_in: SignIn, cast: Cast, make: Make) -> None:
     hands, pbx = hands_in(cast.max), make.pbx("Head office")
     hands.client.send(f"{HARBOUR}/phone-systems/{spell_id(pbx.id)}/close")
-    assert "is closed and takes no files" in hands.client.get(f"{HARBOUR}/phone-systems/{spell_id(pbx.id)}/imports").text
+    assert (
+        "is closed and takes no files" in hands.client.get(f"{HARBOUR}/phone-systems/{spell_id(pbx.id)}/imports").text
+    )
     answer = hands.upload(pbx, asterisk_file(2))
     assert answer.status_code == 422
     assert hands.files() == []
@@ -144,7 +148,9 @@ def test_only_this_address_takes_a_large_body(hands_in: SignIn, cast: Cast, make
     assert len(large) > 1_500_000
     hands.receive(pbx, large)
     other = hands.client.send(
-        f"{HARBOUR}/phone-systems/{spell_id(pbx.id)}/name", {"file": (io.BytesIO(large), "x")}, content_type="multipart/form-data"
+        f"{HARBOUR}/phone-systems/{spell_id(pbx.id)}/name",
+        {"file": (io.BytesIO(large), "x")},
+        content_type="multipart/form-data",
     )
     assert other.status_code == 413
 

@@ -10,7 +10,12 @@ from webapp.calls.models import ImportState
 from webapp.database.ids import spell_id
 
 SEEN_BY_ALL = ["phone-systems", "imports", "imports/{file}", "imports/{file}/refused", "imports/{file}/refused-lines"]
-CHANGED_BY_MANAGERS = ["phone-systems/new", "phone-systems/{pbx}/name", "phone-systems/{pbx}/imports", "phone-systems/{pbx}/set-up"]
+CHANGED_BY_MANAGERS = [
+    "phone-systems/new",
+    "phone-systems/{pbx}/name",
+    "phone-systems/{pbx}/imports",
+    "phone-systems/{pbx}/set-up",
+]
 MANAGERS_PAGES = [*CHANGED_BY_MANAGERS, "imports/{file}/undo"]
 ACTIONS = [
     "phone-systems/{pbx}/close",
@@ -45,7 +50,9 @@ def test_everybody_sees_what_is_there(client: PageCheckingClient, cast: Cast, ad
             assert client.get(addresses.of(path)).status_code == 200, (person.email, path)
 
 
-def test_managers_and_owners_open_the_pages_that_change(client: PageCheckingClient, cast: Cast, addresses: Addresses) -> None:
+def test_managers_and_owners_open_the_pages_that_change(
+    client: PageCheckingClient, cast: Cast, addresses: Addresses
+) -> None:
     for person in (cast.olive, cast.max):
         client.sign_in(person)
         for path in MANAGERS_PAGES:
@@ -72,7 +79,9 @@ def test_an_outsider_finds_nothing(client: PageCheckingClient, cast: Cast, addre
         assert client.send(addresses.of(path)).status_code == 404, path
 
 
-def test_ids_of_another_organization_are_no_ids_here(client: PageCheckingClient, cast: Cast, addresses: Addresses) -> None:
+def test_ids_of_another_organization_are_no_ids_here(
+    client: PageCheckingClient, cast: Cast, addresses: Addresses
+) -> None:
     client.sign_in(cast.quentin)
     for path in (*SEEN_BY_ALL, *MANAGERS_PAGES):
         if "{" in path:

@@ -144,7 +144,7 @@ def _answered(story: CallStory) -> list[str]:
     if story.talk_seconds > 0:
         phrases.append(f"talked {format_seconds(story.talk_seconds)}")
     if story.transferred_to:
-        phrases.append(f"transferred to {_listed(story.transferred_to)}")
+        phrases.append(f"was transferred to {_listed(story.transferred_to)}")
     return phrases
 
 

@@ -11,7 +11,15 @@ from webapp.destinations.models import PartyKind
 from webapp.ingest.numbers import Identity
 
 _REMEMBERED_AT_MOST = 50_000
+_NO_NAMES = frozenset(
+    {"anonymous", "unknown", "unavailable", "private", "restricted", "withheld", "asterisk", "wireless caller"}
+)
 _COLUMNS = ("organization_id", "id", "identity", "kind", "e164", "digits", "pbx_id", "region", "line_type", "name")
+
+
+def is_a_name(text: str) -> bool:
+    """Whether a caller name tells more than the number does: switches fill it with the number, or with a word."""
+    return any(letter.isalpha() for letter in text) and text.strip().lower() not in _NO_NAMES
 
 
 class PartyDirectory:
@@ -33,6 +41,7 @@ class PartyDirectory:
         self, transaction: BulkTransaction, identities: Iterable[Identity], names: Mapping[str, str], pbx_id: int
     ) -> dict[str, int]:
         """Ids by identity. `names`: what the switch called a party, by identity; kept where it has no name yet."""
+        names = {text: name for text, name in names.items() if is_a_name(name)}
         wanted = {identity.identity: identity for identity in identities}
         if len(self._ids) > _REMEMBERED_AT_MOST:
             self.forget()

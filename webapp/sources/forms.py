@@ -1,11 +1,13 @@
 """The forms of phone systems and imports."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, FieldList, SelectField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -15,13 +17,18 @@ from webapp.ingest.records import ColumnMap
 from webapp.sources.actions import LONGEST_NAME, Answers
 from webapp.sources.places import country_choices, time_zone_choices
 
-DELIMITERS = [(",", "Comma"), (";", "Semicolon"), ("\t", "Tab"), ("|", "Vertical bar")]
-DATE_ORDERS = [
-    ("ymd", "Year first: 2026-11-22"),
-    ("dmy", "Day first: 22/11/2026"),
-    ("mdy", "Month first: 11/22/2026"),
-]
+DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Vertical bar"}
+DATE_ORDERS = {
+    "ymd": "Year first: 2026-11-22",
+    "dmy": "Day first: 22/11/2026",
+    "mdy": "Month first: 11/22/2026",
+}
 NOT_USED = ""
+
+
+def to_choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """Choices of (value, label) pairs."""
+    return [SelectChoice(value, label) for value, label in pairs]
 
 
 def format_choices() -> list[tuple[str, str]]:
@@ -46,7 +53,7 @@ class PhoneSystemForm(NameForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.reader_name.choices = [("", "Not sure: Callbook tells from the first file"), *format_choices()]
+        self.reader_name.choices = to_choices([("", "Not sure: Callbook tells from the first file"), *format_choices()])
         self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.object_data)
 
 
@@ -62,19 +69,22 @@ class ReadAsForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.reader_name.choices = [] if self.reader_name.object_data in READERS else [("", "Choose the format")]
-        self.reader_name.choices += format_choices()
+        known = self.reader_name.object_data in READERS
+        unknown = [] if known else [("", "Choose the format")]
+        self.reader_name.choices = to_choices([*unknown, *format_choices()])
         self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.object_data)
 
 
 class ColumnsForm(FlaskForm):  # type: ignore[misc]
     """What each column of a generic CSV holds."""
 
-    delimiter = SelectField("Between two columns stands a", choices=DELIMITERS)
+    delimiter = SelectField("Between two columns stands a", choices=to_choices(DELIMITERS.items()))
     has_header = BooleanField("The first row names the columns")
-    date_order = SelectField("Dates are written", choices=DATE_ORDERS)
+    date_order = SelectField("Dates are written", choices=to_choices(DATE_ORDERS.items()))
     columns = FieldList(
-        SelectField("Column", choices=[(NOT_USED, "Not used"), *((f.name, f.label) for f in describe_fields())])
+        SelectField(
+            "Column", choices=to_choices([(NOT_USED, "Not used"), *((f.name, f.label) for f in describe_fields())])
+        )
     )
 
     def validate_columns(self, field: "FieldList[SelectField]") -> None:
@@ -123,7 +133,7 @@ class SetUpForm(FlaskForm):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.region.choices = with_choice(country_choices(), self.region.object_data)
         self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.object_data)
-        self.outside_lines.choices = lines or []
+        self.outside_lines.choices = to_choices(lines or [])
 
     def answers(self) -> Answers:
         """The answers of a valid form."""
@@ -138,8 +148,8 @@ class SetUpForm(FlaskForm):  # type: ignore[misc]
         )
 
 
-def with_choice(choices: list[tuple[str, str]], value: str | None) -> list[tuple[str, str]]:
+def with_choice(pairs: list[tuple[str, str]], value: str | None) -> list[SelectChoice]:
     """The choices, with the present value among them: an older name of a zone stays what it is."""
-    if not value or any(choice[0] == value for choice in choices):
-        return choices
-    return [(value, value), *choices]
+    if not value or any(pair[0] == value for pair in pairs):
+        return to_choices(pairs)
+    return to_choices([(value, value), *pairs])

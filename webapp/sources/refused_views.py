@@ -1,7 +1,9 @@
 """The lines of a file that could not be read: as a list, and as a file of the same format to put right and upload."""
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePath
+from urllib.parse import quote
 
 from flask import Response, url_for
 from flask.typing import ResponseReturnValue
@@ -53,8 +55,14 @@ def refused_lines(import_file_id: int) -> ResponseReturnValue:
         _raw_lines(services().database, current_organization().id, file.id, file.header),
         mimetype="application/octet-stream",
     )
-    answer.headers.set("Content-Disposition", "attachment", filename=f"{name.stem}-refused{name.suffix or '.csv'}")
+    answer.headers["Content-Disposition"] = _as_attachment(f"{name.stem}-refused{name.suffix or '.csv'}")
     return answer
+
+
+def _as_attachment(name: str) -> str:
+    """RFC 6266: a plain name for all, the true one for those that understand it."""
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _raw_lines(database: Database, organization_id: int, import_file_id: int, header: bytes | None) -> Iterator[bytes]:
