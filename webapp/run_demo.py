@@ -24,6 +24,7 @@ from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start, initialize, number_key, open_database
 from webapp.database.upgrades import upgrade
+from webapp.errors import CallbookError
 from webapp.ingest.importer import run_import
 from webapp.jobs.stored_files import open_stored_file, store_stream
 from webapp.organizations.actions import add_member, create_organization
@@ -175,7 +176,7 @@ def main() -> None:
         database = open_database(settings)
         _tell("Callbook demo: bringing the calls of Harbour Ltd up to now. The first start takes longest.")
         password = prepare(settings, database, _tell)
-    except (SettingsError, InstallationError) as error:
+    except (SettingsError, InstallationError, CallbookError) as error:
         raise SystemExit(f"The demo does not start.\n{error}") from None
     serve(
         create_app(settings, database),

@@ -28,6 +28,7 @@ from webapp.calls.windows import Budget
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
 from webapp.destinations.models import Party
+from webapp.tenancy.lock import set_local
 from webapp.tenancy.sessions import reading_session
 
 LONDON = ZoneInfo("Europe/London")
@@ -305,22 +306,21 @@ def test_a_page_says_how_far_it_has_looked(
 
 
 @pytest.mark.parametrize(
-    ("query", "starts"),
+    "query",
     [
-        ({"period": "all"}, "SELECT call."),
-        ({"period": "30d"}, "SELECT call."),
-        ({"period": "all", "order": "oldest"}, "SELECT call."),
-        ({"period": "all", "direction": "inbound"}, "SELECT call."),
-        ({"party": "+442079460123", "period": "all"}, "SELECT call_party."),
+        {"period": "all"},
+        {"period": "30d"},
+        {"period": "all", "order": "oldest"},
+        {"period": "all", "direction": "inbound", "talk_min": "5"},
+        {"period": "all", "party": "+442079460123"},
+        {"period": "30d", "party": "+442079460123", "outcome": "answered"},
     ],
 )
-@pytest.mark.parametrize("after_page", [False, True])
+@pytest.mark.parametrize("is_first", [True, False])
 def test_the_plan_of_every_hot_query_is_the_key_in_its_order(
-    database: Database, make: Make, query: dict[str, str], starts: str, after_page: bool
+    database: Database, make: Make, query: dict[str, str], is_first: bool
 ) -> None:
-    """On a database that was never analysed."""
-    if database.dialect != "sqlite":
-        pytest.skip("SQLite tells its plan without figures; PostgreSQL reads a table this small as a whole")
+    """On a database that was never analysed: calls are read by ranges of their key, and nothing is sorted."""
     for minute in range(8):
         make.call(started_at=NOON - timedelta(minutes=minute))
     if "party" in query:
@@ -328,19 +328,31 @@ def test_the_plan_of_every_hot_query_is_the_key_in_its_order(
     chosen = read_filter(MultiDict(query), LONDON, NOW).call_filter
     with reading_session(database, make.organization.id) as session:
         selected = select_calls(session, chosen, None, LONDON, "GB")
-        cursor = page_of_calls(session, selected, "GB", None, 3).next_cursor if after_page else None
+        cursor = None if is_first else page_of_calls(session, selected, "GB", None, 3).next_cursor
         with statements(database) as seen:
-            page = page_of_calls(session, selected, "GB", cursor, 3)
-    assert len(page.rows) == 3
-    walked = [(sql, values) for sql, values in seen if sql.startswith(starts) or "FROM call \n" in sql]
+            assert len(page_of_calls(session, selected, "GB", cursor, 3).rows) == 3
+    walked = [(sql, values) for sql, values in seen if "FROM call" in sql]
     assert walked
-    with database.engine.connect() as connection:
-        for sql, values in walked:
-            plan = " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values))
+    for sql, values in walked:
+        plan = explain(database, make, sql, values)
+        unbounded = is_first and query["period"] == "all" and "party" not in query
+        if database.dialect == "sqlite":
             assert "USING PRIMARY KEY (organization_id=?" in plan, plan
             assert "TEMP B-TREE" not in plan, plan
-            assert ("started_at" in plan) or not (after_page or query["period"] != "all"), plan
-            assert "OFFSET" not in sql.upper().replace("LIMIT ? OFFSET ?", "") or values[-1] == 0, sql
+            assert unbounded or " AND " in plan.split("(organization_id=?")[1], plan
+        else:
+            assert "_pkey" in plan or "call_call_key_unique" in plan, plan
+            assert "Sort" not in plan, plan
+
+
+def explain(database: Database, make: Make, sql: str, values: Any) -> str:
+    with database.engine.connect() as connection:
+        if database.dialect == "sqlite":
+            return " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values))
+        set_local(connection, make.organization.id, None)
+        for way in ("seqscan", "bitmapscan", "hashagg"):  # which a table of eight rows would be read by
+            connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        return " ".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {sql}", values))
 
 
 def test_a_page_asks_the_same_few_statements_whatever_it_shows(

@@ -19,17 +19,18 @@ from webapp.tenancy.sessions import reading_session
 
 HARBOUR = "/o/harbour"
 MISSING = spell_id(12345)
-START = datetime(2026, 3, 2, 9, 0)
+START = datetime(2026, 3, 2, 9, 0)  # noqa: DTZ001 - local time, as Asterisk writes it
 
 
 def asterisk_row(number: int, *, start: datetime | None = None, unique: str = "") -> str:
     """One line of Master.csv: an outside call to extension 201, 30 s long; a minute after the one before."""
     begin = start or START + timedelta(minutes=number)
+    unique = unique or f"{1772442000 + number}.{number}"
     answer, end = begin + timedelta(seconds=5), begin + timedelta(seconds=35)
     return (
         f'"","0207946{number % 1000:04d}","201","from-trunk","""Caller"" <0207946{number % 1000:04d}>",'
         f'"PJSIP/provider-{number:08x}","PJSIP/201-{number:08x}","Dial","PJSIP/201,30",'
-        f'"{begin}","{answer}","{end}",35,30,"ANSWERED","DOCUMENTATION","{unique or f"{1772442000 + number}.{number}"}",""\n'
+        f'"{begin}","{answer}","{end}",35,30,"ANSWERED","DOCUMENTATION","{unique}",""\n'
     )
 
 

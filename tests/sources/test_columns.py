@@ -68,7 +68,7 @@ def test_a_chosen_map_is_used_and_remembered(hands: HandsIn, make: Make) -> None
         ({"columns-1": "", "columns-2": ""}, "the caller or the number dialled"),
         ({"columns-4": "caller"}, "Two columns cannot hold the same: Caller"),
         ({"date_order": "nonsense"}, "Not a valid choice"),
-        ({"columns-4": "nonsense"}, "Not a valid choice"),
+        ({"columns-4": "nonsense"}, "Choose again."),
     ],
 )
 def test_a_map_by_which_no_call_can_be_read_is_refused(

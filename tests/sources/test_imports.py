@@ -94,7 +94,7 @@ def test_refused_lines_follow_by_key(hands_in: SignIn, cast: Cast, make: Make, m
 
 def test_the_download_is_a_file_of_the_same_format(hands_in: SignIn, cast: Cast, make: Make) -> None:
     hands, pbx = hands_in(cast.max), make.pbx(format=None)
-    bad = b'"=cmd()","2026-13-45 10:00:00","x"\n'
+    bad = b'2026-13-45 09:00:00,"=cmd()",201,30\n'
     header = b"Start,Caller,Dialled number,Duration\n"
     good = b"2026-03-02 09:00:00,02079460001,201,30\n"
     address = hands.receive(pbx, header + good + bad + good.replace(b"09", b"10"), 'übersicht "x".csv')

@@ -7,7 +7,7 @@ from typing import Any
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, FieldList, SelectField, SelectMultipleField, StringField
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # newer than the types
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -88,6 +88,9 @@ class ColumnsForm(FlaskForm):  # type: ignore[misc]
     )
 
     def validate_columns(self, field: "FieldList[SelectField]") -> None:
+        if any(column.errors for column in field):
+            field.errors = []  # else the page would show the columns' lists of errors
+            raise ValidationError("One of the columns has a choice that there is not. Choose again.")
         chosen = [column.data for column in field if column.data]
         twice = {name for name in chosen if chosen.count(name) > 1}
         if twice:
