@@ -1,0 +1,121 @@
+"""A signed-in reader who asks the app itself, without a server between: whole requests, and what a template was given."""
+
+import contextvars
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, template_rendered
+from jinja2 import Template
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from bench.data import EMAIL, PASSWORD
+from webapp import create_app
+from webapp.database.engine import Database
+
+BASE_URL = "http://localhost:8080"
+_TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+_PART = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer: its status, its text, and the address of the rows that follow ("" at the end)."""
+
+    status: int
+    text: str
+
+    @property
+    def rows(self) -> int:
+        return self.text.count("data-row-link")
+
+    @property
+    def next_rows(self) -> str:
+        found = re.search(r'href="(/o/[^"]*[?;]after=[^"]*)"', self.text)
+        return found[1].replace("&amp;", "&") if found else ""
+
+
+class Browser:
+    """Signed in by the real form; the session is the row that this made."""
+
+    def __init__(self, app: Flask, database: Database) -> None:
+        self.app = app
+        self.database = database
+        self._cookie = _sign_in(app)
+
+    def get(self, path: str, *, part: bool = False) -> Page:
+        pieces, status = self.answer(path, part=part)
+        return Page(status, b"".join(pieces).decode())
+
+    def answer(self, path: str, *, part: bool = False) -> tuple[Iterable[bytes], int]:
+        """The pieces of an answer as they come."""
+        pieces, status, _headers = run_wsgi_app(self.app, self._environ(path, part))
+        return pieces, int(status.split()[0])
+
+    def run(self, path: str, *, part: bool = False) -> Callable[[], None]:
+        """A request to be measured: made ready beforehand, answered whole, refused unless it is a 200."""
+        environ = self._environ(path, part)
+
+        def run() -> None:
+            pieces, status, _headers = run_wsgi_app(self.app, environ.copy())
+            for _ in pieces:
+                pass
+            if not status.startswith("200"):
+                raise RuntimeError(f"{path} answered {status}")
+
+        return run
+
+    def template_alone(self, path: str) -> Callable[[], None]:
+        """The template of a page with the very values that the page was made of: nothing is asked, nothing worked out."""
+        caught: list[tuple[Template, dict[str, Any]]] = []
+
+        def catch(_app: Flask, template: Template, context: dict[str, Any], **_more: Any) -> None:
+            caught.append((template, context))
+
+        with template_rendered.connected_to(catch, self.app):
+            page = self.get(path)
+        [(template, context)] = caught
+        inside = contextvars.copy_context()  # url_for() and csrf_token() of the template need the request
+        inside.run(self._enter, self._environ(path, part=False))
+        again = inside.run(template.render, context)
+        if again != page.text:
+            raise RuntimeError(f"{path}: the template alone does not make the page")
+        return lambda: inside.run(template.render, context)
+
+    def _enter(self, environ: dict[str, Any]) -> None:
+        self.app.request_context(environ).push()
+        self.app.preprocess_request()
+
+    def _environ(self, path: str, part: bool) -> dict[str, Any]:
+        headers = {"Cookie": self._cookie, **(_PART if part else {})}
+        return EnvironBuilder(path=path, base_url=BASE_URL, headers=headers).get_environ()
+
+
+def _sign_in(app: Flask) -> str:
+    client = app.test_client()
+    token = token_of(client.get("/sign-in", base_url=BASE_URL).text)
+    form = {"csrf_token": token, "email": EMAIL, "password": PASSWORD}
+    answer = client.post("/sign-in", base_url=BASE_URL, data=form)
+    cookie = client.get_cookie("sid", "localhost")
+    if answer.status_code != 303 or cookie is None:
+        raise RuntimeError(f"signing in answered {answer.status_code}")
+    return f"sid={cookie.value}"
+
+
+def token_of(text: str) -> str:
+    found = _TOKEN.search(text)
+    if found is None:
+        raise RuntimeError("a page without a form was taken for one with a form")
+    return found[1]
+
+
+def follow(browser: Browser, path: str, most: int) -> Iterator[str]:
+    """The addresses of the rows that follow, as the page goes on by itself."""
+    page = browser.get(path)
+    for _ in range(most):
+        path = page.next_rows
+        if not path:
+            return
+        yield path
+        page = browser.get(path, part=True)

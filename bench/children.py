@@ -1,0 +1,80 @@
+"""What is measured in a process of its own: `python -m bench.children WHAT ...` prints what it found as JSON.
+
+The peak of a process's memory is that of all its life, so each size has a process to itself.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from bench import data
+from bench.browser import Browser
+from bench.engines import ROOT, Place
+from bench.timing import Watch, peak_memory
+from config import load_settings
+from webapp import create_app
+from webapp.database.engine import ACCESS, Database
+from webapp.database.installation import number_key, open_database
+from webapp.ingest.importer import run_import
+
+
+def run_child(place: Place, what: str, *arguments: str) -> dict[str, Any]:
+    """Run one of these on a database and give what it printed."""
+    command = [sys.executable, "-m", "bench.children", what, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=place.environ, stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _export(path: str) -> dict[str, Any]:
+    """Export all calls, throwing the pieces away as they come."""
+    settings = load_settings()
+    database = open_database(settings)
+    pieces, status = Browser(create_app(settings, database), database).answer(path)
+    size = sum(len(piece) for piece in pieces)
+    return {"status": status, "size": size, "peak_bytes": peak_memory()}
+
+
+def _import(path: str) -> dict[str, Any]:
+    """Hand in a file to a new organization and import it to its end."""
+    settings = load_settings()
+    database = open_database(settings)
+    organization_id = data.new_organization(database, data.SLUG, "Bench Ltd", data.EMAIL)
+    pbx_id = data.new_pbx(database, organization_id, data.MAIN)
+    with Watch() as storing:
+        file_id = data.receive(database, organization_id, pbx_id, Path(path))
+    commits = count_bulk_commits(database)
+    with Watch() as importing:
+        run_import(database, number_key(settings), organization_id, file_id)
+    file = data.check_done(database, organization_id, file_id)
+    return {
+        "organization_id": organization_id,
+        "file_id": file_id,
+        "rows": file.read_count,
+        "calls": file.call_count,
+        "seconds": importing.wall,
+        "cpu_seconds": importing.cpu,
+        "storing_seconds": storing.wall,
+        "transactions": len(commits),
+        "peak_bytes": peak_memory(),
+    }
+
+
+def count_bulk_commits(database: Database) -> list[None]:
+    """A list that grows with each bulk transaction from now on."""
+    commits: list[None] = []
+
+    @event.listens_for(database.engine, "commit")
+    def _committed(connection: Connection) -> None:
+        if connection.get_execution_options().get(ACCESS) == "bulk":
+            commits.append(None)
+
+    return commits
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps({"export": _export, "import": _import}[sys.argv[1]](*sys.argv[2:])))
