@@ -1,4 +1,4 @@
-"""A signed-in reader who asks the app itself, without a server between: whole requests, and what a template was given."""
+"""A signed-in reader who asks the app itself, with no server between; can render a page's template alone."""
 
 import contextvars
 import re
@@ -8,10 +8,10 @@ from typing import Any
 
 from flask import Flask, template_rendered
 from jinja2 import Template
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from bench.data import EMAIL, PASSWORD
-from webapp import create_app
 from webapp.database.engine import Database
 
 BASE_URL = "http://localhost:8080"
@@ -66,8 +66,8 @@ class Browser:
 
         return run
 
-    def template_alone(self, path: str) -> Callable[[], None]:
-        """The template of a page with the very values that the page was made of: nothing is asked, nothing worked out."""
+    def template_alone(self, path: str) -> Callable[[], str]:
+        """The template with the very values that the page was made of: nothing is asked, nothing worked out."""
         caught: list[tuple[Template, dict[str, Any]]] = []
 
         def catch(_app: Flask, template: Template, context: dict[str, Any], **_more: Any) -> None:
@@ -88,7 +88,7 @@ class Browser:
         self.app.preprocess_request()
 
     def _environ(self, path: str, part: bool) -> dict[str, Any]:
-        headers = {"Cookie": self._cookie, **(_PART if part else {})}
+        headers = Headers({"Cookie": self._cookie, **(_PART if part else {})})
         return EnvironBuilder(path=path, base_url=BASE_URL, headers=headers).get_environ()
 
 

@@ -7,18 +7,18 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
 from typing import BinaryIO
 
 from demo import asterisk_rows
-from demo.day_plan import head_office_day, midnight
+from demo.day_plan import LONDON, head_office_day, midnight
 from demo.firm import FICTION_PREFIXES, WITHHELD, Party
 from demo.planned_call import PlannedCall
 
 _IDS_OF_A_WEEK = 7 * 256  # turns: asterisk_rows gives each its own room of ids in a week
-_FIRST = ("Amber", "Birch", "Cedar", "Delta", "Elm", "Falcon", "Granite", "Heron", "Iris", "Juniper", "Kestrel", "Linden")
+_FIRST = ("Amber", "Birch", "Cedar", "Delta", "Elm", "Falcon", "Granite", "Heron", "Iris", "Juniper", "Kestrel", "Lime")
 _SECOND = ("Bakery", "Builders", "Cars", "Dental", "Energy", "Fabrics", "Glass", "Hotels", "Imports", "Joinery", "Law")
 
 
@@ -58,6 +58,11 @@ class Files:
     lanes: int = 4
     every: int = 1
     shares: tuple[float, ...] = (1.0,)
+
+
+def today() -> date:
+    """In London, where the calls are."""
+    return datetime.now(LONDON).date()
 
 
 def write_calls(files: Files, until: date, *, calls: int = 0, lines: int = 0) -> None:

@@ -5,12 +5,11 @@ Kept under build/bench between runs (SQLite), until the code that makes them cha
 
 import hashlib
 import time
-from datetime import date
 from pathlib import Path
 
 from sqlalchemy import func, select
 
-from bench.call_files import Callers, Files, write_calls
+from bench.call_files import Callers, Files, today, write_calls
 from bench.engines import FOLDER, ROOT, Engine, Place, tell
 from bench.scale import Scale
 from demo import firm
@@ -97,7 +96,7 @@ def _make_others(place: Place, scale: Scale) -> None:
     database = place.open()
     path = FOLDER / "other-calls.csv"
     files = Files([path], Callers(scale.parties), lanes=1)
-    write_calls(files, date.today(), calls=scale.calls_of_others)
+    write_calls(files, today(), calls=scale.calls_of_others)
     for turn in range(scale.other_organizations):
         if turn == scale.other_organizations // 2:
             new_organization(database, SLUG, "Bench Ltd", EMAIL)
@@ -113,7 +112,7 @@ def _fill(place: Place, scale: Scale, calls: int) -> None:
     paths = [FOLDER / f"{name.lower().replace(' ', '-')}-{calls}.csv" for name in (MAIN, BRANCH, OLD)]
     every = max(1, scale.calls // calls)
     files = Files(paths, Callers(scale.parties), _LANES, every, _SHARES)
-    write_calls(files, date.today(), calls=calls)
+    write_calls(files, today(), calls=calls)
     for name, path in zip((MAIN, BRANCH, OLD), paths, strict=True):
         pbx_id = new_pbx(database, organization_id, name, answered=name != OLD)
         import_path(place, database, organization_id, pbx_id, path)
@@ -140,9 +139,7 @@ def new_pbx(database: Database, organization_id: int, name: str, *, answered: bo
         if answered:
             outside = frozenset(firm.OUTSIDE_LINES[firm.HEAD_OFFICE])
             digits = str(firm.EXTENSION_DIGITS)
-            answer_questions(
-                session, pbx, Answers(outside, digits, "", firm.REGION, firm.AREA_CODE, firm.TIME_ZONE)
-            )
+            answer_questions(session, pbx, Answers(outside, digits, "", firm.REGION, firm.AREA_CODE, firm.TIME_ZONE))
         session.commit()
         return pbx.id
 

@@ -53,7 +53,7 @@ class Runs:
 
 
 def interleave(rounds: int, *things: Callable[[], Any]) -> list[Runs]:
-    """Run each thing once a round, one after the other, so that they share good and bad moments; one round to warm up."""
+    """Run each thing once a round, by turns, so that they share good and bad moments; one round to warm up."""
     runs = [Runs() for _ in things]
     for turn in range(rounds + 1):
         for thing, done in zip(things, runs, strict=True):

@@ -137,11 +137,31 @@ def test_a_part_has_the_next_rows_only_and_moves_the_address(
     assert part.text.count("data-row-link") == 10
     assert "<h1" not in part.text
     assert 'class="day"' not in part.text  # the day began on the page above
-    assert part.headers["HX-Replace-Url"] == more[1]
-    again = client.get(more[1])  # reload
+    again = client.get(more[1])  # as a page
     assert re.findall("data-row-link[^>]*", again.text) == re.findall("data-row-link[^>]*", part.text)
     assert "From the newest" in again.text
     assert 'class="day"' in again.text
+
+
+def test_back_and_reload_return_to_the_rows_that_were_read(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    """While a part comes in below, the reader is at the end of the rows above it: the address names these."""
+    for minute in range(160):
+        make.call(started_at=NOON - timedelta(minutes=minute))
+    client.sign_in(cast.vera)
+    address, shown = LOG, [client.get(LOG).text]
+    for _turn in range(3):
+        more = re.search(r'data-hx-get="([^"]+after=[^"]+)"', shown[-1])
+        assert more
+        part = client.get_part(more[1].replace("&amp;", "&"))
+        address = part.headers["HX-Replace-Url"]
+        reloaded = client.get(address).text
+        assert re.findall("data-row-link[^>]*", reloaded) == re.findall("data-row-link[^>]*", shown[-1])
+        again = re.search(r'data-hx-get="([^"]+after=[^"]+)"', reloaded)
+        assert again
+        followed = client.get_part(again[1].replace("&amp;", "&"))
+        assert followed.text.count("data-row-link") == part.text.count("data-row-link")
+        assert followed.headers["HX-Replace-Url"] == address  # reloading again and again stays there
+        shown.append(part.text)
 
 
 def test_a_part_without_a_cursor_is_the_whole_log(client: PageCheckingClient, cast: Cast, make: Make) -> None:

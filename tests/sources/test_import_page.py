@@ -1,6 +1,7 @@
 """The page of one import: the preview, the work with its progress, how it ends, and what can go wrong on the way."""
 
 import gzip
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -310,6 +311,7 @@ def test_two_imports_at_the_same_time(hands_in: SignIn, cast: Cast, make: Make) 
         until = datetime.now(UTC) + timedelta(seconds=60)
         while any(file.state != ImportState.DONE for file in hands.files()):
             assert datetime.now(UTC) < until
+            time.sleep(0.05)
     finally:
         for worker in workers:
             worker.stop()

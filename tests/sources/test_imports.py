@@ -55,10 +55,10 @@ def test_pages_follow_by_key(
     assert "file-2.csv" in part
 
 
-@pytest.mark.parametrize("key", ["x", "", "zzzzzzzzzzzzzzzz", "'", "-1", "../.."])
+@pytest.mark.parametrize("key", ["", "zzzzzzzzzzzzzzzz", "'", "-1", "../..", "01", "ilou"])
 def test_a_nonsense_key_is_told(client: PageCheckingClient, cast: Cast, key: str) -> None:
     client.sign_in(cast.vera)
-    assert client.get(LIST, query_string={"before": key}).status_code in (200, 400)
+    assert client.get(LIST, query_string={"before": key}).status_code == 400
 
 
 def test_refused_lines_are_listed_with_reason_and_raw_text(hands_in: SignIn, cast: Cast, make: Make) -> None:

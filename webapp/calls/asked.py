@@ -39,6 +39,7 @@ class Asked:
     words: SearchWords | None
     words_gone: bool
     cursor: Cursor | None
+    above: Cursor | None  #: where the rows begin that lead to these; only with a cursor, None for the first ones
     zone: ZoneInfo
     region: str
     present: datetime
@@ -67,12 +68,7 @@ def understand(
     zone = ZoneInfo(organization.time_zone)
     read = read_filter(arguments, zone, present)
     chosen = read.call_filter
-    cursor = None
-    if arguments.get("after"):
-        try:
-            cursor = read_cursor(arguments["after"])
-        except ValueError:
-            read.errors["after"] = DAMAGED
+    cursor, above = (_read_place(arguments, key, read) for key in ("after", "above"))
     pbxes = tuple(PbxName(*row) for row in session.execute(select(Pbx.id, Pbx.name).order_by(Pbx.name, Pbx.id)))
     if not set(chosen.pbx_ids) <= {pbx.id for pbx in pbxes}:
         raise NotFound
@@ -84,10 +80,21 @@ def understand(
         words=words,
         words_gone=chosen.search_id is not None and words is None,
         cursor=cursor,
+        above=above if cursor is not None else None,
         zone=zone,
         region=organization.region,
         present=present,
     )
+
+
+def _read_place(arguments: MultiDict[str, str], key: str, read: ReadFilter) -> Cursor | None:
+    if not arguments.get(key):
+        return None
+    try:
+        return read_cursor(arguments[key])
+    except ValueError:
+        read.errors[key] = DAMAGED
+        return None
 
 
 def _get_party(session: LockedSession, party_id: int, region: str) -> ShownParty:

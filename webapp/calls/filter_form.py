@@ -90,7 +90,9 @@ def filter_form(asked: Asked) -> FilterForm:
         values=values,
         hidden=hidden,
         errors=errors,
-        other_errors=[sentence for key, sentence in errors.items() if key in ("party", "search", "after", "order")],
+        other_errors=[
+            sentence for key, sentence in errors.items() if key in ("party", "search", "after", "above", "order")
+        ],
     )
 
 

@@ -59,7 +59,8 @@ def index() -> ResponseReturnValue:
     counts = count_by_day(db(), selection, {row.day for row in page.rows})
     rows = _rows(asked, page, totals) | {"days": days_of_rows(asked, page.rows, counts, continued=continued)}
     if continued:
-        return render(PAGE, ROWS, replace_url=_address(asked.call_filter, asked.cursor), **rows)
+        # The rows above stay in sight while these come: Back and reload begin with them, so that no row read is lost.
+        return render(PAGE, ROWS, replace_url=_address(asked.call_filter, asked.above), **rows)
     is_empty = not page.rows and page.next_cursor is None
     nearest = find_nearest_day(db(), selection) if is_empty and not asked.cursor and not selection.is_empty else None
     return render(
@@ -122,7 +123,7 @@ def _rows(asked: Asked, page: CallPage, totals: Totals | None) -> dict[str, Any]
         "direction_labels": DIRECTION_LABELS,
         "pbx_names": {pbx.id: pbx.name for pbx in asked.pbxes},
         "calls_href": url_for("calls.index"),
-        "more_href": _address(asked.call_filter, cursor) if cursor is not None else "",
+        "more_href": _address(asked.call_filter, cursor, asked.cursor) if cursor is not None else "",
         "more_label": label,
         "more_waiting": waiting,
         "end_sentence": end_of_rows(totals),
@@ -142,6 +143,7 @@ def _frame(asked: Asked, totals: Totals | None = None) -> dict[str, Any]:
         "clear_href": url_for("calls.index"),
         "order_label": order_label,
         "order_href": order_href,
+        "above_href": _address(asked.call_filter, asked.above) if asked.above is not None else "",
         "first_href": _address(asked.call_filter, None) if asked.cursor is not None else "",
         "export_href": _with_pairs(url_for("calls.export"), asked.call_filter.to_query()),
         "export_label": f"Export {format_calls(totals.figures.calls)}" if totals and known else "Export these calls",
@@ -149,10 +151,13 @@ def _frame(asked: Asked, totals: Totals | None = None) -> dict[str, Any]:
     }
 
 
-def _address(call_filter: CallFilter, cursor: Cursor | None) -> str:
+def _address(call_filter: CallFilter, cursor: Cursor | None, above: Cursor | None = None) -> str:
+    """The log from the cursor on; `above` is where the rows begin that lead to it."""
     pairs = call_filter.to_query()
     if cursor is not None:
-        pairs.append(("after", spell_cursor(cursor)))
+        pairs += [
+            (key, spell_cursor(place)) for key, place in (("after", cursor), ("above", above)) if place is not None
+        ]
     return _with_pairs(url_for("calls.index"), pairs)
 
 

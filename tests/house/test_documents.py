@@ -1,0 +1,85 @@
+"""The documents say what the code does: settings, commands, limits and links are compared with it."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from config import Settings
+from tests.conftest import make_settings
+from webapp import create_app
+from webapp.accounts import password_strength, passwords, sign_in, web_sessions
+from webapp.body_limits import KEPT_FREE_BYTES, MIB, USUAL_BYTES
+from webapp.ingest.source_bytes import MAX_UNPACK_RATIO, MAX_UNPACKED_BYTES
+from webapp.rate_limits import Limit
+from webapp.sources.imports import LARGEST_FILE
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md")])
+OPERATE, SECURITY = ((ROOT / "docs" / name).read_text("utf-8") for name in ("operate.md", "security.md"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    text = document.read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) + re.findall(r'src="([^"]+)"', text):
+        if not re.match(r"[a-z]+:", target):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_operate_names_every_setting() -> None:
+    for each in dataclasses.fields(Settings):
+        if each.name != "demo":
+            assert f"`{each.name.upper()}`" in OPERATE, each.name
+
+
+def test_operate_names_no_setting_that_is_not_there() -> None:
+    table = OPERATE[OPERATE.index("| Setting |") : OPERATE.index("`flask check` looks")]
+    named = {name for row in table.splitlines()[2:] if row for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1])}
+    assert named == {each.name.upper() for each in dataclasses.fields(Settings)} - {"DEMO"}
+
+
+def test_every_command_is_told_and_every_told_command_exists(tmp_path: Path) -> None:
+    known = set(create_app(make_settings(tmp_path)).cli.commands) - {"run", "shell", "routes"}
+    told = {name for path in DOCUMENTS for name in re.findall(r"flask ([a-z]+(?:-[a-z]+)*)", path.read_text("utf-8"))}
+    assert told <= known | {"run"}
+    assert known <= told
+
+
+def test_every_make_target_that_is_told_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    for document in DOCUMENTS:
+        for target in re.findall(r"`make ([a-z][a-z-]*)`|^make ([a-z][a-z-]*)", document.read_text("utf-8"), re.M):
+            assert (target[0] or target[1]) in targets, f"{document.name}: make {target}"
+
+
+def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
+    minutes = int(web_sessions.IDLE_LIMIT.total_seconds() // 60)
+    hours = int(web_sessions.ABSOLUTE_LIMIT.total_seconds() // 3600)
+    assert f"| when nothing is done in it | {minutes} minutes |" in SECURITY
+    assert f"| in any case | {hours} hours after signing in |" in SECURITY
+
+
+@pytest.mark.parametrize(
+    ("words", "limit"),
+    [
+        ("one person from one network", sign_in.PER_PERSON_AND_NETWORK),
+        ("one person, from all networks not known for them", sign_in.PER_PERSON),
+        ("one network", sign_in.PER_NETWORK),
+        ("everybody, from networks not known for them", sign_in.EVERYBODY),
+    ],
+)
+def test_security_6_1_1_throttling_is_that_of_the_code(words: str, limit: Limit) -> None:
+    assert f"| {words} | {limit.burst:,} | {limit.every_ms / 1000:g} seconds |" in SECURITY
+
+
+def test_other_figures_are_those_of_the_code() -> None:
+    hasher = passwords.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+    source = (ROOT / "webapp" / "accounts" / "passwords.py").read_text("utf-8")
+    assert "time_cost=2, memory_cost=19_456, parallelism=1" in source
+    assert f"argon2id ({hasher.memory_cost:,} KiB, {hasher.time_cost} passes, {hasher.parallelism} lane)" in SECURITY
+    assert f"{password_strength.SHORTEST} to {passwords.LONGEST} characters" in SECURITY
+    assert f"A request's body: {USUAL_BYTES // MIB} MiB, an upload {LARGEST_FILE // 1000**3} GB." in SECURITY
+    assert f"{KEPT_FREE_BYTES // MIB} MB that always stay free" in SECURITY
+    assert f"at most {MAX_UNPACK_RATIO} times its size and {MAX_UNPACKED_BYTES // 1000**3} GB" in SECURITY
