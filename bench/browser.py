@@ -1,6 +1,7 @@
 """A signed-in reader who asks the app itself, with no server between; can render a page's template alone."""
 
 import contextvars
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -68,6 +69,34 @@ class Browser:
 
     def template_alone(self, path: str) -> Callable[[], str]:
         """The template with the very values that the page was made of: nothing is asked, nothing worked out."""
+        template, context, text = self._catch(path)
+        inside = contextvars.copy_context()  # url_for() and csrf_token() of the template need the request
+        inside.run(self._enter, self._environ(path, part=False))
+        if inside.run(template.render, context) != text:
+            raise RuntimeError(f"{path}: the template alone does not make the page")
+        return lambda: inside.run(template.render, context)
+
+    def view_of_constants(self, path: str, endpoint: str) -> Callable[[], None]:
+        """The request with sign-in and guard, but its view does nothing besides rendering the same values."""
+        template, context, _text = self._catch(path)
+        views, run = self.app.view_functions, self.run(path)
+        real = views[endpoint]
+
+        @functools.wraps(real)  # with its access marker
+        def constant() -> str:
+            return template.render(context)
+
+        def run_constant() -> None:
+            views[endpoint] = constant
+            try:
+                run()
+            finally:
+                views[endpoint] = real
+
+        return run_constant
+
+    def _catch(self, path: str) -> tuple[Template, dict[str, Any], str]:
+        """The template of a page, what it was given, and the page."""
         caught: list[tuple[Template, dict[str, Any]]] = []
 
         def catch(_app: Flask, template: Template, context: dict[str, Any], **_more: Any) -> None:
@@ -76,12 +105,7 @@ class Browser:
         with template_rendered.connected_to(catch, self.app):
             page = self.get(path)
         [(template, context)] = caught
-        inside = contextvars.copy_context()  # url_for() and csrf_token() of the template need the request
-        inside.run(self._enter, self._environ(path, part=False))
-        again = inside.run(template.render, context)
-        if again != page.text:
-            raise RuntimeError(f"{path}: the template alone does not make the page")
-        return lambda: inside.run(template.render, context)
+        return template, context, page.text
 
     def _enter(self, environ: dict[str, Any]) -> None:
         self.app.request_context(environ).push()

@@ -48,6 +48,7 @@ class Engine(Protocol):
 
     name: str
     keeps: bool  #: whether a database is still there in the next run
+    in_process: bool  #: whether all its work is done in the process that asks
 
     def find(self, name: str) -> Place | None:
         """A database that is there already."""
@@ -67,6 +68,7 @@ class Engine(Protocol):
 class Sqlite:
     name = "SQLite"
     keeps = True
+    in_process = True
 
     def find(self, name: str) -> Place | None:
         return self._place(name) if (FOLDER / name / "callbook.sqlite").exists() else None
@@ -99,6 +101,7 @@ class Sqlite:
 class Postgresql:
     name = "PostgreSQL"
     keeps = False
+    in_process = False
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}

@@ -39,7 +39,10 @@ def measure(engine: Engine, scale: Scale) -> Iterator[Result]:
         )
         slowest = max(runs, key=lambda run: run.wall)
         rows = browser.get(path).rows
-        note = f"first {milliseconds(runs[0].wall)}, worst {milliseconds(slowest.worst)}, {rows} rows, {len(parts)} on"
+        note = (
+            f"CPU {milliseconds(slowest.cpu)}, first {milliseconds(runs[0].wall)}, "
+            f"worst {milliseconds(slowest.worst)}, {rows} rows, {len(parts)} on"
+        )
         yield in_time(f"{engine.name}: {name}", slowest.wall, MOST_SECONDS, note)
     database.dispose()
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FUNCTION_LINES = 40
+FUNCTION_LINES = 40  #: a smell
+MOST_FUNCTION_LINES = 50  #: the law: a constructor with a field a line may pass the smell, nothing passes this
 FILE_LINES = 400
 VIEWS_LINES = 250
-VIEWS_FUNCTIONS = 12
+VIEWS_FUNCTIONS = 15
 _FOLDERS = ("webapp", "config.py", "wsgi.py", "demo", "bench", "scripts", "tests")
 
 
@@ -60,7 +61,9 @@ def too_large(path: Path) -> list[str]:
     """What a file has beyond the limits; empty when it keeps to them."""
     functions, where = functions_of(path), _shown(path)
     found = [
-        f"{f.place} {f.name}: {f.lines} lines, {FUNCTION_LINES} at most" for f in functions if f.lines > FUNCTION_LINES
+        f"{f.place} {f.name}: {f.lines} lines, {MOST_FUNCTION_LINES} at most"
+        for f in functions
+        if f.lines > MOST_FUNCTION_LINES
     ]
     limit = VIEWS_LINES if path.name.endswith("views.py") else FILE_LINES
     if line_count(path) > limit:

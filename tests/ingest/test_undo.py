@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import NUMBER_KEY
 from tests.ingest.importing import Importing, asterisk_row, ring_all_row
-from webapp.calls.models import CallRecord, CallRecordVersion, ImportState, Pbx, RejectedLine
+from webapp.calls.models import CallRecord, CallRecordVersion, ImportFile, ImportState, Pbx, RejectedLine
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.clock import now
 from webapp.destinations.models import Party
@@ -121,12 +121,17 @@ def test_reading_again_gives_direction_once_the_lines_are_known(harbour: Importi
 
 def test_a_changed_zone_moves_calls_and_totals(harbour: Importing) -> None:
     pbx = harbour.pbx()
-    harbour.load(pbx, asterisk_row())
+    moved = harbour.load(pbx, asterisk_row())
+    kept = harbour.queue(pbx, asterisk_row(unique="1784116900.2"))
+    harbour.change(kept, time_zone="UTC")  # chosen for this file: it stays
+    harbour.run(kept)
     with writing_session(harbour.database, harbour.organization.id) as session:
         session.get_one(Pbx, (harbour.organization.id, pbx)).time_zone = "America/New_York"
+        session.get_one(ImportFile, (harbour.organization.id, moved.id)).time_zone = "America/New_York"
         session.commit()
     read_again(harbour.database, NUMBER_KEY, harbour.organization.id, pbx)
-    [call] = harbour.calls()
+    other, call = harbour.calls()
+    assert other.started_at.isoformat() == "2026-07-15T13:00:00+00:00"
     assert call.started_at.isoformat() == "2026-07-15T17:00:00+00:00"
     assert (call.ring_seconds, call.talk_seconds) == (8, 192)
     harbour.check()

@@ -19,6 +19,7 @@ from webapp.database.ids import spell_id
 
 _MONTHS_OFFERED = 13
 _LONGEST_VALUE = 40
+_FOLDED = ("from", "to", "talk_min", "talk_max", "pbx")
 _PERIODS_OFFERED = {**PERIOD_LABELS, BETWEEN: "From … to …"}
 _DIRECTIONS_OFFERED = (Direction.INBOUND, Direction.OUTBOUND, Direction.INTERNAL, Direction.UNKNOWN)
 _OUTCOMES_OFFERED = (Outcome.ANSWERED, Outcome.VOICEMAIL, Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELLED)
@@ -48,14 +49,8 @@ class FilterForm:
 
     @property
     def is_open(self) -> bool:
-        """Whether the fold with further filters shows: something in it is set or wrong."""
-        folded = ("from", "to", "talk_min", "talk_max", "pbx")
-        return bool(
-            any(self.values.get(key) or key in self.errors for key in folded)
-            or any(choice.chosen for choice in self.pbxes)
-            or self.words.caller
-            or self.words.callee
-        )
+        """Whether the fold with further filters shows: something in it is wrong. What is set in it, the chips tell."""
+        return not self.errors.keys().isdisjoint(_FOLDED)
 
 
 def filter_form(asked: Asked) -> FilterForm:

@@ -124,3 +124,10 @@ def bulk_transaction(database: Database, organization_id: int) -> Iterator[BulkT
             yield transaction
         finally:
             cursor.close()
+
+
+def optimize(database: Database) -> None:
+    """After bulk work: let SQLite look at its tables where the planner's figures are stale. PostgreSQL does so itself."""
+    if database.dialect == "sqlite":
+        with database.bulk.connect() as connection:
+            connection.exec_driver_sql("PRAGMA optimize")

@@ -6,7 +6,6 @@ takes the import up again goes on behind the last row that was counted.
 """
 
 import gc
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -18,20 +17,19 @@ from psycopg import errors as postgresql_errors
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import DBAPIError
 
-from webapp.calls.models import ImportFile, ImportState, Pbx
-from webapp.clock import now_ms, to_ms
-from webapp.database.bulk import BulkTransaction, bulk_transaction
+from webapp.calls.models import ImportFile, ImportState
+from webapp.clock import now_ms
+from webapp.database.bulk import BulkTransaction, bulk_transaction, optimize
 from webapp.database.engine import Database
 from webapp.ingest.call_writer import CallWriter
+from webapp.ingest.import_plan import ImportPlan, load_plan
 from webapp.ingest.normalize import Normalizer, NormalRecord
 from webapp.ingest.numbers import NumberPlan
 from webapp.ingest.readers import READERS
-from webapp.ingest.records import BadLine, ColumnMap, Item, NotACall, ReadOptions, SourceLine
-from webapp.ingest.settings import PbxSettings
+from webapp.ingest.records import BadLine, Item, NotACall, ReadOptions
 from webapp.ingest.source import UnreadableFile, open_text
 from webapp.ingest.writer import Group, RecordWriter, Stored
 from webapp.jobs.stored_files import is_disk_full, open_stored_file
-from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
 _USUAL_THRESHOLDS = gc.get_threshold()
@@ -56,22 +54,6 @@ _NO_FILE = (
 )
 _TOO_OLD = "This row is older than what your organization keeps."
 _NO_FORMAT = "No format was chosen for this file. Choose one and import it again."
-
-
-@dataclass
-class ImportPlan:
-    """All that an import needs to know, read once at its start."""
-
-    organization_id: int
-    import_file_id: int
-    stored_file_id: int | None
-    format: str | None
-    columns: ColumnMap | None
-    settings: PbxSettings
-    organization_zone: str
-    keeps_from_ms: int | None
-    read_count: int
-    work_seconds: int
 
 
 @dataclass
@@ -192,38 +174,6 @@ def _undone_meanwhile(database: Database, plan: ImportPlan) -> bool:
             ),
         )
         return mine.duplicate_count > 0 and session.scalars(undone.limit(1)).first() is not None
-
-
-_UNENDED = (ImportState.UPLOADED, ImportState.QUEUED, ImportState.RUNNING, ImportState.FAILED)
-_ENDED = (ImportState.DONE, ImportState.CANCELLED)
-
-
-def load_plan(
-    database: Database, organization_id: int, import_file_id: int, *, ended: bool = False
-) -> ImportPlan | None:
-    """None when the import does not exist, or has ended already (with `ended`: has not)."""
-    with reading_session(database, organization_id) as session:
-        row = session.get(ImportFile, (organization_id, import_file_id))
-        if row is None or row.state not in (_ENDED if ended else _UNENDED):
-            return None
-        pbx = session.get_one(Pbx, (organization_id, row.pbx_id))
-        organization = session.get_one(Organization, organization_id)
-        return ImportPlan(
-            organization_id=organization_id,
-            import_file_id=import_file_id,
-            stored_file_id=row.stored_file_id,
-            format=row.format,
-            columns=read_column_map(row.column_map),
-            settings=PbxSettings.of(pbx, row.time_zone),
-            organization_zone=organization.time_zone,
-            keeps_from_ms=to_ms(organization.keeps_from) if organization.keeps_from else None,
-            read_count=row.read_count,
-            work_seconds=row.work_seconds,
-        )
-
-
-def read_column_map(text: str | None) -> ColumnMap | None:
-    return ColumnMap(**json.loads(text)) if text else None
 
 
 class _Import:
@@ -402,11 +352,4 @@ def _end(database: Database, plan: ImportPlan, state: ImportState, error: str | 
             plan.import_file_id,
             int(ImportState.RUNNING),
         )
-    if database.dialect == "sqlite":
-        with database.bulk.connect() as connection:
-            connection.exec_driver_sql("PRAGMA optimize")
-
-
-def header_row(header: bytes | None) -> list[SourceLine]:
-    """The header line of a file as a row to put before others, when it has one."""
-    return [SourceLine(1, header, header.decode("utf-8", "replace"))] if header else []
+    optimize(database)

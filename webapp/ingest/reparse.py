@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from webapp.ingest.importer import header_row, read_column_map
+from webapp.ingest.import_plan import header_row, read_column_map
 from webapp.ingest.normalize import Normalizer, NormalRecord
 from webapp.ingest.readers import READERS
 from webapp.ingest.records import BadLine, NotACall, ReadOptions, SourceLine
@@ -22,11 +22,12 @@ class RawRow(NamedTuple):
 
 
 class FileForm(NamedTuple):
-    """How the rows of one import are read."""
+    """How the rows of one import are read; its zone may be another than the phone system's."""
 
     format: str
     column_map: str | None
     header: bytes | None
+    time_zone: str
 
 
 def reparse(rows: Sequence[RawRow], form: FileForm, normalizer: Normalizer) -> list[NormalRecord]:

@@ -51,16 +51,19 @@ def read_again(
         settings = PbxSettings.of(session.get_one(Pbx, (organization_id, pbx_id)))
         zone = session.get_one(Organization, organization_id).time_zone
         forms = {
-            row.id: FileForm(row.format or "", row.column_map, row.header)
+            row.id: FileForm(row.format or "", row.column_map, row.header, row.time_zone)
             for row in session.scalars(select(ImportFile).where(ImportFile.pbx_id == pbx_id))
         }
     plan = NumberPlan(settings)
-    normalizer = Normalizer(settings, number_key, plan)
+    # One for each zone of the files: each remembers the order of times of its own.
+    normalizers = {
+        form.time_zone: Normalizer(settings.with_zone(form.time_zone), number_key, plan) for form in forms.values()
+    }
     calls = CallWriter(zone)
     cursor: int | None = -1
     while cursor is not None:
         with bulk_transaction(database, organization_id) as transaction:
-            cursor = _read_chunk(transaction, calls, plan, normalizer, forms, pbx_id, cursor)
+            cursor = _read_chunk(transaction, calls, plan, normalizers, forms, pbx_id, cursor)
         if not keep_going():
             return
 
@@ -69,7 +72,7 @@ def _read_chunk(
     transaction: BulkTransaction,
     calls: CallWriter,
     plan: NumberPlan,
-    normalizer: Normalizer,
+    normalizers: dict[str, Normalizer],
     forms: dict[int, FileForm],
     pbx_id: int,
     cursor: int,
@@ -82,7 +85,7 @@ def _read_chunk(
     for import_file_id, raw_rows in by_import.items():
         form = forms.get(import_file_id)
         if form is not None:
-            write_facts(transaction, reparse(raw_rows, form, normalizer))
+            write_facts(transaction, reparse(raw_rows, form, normalizers[form.time_zone]))
     regroup(transaction, calls, plan, sorted({row[6] for row in rows}), {})
     return int(rows[-1][0]) if len(rows) == _CHUNK else None
 
@@ -99,7 +102,7 @@ def compare(session: LockedSession, number_key: bytes, settings: PbxSettings, mo
         select(CallRecord).where(CallRecord.call_key.in_(keys)).order_by(CallRecord.record_key)
     ).all()
     forms = {
-        row.id: FileForm(row.format or "", row.column_map, row.header)
+        row.id: FileForm(row.format or "", row.column_map, row.header, row.time_zone)
         for row in session.scalars(
             select(ImportFile).where(ImportFile.id.in_({record.import_file_id for record in records}))
         )
@@ -108,8 +111,10 @@ def compare(session: LockedSession, number_key: bytes, settings: PbxSettings, mo
     changes = []
     for call_key in keys:
         own = [record for record in records if record.call_key == call_key]
-        before = _assembled(own, forms, PbxSettings.of(pbx), number_key)
-        after = _assembled(own, forms, settings, number_key)
+        zone = forms[own[0].import_file_id].time_zone
+        before = _assembled(own, forms, PbxSettings.of(pbx, zone), number_key)
+        # A file whose zone was chosen for itself keeps it when that of the phone system changes.
+        after = _assembled(own, forms, settings if zone == pbx.time_zone else settings.with_zone(zone), number_key)
         if before and after:
             changes.append(Change(before, after))
     return changes

@@ -63,8 +63,11 @@ class _Undo:
             settings = PbxSettings.of(session.get_one(Pbx, (organization_id, row.pbx_id)))
             zone = session.get_one(Organization, organization_id).time_zone
         self.plan = NumberPlan(settings)
-        self.normalizer = Normalizer(settings, number_key, self.plan)
+        self._settings, self._number_key = settings, number_key
         self.calls = CallWriter(zone)
+
+    def normalizer(self, time_zone: str) -> Normalizer:
+        return Normalizer(self._settings.with_zone(time_zone), self._number_key, self.plan)
 
 
 def undo_import(
@@ -127,7 +130,7 @@ def _restore(undo: _Undo, transaction: BulkTransaction, record_key: int) -> bool
     organization_id = undo.organization_id
     earlier = transaction.rows(
         "SELECT old.version, old.import_file_id, old.line_number, old.content_hash, old.raw, import_file.format,"
-        " import_file.column_map, import_file.header, record.id_hash, record.link_keys"
+        " import_file.column_map, import_file.header, import_file.time_zone, record.id_hash, record.link_keys"
         " FROM call_record_version AS old"
         " JOIN call_record AS record ON record.organization_id = old.organization_id"
         " AND record.record_key = old.record_key"
@@ -140,9 +143,12 @@ def _restore(undo: _Undo, transaction: BulkTransaction, record_key: int) -> bool
     )
     if not earlier:
         return False
-    version, import_file_id, line_number, content_hash, raw, form, column_map, header, id_hash, link_keys = earlier[0]
+    version, import_file_id, line_number, content_hash, raw, reader, columns, header, zone, id_hash, link_keys = (
+        earlier[0]
+    )
     row = RawRow(record_key, id_hash, content_hash, unpack_ids(link_keys), line_number, bytes(raw))
-    records = reparse([row], FileForm(form or "", column_map, header and bytes(header)), undo.normalizer)
+    form = FileForm(reader or "", columns, header and bytes(header), zone)
+    records = reparse([row], form, undo.normalizer(zone))
     write_facts(transaction, records)
     transaction.execute(
         "UPDATE call_record SET version = ?, import_file_id = ?, line_number = ?, content_hash = ?, raw = ?"

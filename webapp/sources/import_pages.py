@@ -11,7 +11,7 @@ from webapp import clock, htmx
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.ids import spell_id
 from webapp.database.installation import number_key
-from webapp.ingest.importer import read_column_map
+from webapp.ingest.import_plan import read_column_map
 from webapp.ingest.preview import Preview
 from webapp.ingest.readers import READERS
 from webapp.ingest.readers.column_words import describe_fields

@@ -9,7 +9,7 @@ from webapp import access, htmx
 from webapp.calls.models import ImportFile, ImportState
 from webapp.database.ids import read_id, spell_id
 from webapp.errors import BadRequest, Refused
-from webapp.ingest.importer import read_column_map
+from webapp.ingest.import_plan import read_column_map
 from webapp.ingest.readers.column_words import describe_fields
 from webapp.ingest.records import ColumnMap
 from webapp.ingest.undo import loss_of

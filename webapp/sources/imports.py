@@ -11,7 +11,7 @@ from webapp import clock
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.ids import new_id
 from webapp.errors import Refused
-from webapp.ingest.importer import read_column_map
+from webapp.ingest.import_plan import read_column_map
 from webapp.ingest.readers import READERS
 from webapp.ingest.readers.column_guess import guess_columns
 from webapp.ingest.recognise import Guess, recognise

@@ -16,7 +16,7 @@ from webapp.database.engine import Database
 from webapp.formatting import format_number, format_span, format_time
 from webapp.ingest.guesses import Answers as GuessedAnswers
 from webapp.ingest.guesses import LineGuess, guess_answers
-from webapp.ingest.importer import read_column_map
+from webapp.ingest.import_plan import read_column_map
 from webapp.ingest.preview import Preview, PreviewCall, ZoneProof, preview_file
 from webapp.ingest.readers.column_guess import guess_columns, separator_of
 from webapp.ingest.readers.csv_rows import split_line
