@@ -90,21 +90,17 @@ def main() -> None:
     by_package: dict[str, list[Path]] = defaultdict(list)
     for path in python_files(*_FOLDERS):
         by_package[_package(path)].append(path)
-    print(
-        f"{'package':<24}{'files':>6}{'lines':>8}{'biggest':>9}{'functions':>11}{'median':>8}{'longest':>9}  longest function"
-    )
+    columns = ("files", "lines", "biggest", "functions", "median", "longest")
+    print(f"{'package':<24}" + "".join(f"{word:>10}" for word in columns) + "  longest function")
     for package, paths in by_package.items():
         functions = [function for path in paths for function in functions_of(path)]
         sizes = [line_count(path) for path in paths]
         longest = max(functions, key=lambda function: function.lines, default=Function("", "", 0))
         counts = [function.lines for function in functions]
-        print(
-            f"{package:<24}{len(paths):>6}{sum(sizes):>8}{max(sizes):>9}{len(functions):>11}{_median(counts):>8}"
-            f"{longest.lines:>9}  {longest.name}"
-        )
-    print(
-        f"limits: function {FUNCTION_LINES}, file {FILE_LINES}, views {VIEWS_LINES} lines and {VIEWS_FUNCTIONS} functions"
-    )
+        figures = (len(paths), sum(sizes), max(sizes), len(functions), _median(counts), longest.lines)
+        print(f"{package:<24}" + "".join(f"{figure:>10}" for figure in figures) + f"  {longest.name}")
+    limits = f"function {FUNCTION_LINES} lines, file {FILE_LINES}, views {VIEWS_LINES} and {VIEWS_FUNCTIONS} functions"
+    print(f"limits: {limits}")
     code = sum(line_count(path) for path in python_files("webapp", "config.py", "wsgi.py"))
     tests = sum(line_count(path) for path in python_files("tests"))
     print(f"webapp {code} lines, tests {tests}: {tests / code:.2f} lines of test for each line of code")

@@ -74,7 +74,15 @@ def drop_database(name: str) -> None:
     emptying = _emptying.pop(database_urls(name).owner, None)
     if emptying is not None:
         emptying.close()
-    _execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    for patience in range(20, -1, -1):
+        try:
+            _execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            return
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
+            # A server of somebody else's may not let us end another role's connection that is just closing.
+            if not patience:
+                raise
+            time.sleep(0.1)
 
 
 _emptying: dict[str, "psycopg.Connection[tuple[object, ...]]"] = {}
@@ -219,7 +227,7 @@ class Cluster:
             f"host={self.folder} port={port} user=postgres dbname=postgres", autocommit=True
         ) as connection:
             connection.execute(f"CREATE ROLE {ASKED}")  # type: ignore[arg-type]
-            connection.execute(f"CREATE ROLE {_OWNER} LOGIN CREATEDB CREATEROLE")  # type: ignore[arg-type]
+            connection.execute(f"CREATE ROLE {_OWNER} LOGIN CREATEDB CREATEROLE IN ROLE pg_signal_backend")  # type: ignore[arg-type]
         return f"postgresql+psycopg://{_OWNER}@127.0.0.1:{port}/postgres"
 
     def stop(self) -> None:

@@ -23,9 +23,14 @@ OWN_SHORT_SESSIONS = ("accounts/web_sessions.py", "accounts/sign_in.py", "rate_l
 WHERE_COMMITS_STAND = ("views.py", "commands.py", "jobs.py", "cli.py", "run_demo.py", *OWN_SHORT_SESSIONS)
 
 FORBIDDEN_CALLS = {
-    "connection", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings", "exec_driver_sql", "from_statement",
+    "connection",
+    "bulk_save_objects",
+    "bulk_insert_mappings",
+    "bulk_update_mappings",
+    "exec_driver_sql",
+    "from_statement",
     "executescript",
-}  # fmt: skip
+}
 FORBIDDEN_IMPORTS = {"text", "insert", "literal_column", "table", "Table", "create_engine", "Engine", "Connection"}
 
 

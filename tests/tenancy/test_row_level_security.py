@@ -86,7 +86,8 @@ def test_security_24_the_web_role_can_do_no_more_than_it_must(settings: Settings
         owned = connection.execute(text("SELECT relname FROM pg_class WHERE relowner = current_user::regrole")).all()
         granted = connection.execute(
             text(
-                "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = current_user"
+                "SELECT table_name, privilege_type FROM information_schema.role_table_grants"
+                " WHERE grantee = current_user"
             )
         ).all()
 

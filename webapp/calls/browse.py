@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, literal, select, tuple
 from webapp.calls.models import Call, CallerReason, CallParty
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.calls.periods import day_number, local_day
-from webapp.calls.selection import CallLine, Selection, keep_matching
+from webapp.calls.selection import CallLine, Selection, evened, keep_matching
 from webapp.calls.windows import Budget, Window, list_windows
 from webapp.calls.words import NOBODY, ShownOutcome, ShownParty, show_caller, show_outcome, show_party
 from webapp.clock import from_ms, to_ms
@@ -157,7 +157,7 @@ def _lines_of(session: LockedSession, selection: Selection, keys: set[tuple[int,
     """
     if not keys:
         return []
-    at_once = Call.started_at.in_([from_ms(ms) for ms in sorted({ms for ms, _key in keys})])
+    at_once = Call.started_at.in_(evened({from_ms(ms) for ms, _key in keys}))
     rows = session.execute(select(*selection.columns).where(at_once, *selection.conditions)).all()
     found = [line for line in rows if (line.ms, line.call_key) in keys]
     return sorted(found, key=lambda line: (line.ms, line.call_key), reverse=selection.newest_first)
@@ -220,5 +220,5 @@ def find_parties(session: LockedSession, region: str, lines: Iterable[CallLine])
         return {}
     return {
         party.id: show_party(party, region)
-        for party in session.execute(select(*_PARTY_COLUMNS).where(Party.id.in_(sorted(ids))))
+        for party in session.execute(select(*_PARTY_COLUMNS).where(Party.id.in_(evened(ids))))
     }

@@ -6,8 +6,9 @@ Made once a request (an export: once a chunk) by select_calls(); read by windows
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Dialect, Row, SmallInteger, func, select, type_coerce
@@ -24,6 +25,9 @@ from webapp.tenancy.lock import LockedSession
 
 #: Words that mean more parties than these are tested call by call; fewer, and the calls of each party are read.
 MOST_PARTIES = 1000
+
+
+Value = TypeVar("Value", int, datetime)
 
 
 class Milliseconds(Instant):
@@ -167,6 +171,16 @@ def summed_conditions(
     return tuple(conditions)
 
 
+def evened(values: Iterable[Value]) -> list[Value]:
+    """Values for IN, the last one repeated up to a power of two; sorted.
+
+    A list of each length would be a statement of its own, which sqlite3 keeps prepared: 256 of them took 30 MB.
+    """
+    listed = sorted(values)
+    missing = (1 << max(len(listed) - 1, 0).bit_length()) - len(listed) if listed else 0
+    return listed + listed[-1:] * missing
+
+
 def keep_matching(session: LockedSession, tests: Sequence[PartyTest], lines: Sequence[CallLine]) -> list[CallLine]:
     """The calls that pass every test. One statement for each test whose parties are too many to list."""
     kept = list(lines)
@@ -174,8 +188,8 @@ def keep_matching(session: LockedSession, tests: Sequence[PartyTest], lines: Seq
         members = [tuple(test.members(line)) for line in kept]
         ids = test.ids
         if ids is None:
-            asked = sorted({party_id for group in members for party_id in group})
+            asked = {party_id for group in members for party_id in group}
             assert test.condition is not None
-            ids = frozenset(session.scalars(select(Party.id).where(Party.id.in_(asked), test.condition)))
+            ids = frozenset(session.scalars(select(Party.id).where(Party.id.in_(evened(asked)), test.condition)))
         kept = [line for line, group in zip(kept, members, strict=True) if not ids.isdisjoint(group)]
     return kept

@@ -14,8 +14,9 @@ from webapp.ingest.settings import PbxSettings
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
-_UNENDED = (ImportState.UPLOADED, ImportState.QUEUED, ImportState.RUNNING, ImportState.FAILED)
-_ENDED = (ImportState.DONE, ImportState.CANCELLED)
+UNENDED = (ImportState.UPLOADED, ImportState.QUEUED, ImportState.RUNNING, ImportState.FAILED)
+#: A failed one may be gone on with, and until then it is one of the files whose rows come back when another is undone.
+ENDED = (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED)
 
 
 @dataclass
@@ -40,7 +41,7 @@ def load_plan(
     """None when the import does not exist, or has ended already (with `ended`: has not)."""
     with reading_session(database, organization_id) as session:
         row = session.get(ImportFile, (organization_id, import_file_id))
-        if row is None or row.state not in (_ENDED if ended else _UNENDED):
+        if row is None or row.state not in (ENDED if ended else UNENDED):
             return None
         pbx = session.get_one(Pbx, (organization_id, row.pbx_id))
         organization = session.get_one(Organization, organization_id)

@@ -9,10 +9,11 @@ import gc
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
+from psycopg import Error as PostgresqlError
 from psycopg import errors as postgresql_errors
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import DBAPIError
@@ -22,7 +23,7 @@ from webapp.clock import now_ms
 from webapp.database.bulk import BulkTransaction, bulk_transaction, optimize
 from webapp.database.engine import Database
 from webapp.ingest.call_writer import CallWriter
-from webapp.ingest.import_plan import ImportPlan, load_plan
+from webapp.ingest.import_plan import ENDED, UNENDED, ImportPlan, load_plan
 from webapp.ingest.normalize import Normalizer, NormalRecord
 from webapp.ingest.numbers import NumberPlan
 from webapp.ingest.readers import READERS
@@ -40,6 +41,10 @@ _HOLD_SECONDS = 0.06  #: of the write lock, aimed at; a page's write comes in be
 _PAUSE_SECONDS = 0.002  #: between two batches, so that writers of other processes come in too
 _KEPT_OF_REFUSED = 64 * 1024
 _TRIES_OF_A_BATCH = 3
+_BATCH_BYTES = 8 * 1024 * 1024  #: of raw rows; a row may have 1 MiB
+_PASSED_OVER = 5000  #: rows counted before, between two signs of life
+#: A driver's own error comes bare from a statement of a bulk transaction, in SQLAlchemy's from its BEGIN and COMMIT.
+_FAILURES = (DBAPIError, sqlite3.Error, PostgresqlError, OSError)
 
 _DISK_FULL = (
     "The server's disk is full. The rows counted here are stored, nothing is lost. Tell the person who runs Callbook; "
@@ -66,6 +71,7 @@ class _Batch:
     read: int = 0
     skipped: int = 0
     duplicates: int = 0
+    raw_bytes: int = 0
     header: bytes | None = None
 
     def skip(self, item: NotACall, *, first: bool) -> None:
@@ -74,8 +80,10 @@ class _Batch:
         self.skipped += 1
         self.read += 1
 
-    def refuse(self, item: BadLine) -> None:
-        self.rejected.append(item)
+    def refuse(self, line_number: int, raw: bytes, reason: str) -> None:
+        line = BadLine(line_number, raw[:_KEPT_OF_REFUSED], reason)
+        self.rejected.append(line)
+        self.raw_bytes += len(line.raw)
         self.read += 1
 
     def take(self, record: NormalRecord) -> bool:
@@ -85,12 +93,17 @@ class _Batch:
         if known is None:
             self.keys[record.record_key] = content
             self.records.append(record)
+            self.raw_bytes += len(record.raw)
         elif known == content:
             self.duplicates += 1
         else:
             return False
         self.read += 1
         return True
+
+
+class _LeftOff(Exception):
+    """This run ends here and the import does not: it was told to stop, or another run has taken the import over."""
 
 
 class _Stopped(Exception):
@@ -115,27 +128,32 @@ def run_import(
     nothing for what a file holds; database errors other than a full disk are raised, and trying again is safe.
     """
     plan = load_plan(database, organization_id, import_file_id)
-    if plan is None:
-        return
+    # Without a plan the import has ended; the process that ended it may have died before it looked for an undo.
+    ended = plan is None or _run_to_its_end(database, number_key, plan, keep_going)
+    if ended and _undone_meanwhile(database, organization_id, import_file_id):
+        refill(database, number_key, organization_id, import_file_id, keep_going)
+
+
+def _run_to_its_end(database: Database, number_key: bytes, plan: ImportPlan, keep_going: Callable[[], bool]) -> bool:
+    """False when it was left off for whoever takes it up."""
     try:
         _start(database, plan)
         with _rare_garbage_collection():
-            finished = _Import(database, number_key, plan, keep_going).run()
+            _Import(database, number_key, plan, keep_going).run()
+        _end(database, plan, ImportState.DONE, None)
+    except _LeftOff:
+        return False
     except _Stopped as stop:
         _end(database, plan, stop.state, stop.error)
-        return
     except UnreadableFile as refusal:
         _end(database, plan, ImportState.FAILED, str(refusal))
-        return
-    except (DBAPIError, sqlite3.OperationalError, OSError) as error:
+    except FileNotFoundError:
+        _end(database, plan, ImportState.FAILED, _NO_FILE)
+    except _FAILURES as error:
         if not is_disk_full(error):
             raise
         _end(database, plan, ImportState.FAILED, _DISK_FULL)
-        return
-    if finished:
-        _end(database, plan, ImportState.DONE, None)
-        if _undone_meanwhile(database, plan):
-            refill(database, number_key, organization_id, import_file_id)
+    return True
 
 
 @contextmanager
@@ -148,24 +166,36 @@ def _rare_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*_USUAL_THRESHOLDS)
 
 
-def refill(database: Database, number_key: bytes, organization_id: int, import_file_id: int) -> None:
+def refill(
+    database: Database,
+    number_key: bytes,
+    organization_id: int,
+    import_file_id: int,
+    keep_going: Callable[[], bool] = lambda: True,
+) -> bool:
     """Read an ended import's file again and store the rows that were already there then and are gone now.
 
-    After an undo: what the undone import and this file both held comes back from this one. May be run again.
+    After an undo: what the undone import and this file both held comes back from this one. May be run again; False
+    when `keep_going` said no before the end.
     """
     plan = load_plan(database, organization_id, import_file_id, ended=True)
     if plan is None or plan.stored_file_id is None:
-        return
-    try:
-        _Import(database, number_key, plan, lambda: True, refilling=True).run()
-    except UnreadableFile:
-        return  # as far as the import itself had read it, it could be read
+        return True
+    # As far as the import itself had read it, the file could be read; behind that nothing is asked.
+    with suppress(UnreadableFile, FileNotFoundError):
+        try:
+            _Import(database, number_key, plan, keep_going, refilling=True).run()
+        except _LeftOff:
+            return False
+    return True
 
 
-def _undone_meanwhile(database: Database, plan: ImportPlan) -> bool:
+def _undone_meanwhile(database: Database, organization_id: int, import_file_id: int) -> bool:
     """Whether another import of the phone system was undone while this one counted its rows as already there."""
-    with reading_session(database, plan.organization_id) as session:
-        mine = session.get_one(ImportFile, (plan.organization_id, plan.import_file_id))
+    with reading_session(database, organization_id) as session:
+        mine = session.get(ImportFile, (organization_id, import_file_id))
+        if mine is None or mine.state not in ENDED or not mine.duplicate_count or mine.started_at is None:
+            return False
         undone = select(ImportFile.id).where(
             ImportFile.pbx_id == mine.pbx_id,
             or_(
@@ -173,7 +203,7 @@ def _undone_meanwhile(database: Database, plan: ImportPlan) -> bool:
                 and_(ImportFile.state == ImportState.UNDONE, ImportFile.ended_at >= mine.started_at),
             ),
         )
-        return mine.duplicate_count > 0 and session.scalars(undone.limit(1)).first() is not None
+        return session.scalars(undone.limit(1)).first() is not None
 
 
 class _Import:
@@ -199,10 +229,11 @@ class _Import:
             self._calls, numbers, plan.settings.pbx_id, plan.import_file_id, only_missing=refilling
         )
         self._batch_size = _FIRST_BATCH
+        self._counted = plan.read_count  #: rows, in the database as this run knows it
         self._began = time.monotonic()
 
-    def run(self) -> bool:
-        """Read the file to its end. False when told to stop."""
+    def run(self) -> None:
+        """Read the file to its end. Raises _LeftOff when told to stop, _Stopped when the import ends before that."""
         plan = self._plan
         if plan.stored_file_id is None:
             raise _Stopped(ImportState.FAILED, _NO_FILE)
@@ -217,9 +248,11 @@ class _Import:
                 plan.read_count = 0
             for batch in self._batches(items):
                 self._store(batch, source.position)
-                if not self._keep_going():
-                    return False
-        return True
+                self._go_on()
+
+    def _go_on(self) -> None:
+        if not self._keep_going():
+            raise _LeftOff
 
     def _batches(self, items: Iterator[Item]) -> Iterator[_Batch]:
         """Batches of rows behind those that were counted before; record keys are distinct within a batch."""
@@ -230,20 +263,22 @@ class _Import:
             if isinstance(item, NotACall):
                 batch.skip(item, first=done == 1)
             elif isinstance(item, BadLine):
-                batch.refuse(item)
+                batch.refuse(item.line_number, item.raw, item.reason)
             else:
                 record = normalize(
                     item
                 )  # rows counted before too: their order tells the two hours of a DST night apart
                 if keeps_from is not None and record.started_at < keeps_from:
-                    batch.refuse(BadLine(item.line_number, item.raw, _TOO_OLD))
+                    batch.refuse(item.line_number, item.raw, _TOO_OLD)
                 elif not batch.take(record):
                     yield batch
                     batch = _Batch()
                     batch.take(record)
             if done <= self._plan.read_count:
                 batch = _Batch()
-            elif batch.read >= self._batch_size:
+                if not done % _PASSED_OVER:
+                    self._go_on()
+            elif batch.read >= self._batch_size or batch.raw_bytes >= _BATCH_BYTES:
                 yield batch
                 batch = _Batch()
         if batch.read:
@@ -256,6 +291,7 @@ class _Import:
                 with bulk_transaction(self._database, self._plan.organization_id) as transaction:
                     self._write(transaction, batch, groups, position)
                     held = transaction.held_seconds
+                self._counted += batch.read
                 break
             except (sqlite3.IntegrityError, postgresql_errors.ForeignKeyViolation, postgresql_errors.UniqueViolation):
                 # A party that is remembered here was removed by an undo, or made by somebody else, since.
@@ -276,7 +312,7 @@ class _Import:
             "rejected_line",
             ("organization_id", "import_file_id", "line_number", "reason", "raw"),
             [
-                (plan.organization_id, plan.import_file_id, line.line_number, line.reason, line.raw[:_KEPT_OF_REFUSED])
+                (plan.organization_id, plan.import_file_id, line.line_number, line.reason, line.raw)
                 for line in batch.rejected
             ],
             "ON CONFLICT DO NOTHING",
@@ -315,41 +351,49 @@ class _Import:
     def _check(self, transaction: BulkTransaction) -> None:
         """Under the lock: whether the import may still go on."""
         plan = self._plan
-        [(state, cancel_asked, closed_at)] = transaction.rows(
-            "SELECT import_file.state, import_file.cancel_asked, pbx.closed_at FROM import_file"
+        [(state, cancel_asked, read_count, closed_at)] = transaction.rows(
+            "SELECT import_file.state, import_file.cancel_asked, import_file.read_count, pbx.closed_at FROM import_file"
             " JOIN pbx ON pbx.organization_id = import_file.organization_id AND pbx.id = import_file.pbx_id"
             " WHERE import_file.organization_id = ? AND import_file.id = ?",
             plan.organization_id,
             plan.import_file_id,
         )
-        if cancel_asked or state != ImportState.RUNNING:
+        if state != ImportState.RUNNING or read_count != self._counted:
+            raise _LeftOff  # ended by somebody, or another worker goes on with it: this one was taken for dead
+        if cancel_asked:
             raise _Stopped(ImportState.CANCELLED)
         if closed_at is not None:
             raise _Stopped(ImportState.FAILED, _CLOSED)
 
 
 def _start(database: Database, plan: ImportPlan) -> None:
+    """Raises _LeftOff where somebody cancelled it since the plan was read."""
     with bulk_transaction(database, plan.organization_id) as transaction:
-        transaction.execute(
+        started = transaction.execute(
             "UPDATE import_file SET state = ?, error = NULL, ended_at = NULL, started_at = coalesce(started_at, ?)"
-            " WHERE organization_id = ? AND id = ?",
+            " WHERE organization_id = ? AND id = ? AND state IN (?, ?, ?, ?)",
             int(ImportState.RUNNING),
             transaction.instant(now_ms()),
             plan.organization_id,
             plan.import_file_id,
+            *map(int, UNENDED),
         )
+    if not started:
+        raise _LeftOff
 
 
 def _end(database: Database, plan: ImportPlan, state: ImportState, error: str | None) -> None:
     with bulk_transaction(database, plan.organization_id) as transaction:
         transaction.execute(
             "UPDATE import_file SET state = ?, error = ?, ended_at = ?"
-            " WHERE organization_id = ? AND id = ? AND state = ?",
+            " WHERE organization_id = ? AND id = ? AND state IN (?, ?)",
             int(state),
             error,
             transaction.instant(now_ms()),
             plan.organization_id,
             plan.import_file_id,
+            int(ImportState.QUEUED),
             int(ImportState.RUNNING),
         )
-    optimize(database)
+    with suppress(*_FAILURES):  # of a database that is busy for long: the planner's figures can wait
+        optimize(database)

@@ -6,13 +6,14 @@ Called by the job `sources.undo`. Works in short transactions; when it is interr
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.clock import now_ms
 from webapp.database.bulk import BulkTransaction, bulk_transaction
 from webapp.database.engine import Database
 from webapp.ingest.call_writer import CallWriter, unpack_ids
+from webapp.ingest.import_plan import ENDED
 from webapp.ingest.importer import refill
 from webapp.ingest.normalize import Normalizer
 from webapp.ingest.numbers import NumberPlan
@@ -44,7 +45,7 @@ def loss_of(session: LockedSession, import_file: ImportFile) -> Loss:
             ImportFile.pbx_id == import_file.pbx_id,
             ImportFile.id != import_file.id,
             ImportFile.duplicate_count > 0,
-            or_(ImportFile.state == ImportState.DONE, ImportFile.state == ImportState.CANCELLED),
+            ImportFile.state.in_(ENDED),
         )
     ).one()
     return Loss(import_file.stored_count, others[1], others[0] - others[1])
@@ -89,8 +90,7 @@ def undo_import(
             return
     _forget_refused(undo)
     for other in _files_that_shared(undo):
-        refill(database, number_key, organization_id, other)
-        if not keep_going():
+        if not refill(database, number_key, organization_id, other, keep_going):
             return
     _finish(undo)
 
@@ -214,7 +214,7 @@ def _files_that_shared(undo: _Undo) -> list[int]:
                     ImportFile.id != undo.import_file_id,
                     ImportFile.duplicate_count > 0,
                     ImportFile.stored_file_id.is_not(None),
-                    or_(ImportFile.state == ImportState.DONE, ImportFile.state == ImportState.CANCELLED),
+                    ImportFile.state.in_(ENDED),
                 )
                 .order_by(ImportFile.id)
             )
