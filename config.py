@@ -78,7 +78,9 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
     _check_base_url(base_url, problems)
     hosts = value("TRUSTED_HOSTS")
     settings = Settings(
-        database_url=_database_url("DATABASE_URL", value("DATABASE_URL") or f"sqlite:///{data_dir / database_name}", problems),
+        database_url=_database_url(
+            "DATABASE_URL", value("DATABASE_URL") or f"sqlite:///{data_dir / database_name}", problems
+        ),
         database_owner_url=_other_url("DATABASE_OWNER_URL", value("DATABASE_OWNER_URL"), problems),
         database_staff_url=_other_url("DATABASE_STAFF_URL", value("DATABASE_STAFF_URL"), problems),
         number_key=_number_key(value("NUMBER_KEY"), problems),
@@ -89,7 +91,9 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
         base_url=base_url,
         trusted_hosts=tuple(part.strip() for part in hosts.split(",") if part.strip())
         if hosts
-        else tuple({urlsplit(base_url).hostname or "", *(("127.0.0.1", "localhost") if _is_loopback(base_url) else ())}),
+        else tuple(
+            {urlsplit(base_url).hostname or "", *(("127.0.0.1", "localhost") if _is_loopback(base_url) else ())}
+        ),
         trusted_proxy=_trusted_proxy(value("TRUSTED_PROXY"), problems),
         smtp_url=_smtp_url(value("SMTP_URL"), problems),
         mail_from=_mail_from(value("MAIL_FROM"), problems),
@@ -128,7 +132,7 @@ def _check_base_url(url: str, problems: dict[str, str]) -> None:
     elif parts.scheme == "http" and not _is_loopback(url):
         problems["BASE_URL"] = (
             f"{url} is reached over a network without TLS: passwords and calls would travel readable. Put a proxy "
-            "that speaks TLS in front (docs/operate.md, \"TLS\"), then set BASE_URL=https://... and TRUSTED_PROXY."
+            'that speaks TLS in front (docs/operate.md, "TLS"), then set BASE_URL=https://... and TRUSTED_PROXY.'
         )
 
 
@@ -136,7 +140,9 @@ def _database_url(name: str, text: str, problems: dict[str, str]) -> str:
     try:
         url = make_url(text)
     except ArgumentError:
-        problems[name] = "is no database address. Give sqlite:////path/file.sqlite or postgresql://user:password@host/name."
+        problems[name] = (
+            "is no database address. Give sqlite:////path/file.sqlite or postgresql://user:password@host/name."
+        )
         return text
     if url.get_backend_name() == "postgresql":
         # psycopg 3, whatever spelling of the driver was given.
@@ -193,7 +199,9 @@ def _smtp_url(text: str | None, problems: dict[str, str]) -> str | None:
         return None
     parts = urlsplit(text)
     if parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
-        problems["SMTP_URL"] = "is no mail relay. Give smtp+starttls://user:password@mail.example.com:587 or smtps://..."
+        problems["SMTP_URL"] = (
+            "is no mail relay. Give smtp+starttls://user:password@mail.example.com:587 or smtps://..."
+        )
     return text
 
 

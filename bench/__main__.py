@@ -24,7 +24,13 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="How fast Callbook is, as ratios.")
-    parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="what to measure; all of it by default")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        choices=[*_PARTS, []],
+        metavar="PART",
+        help=f"one or more of {', '.join(_PARTS)}; all by default",
+    )
     parser.add_argument("--small", action="store_true", help="a smoke run: a thousand calls, nothing is judged")
     parser.add_argument("--postgresql", action="store_true", help="everything on PostgreSQL, nothing on SQLite")
     options = parser.parse_args()

@@ -32,6 +32,7 @@ MAIN, BRANCH, OLD = "Head office", "Branch", "Old exchange"
 _SHARES = (0.8, 0.19, 0.01)
 _LANES = 16
 _KEPT_SECONDS = 7 * 86_400
+_MADE = "made"  #: a file whose age is that of the calls: pages show the last 30 days
 _MADE_BY = ("schema.sql", "bench/data.py", "bench/call_files.py", "webapp/ingest/call_writer.py", "demo/day_plan.py")
 
 
@@ -48,7 +49,10 @@ def stocked(engine: Engine, scale: Scale, calls: int) -> Place:
     _fill(place, scale, calls)
     engine.settle(draft)
     if engine.keeps:
-        engine.drop(name)
+        for old in FOLDER.glob(f"{engine.name.lower()}-{calls}-*"):
+            if old.name != draft:
+                engine.drop(old.name)
+        (place.data_dir / _MADE).touch()
         place.data_dir.rename(FOLDER / name)
     found = engine.find(name)
     assert found is not None
@@ -73,8 +77,8 @@ def _fingerprint(scale: Scale) -> str:
 
 
 def _is_fresh(place: Place) -> bool:
-    path = place.data_dir / "callbook.sqlite"
-    return not path.exists() or time.time() - path.stat().st_ctime < _KEPT_SECONDS
+    made = place.data_dir / _MADE
+    return not made.exists() or time.time() - made.stat().st_mtime < _KEPT_SECONDS
 
 
 # ------------------------------------------------------------------------------------------- what a database is made of

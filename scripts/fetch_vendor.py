@@ -73,7 +73,7 @@ def entry(package: Package) -> dict[str, str]:
 
 
 def fetch(package: Package, npm: str) -> None:
-    """Brings one package and keeps its file and licence texts. Raises SystemExit when the file is not the pinned one."""
+    """Brings one package, keeps its file and licence texts. Raises SystemExit when the file is not the pinned one."""
     folder = ROOT / package.folder
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:

@@ -48,7 +48,7 @@
     links[next]?.focus();
     links[next]?.closest("tr").scrollIntoView({ block: "nearest" });
   };
-  const openMenus = () => document.querySelectorAll("details.menu[open], .filters details[open]");
+  const openMenus = () => document.querySelectorAll("details.menu[open], .filters .further[open]");
   const goBack = () => {
     const [menu] = openMenus();
     if (menu) {
@@ -76,6 +76,16 @@
     keys[event.key]();
   });
 
+  // The way back to a list is the browser's own where one came from there: it leads to the same rows.
+  document.addEventListener("click", (event) => {
+    const link = within(event, "a[data-back-to-list]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !document.referrer || history.length < 2) return;
+    const from = new URL(document.referrer);
+    if (from.origin !== location.origin || from.pathname !== link.pathname) return;
+    event.preventDefault();
+    history.back();
+  });
+
   // ---- Small things: menus close, filters apply, paper knows its date --------------------------------------------
   document.addEventListener("click", (event) => {
     for (const menu of openMenus()) {
@@ -86,7 +96,14 @@
   });
   document.addEventListener("change", (event) => {
     const form = within(event, "form[data-autosubmit]");
-    if (form && event.target.matches("select, input[type=checkbox], input[type=radio]")) form.requestSubmit();
+    if (!form?.contains(event.target) || !event.target.matches("select, input[type=checkbox], input[type=radio]")) return;
+    // A choice that wants more words opens the fold in which they stand; boxes in a fold wait for its button.
+    const { name, value } = event.target;
+    const fold = form.querySelector(`details[data-opens-for="${CSS.escape(name)}=${CSS.escape(value)}"]`);
+    if (fold) {
+      fold.open = true;
+      fold.querySelector("input").focus();
+    } else if (!event.target.closest("details[data-opens-for]")) form.requestSubmit();
   });
   window.addEventListener("beforeprint", () => {
     for (const place of document.querySelectorAll("[data-printed]")) {

@@ -1,6 +1,7 @@
 """`make run`: a demo of its own, filled through the real import path, with a password made for this run.
 
 The firm and its calls come from demo/, which knows nothing of Callbook. Each start adds the calls since the last one.
+Beside them stand the real sample files that may be shipped, each as a phone system of its own.
 """
 
 import os
@@ -41,17 +42,62 @@ _NOT_OF_THE_DEMO = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_STAFF_URL", 
 
 
 class _System(NamedTuple):
-    """A phone system of the firm, and what writes its file: path, since, until -> number of rows."""
+    """A phone system of the firm, and what writes its file: path, since, until -> number of rows.
+
+    `outside_lines` None: its questions are not answered, so its calls have no direction yet.
+    """
 
     name: str
     format: str
     file_name: str
     write: Callable[[Path, datetime, datetime], int]
+    outside_lines: tuple[str, ...] | None
+    region: str = firm.REGION
+    time_zone: str = firm.TIME_ZONE
 
 
+def _sample(source: str) -> Callable[[Path, datetime, datetime], int]:
+    """What "writes" a sample file: at the first start, when the whole history is asked for, and never again."""
+
+    def write(path: Path, since: datetime, until: datetime) -> int:
+        if since != first_instant(until):
+            return 0
+        content = (_SAMPLES / source).read_bytes()
+        path.write_bytes(content)
+        return content.count(b"\n")
+
+    return write
+
+
+_SAMPLES = Path(__file__).resolve().parents[1] / "tests" / "data" / "readers"
 _SYSTEMS = (
-    _System(firm.HEAD_OFFICE, "asterisk_cdr_csv", MASTER_FILE, write_master_csv),
-    _System(firm.CLOUD_TRUNK, "freeswitch_cdr_csv", CLOUD_FILE, write_cloud_csv),
+    _System(firm.HEAD_OFFICE, "asterisk_cdr_csv", MASTER_FILE, write_master_csv, firm.OUTSIDE_LINES[firm.HEAD_OFFICE]),
+    _System(firm.CLOUD_TRUNK, "freeswitch_cdr_csv", CLOUD_FILE, write_cloud_csv, firm.OUTSIDE_LINES[firm.CLOUD_TRUNK]),
+    _System(
+        "Sample: an Asterisk office",
+        "asterisk_cdr_csv",
+        "captured-Master.csv",
+        _sample("asterisk_cdr_csv/captured_21col_office_a.csv"),
+        ("IAX2/provider",),
+    ),
+    _System(
+        "Sample: Asterisk of 2017",
+        "asterisk_cdr_csv",
+        "2017-Master.csv",
+        _sample("asterisk_cdr_csv/master_18col_parallel.csv"),
+        None,
+        region="US",
+        time_zone="America/New_York",
+    ),
+    _System(
+        "Sample: a CSV table",
+        "generic_csv",
+        "CDRImport-2015-10-26.csv",
+        _sample("generic_csv/cdr_stats_with_header.csv"),
+        None,
+        region="ES",
+        time_zone="Europe/Madrid",
+    ),
 )
 
 
@@ -74,7 +120,7 @@ def prepare(settings: Settings, database: Database, tell: Callable[[str], None])
 
 
 def _organization(database: Database) -> Organization:
-    """The firm, made at the first start with its two phone systems, their three questions answered."""
+    """The firm, made at the first start with its phone systems, their three questions answered but for two samples."""
     with reading_session(database) as session:
         known = session.scalars(select(Organization).where(Organization.slug == SLUG)).one_or_none()
     if known is not None:
@@ -83,12 +129,14 @@ def _organization(database: Database) -> Organization:
         organization = create_organization(session, SLUG, firm.ORGANIZATION_NAME, firm.TIME_ZONE, firm.REGION)
         session.bind_organization(organization.id)
         for system in _SYSTEMS:
-            pbx = add_pbx(session, system.name, firm.TIME_ZONE, firm.REGION, system.format)
+            pbx = add_pbx(session, system.name, system.time_zone, system.region, system.format)
+            if system.outside_lines is None:
+                continue
             answer_questions(
                 session,
                 pbx,
                 Answers(
-                    outside_lines=frozenset(firm.OUTSIDE_LINES[system.name]),
+                    outside_lines=frozenset(system.outside_lines),
                     extension_digits=str(firm.EXTENSION_DIGITS),
                     outside_prefix="",
                     region=firm.REGION,

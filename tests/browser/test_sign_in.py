@@ -95,7 +95,9 @@ def sign_in_here(page: Page) -> None:
 
 
 @pytest.fixture
-def refusing(browser_type: BrowserType, browser_type_launch_args: dict[str, object], tmp_path: Path, site: Site) -> Page:
+def refusing(
+    browser_type: BrowserType, browser_type_launch_args: dict[str, object], tmp_path: Path, site: Site
+) -> Page:
     """A page of a browser whose owner has forbidden all cookies."""
     profile = tmp_path / "profile" / "Default"
     profile.mkdir(parents=True)

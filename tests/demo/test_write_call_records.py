@@ -1,6 +1,7 @@
 """The demo's call-record files: the same interval is the same bytes, and what stands in them could be real."""
 
 import csv
+import itertools
 import re
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
@@ -96,7 +97,7 @@ def test_intervals_join(lines_between) -> None:  # type: ignore[no-untyped-def]
     since, until = datetime(2026, 10, 22, tzinfo=UTC), datetime(2026, 10, 28, tzinfo=UTC)
     whole = list(lines_between(since, until))
     cuts = [since, *(since + timedelta(hours=hours) for hours in (5, 11.317, 34, 34.01, 71, 73, 100)), until]
-    pieces = [line for start, end in zip(cuts, cuts[1:], strict=False) for line in lines_between(start, end)]
+    pieces = [line for start, end in itertools.pairwise(cuts) for line in lines_between(start, end)]
     assert pieces == whole
     assert len(set(whole)) == len(whole)
 
@@ -226,7 +227,7 @@ def test_nobody_talks_on_two_calls_at_once(master: list[list[str]]) -> None:
     for spans in talks.values():
         spans.sort()
         talks_count += len(spans)
-        overlaps += sum(a[1] > b[0] and a[2] != b[2] for a, b in zip(spans, spans[1:], strict=False))
+        overlaps += sum(a[1] > b[0] and a[2] != b[2] for a, b in itertools.pairwise(spans))
     assert overlaps / talks_count < 0.01
 
 

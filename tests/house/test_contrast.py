@@ -19,7 +19,7 @@ TEXT = [
     ("ink-2", "accent-soft"),  # the hint in a drop zone that a file is held over
     ("accent-ink", "accent"),
 ]
-#: What is not text but must be made out: edges of controls, focus, bars of charts, dots of a call's steps (WCAG 1.4.11).
+#: What is not text but must be made out (WCAG 1.4.11): edges of controls, focus, bars of charts, dots of steps.
 SHAPES = [
     *[("focus", ground) for ground in GROUNDS],
     *[(shape, ground) for shape in ("edge", "ok", "info") for ground in ("ground", "paper")],

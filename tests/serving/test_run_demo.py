@@ -66,7 +66,8 @@ def test_the_first_start_fills_it_and_lets_one_in(demo: Settings, database: Data
     assert {file.state for file in imports(database)} == {ImportState.DONE}
     assert all(file.refused_count == 0 for file in imports(database))
     with reading_session(database, harbour(database).id) as session:
-        assert set(session.scalars(select(Pbx.name))) == {"Head office", "Cloud trunk"}
+        assert set(session.scalars(select(Pbx.name))) == {system.name for system in run_demo._SYSTEMS}
+            assert len(run_demo._SYSTEMS) == 5
         assert all(pbx.answered_at for pbx in session.scalars(select(Pbx)))
         newest = session.scalar(select(func.max(Call.started_at)))
     assert newest is not None

@@ -127,7 +127,7 @@ def bulk_transaction(database: Database, organization_id: int) -> Iterator[BulkT
 
 
 def optimize(database: Database) -> None:
-    """After bulk work: let SQLite look at its tables where the planner's figures are stale. PostgreSQL does so itself."""
+    """After bulk work: let SQLite renew the planner's figures where they are stale. PostgreSQL does so by itself."""
     if database.dialect == "sqlite":
         with database.bulk.connect() as connection:
             connection.exec_driver_sql("PRAGMA optimize")

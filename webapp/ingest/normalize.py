@@ -20,6 +20,8 @@ _EPOCH_ORDINAL = _EPOCH.toordinal()
 _HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
 _FIRST_LIKELY_MS = 631_152_000_000  # 1990: no phone system that we read is older
+#: Two days within the years that Python and the pages can show in any zone: a row of the year 1 or 9999 is kept there.
+_EARLIEST_MS, _LATEST_MS = -62_135_424_000_000, 253_402_128_000_000
 _LONGEST_SECONDS = 2**31 - 1
 _LONGEST_TEXT = 500  # characters of a text field that are kept; the raw row has all of it
 _MINUTE_BITS, _HASH_BITS, _DAY_BITS, _LINK_BITS = 27, 36, 16, 47
@@ -80,16 +82,18 @@ class Normalizer:
         self._states = {use: _hash_state(number_key, use, settings.pbx_id) for use in (b"id", b"link", b"row")}
         self._links: dict[str, int] = {}
 
-    def normalize(self, row: ParsedRecord) -> NormalRecord:
+    def normalize(self, row: ParsedRecord, stored_start: int | None = None) -> NormalRecord:
+        """`stored_start`: of a row that is read again, not in the order of its file: its hour was decided then."""
         local_ms = _local_ms(row.started)
-        started, flags = self._instant(row.started, local_ms, row.epoch)
+        started, flags = self._instant(row.started, local_ms, row.epoch, stored_start)
         # The other times follow the start by what the clock shows, so that a change of hours within a call is harmless.
-        answered = None if row.answered is None else started + _after(local_ms, row.answered, row.started)
-        ended = None if row.ended is None else started + _after(local_ms, row.ended, row.started)
+        answered = None if row.answered is None else _possible(started + _after(local_ms, row.answered, row.started))
+        ended = None if row.ended is None else _possible(started + _after(local_ms, row.ended, row.started))
         duration, billsec, odd = _seconds(row.duration, row.billsec)
         flags |= odd
         if not _FIRST_LIKELY_MS <= started <= self._latest_ms:
             flags |= _ODD_TIME
+            started = _possible(started)
         id_hash = self._hashed(b"id", row.pbx_record_id)
         minute = min(max(local_ms // 60_000, 0), (1 << _MINUTE_BITS) - 1)
         day = ((local_ms // _DAY_MS) & ((1 << _DAY_BITS) - 1)) << _LINK_BITS
@@ -133,7 +137,9 @@ class Normalizer:
         state.update(content)
         return int.from_bytes(state.digest(), "big") >> 1
 
-    def _instant(self, started: datetime, local_ms: int, epoch: int | None) -> tuple[int, int]:
+    def _instant(
+        self, started: datetime, local_ms: int, epoch: int | None, stored_start: int | None
+    ) -> tuple[int, int]:
         """UTC milliseconds of a start, and the flags of a night on which the clocks change."""
         if started.tzinfo is not None:
             return to_ms(started), 0
@@ -145,7 +151,7 @@ class Normalizer:
         if offset is not None:
             self._last_ms = local_ms - offset
             return self._last_ms, 0
-        ms, flag = self._instant_in_changing_hour(local_ms, epoch)
+        ms, flag = self._instant_in_changing_hour(local_ms, epoch, stored_start)
         self._last_ms = ms
         return ms, flag
 
@@ -162,7 +168,7 @@ class Normalizer:
             return 0
         return _ms(offsets.pop() or timedelta(0)) if len(offsets) == 1 else None
 
-    def _instant_in_changing_hour(self, local_ms: int, epoch: int | None) -> tuple[int, int]:
+    def _instant_in_changing_hour(self, local_ms: int, epoch: int | None, stored_start: int | None) -> tuple[int, int]:
         """The first or second of a repeated hour by the epoch in an id, else by the order of the file."""
         local = _EPOCH + timedelta(milliseconds=local_ms)
         first, second = (
@@ -178,6 +184,8 @@ class Normalizer:
             for candidate in (first, second):
                 if abs(candidate - epoch * 1000) <= _EPOCH_FITS_MS:
                     return candidate, 0
+        if stored_start in (first, second):
+            return stored_start, _REPEATED_HOUR
         if first < self._last_ms - _OUT_OF_ORDER_MS <= second:
             return second, _REPEATED_HOUR
         return first, _REPEATED_HOUR
@@ -203,6 +211,10 @@ def _local_ms(started: datetime) -> int:
     days = started.toordinal() - _EPOCH_ORDINAL
     seconds = days * 86_400 + started.hour * 3600 + started.minute * 60 + started.second
     return seconds * 1000 + started.microsecond // 1000
+
+
+def _possible(ms: int) -> int:
+    return min(max(ms, _EARLIEST_MS), _LATEST_MS)
 
 
 def _after(local_ms: int, later: datetime, started: datetime) -> int:

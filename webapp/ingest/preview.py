@@ -4,6 +4,7 @@ Called by the import page and by reread.compare.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
@@ -17,13 +18,14 @@ from webapp.ingest.normalize import Normalizer
 from webapp.ingest.numbers import Identity, NumberPlan
 from webapp.ingest.readers import READERS
 from webapp.ingest.recognise import Guess, recognise
-from webapp.ingest.records import BadLine, ColumnMap, NotACall, ParsedRecord, ReadOptions
+from webapp.ingest.records import BadLine, ColumnMap, Item, NotACall, ParsedRecord, ReadOptions
 from webapp.ingest.settings import PbxSettings
 from webapp.ingest.source import open_text
 from webapp.ingest.source_bytes import ByteStream
 from webapp.ingest.writer import group_by_links
 
 ROWS_LOOKED_AT = 2000
+_BYTES_LOOKED_AT = 4 * 1024 * 1024
 _QUARTER = 900
 
 
@@ -78,7 +80,7 @@ def preview_file(
     name = reader_name or (guesses[0].reader if guesses else None)
     if name is None or name not in READERS or (name == "generic_csv" and columns is None):
         return Preview(guesses, name, [], [], 0, 0, None, [])
-    items = list(islice(READERS[name].read(source.lines(), ReadOptions(columns)), ROWS_LOOKED_AT))
+    items = _first(READERS[name].read(source.lines(), ReadOptions(columns)))
     bad = [item for item in items if isinstance(item, BadLine)]
     rows = [item for item in items if not isinstance(item, BadLine | NotACall)]
     plan = NumberPlan(settings)
@@ -87,6 +89,17 @@ def preview_file(
     groups = group_by_links(records)
     calls = [preview_call(assemble(group, plan)) for group in groups[:most]]
     return Preview(guesses, name, calls, bad[:most], len(items), len(rows), zone_proof(rows, settings.time_zone), rows)
+
+
+def _first(items: Iterator[Item]) -> list[Item]:
+    """Rows to look at: so many, or so much of them where they are endless."""
+    found, size = [], 0
+    for item in islice(items, ROWS_LOOKED_AT):
+        found.append(item)
+        size += len(item.raw)
+        if size > _BYTES_LOOKED_AT:
+            break
+    return found
 
 
 def preview_call(draft: CallDraft) -> PreviewCall:

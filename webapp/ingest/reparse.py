@@ -19,6 +19,7 @@ class RawRow(NamedTuple):
     link_keys: tuple[int, ...]
     line_number: int
     raw: bytes
+    started_at: int | None = None  #: as it is stored; None for another version of the row
 
 
 class FileForm(NamedTuple):
@@ -30,8 +31,13 @@ class FileForm(NamedTuple):
     time_zone: str
 
 
-def reparse(rows: Sequence[RawRow], form: FileForm, normalizer: Normalizer) -> list[NormalRecord]:
-    """The rows as records again, in their order. A row that its reader no longer takes is left out, as it is."""
+def reparse(
+    rows: Sequence[RawRow], form: FileForm, normalizer: Normalizer, *, keep_links: bool = True
+) -> list[NormalRecord]:
+    """The rows as records again, in their order. A row that its reader no longer takes is left out, as it is.
+
+    `keep_links=False` for another version of a row: it may have named its call by other ids.
+    """
     reader = READERS.get(form.format)
     if reader is None:
         return []
@@ -42,10 +48,7 @@ def reparse(rows: Sequence[RawRow], form: FileForm, normalizer: Normalizer) -> l
     for row, item in zip(rows, items, strict=False):
         if isinstance(item, BadLine | NotACall):
             continue
-        record = normalizer.normalize(item)
-        records.append(
-            record._replace(
-                record_key=row.record_key, id_hash=row.id_hash, content_hash=row.content_hash, link_keys=row.link_keys
-            )
-        )
+        record = normalizer.normalize(item, row.started_at)
+        record = record._replace(record_key=row.record_key, id_hash=row.id_hash, content_hash=row.content_hash)
+        records.append(record._replace(link_keys=row.link_keys) if keep_links else record)
     return records

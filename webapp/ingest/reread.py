@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from webapp.calls.models import Call, CallRecord, ImportFile, Pbx
+from webapp.clock import to_ms
 from webapp.database.bulk import BulkTransaction, bulk_transaction
 from webapp.database.engine import Database
 from webapp.ingest.assembly import assemble
@@ -25,10 +26,10 @@ from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
 _CHUNK = 200
+_SCANNED = 5000  # records looked at to find them, for a phone system that has few among many
 _SELECT_ROWS = (
-    "SELECT call_record.record_key, call_record.id_hash, call_record.content_hash, call_record.link_keys,"
-    " call_record.line_number, call_record.raw, call_record.call_key, call_record.import_file_id FROM call_record"
-    " WHERE organization_id = ? AND record_key > ? AND pbx_id = ? ORDER BY record_key LIMIT ?"
+    "SELECT record_key, id_hash, content_hash, link_keys, line_number, raw, started_at, call_key, import_file_id"
+    " FROM call_record WHERE organization_id = ? AND record_key IN ({keys})"
 )
 
 
@@ -77,17 +78,28 @@ def _read_chunk(
     pbx_id: int,
     cursor: int,
 ) -> int | None:
-    rows = transaction.rows(_SELECT_ROWS, transaction.organization_id, cursor, pbx_id, _CHUNK)
+    scanned = transaction.rows(
+        "SELECT record_key, pbx_id FROM call_record WHERE organization_id = ? AND record_key > ?"
+        " ORDER BY record_key LIMIT ?",
+        transaction.organization_id,
+        cursor,
+        _SCANNED,
+    )
+    mine = [key for key, of_pbx in scanned if of_pbx == pbx_id]
+    keys = mine[:_CHUNK]
+    rows = sorted(transaction.rows_in(_SELECT_ROWS, keys, transaction.organization_id))
     by_import: dict[int, list[RawRow]] = {}
-    for record_key, id_hash, content_hash, link_keys, line_number, raw, _call_key, import_file_id in rows:
-        row = RawRow(record_key, id_hash, content_hash, unpack_ids(link_keys), line_number, bytes(raw))
+    for record_key, id_hash, content_hash, link_keys, line_number, raw, started_at, _call_key, import_file_id in rows:
+        row = RawRow(record_key, id_hash, content_hash, unpack_ids(link_keys), line_number, bytes(raw), started_at)
         by_import.setdefault(import_file_id, []).append(row)
     for import_file_id, raw_rows in by_import.items():
         form = forms.get(import_file_id)
         if form is not None:
             write_facts(transaction, reparse(raw_rows, form, normalizers[form.time_zone]))
-    regroup(transaction, calls, plan, sorted({row[6] for row in rows}), {})
-    return int(rows[-1][0]) if len(rows) == _CHUNK else None
+    regroup(transaction, calls, plan, sorted({row[7] for row in rows}), {})
+    if len(mine) > len(keys):
+        return int(keys[-1])
+    return int(scanned[-1][0]) if len(scanned) == _SCANNED else None
 
 
 def compare(session: LockedSession, number_key: bytes, settings: PbxSettings, most: int = 20) -> list[Change]:
@@ -134,6 +146,7 @@ def _assembled(
             unpack_ids(record.link_keys),
             record.line_number,
             record.raw,
+            to_ms(record.started_at),
         )
         read += reparse([row], forms[record.import_file_id], normalizer)
     return preview_call(assemble(read, plan)) if read else None

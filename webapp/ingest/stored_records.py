@@ -71,6 +71,7 @@ def replace_record(transaction: BulkTransaction, record: NormalRecord, hit: Stor
         organization_id,
         record.record_key,
     )
+    _drop_old_links(transaction, record, hit)
     write_facts(transaction, [record])
     transaction.insert(
         "call_link",
@@ -88,6 +89,24 @@ def replace_record(transaction: BulkTransaction, record: NormalRecord, hit: Stor
         record.raw,
         organization_id,
         record.record_key,
+    )
+
+
+def _drop_old_links(transaction: BulkTransaction, record: NormalRecord, hit: StoredRecord) -> None:
+    """Links that only the older version of the record named; left there, they would lead to a call that may go."""
+    links = {
+        key: set(unpack_ids(packed))
+        for key, packed in transaction.rows(
+            "SELECT record_key, link_keys FROM call_record WHERE organization_id = ? AND call_key = ?",
+            transaction.organization_id,
+            hit.call_key,
+        )
+    }
+    gone = links.pop(record.record_key) - set(record.link_keys)
+    gone = gone.difference(*links.values()) if gone else gone
+    transaction.execute_many(
+        "DELETE FROM call_link WHERE organization_id = ? AND link_key = ? AND call_key = ?",
+        [(transaction.organization_id, key, hit.call_key) for key in sorted(gone)],
     )
 
 

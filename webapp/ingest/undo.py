@@ -148,7 +148,7 @@ def _restore(undo: _Undo, transaction: BulkTransaction, record_key: int) -> bool
     )
     row = RawRow(record_key, id_hash, content_hash, unpack_ids(link_keys), line_number, bytes(raw))
     form = FileForm(reader or "", columns, header and bytes(header), zone)
-    records = reparse([row], form, undo.normalizer(zone))
+    records = reparse([row], form, undo.normalizer(zone), keep_links=False)
     write_facts(transaction, records)
     transaction.execute(
         "UPDATE call_record SET version = ?, import_file_id = ?, line_number = ?, content_hash = ?, raw = ?"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from webapp.database.bulk import BulkTransaction
 from webapp.ingest.assembly import CallDraft, assemble
-from webapp.ingest.call_writer import CallWriter, NewCall, pack_ids
+from webapp.ingest.call_writer import CallWriter, NewCall, StoredCall, pack_ids
 from webapp.ingest.normalize import NormalRecord
 from webapp.ingest.numbers import NumberPlan
 from webapp.ingest.stored_records import (
@@ -25,8 +25,8 @@ from webapp.ingest.stored_records import (
 
 _DAY_STEP = 1 << 47  # link keys of the day before and after
 _NEIGHBOURS = (-_DAY_STEP, 0, _DAY_STEP)
-#: A call with more records than this takes no further ones: a column that was mapped wrongly would make every row
-#: join one call, and each batch read all of it again.
+#: A call takes no more records than this: a column that was mapped wrongly would make every row join one call, and
+#: each batch read all of it again.
 MOST_RECORDS_OF_A_CALL = 400
 
 
@@ -48,10 +48,11 @@ class Stored:
 
 @dataclass
 class _Cluster:
-    """Groups of the batch and stored calls that prove to be one call."""
+    """Groups of the batch and stored calls that prove to be one call; `size` is how many records it will have."""
 
     groups: list[Group] = field(default_factory=list)
     call_keys: set[int] = field(default_factory=set)
+    size: int = 0
 
 
 class RecordWriter:
@@ -77,13 +78,14 @@ class RecordWriter:
         hits = stored_by_key(transaction, [record.record_key for group in groups for record in group.records])
         changed: list[tuple[NormalRecord, StoredRecord]] = []
         fresh: list[Group] = []
+        taken = {record.record_key for group in groups for record in group.records}
         for group in groups:
             if hits and any(record.record_key in hits for record in group.records):
-                group = self._without_known(transaction, group, hits, changed, done)
+                group = self._without_known(transaction, group, hits, taken, changed, done)
             if group.records:
                 fresh.append(group)
-        clusters = self._clusters(transaction, fresh, changed)
-        self._write_clusters(transaction, clusters, changed, done)
+        old, clusters = self._clusters(transaction, fresh, changed)
+        self._write_clusters(transaction, old, clusters, changed, done)
         return done
 
     def _without_known(
@@ -91,17 +93,27 @@ class RecordWriter:
         transaction: BulkTransaction,
         group: Group,
         hits: dict[int, StoredRecord],
+        taken: set[int],
         changed: list[tuple[NormalRecord, StoredRecord]],
         done: Stored,
     ) -> Group:
-        """The group without records that are there already; a key met by another id moves to the next free one."""
+        """The group without records that are there already.
+
+        A key met by another id moves to the next one that is free, in the database and among those `taken` in this
+        batch; a row that moved when it was stored is found there again.
+        """
         new = []
         for record in group.records:
             hit = hits.get(record.record_key)
             while hit is not None and hit.id_hash != record.id_hash:
-                record = record._replace(record_key=record.record_key + 1)
-                hit = stored_by_key(transaction, [record.record_key]).get(record.record_key)
+                key = record.record_key + 1
+                hit = stored_by_key(transaction, [key]).get(key)
+                while hit is None and key in taken:
+                    key += 1
+                    hit = stored_by_key(transaction, [key]).get(key)
+                record = record._replace(record_key=key)
             if hit is None:
+                taken.add(record.record_key)
                 new.append(record)
             elif hit.content_hash == record.content_hash or self._only_missing:
                 done.duplicates += 1
@@ -111,36 +123,39 @@ class RecordWriter:
 
     def _clusters(
         self, transaction: BulkTransaction, fresh: Sequence[Group], changed: Sequence[tuple[NormalRecord, StoredRecord]]
-    ) -> list[_Cluster]:
-        """Which groups and stored calls belong together, by the link keys of the day before, the same and the next."""
-        linked = _linked_calls(
-            transaction, {key for group in fresh for record in group.records for key in record.link_keys}
-        )
+    ) -> tuple[dict[int, StoredCall], list[_Cluster]]:
+        """Which groups and stored calls belong together, by the link keys of the day before, the same and the next.
+
+        Gives the stored calls too. One that is full is joined by nothing, so that its records need not be read.
+        """
+        keys = {key for group in fresh for record in group.records for key in record.link_keys}
+        keys.update(key for record, _hit in changed for key in record.link_keys)
+        linked = _linked_calls(transaction, keys)
+        named = {call_key for calls in linked.values() for call_key in calls}
+        asked = sorted(named | {hit.call_key for _record, hit in changed})
+        stored = {call.call_key: call for call in self.calls.stored_calls(transaction, asked)}
         clusters: list[_Cluster] = []
         by_call: dict[int, _Cluster] = {}
         for group in fresh:
-            calls: set[int] = set()
-            if linked:
-                for record in group.records:
-                    for key in record.link_keys:
-                        calls.update(*(linked.get(key + step, ()) for step in _NEIGHBOURS))
-            if calls:
-                _join(clusters, by_call, calls, group)
-            else:
-                clusters.append(_Cluster([group]))
-        for _record, hit in changed:
-            _join(clusters, by_call, {hit.call_key}, None)
-        return clusters
+            calls = {key for record in group.records for key in _calls_of(record, linked)} if linked else set()
+            if not calls or not _join(clusters, by_call, stored, calls, group):
+                clusters.append(_Cluster([group], size=len(group.records)))
+        for record, hit in changed:
+            if hit.call_key not in by_call:
+                clusters.append(_Cluster([], {hit.call_key}, stored[hit.call_key].record_count))
+                by_call[hit.call_key] = clusters[-1]
+            _join(clusters, by_call, stored, {hit.call_key, *_calls_of(record, linked)}, None)
+        return stored, clusters
 
     def _write_clusters(
         self,
         transaction: BulkTransaction,
+        stored: dict[int, StoredCall],
         clusters: Sequence[_Cluster],
         changed: Sequence[tuple[NormalRecord, StoredRecord]],
         done: Stored,
     ) -> None:
         touched = sorted({call_key for cluster in clusters for call_key in cluster.call_keys})
-        old = {call.call_key: call for call in self.calls.stored_calls(transaction, touched)}
         for record, hit in changed:
             replace_record(transaction, record, hit, self._import_file_id)
             done.stored += 1
@@ -149,12 +164,8 @@ class RecordWriter:
         rows: list[tuple[object, ...]] = []
         links: set[tuple[int, int, int]] = set()
         for cluster in clusters:
-            if cluster.call_keys:
-                for key in [key for key in cluster.call_keys if old[key].record_count > MOST_RECORDS_OF_A_CALL]:
-                    cluster.call_keys.remove(key)
-                    old.pop(key)
-                if not cluster.groups and not cluster.call_keys:
-                    continue
+            if not cluster.size:  # joined to another
+                continue
             records = (
                 cluster.groups[0].records
                 if len(cluster.groups) == 1
@@ -180,7 +191,7 @@ class RecordWriter:
         transaction.insert(
             "call_link", ("organization_id", "link_key", "call_key"), sorted(links), "ON CONFLICT DO NOTHING"
         )
-        self.calls.replace(transaction, list(old.values()), new_calls)
+        self.calls.replace(transaction, [stored[key] for key in touched], new_calls)
 
     def _row(self, organization_id: int, record: NormalRecord, call_key: int) -> tuple[object, ...]:
         return (
@@ -248,24 +259,47 @@ def _linked_calls(transaction: BulkTransaction, keys: set[int]) -> dict[int, set
     return linked
 
 
-def _join(clusters: list[_Cluster], by_call: dict[int, _Cluster], calls: set[int], group: Group | None) -> None:
-    """Put a group and the stored calls it joins into one cluster, with the clusters these calls are in."""
+def _calls_of(record: NormalRecord, linked: dict[int, set[int]]) -> set[int]:
+    """The stored calls that a record's link keys name."""
+    return {call_key for key in record.link_keys for step in _NEIGHBOURS for call_key in linked.get(key + step, ())}
+
+
+def _join(
+    clusters: list[_Cluster],
+    by_call: dict[int, _Cluster],
+    stored: dict[int, StoredCall],
+    calls: set[int],
+    group: Group | None,
+) -> bool:
+    """Put a group and the stored calls it joins into one cluster, with the clusters these calls are in.
+
+    False, and nothing done, where they would be too many records for one call, or no such call is there.
+    """
     homes: list[_Cluster] = []
+    loose = set()
     for key in calls:
         home = by_call.get(key)
-        if home is not None and all(home is not other for other in homes):
-            homes.append(home)
-    if homes:
-        cluster = homes[0]
-        for other in homes[1:]:
-            cluster.groups += other.groups
-            cluster.call_keys |= other.call_keys
-            by_call.update(dict.fromkeys(other.call_keys, cluster))
-            other.groups, other.call_keys = [], set()
-    else:
-        cluster = _Cluster()
-        clusters.append(cluster)
-    cluster.call_keys |= calls
-    by_call.update(dict.fromkeys(calls, cluster))
+        if home is not None:
+            if all(home is not other for other in homes):
+                homes.append(home)
+        elif key in stored and stored[key].record_count < MOST_RECORDS_OF_A_CALL:
+            loose.add(key)
+    size = sum(home.size for home in homes) + sum(stored[key].record_count for key in loose)
+    size += len(group.records) if group is not None else 0
+    if not (homes or loose) or size > MOST_RECORDS_OF_A_CALL:
+        return False
+    if not homes:
+        homes = [_Cluster()]
+        clusters.append(homes[0])
+    cluster = homes[0]
+    for other in homes[1:]:
+        cluster.groups += other.groups
+        cluster.call_keys |= other.call_keys
+        by_call.update(dict.fromkeys(other.call_keys, cluster))
+        other.groups, other.call_keys, other.size = [], set(), 0
+    cluster.call_keys |= loose
+    cluster.size = size
+    by_call.update(dict.fromkeys(loose, cluster))
     if group is not None:
         cluster.groups.append(group)
+    return True
