@@ -1,7 +1,7 @@
 """CSV for people: safe to open in a spreadsheet, sent in pieces. Used by every export.
 
 A spreadsheet runs a cell that begins with = + - @ as a formula, so text from outside gets a leading apostrophe there;
-a bare number, as +442079460182 or -5, calls nothing and stays (docs/decisions and DEPENDENCIES 3.3.8).
+a bare number, as +442079460182 or -5, calls nothing and stays (DEPENDENCIES 3.3.8).
 """
 
 import csv

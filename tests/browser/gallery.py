@@ -1,0 +1,97 @@
+"""Harbour with something to show on every page: calls of a small firm, phone systems with and without answers, imports
+in each state. `hang(...)` stores it all and gives the addresses by what they show."""
+
+import io
+from datetime import timedelta
+from pathlib import Path
+
+from demo.write_call_records import master_lines_between
+from tests.ingest.importing import Importing
+from tests.make import Make
+from webapp import clock
+from webapp.calls.models import Call, ImportState, Pbx
+from webapp.database.ids import spell_id
+from webapp.jobs.stored_files import open_stored_file, store_stream
+from webapp.sources import imports
+
+READERS = Path(__file__).resolve().parents[1] / "data" / "readers"
+CAPTURED = READERS / "asterisk_cdr_csv" / "captured_21col_office_a.csv"
+TABLE = READERS / "generic_csv" / "written_us_12_hour.csv"
+HARBOUR = "/o/harbour"
+_DAYS = timedelta(days=9)  # some 500 calls: several pages of the log
+_BROKEN = b'"","020","201","a line that breaks off\n"","x"\n'
+
+
+def firm_calls() -> bytes:
+    """Rows of the demo firm's head office, the last of them of today."""
+    until = clock.now()
+    return "".join(f"{line}\n" for line in master_lines_between(until - _DAYS, until)).encode()
+
+
+def answered_pbx(make: Make, name: str = "Head office") -> Pbx:
+    return make.pbx(name, outside_lines='["PJSIP/provider", "from-trunk"]', area_code="020")
+
+
+def hang(make: Make, importing: Importing) -> dict[str, str]:
+    office = answered_pbx(make)
+    done = importing.load(office.id, firm_calls() + _BROKEN)
+    branch = make.pbx("Workshop", answered_at=None, extension_digits="", outside_lines="[]")
+    of_branch = importing.load(branch.id, CAPTURED.read_bytes())
+    closed = make.pbx("The old one", closed_at=clock.now())
+    states = {
+        state.name.lower(): spell_id(make.import_file(office, state=state, error=_error(state), read_count=120, stored_count=120, call_count=60).id)
+        for state in (ImportState.QUEUED, ImportState.UNDOING, ImportState.FAILED, ImportState.CANCELLED, ImportState.UNDONE)
+    }
+    uploaded = hand_in(importing, branch, CAPTURED.read_bytes() + _BROKEN, CAPTURED.name)
+    table = hand_in(importing, make.pbx("Till", format=None, answered_at=None), TABLE.read_bytes(), TABLE.name)
+    letter = hand_in(importing, branch, b"Dear Sirs,\nplease find enclosed\nour list\n", "letter.txt")
+    systems, files = f"{HARBOUR}/phone-systems", f"{HARBOUR}/imports"
+    return {
+        "overview": f"{HARBOUR}/",
+        "calls": f"{HARBOUR}/calls",
+        "calls, everything": f"{HARBOUR}/calls?period=all&order=oldest",
+        "calls, filtered": f"{HARBOUR}/calls?direction=inbound&outcome=answered&talk_min=30&period=90d",
+        "calls, none": f"{HARBOUR}/calls?from=2015-01-01&to=2015-01-02",
+        "calls, wrong filter": f"{HARBOUR}/calls?from=2026-13-45&talk_min=soon",
+        **{f"call {number}": f"{HARBOUR}/calls/{spell_id(key)}" for number, key in enumerate(_telling(importing), 1)},
+        "phone systems": systems,
+        "new phone system": f"{systems}/new",
+        "rename": f"{systems}/{spell_id(office.id)}/name",
+        "set up": f"{systems}/{spell_id(office.id)}/set-up",
+        "three questions": f"{systems}/{spell_id(branch.id)}/set-up",
+        "upload": f"{systems}/{spell_id(office.id)}/imports",
+        "upload, closed": f"{systems}/{spell_id(closed.id)}/imports",
+        "imports": files,
+        "import, done": f"{files}/{spell_id(done.id)}",
+        "import, unanswered": f"{files}/{spell_id(of_branch.id)}",
+        "refused lines": f"{files}/{spell_id(done.id)}/refused",
+        "undo": f"{files}/{spell_id(done.id)}/undo",
+        "import, before": f"{files}/{spell_id(uploaded)}",
+        "import, a table": f"{files}/{spell_id(table)}",
+        "columns": f"{files}/{spell_id(table)}/columns",
+        "import, unknown": f"{files}/{spell_id(letter)}",
+        **{f"import, {name}": f"{files}/{state}" for name, state in states.items()},
+        "no such page": f"{HARBOUR}/nothing-here",
+    }
+
+
+def hand_in(importing: Importing, pbx: Pbx, content: bytes, name: str) -> int:
+    """A file that waits to be imported, as the upload page leaves it."""
+    database, organization_id = importing.database, importing.organization.id
+    stored_file_id = store_stream(database, organization_id, io.BytesIO(content))
+    with open_stored_file(database, organization_id, stored_file_id) as stored:
+        recognised = imports.recognise_stream(stored)
+    with Make(database, importing.organization).session() as session:
+        file = imports.receive_file(session, pbx, stored_file_id, name, recognised, None)
+        session.commit()
+    return file.id
+
+
+def _telling(importing: Importing) -> list[int]:
+    """The calls that have most to tell, and one that has least."""
+    calls: list[Call] = sorted(importing.calls(), key=lambda call: (-call.record_count, call.call_key))
+    return [calls[0].call_key, calls[1].call_key, calls[-1].call_key]
+
+
+def _error(state: ImportState) -> str | None:
+    return "The disk of the server is full. What was read by then is stored." if state == ImportState.FAILED else None
