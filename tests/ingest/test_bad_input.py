@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from tests.conftest import NUMBER_KEY
 from tests.ingest.importing import Importing, asterisk_row
 from webapp.calls.models import CallRecord, ImportFile, ImportState, RejectedLine
 from webapp.ingest import importer
 from webapp.ingest.preview import preview_file
 from webapp.ingest.settings import PbxSettings
+from webapp.ingest.undo import undo_import
 from webapp.jobs.stored_files import open_stored_file, store_stream
 
 MIB = 1024 * 1024
@@ -322,7 +324,8 @@ def test_a_long_undo_shows_that_it_lives(harbour: Importing, monkeypatch: pytest
         asked.append(1)
         return len(asked) < 4
 
-    harbour.undo(first.id, keep_going=keep_going)
+    harbour.change(first.id, state=ImportState.UNDOING)
+    undo_import(harbour.database, NUMBER_KEY, harbour.organization.id, first.id, keep_going)
     assert len(asked) == 4
     assert harbour.result(first.id).state == ImportState.UNDOING
     assert harbour.undo(first.id).state == ImportState.UNDONE

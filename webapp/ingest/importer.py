@@ -57,6 +57,7 @@ _CLOSED = (
 _NO_FILE = (
     "The file is no longer kept, so it cannot be read. Upload it again; rows that are stored already stay as they are."
 )
+_KEPT = "Rows counted here are stored; undo this import to take them back."
 _TOO_OLD = "This row is older than what your organization keeps."
 _NO_FORMAT = "No format was chosen for this file. Choose one and import it again."
 
@@ -146,7 +147,7 @@ def _run_to_its_end(database: Database, number_key: bytes, plan: ImportPlan, kee
     except _Stopped as stop:
         _end(database, plan, stop.state, stop.error)
     except UnreadableFile as refusal:
-        _end(database, plan, ImportState.FAILED, str(refusal))
+        _end(database, plan, ImportState.FAILED, f"{refusal} {_KEPT}")
     except FileNotFoundError:
         _end(database, plan, ImportState.FAILED, _NO_FILE)
     except _FAILURES as error:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Connection, TextClause, event, false, inspect, or_
 from sqlalchemy.orm import FromStatement, ORMExecuteState, Session, SessionTransaction, with_loader_criteria
+from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.elements import ClauseElement, ColumnClause
 from sqlalchemy.sql.selectable import CTE, Alias, FromClause, SelectBase, Subquery, TableClause, TextualSelect
 
@@ -30,6 +31,15 @@ class LockedSession(Session):
 
     organization_id: int | None = None
     user_account_id: int | None = None
+    _criteria: dict[bool, tuple[ExecutableOption, ...]] | None = None
+
+    def criteria(self, *, reading: bool) -> tuple[ExecutableOption, ...]:
+        """What is added to every statement; made once for what is bound."""
+        if self._criteria is None:
+            self._criteria = {}
+        if reading not in self._criteria:
+            self._criteria[reading] = _make_criteria(self.organization_id, self.user_account_id if reading else None)
+        return self._criteria[reading]
 
     def bind_organization(self, organization_id: int) -> None:
         """Show this organization's rows from now on. Raises TenancyError when another one is bound."""
@@ -46,6 +56,7 @@ class LockedSession(Session):
         self._tell_database()
 
     def _tell_database(self) -> None:
+        self._criteria = None
         if self.in_transaction():
             set_local(super().connection(), self.organization_id, self.user_account_id)
 
@@ -87,7 +98,11 @@ def _narrow(state: ORMExecuteState) -> None:
     session = state.session
     assert isinstance(session, LockedSession)
     _refuse_what_cannot_be_narrowed(state)
-    organization_id, user_account_id = session.organization_id, session.user_account_id
+    state.statement = state.statement.options(*session.criteria(reading=state.is_select))
+
+
+def _make_criteria(organization_id: int | None, user_account_id: int | None) -> tuple[ExecutableOption, ...]:
+    """Rows of the organization; memberships of it and, where a person is given, of that person."""
     if organization_id is None:
         rows = with_loader_criteria(Tenant, lambda entity: false(), include_aliases=True)
         memberships = with_loader_criteria(Membership, lambda entity: false(), include_aliases=True)
@@ -98,7 +113,7 @@ def _narrow(state: ORMExecuteState) -> None:
         memberships = with_loader_criteria(
             Membership, lambda entity: entity.organization_id == organization_id, include_aliases=True
         )
-    if user_account_id is not None and state.is_select:
+    if user_account_id is not None:
         if organization_id is None:
             memberships = with_loader_criteria(
                 Membership, lambda entity: entity.user_account_id == user_account_id, include_aliases=True
@@ -111,7 +126,7 @@ def _narrow(state: ORMExecuteState) -> None:
                 ),
                 include_aliases=True,
             )
-    state.statement = state.statement.options(rows, memberships)
+    return rows, memberships
 
 
 _inspected: OrderedDict[Any, None] = OrderedDict()
