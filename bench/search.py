@@ -95,7 +95,7 @@ def _of_words(database: Database, organization_id: int) -> Iterator[tuple[str, s
     digits = someone.digits
     typed = (
         ("a whole name", SearchWords(search=someone.name)),
-        ("a piece of many names", SearchWords(search="kestrel")),
+        ("a piece of many names", SearchWords(search="granite")),
         ("a letter that nearly all names have", SearchWords(search="a")),
         ("a whole number", SearchWords(search=f"+{digits}")),
         ("a piece of many numbers", SearchWords(search="794 60")),
@@ -103,7 +103,7 @@ def _of_words(database: Database, organization_id: int) -> Iterator[tuple[str, s
         ("the last digits of some numbers", SearchWords(search=digits[-4:])),
         ("an extension", SearchWords(search="201")),
         ("a caller and who was reached", SearchWords(caller=someone.name, callee="201")),
-        ("digits of most numbers, as caller", SearchWords(caller="555 01")),
+        ("digits of most numbers, as caller", SearchWords(caller="0163")),
         ("many callers who reached one extension", SearchWords(caller="794 60", callee="212")),
         ("words that nobody has", SearchWords(search="zebra crossing")),
         ("digits that no number has", SearchWords(search="99999 99999")),

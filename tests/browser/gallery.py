@@ -39,8 +39,18 @@ def hang(make: Make, importing: Importing) -> dict[str, str]:
     of_branch = importing.load(branch.id, CAPTURED.read_bytes())
     closed = make.pbx("The old one", closed_at=clock.now())
     states = {
-        state.name.lower(): spell_id(make.import_file(office, state=state, error=_error(state), read_count=120, stored_count=120, call_count=60).id)
-        for state in (ImportState.QUEUED, ImportState.UNDOING, ImportState.FAILED, ImportState.CANCELLED, ImportState.UNDONE)
+        state.name.lower(): spell_id(
+            make.import_file(
+                office, state=state, error=_error(state), read_count=120, stored_count=120, call_count=60
+            ).id
+        )
+        for state in (
+            ImportState.QUEUED,
+            ImportState.UNDOING,
+            ImportState.FAILED,
+            ImportState.CANCELLED,
+            ImportState.UNDONE,
+        )
     }
     uploaded = hand_in(importing, branch, CAPTURED.read_bytes() + _BROKEN, CAPTURED.name)
     table = hand_in(importing, make.pbx("Till", format=None, answered_at=None), TABLE.read_bytes(), TABLE.name)

@@ -90,6 +90,7 @@ class SourceLine(NamedTuple):
     number: int
     raw: bytes
     text: str
+    has_end: bool = True  #: False for a last row without a line end: the file may have been cut off in it
 
 
 @dataclass(frozen=True)

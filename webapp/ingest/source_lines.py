@@ -49,18 +49,34 @@ def rows_of(blocks: Iterator[bytes], delimiter: str, usual_delimiters: int, join
             if first_is_long:
                 yield from splitter.rows([], newline, final=True)
                 yield splitter.too_long(lines.pop(0))
-            yield from splitter.rows(lines, newline, final=False)
-    except DamagedHere as damage:
+            if newline:
+                yield from splitter.rows(lines, newline, final=False)
+            else:
+                yield from map(_without_end, splitter.rows(lines, b"\n", final=True))
+    except _BrokenOff as broken:
         yield from splitter.rows([], b"\n", final=True)
-        yield BadLine(splitter.number + 1, b"", str(damage))
+        yield BadLine(splitter.number + 1, broken.unfinished, str(broken))
     else:
         yield from splitter.rows([], b"\n", final=True)
+
+
+class _BrokenOff(Exception):
+    """The packed stream is damaged from here on. `unfinished`: the line that it breaks off in, which is no row."""
+
+    def __init__(self, damage: DamagedHere, unfinished: bytes) -> None:
+        super().__init__(str(damage))
+        self.unfinished = unfinished
+
+
+def _without_end(row: SourceRow) -> SourceRow:
+    return row._replace(has_end=False) if isinstance(row, SourceLine) else row
 
 
 def _physical_lines(blocks: Iterator[bytes]) -> Iterator[tuple[list[bytes], bytes, bool]]:
     """Batches of lines, the line end most likely used in the batch, and whether its first line is a cut long one.
 
-    Where the blocks end in DamagedHere, the unfinished line is still given before that is raised.
+    A last line without a line end comes alone, with b"" as its line end. Raises _BrokenOff where the blocks end in
+    DamagedHere.
     """
     carry = b""  # an unfinished line; b"...\r" where the next block may begin with its \n
     skipping = False  # carry is the beginning of a line over MAX_LINE_BYTES
@@ -81,10 +97,10 @@ def _physical_lines(blocks: Iterator[bytes]) -> Iterator[tuple[list[bytes], byte
             skipping = len(carry) > MAX_LINE_BYTES
             if skipping:
                 carry = carry[:KEPT_OF_LONG_LINE] + (b"\r" if carry.endswith(b"\r") else b"")
-    if carry:
-        yield [carry.removesuffix(b"\r")], b"\n", skipping
     for error in damage:
-        raise error
+        raise _BrokenOff(error, carry[:KEPT_OF_LONG_LINE] if skipping else carry)
+    if carry:
+        yield [carry.removesuffix(b"\r")], b"\n" if carry.endswith(b"\r") else b"", skipping
 
 
 def _until_damage(blocks: Iterator[bytes], damage: list[DamagedHere]) -> Iterator[bytes]:

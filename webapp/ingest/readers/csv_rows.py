@@ -14,6 +14,10 @@ from webapp.ingest.records import BadLine, Item, SourceLine
 #: A line may have 1 MiB, so this is also the memory that a hostile file can take.
 _BATCH_LINES = 64
 
+_NO_FIELDS = (
+    "The fields of this line cannot be told apart: its quotes are broken, or a field has more than 131,072 letters."
+)
+
 Parse = Callable[[SourceLine, list[str]], Item]
 
 
@@ -48,5 +52,5 @@ def _rows_in_step(texts: list[str], delimiter: str) -> list[list[str]] | None:
 def _parse_alone(line: SourceLine, delimiter: str, parse: Parse) -> Item:
     fields = split_line(line.text, delimiter)
     if fields is None:
-        return BadLine(line.number, line.raw, "The fields of this line cannot be told apart: its quotes are broken.")
+        return BadLine(line.number, line.raw, _NO_FIELDS)
     return parse(line, fields)

@@ -27,6 +27,10 @@ from webapp.ingest.records import (
 )
 
 _EXAMPLES = {"ymd": "2026-11-22 12:30:25", "dmy": "22/11/2026 12:30:25", "mdy": "11/22/2026 12:30:25"}
+_CUT_OFF = (
+    "The file breaks off in this line, before its last column. Copy the file again, whole, and import that: rows that "
+    "are stored already stay as they are."
+)
 _CAUSE_NAMES = {code: name for name, code in Q850.items()}
 
 
@@ -52,12 +56,14 @@ class _GenericRows:
         self._order = columns.date_order
         self._header_is_due = columns.has_header
         self._at_top = True
+        self._width = 0  #: of the row before
         self._digest_of = RowDigests().id_of
 
     def parse(self, line: SourceLine, fields: list[str]) -> Item:
         if self._at_top and separator_of(line.text):
             return NotACall(line.number, line.raw, "Excel's line that names the separator.")
         self._at_top = False
+        width, self._width = self._width, len(fields)
         if self._header_is_due:
             self._header_is_due = False
             return NotACall(line.number, line.raw, "A header: the names of the columns.")
@@ -68,6 +74,8 @@ class _GenericRows:
             started = parse_moment(row.text("started"), self._order)
         if started is None:
             return self._without_start(line, fields, row)
+        if not line.has_end and len(fields) < width:
+            return BadLine(line.number, line.raw, _CUT_OFF)
         return self._record(line, fields, row, started)
 
     def _without_start(self, line: SourceLine, fields: list[str], row: "_Cells") -> NotACall | BadLine:
