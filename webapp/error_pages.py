@@ -13,7 +13,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from webapp import errors, htmx, logs
 
-_DISK_FULL = "53100"  # PostgreSQL's name of it
+_DISK_FULL = "53100"  # PostgreSQL's names
+_TOO_SLOW = "57014"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ WORDS = {
         "Something went wrong on our side",
         "What was stored before is safe; what you just did may not have been done.",
         "Try again in a minute. If it goes on, tell the person who runs Callbook the reference below.",
+    ),
+    503: Words(
+        "This took too long",
+        _NOTHING,
+        "Ask for less at once, such as a shorter period. If it goes on, tell the person who runs Callbook the "
+        "reference below.",
     ),
     507: Words(
         "There is no room left on the server",
@@ -125,7 +132,18 @@ def _answer_http(error: HTTPException) -> Response:
 def _status_of(error: HTTPException) -> int:
     if isinstance(error, InternalServerError) and _is_disk_full(error.original_exception):
         return 507
+    if isinstance(error, InternalServerError) and _is_too_slow(error.original_exception):
+        return 503
     return error.code or 500
+
+
+def _is_too_slow(error: BaseException | None) -> bool:
+    """Whether the database ended a statement at its time limit."""
+    cause = getattr(error, "orig", None)
+    return (
+        getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
+        or getattr(cause, "sqlstate", None) == _TOO_SLOW
+    )
 
 
 def _is_disk_full(error: BaseException | None) -> bool:

@@ -4,6 +4,7 @@ SQLite: a reading transaction is deferred and `query_only`; a writing one is BEG
 never upgraded. PostgreSQL: a reading transaction is READ ONLY. Made by create_app(), the commands and the tests.
 """
 
+import math
 import sqlite3
 import threading
 import time
@@ -14,11 +15,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry
 
+_DEADLINE = "callbook_deadline"
 ACCESS = "callbook_access"  #: execution option: "read", "write" or "bulk"
 _LONGEST_WAIT_SECONDS = 20.0
 _POLL_SECONDS = 0.003
-_STATEMENT_MS = 15_000
+STATEMENT_MS = 15_000
+_STEPS_BETWEEN_LOOKS = 100_000  # of SQLite's machine: a millisecond or so
 
 
 class WriteGate:
@@ -58,11 +62,13 @@ class WriteGate:
 class Database:
     """The engine for one database URL, in its three uses: `reading`, `writing`, `bulk`."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, statement_ms: int = STATEMENT_MS) -> None:
+        """`statement_ms`: a statement of a page that takes longer is ended, on both engines."""
         self.url = make_url(url)
         self.dialect: str = self.url.get_backend_name()
         self.gate = WriteGate()
-        self.engine = _sqlite_engine(url, pool_size) if self.dialect == "sqlite" else _postgresql_engine(url, pool_size)
+        make = _sqlite_engine if self.dialect == "sqlite" else _postgresql_engine
+        self.engine = make(url, pool_size, statement_ms)
         self.reading = self.engine.execution_options(**{ACCESS: "read"})
         self.writing = self.engine.execution_options(**{ACCESS: "write"})
         self.bulk = self.engine.execution_options(**{ACCESS: "bulk"})
@@ -93,7 +99,7 @@ class Database:
         self.engine.dispose()
 
 
-def _sqlite_engine(url: str, pool_size: int) -> Engine:
+def _sqlite_engine(url: str, pool_size: int, statement_ms: int) -> Engine:
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -118,6 +124,20 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
         ):
             raw.execute(f"PRAGMA {pragma}")
 
+    @event.listens_for(engine, "connect")
+    def _watch(raw: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        """SQLite has no statement time-out: it asks this handler now and then whether to go on."""
+        record.info[_DEADLINE] = math.inf
+        raw.set_progress_handler(lambda: time.monotonic() > record.info[_DEADLINE], _STEPS_BETWEEN_LOOKS)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _start_clock(connection: Connection, *_statement: Any) -> None:
+        connection.info[_DEADLINE] = time.monotonic() + statement_ms / 1000
+
+    @event.listens_for(engine, "reset")
+    def _stop_clock(_raw: sqlite3.Connection, record: ConnectionPoolEntry, _state: Any) -> None:
+        record.info[_DEADLINE] = math.inf  # bulk work on the bare connection has a clock of its own
+
     @event.listens_for(engine, "reset")
     def _reset(raw: sqlite3.Connection, _record: Any, _state: Any) -> None:
         if raw.in_transaction:
@@ -126,12 +146,12 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
     return engine
 
 
-def _postgresql_engine(url: str, pool_size: int) -> Engine:
+def _postgresql_engine(url: str, pool_size: int, statement_ms: int) -> Engine:
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=20,
-        connect_args={"options": f"-c timezone=UTC -c statement_timeout={_STATEMENT_MS}"},
+        connect_args={"options": f"-c timezone=UTC -c statement_timeout={statement_ms}"},
     )
 
 
