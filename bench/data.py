@@ -38,7 +38,7 @@ _MADE_BY = ("schema.sql", "bench/data.py", "bench/call_files.py", "webapp/ingest
 
 def stocked(engine: Engine, scale: Scale, calls: int) -> Place:
     """A database with so many calls in the organization SLUG; of two sizes the smaller is a part of the larger."""
-    name = f"{engine.name.lower()}-{calls}-{_fingerprint(scale)}"
+    name = f"{engine.name.lower()}-{calls}-{fingerprint(scale)}"
     known = engine.find(name)
     if known is not None and _is_fresh(known):
         return known
@@ -69,7 +69,7 @@ def count_calls(database: Database, organization_id: int) -> int:
         return int(session.scalar(select(func.sum(CallDay.calls))) or 0)
 
 
-def _fingerprint(scale: Scale) -> str:
+def fingerprint(scale: Scale) -> str:
     digest = hashlib.sha256(repr(scale).encode())
     for path in _MADE_BY:
         digest.update((ROOT / path).read_bytes())
@@ -86,7 +86,7 @@ def _is_fresh(place: Place) -> bool:
 
 def _others(engine: Engine, scale: Scale) -> str:
     """The small organizations, made once; half of them have smaller ids than the large one, which is still empty."""
-    name = f"{engine.name.lower()}-others-{_fingerprint(scale)}"
+    name = f"{engine.name.lower()}-others-{fingerprint(scale)}"
     if engine.find(name) is None:
         place = engine.create(f"{name}-draft" if engine.keeps else name)
         _make_others(place, scale)

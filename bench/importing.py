@@ -9,7 +9,7 @@ from typing import Any
 from bench import data
 from bench.call_files import Callers, Files, today, write_calls
 from bench.children import count_bulk_commits, run_child
-from bench.engines import FOLDER, Engine, Place, Sqlite, tell
+from bench.engines import FOLDER, Engine, Sqlite, tell
 from bench.loaded import measure_loaded
 from bench.report import Result, rate
 from bench.scale import Scale
@@ -32,22 +32,21 @@ _WRITTEN = (
     ("call_day", "day"),
     ("party_total", "day"),
 )
-_ROWS = "rows-of-an-import"
+_ROWS = "sqlite-import"
 _KNOWN_BEFORE = ("organization", "pbx", "stored_file", "import_file")
 
 
 def measure(engine: Engine, scale: Scale) -> Iterator[Result]:
     path, few = _file(scale, scale.import_lines), _file(scale, scale.fewer_import_lines)
-    alone = engine.create(f"{engine.name.lower()}-import")
+    alone = engine.create(_rows_name(scale) if engine.name == Sqlite.name else f"{engine.name.lower()}-import")
     found = run_child(alone, "import", str(path))
     small = run_child(engine.create(f"{engine.name.lower()}-import-few"), "import", str(few))
     yield _memory(engine, found, small)
-    rows = _BareRows(_rows_of(engine, alone, path))
+    rows = _BareRows(_rows_of(scale, path))
     yield _rate(engine, path, rows, found)
     rows.close()
     for name in ("import", "import-few", "import-again", "import-bare"):
         engine.drop(f"{engine.name.lower()}-{name}")
-    Sqlite().drop(_ROWS)
     if engine.name == Sqlite.name:
         yield from measure_loaded(engine, scale, _file(scale, scale.loaded_lines))
 
@@ -73,14 +72,21 @@ def _memory(engine: Engine, found: dict[str, Any], small: dict[str, Any]) -> Res
     )
 
 
-def _rows_of(engine: Engine, alone: Place, path: Path) -> Path:
-    """An SQLite file with the rows that the import made; of PostgreSQL's import the same ones, made once more here."""
-    if engine.name == Sqlite.name:
-        return alone.data_dir / "callbook.sqlite"
-    kept = Sqlite()
-    place = kept.create(_ROWS)
-    run_child(place, "import", str(path))
+def _rows_of(scale: Scale, path: Path) -> Path:
+    """The database that the import on SQLite made; PostgreSQL's bare insert takes its rows from there too."""
+    name = _rows_name(scale)
+    place = Sqlite().find(name)
+    if place is None:
+        for old in FOLDER.glob(f"{_ROWS}-*"):
+            Sqlite().drop(old.name)
+        tell("importing once on SQLite, for the rows")
+        place = Sqlite().create(name)
+        run_child(place, "import", str(path))
     return place.data_dir / "callbook.sqlite"
+
+
+def _rows_name(scale: Scale) -> str:
+    return f"{_ROWS}-{data.fingerprint(scale)}"
 
 
 def _rate(engine: Engine, path: Path, rows: "_BareRows", found: dict[str, Any]) -> Result:

@@ -76,6 +76,28 @@
     keys[event.key]();
   });
 
+  // ---- Back leads to the same row: its piece of the list as the address, the row in the entry of the history --------
+  const noteRows = (address) => {
+    for (const rows of document.querySelectorAll("tbody:not([data-address])")) rows.dataset.address = address;
+  };
+  document.addEventListener("htmx:after:swap", (event) => {
+    const { request } = event.detail.ctx;
+    if (request?.method === "GET") noteRows(request.action);
+  });
+  document.addEventListener("click", (event) => {
+    const link = within(event, "a[data-row-link]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const row = link.getAttribute("href");
+    history.scrollRestoration = "manual"; // of this entry: a length in pixels fits no shorter page
+    history.replaceState({ ...history.state, row }, "", link.closest("tbody").dataset.address);
+  });
+  noteRows(location.href);
+  if (history.state?.row) {
+    const link = rowLinks().find((each) => each.getAttribute("href") === history.state.row);
+    link?.closest("tr").scrollIntoView({ block: "center" });
+    link?.focus({ preventScroll: true });
+  }
+
   // The way back to a list is the browser's own where one came from there: it leads to the same rows.
   document.addEventListener("click", (event) => {
     const link = within(event, "a[data-back-to-list]");

@@ -1,6 +1,6 @@
 """Real Chromium against a real server with a real worker, over the database of the test.
 
-    page = signed_in("olive")       # a page of a browser of its own, in which Olive has signed in
+    page = signed_in("olive")       # a page of a browser of its own, in which Olive is signed in
 
 Every browser that a test opens is watched (watch.py): at the end of the test nothing may have gone wrong in it.
 """
@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from jinja2 import FileSystemBytecodeCache
+from playwright.sync_api import Browser, Page, expect
 
 from config import Settings
 from tests.browser.watch import Watch
 from tests.cast import PASSWORD, Cast
+from tests.client import PageCheckingClient
 from tests.ingest.importing import Importing
 from tests.serving.wire import serving
 from webapp.database.engine import Database
@@ -31,6 +33,7 @@ ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 WIDE = {"width": 1240, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -62,10 +65,19 @@ class Site:
         return page.url.removeprefix(self.address)
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Of all tests of a worker: each has an app of its own, which would compile them anew."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def site(app: Flask, settings: Settings, database: Database, cast: Cast) -> Iterator[Site]:
+def site(
+    app: Flask, settings: Settings, database: Database, cast: Cast, compiled_templates: FileSystemBytecodeCache
+) -> Iterator[Site]:
     """The app with the cast, served as `make serve` serves it, on a free port."""
     app.testing = False  # errors are pages here too
+    app.jinja_env.bytecode_cache = compiled_templates
     worker = Worker(database, settings)
     worker.start()
     with serving(app, settings) as running:
@@ -100,18 +112,30 @@ def page(open_browser: Callable[..., Page]) -> Page:
 
 
 @pytest.fixture
-def signed_in(open_browser: Callable[..., Page]) -> Callable[..., Page]:
-    """`signed_in("max", viewport=PHONE)`: a page of a new browser, in which that person has signed in."""
+def signed_in(open_browser: Callable[..., Page], app: Flask, cast: Cast, site: Site) -> Callable[..., Page]:
+    """`signed_in("max", viewport=PHONE)`: an empty page of a new browser, in which that person is signed in.
+
+    Through the sign-in page, but not by the browser: that is test_sign_in.py's, and a second saved in each other test.
+    """
 
     def open_page(name: str = "olive", **options: Any) -> Page:
+        client = app.test_client()
+        assert isinstance(client, PageCheckingClient)
+        client.get("/sign-in")
+        client.send("/sign-in", {"email": getattr(cast, name).email, "password": PASSWORD})
+        cookie = client.get_cookie("sid")
+        assert cookie is not None
         page = open_browser(**options)
-        sign_in(page, name)
+        page.context.add_cookies(
+            [{"name": "sid", "value": cookie.value, "url": site.address, "httpOnly": True, "sameSite": "Lax"}]
+        )
         return page
 
     return open_page
 
 
 def sign_in(page: Page, name: str = "olive", password: str = PASSWORD) -> None:
+    """As a person does."""
     page.goto("/sign-in")
     page.get_by_label("E-mail").fill(f"{name}@example.com")
     page.get_by_label("Password").fill(password)

@@ -22,6 +22,9 @@ _DAYS = timedelta(days=9)  # some 500 calls: several pages of the log
 _BROKEN = b'"","020","201","a line that breaks off\n"","x"\n'
 
 
+_STATES = (ImportState.QUEUED, ImportState.UNDOING, ImportState.FAILED, ImportState.CANCELLED, ImportState.UNDONE)
+
+
 def firm_calls() -> bytes:
     """Rows of the demo firm's head office, the last of them of today."""
     until = clock.now()

@@ -53,3 +53,4 @@ def test_nothing_to_export_offers_no_export(signed_in: Callable[..., Page], make
     page.goto("/o/harbour/calls")
     expect(page.get_by_role("heading", name="No calls yet.")).to_be_visible()
     assert page.get_by_role("link", name="Export").count() == 0
+    expect(page.locator(".empty").get_by_role("link", name="Phone systems")).to_be_visible()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,13 @@ SINCE, UNTIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 5, tzinfo=UTC
 def larger_file(tmp_path: Path) -> Path:
     path = tmp_path / "Master.csv"
     path.write_text("".join(f"{line}\n" for line in master_lines_between(SINCE, UNTIL)))
+    return path
+
+
+@pytest.fixture
+def one_week(tmp_path: Path) -> Path:
+    path = tmp_path / "Master.csv"
+    path.write_text("".join(f"{line}\n" for line in master_lines_between(SINCE, SINCE + timedelta(days=7))))
     return path
 
 
@@ -49,6 +56,7 @@ def count_of(page: Page, word: str) -> int:
 
 def test_a_newcomer_imports_a_real_file_and_answers_the_three_questions(signed_in: Callable[..., Page]) -> None:
     page = signed_in("olive")
+    page.goto("/")
     expect(page.get_by_role("link", name="Add a phone system")).to_be_visible()
     add_phone_system(page, "Head office")
     hand_in(page, CAPTURED)
@@ -74,7 +82,7 @@ def test_a_newcomer_imports_a_real_file_and_answers_the_three_questions(signed_i
     expect(page.get_by_label("How many digits do your extensions have?")).to_have_value("3")
     expect(page.get_by_label("Country")).to_have_value("GB")
     page.get_by_label("Area code").fill("0191")
-    page.get_by_role("button", name="Store the answers").click()
+    page.get_by_role("button", name="See what changes").click()
     page.get_by_role("button", name="again").click()
     expect(page.get_by_text("being read again").first).to_be_visible()
 
@@ -222,8 +230,31 @@ def test_the_columns_of_another_csv_are_said_once(signed_in: Callable[..., Page]
     assert count_of(page, "Refused") == 0
 
 
+def test_a_file_is_imported_without_javascript(signed_in: Callable[..., Page], make: Make) -> None:
+    make.pbx("Head office")
+    page = signed_in("max", java_script_enabled=False)
+    page.goto("/o/harbour/phone-systems")
+    page.get_by_role("link", name="Import a file").click()
+    page.locator("input[type=file]").set_input_files(CAPTURED)
+    page.get_by_role("button", name="Send the file").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(CAPTURED.name)
+    page.get_by_label("Times in the file are of").select_option("Europe/Paris")
+    page.get_by_role("button", name="Show the calls again").click()
+    expect(page.get_by_label("Times in the file are of")).to_have_value("Europe/Paris")
+    page.get_by_role("button", name="Import this file").click()
+
+    def has_ended() -> bool:
+        link = page.get_by_role("link", name="Show how far it is now")
+        if link.count():
+            link.click()
+        return page.get_by_text("The file is imported.").count() == 1
+
+    wait_for(page, has_ended)
+    assert count_of(page, "Calls made of them") == 23
+
+
 def test_two_tabs_import_at_the_same_time(
-    signed_in: Callable[..., Page], make: Make, larger_file: Path, importing: Importing
+    signed_in: Callable[..., Page], make: Make, one_week: Path, importing: Importing
 ) -> None:
     make.pbx("Head office")
     one = signed_in("max")
@@ -231,12 +262,12 @@ def test_two_tabs_import_at_the_same_time(
     for page in (one, two):
         page.goto("/o/harbour/phone-systems")
         page.get_by_role("link", name="Import a file").click()
-        hand_in(page, larger_file)
+        hand_in(page, one_week)
     for page in (one, two):
         page.get_by_role("button", name="Import this file").click()
     for page in (one, two):
         expect(page.get_by_text(" imported.").or_(page.get_by_text("was there already"))).to_be_visible()
 
-    assert count_of(one, "Stored") + count_of(two, "Stored") == len(larger_file.read_text().splitlines())
+    assert count_of(one, "Stored") + count_of(two, "Stored") == len(one_week.read_text().splitlines())
     assert count_of(one, "Already there") + count_of(two, "Already there") == count_of(one, "Read")
     importing.check()

@@ -201,6 +201,7 @@ def tight_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "MOST_CALLS", 3)
     monkeypatch.setattr(windows, "MOST_CALLS_OF_PARTIES", 2)
     monkeypatch.setattr(windows, "_DAYS_AT_ONCE", 2)
+    monkeypatch.setattr(windows, "_FIRST_STRETCH_DAYS", 2)
     monkeypatch.setattr(browse, "_CHUNK", 4)
 
 

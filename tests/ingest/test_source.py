@@ -239,6 +239,7 @@ def tar_of(mode: str) -> bytes:
         (gzip.compress(b"a,b\n", mtime=0)[:10], "damaged"),
         (b"\x1f\x8bnot gzip at all", "damaged"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "file",  # packed bytes hold the time: no name for a test
 )
 def test_refusals_say_what_to_do(data: bytes, word: str) -> None:
     with pytest.raises(UnreadableFile, match=word) as caught:

@@ -63,6 +63,7 @@ def test_gzip_is_taken_as_it_comes(hands_in: SignIn, cast: Cast, make: Make) -> 
         (bytes(range(256)) * 99, "not text"),
         (gzip.compress(gzip.compress(b"calls", mtime=0), mtime=0), "gzip file inside a gzip file"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "file",
 )
 @pytest.mark.parametrize("part", [False, True])
 def test_what_is_no_call_log_is_refused_with_words(

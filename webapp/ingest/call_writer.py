@@ -129,11 +129,17 @@ class CallWriter:
         return [StoredCall(*row) for row in found]
 
     def replace(self, transaction: BulkTransaction, old: Sequence[StoredCall], new: Sequence[NewCall]) -> None:
-        """Take the old calls back and write the new ones; the totals move by the difference."""
+        """Take the old calls back and write the new ones; the totals move by the difference.
+
+        Parties that took part in the old ones only go, if no other call has them.
+        """
         moves = _Moves()
         day = self._days.day
+        left: set[int] = set()
         for stored in old:
-            moves.count(stored, unpack_ids(stored.party_ids), day(stored.started_at // _SLOT_MS), -1)
+            party_ids = unpack_ids(stored.party_ids)
+            left.update(party_ids)
+            moves.count(stored, party_ids, day(stored.started_at // _SLOT_MS), -1)
         self._delete(transaction, old)
         calls: list[tuple[object, ...]] = []
         call_parties: list[tuple[int, ...]] = []
@@ -147,9 +153,12 @@ class CallWriter:
                 (organization_id, party_id, started_at, call_key, role) for party_id, role in roles.items()
             ]
             moves.count(_as_stored(call), roles, day(started_at // _SLOT_MS), 1)
+            left.difference_update(roles)
         transaction.insert("call", _CALL_COLUMNS, calls)
         transaction.insert("call_party", _CALL_PARTY_COLUMNS, call_parties)
         _move_totals(transaction, moves, shrinking=bool(old))
+        if left:
+            self._remove_orphans(transaction, left)
 
     def _resolve(self, transaction: BulkTransaction, new: Sequence[NewCall]) -> dict[str, int]:
         ids: dict[str, int] = {}
@@ -177,12 +186,12 @@ class CallWriter:
             ],
         )
 
-    def remove_orphans(self, transaction: BulkTransaction, party_ids: Iterable[int]) -> None:
-        """Remove parties that no call has any more."""
+    def _remove_orphans(self, transaction: BulkTransaction, party_ids: Iterable[int]) -> None:
+        """Remove those that no call has any more."""
         transaction.execute_many(
             "DELETE FROM party WHERE organization_id = ? AND id = ? AND NOT EXISTS (SELECT 1 FROM call_party"
             " WHERE call_party.organization_id = party.organization_id AND call_party.party_id = party.id)",
-            [(transaction.organization_id, party_id) for party_id in sorted(set(party_ids))],
+            [(transaction.organization_id, party_id) for party_id in sorted(party_ids)],
         )
         self.parties.forget()
 

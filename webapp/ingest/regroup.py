@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from webapp.database.bulk import BulkTransaction
 from webapp.ingest.assembly import assemble
-from webapp.ingest.call_writer import CallWriter, NewCall, unpack_ids
+from webapp.ingest.call_writer import CallWriter, NewCall
 from webapp.ingest.normalize import NormalRecord
 from webapp.ingest.numbers import NumberPlan
 from webapp.ingest.stored_records import records_of_calls
@@ -42,7 +42,6 @@ def regroup(
             _rekey(transaction, call.call_key, call_key, group)
             new.append(NewCall(call_key, call.pbx_id, assemble(group, plan)))
     calls.replace(transaction, old, new)
-    calls.remove_orphans(transaction, [party_id for call in old for party_id in unpack_ids(call.party_ids)])
     return len(new) - len(old)
 
 

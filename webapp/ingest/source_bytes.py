@@ -70,6 +70,11 @@ _REFUSED_BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "This is a program, not a call log. Upload the phone system's call-record file."),
 )
 _BINARY = "This file is not text, so it is no call log that can be read. Upload the phone system's call-record file."
+_WEB_PAGE = (
+    "This is a web page, perhaps the sign-in page of the phone system. Sign in there, download the call list again and "
+    "upload that."
+)
+_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html)\b", re.IGNORECASE)
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 #: What copytruncate under a writer that goes on, or a power cut, leaves in a log. Its rows are good.
 _HOLES = re.compile(rb"\0{512,}")
@@ -83,6 +88,8 @@ def refuse_what_is_no_text(head: bytes) -> None:
     for beginning, message in _REFUSED_BEGINNINGS:
         if head.startswith(beginning):
             raise UnreadableFile(message)
+    if _HTML.match(head):
+        raise UnreadableFile(_WEB_PAGE)
     if _BZIP2.match(head):
         raise UnreadableFile(f"This file is packed with bzip2. {_UNPACK}")
     if head[257:262] == b"ustar":

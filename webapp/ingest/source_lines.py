@@ -90,10 +90,12 @@ def _physical_lines(blocks: Iterator[bytes]) -> Iterator[tuple[list[bytes], byte
         if lines and not block.endswith(b"\n"):
             carry = lines.pop() + (b"\r" if block.endswith(b"\r") else b"")
         if lines:
+            if not skipping and len(lines[0]) > MAX_LINE_BYTES:
+                lines[0] = lines[0].lstrip(b"\0")  # the hole that copytruncate leaves in a log
             yield lines, _newline_of(block), skipping or len(lines[0]) > MAX_LINE_BYTES
             skipping = False
         if not skipping and len(carry) > MAX_LINE_BYTES:
-            carry = carry.lstrip(b"\0")  # the hole that copytruncate leaves in a log
+            carry = carry.lstrip(b"\0")
             skipping = len(carry) > MAX_LINE_BYTES
             if skipping:
                 carry = carry[:KEPT_OF_LONG_LINE] + (b"\r" if carry.endswith(b"\r") else b"")

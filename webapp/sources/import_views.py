@@ -95,7 +95,7 @@ def columns(import_file_id: int) -> ResponseReturnValue:
         form = ColumnsForm(formdata=None, data=_as_fields(present, len(shown)))
     elif form.validate():
         try:
-            imports.read_columns_as(file, form.column_map())
+            imports.read_columns_as(file, form.column_map(), reading.read_head(services().database, file))
             db().commit()
             return _to_import(file)
         except Refused as refusal:

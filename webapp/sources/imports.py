@@ -13,7 +13,7 @@ from webapp.database.ids import new_id
 from webapp.errors import Refused
 from webapp.ingest.import_plan import read_column_map
 from webapp.ingest.readers import READERS
-from webapp.ingest.readers.column_guess import guess_columns
+from webapp.ingest.readers.column_guess import guess_columns, misused_column
 from webapp.ingest.recognise import Guess, recognise
 from webapp.ingest.records import ColumnMap, Head
 from webapp.ingest.source import UnreadableFile, open_text
@@ -132,9 +132,12 @@ def read_as(session: LockedSession, file: ImportFile, pbx: Pbx, reader_name: str
         pbx.time_zone = time_zone
 
 
-def read_columns_as(file: ImportFile, columns: ColumnMap) -> None:
-    """Choose what the columns of a generic CSV hold. Raises Refused for a map by which no call can be read."""
+def read_columns_as(file: ImportFile, columns: ColumnMap, head: Head) -> None:
+    """Choose what the columns of a generic CSV hold. Raises Refused for a map by which its calls cannot be read."""
     _must_be_waiting(file)
+    problem = misused_column(head, columns)
+    if problem:
+        raise Refused(problem)
     given = columns.columns.keys()
     if "started" not in given and not {"date", "time"} <= given:
         raise Refused(

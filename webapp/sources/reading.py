@@ -20,7 +20,7 @@ from webapp.ingest.import_plan import read_column_map
 from webapp.ingest.preview import Preview, PreviewCall, ZoneProof, preview_file
 from webapp.ingest.readers.column_guess import guess_columns, separator_of
 from webapp.ingest.readers.csv_rows import split_line
-from webapp.ingest.records import ColumnMap
+from webapp.ingest.records import ColumnMap, Head
 from webapp.ingest.settings import PbxSettings
 from webapp.ingest.source import open_text
 from webapp.jobs.stored_files import open_stored_file
@@ -137,11 +137,15 @@ def _number(text: str, region: str) -> str:
     return format_number(text, region) if text.startswith("+") else text
 
 
-def list_columns(database: Database, file: ImportFile, columns: ColumnMap) -> tuple[list[Column], tuple[str, ...]]:
-    """The columns of a CSV, cut by `columns.delimiter`, and what is to be looked at in the guess."""
+def read_head(database: Database, file: ImportFile) -> Head:
     assert file.stored_file_id is not None
     with open_stored_file(database, file.organization_id, file.stored_file_id) as stream:
-        head = open_text(stream).head
+        return open_text(stream).head
+
+
+def list_columns(database: Database, file: ImportFile, columns: ColumnMap) -> tuple[list[Column], tuple[str, ...]]:
+    """The columns of a CSV, cut by `columns.delimiter`, and what is to be looked at in the guess."""
+    head = read_head(database, file)
     lines = head.lines[1:] if head.lines and separator_of(head.lines[0]) else head.lines
     rows = [row for line in lines if (row := split_line(line, columns.delimiter))]
     names = rows[0] if columns.has_header and rows else []

@@ -45,6 +45,8 @@ def guess_columns(head: Head) -> ColumnGuess:
     named = len(columns)
     if "id" in columns and not _all_differ(data, columns["id"]):
         del columns["id"]  # as the id of every row it would make one row of all
+    if "call_id" in columns and _all_same(data, columns["call_id"]):
+        del columns["call_id"]  # it would make one call of all
     _settle_times(columns, data)
     _by_content(columns, data)
     if not has_header:
@@ -59,6 +61,25 @@ def guess_columns(head: Head) -> ColumnGuess:
     if order_note:
         notes.append(order_note)
     return ColumnGuess(ColumnMap(delimiter, has_header, columns, order), not notes, tuple(notes))
+
+
+def misused_column(head: Head, columns: ColumnMap) -> str:
+    """Why a column that somebody chose for an id cannot be one, as the head of the file shows; "" where it can."""
+    lines = head.lines[1:] if head.lines and separator_of(head.lines[0]) else head.lines
+    rows = [row for line in lines if (row := split_line(line, columns.delimiter))]
+    data = rows[1:] if columns.has_header else rows
+    record_id, call_id = columns.columns.get("id"), columns.columns.get("call_id")
+    if record_id is not None and len(data) > 1 and not _all_differ(data, record_id):
+        return (
+            "The column chosen for the id of a record is empty in some rows or holds the same in several: those would "
+            "be taken for one record. Choose another, or none."
+        )
+    if call_id is not None and _all_same(data, call_id):
+        return (
+            "The column chosen for the call id holds the same in every row: all would become one call. Choose another, "
+            "or none."
+        )
+    return ""
 
 
 def separator_of(line: str) -> str:
@@ -226,6 +247,12 @@ def _is_phone(text: str) -> bool:
 def _all_differ(data: list[list[str]], column: int) -> bool:
     values = [_cell(row, column).strip() for row in data]
     return all(values) and len(set(values)) == len(values)
+
+
+def _all_same(data: list[list[str]], column: int) -> bool:
+    """One value in all of several rows. Two calls may well be one, so two rows prove nothing."""
+    values = {_cell(row, column).strip() for row in data}
+    return len(data) > 2 and len(values) == 1 and "" not in values
 
 
 def _all_midnight(data: list[list[str]], column: int) -> bool:

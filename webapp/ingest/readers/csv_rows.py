@@ -11,8 +11,9 @@ from itertools import islice
 
 from webapp.ingest.records import BadLine, Item, SourceLine
 
-#: A line may have 1 MiB, so this is also the memory that a hostile file can take.
 _BATCH_LINES = 64
+#: A line may have 1 MiB, and its fields fifty times that: lines so long are split one by one.
+_BATCH_BYTES = 256 * 1024
 
 _NO_FIELDS = (
     "The fields of this line cannot be told apart: its quotes are broken, or a field has more than 131,072 letters."
@@ -23,9 +24,13 @@ Parse = Callable[[SourceLine, list[str]], Item]
 
 def read_csv_rows(lines: Iterator[SourceLine | BadLine], delimiter: str, parse: Parse) -> Iterator[Item]:
     """One item for each line, in order: `parse`d, or the BadLine that was given or that csv makes of it."""
-    while batch := list(islice(lines, _BATCH_LINES)):
+    count = _BATCH_LINES
+    while batch := list(islice(lines, count)):
         good = [line for line in batch if type(line) is SourceLine]
-        rows = _rows_in_step([line.text for line in good], delimiter)
+        texts = [line.text for line in good]
+        are_long = sum(map(len, texts)) > _BATCH_BYTES
+        count = 1 if are_long else _BATCH_LINES
+        rows = None if are_long else _rows_in_step(texts, delimiter)
         if rows is not None and len(good) == len(batch):
             yield from map(parse, good, rows)
             continue
