@@ -32,6 +32,7 @@ from webapp.organizations.actions import add_member, create_organization
 from webapp.serving import serve
 from webapp.sources import imports
 from webapp.sources.actions import Answers, add_pbx, answer_questions
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, Role
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -120,32 +121,33 @@ def prepare(settings: Settings, database: Database, tell: Callable[[str], None])
 
 
 def _organization(database: Database) -> Organization:
-    """The firm, made at the first start with its phone systems, their three questions answered but for two samples."""
-    with reading_session(database) as session:
-        known = session.scalars(select(Organization).where(Organization.slug == SLUG)).one_or_none()
-    if known is not None:
-        return known
+    """The firm with its phone systems: made at the first start; one that a later version adds, at the next."""
     with writing_session(database) as session:
-        organization = create_organization(session, SLUG, firm.ORGANIZATION_NAME, firm.TIME_ZONE, firm.REGION)
+        organization = session.scalars(select(Organization).where(Organization.slug == SLUG)).one_or_none()
+        if organization is None:
+            organization = create_organization(session, SLUG, firm.ORGANIZATION_NAME, firm.TIME_ZONE, firm.REGION)
         session.bind_organization(organization.id)
+        known = set(session.scalars(select(Pbx.name)))
         for system in _SYSTEMS:
-            pbx = add_pbx(session, system.name, system.time_zone, system.region, system.format)
-            if system.outside_lines is None:
-                continue
-            answer_questions(
-                session,
-                pbx,
-                Answers(
-                    outside_lines=frozenset(system.outside_lines),
-                    extension_digits=str(firm.EXTENSION_DIGITS),
-                    outside_prefix="",
-                    region=firm.REGION,
-                    area_code=firm.AREA_CODE,
-                    time_zone=firm.TIME_ZONE,
-                ),
-            )
+            if system.name not in known:
+                _add_system(session, system)
         session.commit()
     return organization
+
+
+def _add_system(session: LockedSession, system: _System) -> None:
+    pbx = add_pbx(session, system.name, system.time_zone, system.region, system.format)
+    if system.outside_lines is None:
+        return
+    answers = Answers(
+        outside_lines=frozenset(system.outside_lines),
+        extension_digits=str(firm.EXTENSION_DIGITS),
+        outside_prefix="",
+        region=system.region,
+        area_code=firm.AREA_CODE,
+        time_zone=system.time_zone,
+    )
+    answer_questions(session, pbx, answers)
 
 
 def _person(database: Database, organization: Organization) -> str:
