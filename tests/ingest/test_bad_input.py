@@ -163,9 +163,10 @@ def test_the_file_is_gone(harbour: Importing) -> None:
 # ----------------------------------------------------------------------------------------------------- NULs, encoding
 
 
-def test_holes_of_nuls_lose_no_row(harbour: Importing) -> None:
-    """logrotate's copytruncate under a writer that goes on leaves such a hole."""
-    pbx, hole = harbour.pbx(), bytes(3 * MIB)
+@pytest.mark.parametrize("size", [600, MIB - 200, MIB, MIB + 65_536, 3 * MIB])
+def test_holes_of_nuls_lose_no_row(harbour: Importing, size: int) -> None:
+    """logrotate's copytruncate under a writer that goes on leaves such a hole; a power cut leaves one anywhere."""
+    pbx, hole = harbour.pbx(), bytes(size)
     result = harbour.load(pbx, hole + rows(20) + hole + rows(20, first=20))
     assert counts(result) == (ImportState.DONE, 40, 40, 0, 0)
     again = harbour.load(pbx, rows(40))

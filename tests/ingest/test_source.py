@@ -238,6 +238,7 @@ def tar_of(mode: str) -> bytes:
         (gzip.compress(b"", mtime=0), "empty"),
         (gzip.compress(b"a,b\n", mtime=0)[:10], "damaged"),
         (b"\x1f\x8bnot gzip at all", "damaged"),
+        (b"<html><body>404</body></html>\n", "web page"),
     ],
     ids=lambda value: value if isinstance(value, str) else "file",  # packed bytes hold the time: no name for a test
 )

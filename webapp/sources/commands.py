@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import psycopg
 from flask import Flask, current_app
 from flask.cli import with_appcontext
+from sqlalchemy.exc import DBAPIError
 
 from config import Settings, SettingsError, load_settings
 from webapp import clock
@@ -30,7 +33,7 @@ from webapp.ingest.importer import run_import
 from webapp.ingest.readers import READERS
 from webapp.jobs import queue
 from webapp.jobs.commands import run_worker
-from webapp.jobs.stored_files import ByteSource, delete_stored_file, open_stored_file, store_stream
+from webapp.jobs.stored_files import ByteSource, delete_stored_file, is_disk_full, open_stored_file, store_stream
 from webapp.jobs.worker import LEASE
 from webapp.organizations.queries import get_organization
 from webapp.services import Services
@@ -43,6 +46,10 @@ from webapp.tenancy.sessions import reading_session, writing_session
 
 _SURE = 50  #: percent; below, a script must say the format
 _SHOW_SECONDS = 0.5
+_DISK_FULL = (
+    "The server's disk is full. What was stored before is safe, and so are the rows that were read. Make room on it, "
+    "then import the file again: no row is stored twice."
+)
 
 
 def register_commands(app: Flask) -> None:
@@ -92,6 +99,10 @@ def _place(slug: str) -> Iterator[_Place]:
         raise Stopped(error.sentence) from None
     except CallbookError as error:
         raise WrongUse(error.sentence or f"There is no organization {slug}.") from None
+    except (DBAPIError, sqlite3.Error, psycopg.Error, OSError) as error:
+        if not is_disk_full(error):
+            raise
+        raise Stopped(_DISK_FULL) from None
 
 
 @click.command("create-pbx")
