@@ -33,7 +33,7 @@ _SHARES = (0.8, 0.19, 0.01)
 _LANES = 16
 _KEPT_SECONDS = 7 * 86_400
 _MADE = "made"  #: a file whose age is that of the calls: pages show the last 30 days
-_MADE_BY = ("schema.sql", "bench/data.py", "bench/call_files.py", "webapp/ingest/call_writer.py", "demo/day_plan.py")
+_MADE_BY = ("schema.sql", "bench/data.py", "bench/call_files.py", "demo/day_plan.py")
 
 
 def stocked(engine: Engine, scale: Scale, calls: int) -> Place:

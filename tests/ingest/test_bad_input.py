@@ -206,6 +206,20 @@ def test_many_lines_of_a_megabyte(harbour: Importing) -> None:
     assert most < 192 * MIB
 
 
+def test_a_batch_of_long_rows_ends_by_its_size(harbour: Importing, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, sizes = importer._Import._store, []
+
+    def measured(self: importer._Import, batch: importer._Batch, *rest: int) -> None:
+        sizes.append(sum(len(record.raw) for record in batch.records))
+        store(self, batch, *rest)
+
+    monkeypatch.setattr(importer._Import, "_store", measured)
+    long_rows = (asterisk_row(name="X" * 100_000, unique=f"{1784116800 + turn}.{turn}") for turn in range(150))
+    result = harbour.run(queue_pieces(harbour, harbour.pbx(), long_rows))
+    assert counts(result) == (ImportState.DONE, 150, 150, 0, 0)
+    assert len(sizes) == 2 and max(sizes) < 9 * MIB
+
+
 def test_refused_lines_by_the_ten_thousand(harbour: Importing) -> None:
     """Two million were tried by hand; here the memory that a few and many take is compared."""
 

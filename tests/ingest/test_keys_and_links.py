@@ -94,12 +94,14 @@ def test_a_newer_version_may_name_another_call(harbour: Importing) -> None:
     """The links that only the older version named go: they would lead to a call that may be gone one day."""
     pbx = harbour.pbx()
     older = harbour.load(pbx, asterisk_row(unique="1784116800.1", linked="1784116800.5"))
-    before = harbour.told()
+    before, links = harbour.told(), {link.link_key for link in harbour.all(CallLink)}
     newer = harbour.load(pbx, asterisk_row(unique="1784116800.1", linked="1784116799.9", billsec=100))
     harbour.check()
+    assert {link.link_key for link in harbour.all(CallLink)} != links
     harbour.undo(newer.id)
     harbour.check()
     assert harbour.told() == before
+    assert {link.link_key for link in harbour.all(CallLink)} == links
     harbour.undo(older.id)
     assert not harbour.all(CallLink)
     for turn, linked in enumerate(("1784116800.5", "1784116799.9")):

@@ -118,7 +118,7 @@ def _sqlite_engine(url: str, pool_size: int, statement_ms: int) -> Engine:
             "recursive_triggers = ON",
             "trusted_schema = OFF",
             "secure_delete = OFF",
-            "cache_size = -16384",
+            "cache_size = -8192",
             "temp_store = MEMORY",
             "journal_size_limit = 67108864",
         ):

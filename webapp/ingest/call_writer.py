@@ -17,6 +17,7 @@ from webapp.ingest.assembly import CallDraft
 from webapp.ingest.parties import PartyDirectory
 
 _SLOT_MS = 900_000
+_SLOTS_REMEMBERED = 4000  # six weeks: files are in order
 _ANSWERED = int(Outcome.ANSWERED)
 _PACKERS = tuple(struct.Struct(f">{count}q") for count in range(16))
 _CALL_COLUMNS = (
@@ -67,7 +68,7 @@ class LocalDays:
         try:
             return self._days[slot]
         except KeyError:
-            if len(self._days) > 100_000:
+            if len(self._days) > _SLOTS_REMEMBERED:
                 self._days.clear()
             local = from_ms(slot * _SLOT_MS).astimezone(self._zone)
             found = self._days[slot] = local.toordinal() - 719_163

@@ -36,7 +36,7 @@ from webapp.tenancy.sessions import reading_session
 _USUAL_THRESHOLDS = gc.get_threshold()
 _TUPLES_OF_A_BATCH = 100_000
 _FIRST_BATCH = 200
-_LARGEST_BATCH = 4000
+_LARGEST_BATCH = 1200
 _HOLD_SECONDS = 0.06  #: of the write lock, aimed at; a page's write comes in between two batches
 _PAUSE_SECONDS = 0.002  #: between two batches, so that writers of other processes come in too
 _KEPT_OF_REFUSED = 64 * 1024

@@ -14,7 +14,7 @@ from webapp.calls.models import CallerReason
 from webapp.destinations.models import LineType, PartyKind
 from webapp.ingest.settings import PbxSettings
 
-_REMEMBERED_AT_MOST = 50_000
+_REMEMBERED_AT_MOST = 30_000
 _LONGEST = 64  # characters of a number field that are kept as digits
 _NOISE = re.compile(r"^(?:sips?:|tel:|Ext\.)|[\s()./\-\u00a0]|@.*$|;.*$", re.IGNORECASE)
 _EMERGENCY = frozenset({"110", "112", "911", "999"})
@@ -45,18 +45,19 @@ class NumberPlan:
 
     def __init__(self, settings: PbxSettings) -> None:
         self.settings = settings
-        self._known: dict[tuple[str, bool], Identity | None] = {}
+        self._known: dict[str, Identity | None] = {}
+        self._known_dialled_out: dict[str, Identity | None] = {}
 
     def identify(self, text: str, *, dialled_out: bool = False) -> Identity | None:
         """The party that a number field means; None where it holds nobody. `dialled_out`: digits sent to a line."""
-        key = (text, dialled_out)
+        known = self._known_dialled_out if dialled_out else self._known
         try:
-            return self._known[key]
+            return known[text]
         except KeyError:
             pass
-        if len(self._known) >= _REMEMBERED_AT_MOST:
-            self._known.clear()
-        found = self._known[key] = self._work_out(text, dialled_out)
+        if len(known) >= _REMEMBERED_AT_MOST:
+            known.clear()
+        found = known[text] = self._work_out(text, dialled_out)
         return found
 
     def caller_reason(self, text: str) -> CallerReason:
