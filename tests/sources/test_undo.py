@@ -1,15 +1,26 @@
 """Undoing an import: what will be lost is said first; only what it alone brought goes."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from tests.cast import Cast
 from tests.make import Make
 from tests.sources.conftest import HandsIn, asterisk_file
 from webapp.calls.models import ImportState
+from webapp.database.engine import Database
 from webapp.jobs.models import StoredFile
+from webapp.sources.jobs import undo_died
 from webapp.tenancy.sessions import reading_session
 
 SignIn = Callable[[object], HandsIn]
+
+
+class DeadWork(NamedTuple):
+    """A job whose last attempt failed, as the worker hands it over."""
+
+    database: Database
+    organization_id: int
+    payload: dict[str, Any]
 
 
 def test_the_page_says_what_will_be_lost_and_changes_nothing(hands_in: SignIn, cast: Cast, make: Make) -> None:
@@ -73,3 +84,19 @@ def test_after_an_undo_the_file_can_be_imported_again(hands_in: SignIn, cast: Ca
     hands.take_in(pbx, asterisk_file(5))
     assert hands.files()[1].stored_count == 5
     assert len(hands.calls()) == 5
+
+
+def test_an_undo_that_died_can_only_be_undone_again(hands_in: SignIn, cast: Cast, make: Make) -> None:
+    """Going on would end as "imported" without the records that were taken back."""
+    hands, pbx = hands_in(cast.max), make.pbx()
+    address = hands.take_in(pbx, asterisk_file(20))
+    hands.client.send(f"{address}/undo")
+    file = hands.files()[0]
+    undo_died(DeadWork(hands.database, hands.organization_id, {"import_file_id": file.id}))
+    page = hands.client.get(address).text
+    assert "The undo stopped half-way." in page
+    assert "Go on" not in page
+    assert hands.client.send(f"{address}/undo").location == address
+    hands.work()
+    assert hands.files()[0].state == ImportState.UNDONE
+    assert hands.calls() == []

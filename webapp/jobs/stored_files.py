@@ -11,6 +11,7 @@ import zlib
 from datetime import timedelta
 from typing import Any, Protocol
 
+import psycopg
 from psycopg import errors as postgresql_errors
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
@@ -26,6 +27,8 @@ from webapp.tenancy.sessions import reading_session
 
 CHUNK_BYTES = 1024 * 1024
 QUOTA_BYTES = 20 * 1000**3  #: compressed, of one organization
+#: What a full disk is noticed as: by SQLAlchemy at a BEGIN or COMMIT, bare from the driver at a bulk statement.
+_STORING_FAILED = (DBAPIError, sqlite3.Error, psycopg.Error, OSError)
 _KEPT_INCOMPLETE = timedelta(days=1)
 _DELETED_AT_ONCE = 32
 _QUOTA_USED_UP = (
@@ -61,7 +64,7 @@ def store_stream(database: Database, organization_id: int, stream: ByteSource) -
     file_id = new_id()
     try:
         _store(database, organization_id, file_id, stream)
-    except (DBAPIError, OSError) as error:
+    except _STORING_FAILED as error:
         _drop_quietly(database, organization_id, file_id)
         if is_disk_full(error):
             raise NoSpace(_DISK_FULL) from error
@@ -114,7 +117,7 @@ def _drop_quietly(database: Database, organization_id: int, file_id: int) -> Non
     """After a failure: free the space if the database lets us; else the sweep does it tomorrow."""
     try:
         delete_stored_file(database, organization_id, file_id)
-    except (DBAPIError, OSError):
+    except _STORING_FAILED:
         return
 
 

@@ -27,7 +27,7 @@ _STOPPED = (
     "nothing is lost. Tell the person who runs Callbook, then choose Go on."
 )
 _UNDO_STOPPED = (
-    "The undo stopped several times for a reason that is in the server's log. What it took back is gone, the rest is "
+    "It did so several times, for a reason that is in the server's log. What it took back is gone, the rest is "
     "still there. Tell the person who runs Callbook, then undo again."
 )
 
@@ -60,19 +60,20 @@ def read_records_again(work: Work) -> None:
 
 
 def import_died(work: Work) -> None:
-    _fail(work, _STOPPED)
+    _end(work, ImportState.FAILED, _STOPPED)
 
 
 def undo_died(work: Work) -> None:
-    _fail(work, _UNDO_STOPPED)
+    # Not FAILED, which may go on: what is taken back would never come again. CANCELLED can only be undone.
+    _end(work, ImportState.CANCELLED, _UNDO_STOPPED)
 
 
-def _fail(work: Work, sentence: str) -> None:
+def _end(work: Work, state: ImportState, sentence: str) -> None:
     """So that the page does not wait for ever."""
     with writing_session(work.database, work.organization_id) as session:
         file = session.get(ImportFile, (work.organization_id, work.payload["import_file_id"]))
         if file is not None and file.state in (ImportState.QUEUED, ImportState.RUNNING, ImportState.UNDOING):
-            file.state = ImportState.FAILED
+            file.state = state
             file.error = sentence
             file.ended_at = clock.now()
             session.commit()
