@@ -247,3 +247,12 @@ def test_a_caller_name_that_is_the_number_is_no_name(harbour: Importing) -> None
     assert {party.name for party in harbour.all(Party)} == {""}
     harbour.load(pbx, asterisk_row(unique="1784116900.2"))
     assert "Tyne Valley Catering" in {party.name for party in harbour.all(Party)}
+
+
+def test_the_planner_learns_of_what_an_import_brought(harbour: Importing) -> None:
+    """On SQLite; PostgreSQL looks at its tables by itself."""
+    harbour.load(harbour.pbx(), (READERS_DATA / "asterisk_cdr_csv" / "master_18col_parallel.csv").read_bytes())
+    if harbour.database.dialect == "sqlite":
+        with harbour.database.reading.connect() as connection:
+            tables = connection.exec_driver_sql("SELECT DISTINCT tbl FROM sqlite_stat1").scalars().all()
+        assert {"call_record", "party"} <= set(tables)
