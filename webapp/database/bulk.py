@@ -129,6 +129,6 @@ def bulk_transaction(database: Database, organization_id: int) -> Iterator[BulkT
 def optimize(database: Database) -> None:
     """After bulk work: let SQLite renew the planner's figures where they are stale. PostgreSQL does so by itself."""
     if database.dialect == "sqlite":
-        with database.gate.batch(), database.bulk.begin() as connection:
+        with database.writing.begin() as connection:
             connection.exec_driver_sql("PRAGMA analysis_limit = 400")  # rows looked at of an index: milliseconds
             connection.exec_driver_sql("PRAGMA optimize")
