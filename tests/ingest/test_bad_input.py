@@ -217,7 +217,8 @@ def test_a_batch_of_long_rows_ends_by_its_size(harbour: Importing, monkeypatch: 
     long_rows = (asterisk_row(name="X" * 100_000, unique=f"{1784116800 + turn}.{turn}") for turn in range(150))
     result = harbour.run(queue_pieces(harbour, harbour.pbx(), long_rows))
     assert counts(result) == (ImportState.DONE, 150, 150, 0, 0)
-    assert len(sizes) == 2 and max(sizes) < 9 * MIB
+    # More batches where the disk is slow: the size that they may have does not depend on time.
+    assert len(sizes) >= 2 and 7 * MIB < sizes[0] < 9 * MIB and max(sizes) < 9 * MIB
 
 
 def test_refused_lines_by_the_ten_thousand(harbour: Importing) -> None:
