@@ -1,7 +1,7 @@
 """The one place that asks what time it is. Tests move the clock with time-machine."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,5 +26,4 @@ def to_ms(instant: datetime) -> int:
 
 def from_ms(ms: int) -> datetime:
     """The aware UTC instant of milliseconds since 1970."""
-    seconds, rest = divmod(ms, 1000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+    return _EPOCH + timedelta(milliseconds=ms)

@@ -15,13 +15,13 @@ from typing import Any
 from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, Signer
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from webapp import access
 from webapp.accounts.models import UserAccount, WebSession
 from webapp.clock import now
 from webapp.database.engine import Database
-from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.request import looking
 from webapp.tenancy.sessions import writing_session
 
@@ -33,6 +33,11 @@ _CSRF = "csrf_token"
 _USER = "_user_id"
 # What flask-login would keep besides: a fingerprint of address and browser, and the state of its remember cookie.
 _NOT_KEPT = frozenset({"_id", "_fresh", "_remember", "_remember_seconds"})
+_BY_DIGEST = kept(
+    select(WebSession, UserAccount)
+    .join(UserAccount, UserAccount.id == WebSession.user_account_id)
+    .where(WebSession.id_digest == bindparam("digest"))
+)
 
 
 class BrowserSession(SessionMixin):
@@ -98,11 +103,7 @@ class BrowserSession(SessionMixin):
             return
         self._looked = True
         with looking() as session:
-            found = session.execute(
-                select(WebSession, UserAccount)
-                .join(UserAccount, UserAccount.id == WebSession.user_account_id)
-                .where(WebSession.id_digest == digest_of(self.session_id))
-            ).first()
+            found = session.execute(_BY_DIGEST, {"digest": digest_of(self.session_id)}).first()
         if found is not None and found[1].is_active and not has_run_out(found[0]):
             self._row, self._person = found
             self._payload = json.loads(found[0].payload)

@@ -18,9 +18,10 @@ from webapp.calls.words import ShownParty, show_party
 from webapp.destinations.models import Party
 from webapp.errors import NotFound
 from webapp.pagination import Cursor, read_cursor
-from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import Organization
 
+_PBXES = kept(select(Pbx.id, Pbx.name).order_by(Pbx.name, Pbx.id))
 DAMAGED = "This part of the address is damaged. Start again from the newest calls."
 
 
@@ -69,7 +70,7 @@ def understand(
     read = read_filter(arguments, zone, present)
     chosen = read.call_filter
     cursor, above = (_read_place(arguments, key, read) for key in ("after", "above"))
-    pbxes = tuple(PbxName(*row) for row in session.execute(select(Pbx.id, Pbx.name).order_by(Pbx.name, Pbx.id)))
+    pbxes = tuple(PbxName(*row) for row in session.execute(_PBXES))
     if not set(chosen.pbx_ids) <= {pbx.id for pbx in pbxes}:
         raise NotFound
     words = None if chosen.search_id is None else find_words(session, user_account_id, chosen.search_id)

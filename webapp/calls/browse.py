@@ -4,29 +4,40 @@ Never an OFFSET, never a COUNT over calls. What no index serves is looked for wi
 rows are enough or the budget is spent; then the page says how far back it has looked and goes on from there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Select, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, SmallInteger, bindparam, select, tuple_, type_coerce
 
-from webapp.calls.models import Call, CallerReason, CallParty
-from webapp.calls.outcomes import Direction, Outcome
+from webapp.calls.models import Call, CallParty
+from webapp.calls.outcomes import Direction
 from webapp.calls.periods import day_number, local_day
-from webapp.calls.selection import CallLine, Selection, evened, keep_matching
+from webapp.calls.selection import CallLine, Selection, columns_of_calls, evened, keep_matching
 from webapp.calls.windows import Budget, Window, list_windows
-from webapp.calls.words import NOBODY, ShownOutcome, ShownParty, show_caller, show_outcome, show_party
+from webapp.calls.words import NOBODY, SHOWN_NO_CALLER, SHOWN_OUTCOMES, ShownOutcome, ShownParty, show_party
 from webapp.clock import from_ms, to_ms
 from webapp.database.types import Instant
 from webapp.destinations.models import Party
 from webapp.pagination import NO_KEY, Cursor
-from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.lock import LockedSession, kept
 
 PAGE_ROWS = 50
 SEARCH_MS = 50.0  #: after this a page shows what was found so far
-_PARTY_COLUMNS = (Party.id, Party.kind, Party.e164, Party.digits, Party.region, Party.line_type, Party.name)
+_PARTY_COLUMNS = (
+    Party.id,
+    type_coerce(Party.kind, SmallInteger).label("kind"),  # plain numbers: an enum for each costs more than the rest
+    Party.e164,
+    Party.digits,
+    Party.region,
+    type_coerce(Party.line_type, SmallInteger).label("line_type"),
+    Party.name,
+)
 _CHUNK = 500  #: calls that are tested at once
+_SIZE = bindparam("size", type_=Integer)
+Walk = tuple[Select[*tuple[Any, ...]], dict[str, Any]]  #: a statement and the values of its bindparams
 
 
 class CallRow(NamedTuple):
@@ -123,10 +134,10 @@ def _chunks(
     place = cursor
     while True:
         if selection.driver is None:
-            lines = session.execute(_walk(selection, window, place, size)).all()
+            lines = session.execute(*_walk(selection, window, place, size)).all()
             last = _after(lines[-1]) if len(lines) == size else None
         else:
-            keys = session.execute(_walk_parties(selection, window, place, size)).all()
+            keys = session.execute(*_walk_parties(selection, window, place, size)).all()
             last = Cursor(to_ms(keys[-1].started_at), keys[-1].call_key) if len(keys) == size else None
             lines = _lines_of(session, selection, {(to_ms(key.started_at), key.call_key) for key in keys})
         yield _Chunk(keep_matching(session, selection.tests, lines), last)
@@ -135,19 +146,32 @@ def _chunks(
         place = last
 
 
-def _walk(selection: Selection, window: Window, place: Cursor | None, size: int) -> Select[*tuple[Any, ...]]:
-    statement = select(*selection.columns).where(*_bounds(Call, selection, window, place), *selection.conditions)
-    return statement.order_by(*_order(Call, selection)).limit(size)
+def _walk(selection: Selection, window: Window, place: Cursor | None, size: int) -> Walk:
+    bounds = _bounds(selection, window, place)
+    statement = _walk_calls(bool(selection.tests), selection.newest_first, frozenset(bounds))
+    if selection.conditions:
+        statement = statement.where(*selection.conditions)
+    return statement, {**bounds, "size": size}
 
 
-def _walk_parties(selection: Selection, window: Window, place: Cursor | None, size: int) -> Select[*tuple[Any, ...]]:
+def _walk_parties(selection: Selection, window: Window, place: Cursor | None, size: int) -> Walk:
     assert selection.driver
-    statement = select(CallParty.started_at, CallParty.call_key).where(*_bounds(CallParty, selection, window, place))
+    bounds = _bounds(selection, window, place)
+    statement = select(CallParty.started_at, CallParty.call_key).where(
+        *_within(CallParty, selection.newest_first, bounds)
+    )
     if len(selection.driver) == 1:
         statement = statement.where(CallParty.party_id == selection.driver[0])
     else:
         statement = statement.where(CallParty.party_id.in_(selection.driver)).distinct()
-    return statement.order_by(*_order(CallParty, selection)).limit(size)
+    return statement.order_by(*_order(CallParty, selection.newest_first)).limit(_SIZE), {**bounds, "size": size}
+
+
+@cache
+def _walk_calls(tested: bool, newest_first: bool, bounds: frozenset[str]) -> Select[*tuple[Any, ...]]:
+    """Calls in the order of the page, within these bounds."""
+    statement = select(*columns_of_calls(tested)).where(*_within(Call, newest_first, bounds))
+    return kept(statement.order_by(*_order(Call, newest_first)).limit(_SIZE))
 
 
 def _lines_of(session: LockedSession, selection: Selection, keys: set[tuple[int, int]]) -> Sequence[CallLine]:
@@ -158,34 +182,47 @@ def _lines_of(session: LockedSession, selection: Selection, keys: set[tuple[int,
     if not keys:
         return []
     at_once = Call.started_at.in_(evened({from_ms(ms) for ms, _key in keys}))
-    rows = session.execute(select(*selection.columns).where(at_once, *selection.conditions)).all()
+    rows = session.execute(select(*columns_of_calls(bool(selection.tests))).where(at_once, *selection.conditions)).all()
     found = [line for line in rows if (line.ms, line.call_key) in keys]
     return sorted(found, key=lambda line: (line.ms, line.call_key), reverse=selection.newest_first)
 
 
-def _bounds(
-    entity: type[Call] | type[CallParty], selection: Selection, window: Window, place: Cursor | None
-) -> Iterator[ColumnElement[bool]]:
-    """The window from the place on. One bound a side: of two, SQLite may walk by the farther one."""
+def _bounds(selection: Selection, window: Window, place: Cursor | None) -> dict[str, Any]:
+    """The window from the place on, by the names in _within.
+
+    One bound a side: of two, SQLite may walk by the farther one.
+    """
     start, end = window
+    bounds: dict[str, Any] = {}
     if place is not None:
-        key = tuple_(entity.started_at, entity.call_key)
         at = from_ms(place.ms)
-        edge = tuple_(literal(at, Instant), literal(place.key, BigInteger))
         if selection.newest_first and (end is None or at < end):
-            yield key < edge
-            end = None
+            bounds, end = {"at": at, "key": place.key}, None
         elif not selection.newest_first and (start is None or at >= start):
-            yield key > edge
-            start = None
+            bounds, start = {"at": at, "key": place.key}, None
     if start is not None:
-        yield entity.started_at >= start
+        bounds["start"] = start
     if end is not None:
-        yield entity.started_at < end
+        bounds["end"] = end
+    return bounds
 
 
-def _order(entity: type[Call] | type[CallParty], selection: Selection) -> tuple[ColumnElement[Any], ...]:
-    if selection.newest_first:
+def _within(
+    entity: type[Call] | type[CallParty], newest_first: bool, bounds: Collection[str]
+) -> Iterator[ColumnElement[bool]]:
+    """The conditions on the bounds that are given; `at` and `key` are those of the row before."""
+    if "at" in bounds:
+        key = tuple_(entity.started_at, entity.call_key)
+        edge = tuple_(bindparam("at", type_=Instant), bindparam("key", type_=BigInteger))
+        yield key < edge if newest_first else key > edge
+    if "start" in bounds:
+        yield entity.started_at >= bindparam("start", type_=Instant)
+    if "end" in bounds:
+        yield entity.started_at < bindparam("end", type_=Instant)
+
+
+def _order(entity: type[Call] | type[CallParty], newest_first: bool) -> tuple[ColumnElement[Any], ...]:
+    if newest_first:
         return entity.started_at.desc(), entity.call_key.desc()
     return entity.started_at.asc(), entity.call_key.asc()
 
@@ -198,15 +235,15 @@ def show_lines(session: LockedSession, selection: Selection, region: str, lines:
 
 def _row(selection: Selection, line: CallLine, parties: Mapping[int | None, ShownParty]) -> CallRow:
     started_at = from_ms(line.ms)
-    direction = Direction(line.direction)
+    direction, outcome = SHOWN_OUTCOMES[line.direction, line.outcome]
     return CallRow(
         call_key=line.call_key,
         started_at=started_at,
         day=day_number(local_day(started_at, selection.zone)),
         pbx_id=line.pbx_id,
         direction=direction,
-        outcome=show_outcome(direction, Outcome(line.outcome)),
-        caller=show_caller(parties.get(line.caller_id), CallerReason(line.caller_reason)),
+        outcome=outcome,
+        caller=parties.get(line.caller_id) or SHOWN_NO_CALLER[line.caller_reason],
         reached=parties.get(line.reached_id, NOBODY),
         ring_seconds=line.ring_seconds,
         talk_seconds=line.talk_seconds,
@@ -218,7 +255,13 @@ def find_parties(session: LockedSession, region: str, lines: Iterable[CallLine])
     ids = {party_id for line in lines for party_id in (line.caller_id, line.reached_id) if party_id is not None}
     if not ids:
         return {}
-    return {
-        party.id: show_party(party, region)
-        for party in session.execute(select(*_PARTY_COLUMNS).where(Party.id.in_(evened(ids))))
-    }
+    listed = evened(ids)
+    values = {f"id{place}": party_id for place, party_id in enumerate(listed)}
+    return {party.id: show_party(party, region) for party in session.execute(_parties_of(len(listed)), values)}
+
+
+@cache
+def _parties_of(count: int) -> Select[*tuple[Any, ...]]:
+    """So many parties by their ids; evened() sees to it that there are few such statements."""
+    ids = [bindparam(f"id{place}", type_=BigInteger) for place in range(count)]
+    return kept(select(*_PARTY_COLUMNS).where(Party.id.in_(ids)))

@@ -5,7 +5,8 @@ It is posted, not fetched, because digits that somebody searches for must not st
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 
 from werkzeug.datastructures import MultiDict
 
@@ -93,13 +94,20 @@ def filter_form(asked: Asked) -> FilterForm:
 
 def _months(asked: Asked, period: str) -> list[Choice]:
     """The last months by name, and the one chosen if it is none of them."""
-    first = local_day(asked.present, asked.zone).replace(day=1)
-    found = []
-    for _turn in range(_MONTHS_OFFERED):
-        found.append(Choice(f"{first:%Y-%m}", f"{first:%B %Y}", f"{first:%Y-%m}" == period))
-        first = (first - timedelta(days=1)).replace(day=1)
+    months = _last_months(local_day(asked.present, asked.zone).replace(day=1))
+    found = [Choice(month, label, month == period) for month, label in months]
     if period != BETWEEN and period not in PERIOD_LABELS and not any(choice.chosen for choice in found):
         found.append(Choice(period, asked.call_filter.period.words, True))
+    return found
+
+
+@lru_cache(maxsize=4)
+def _last_months(first: date) -> list[tuple[str, str]]:
+    """The months up to the one that begins on this day: how an address spells them, and their names."""
+    found = []
+    for _turn in range(_MONTHS_OFFERED):
+        found.append((f"{first:%Y-%m}", f"{first:%B %Y}"))
+        first = (first - timedelta(days=1)).replace(day=1)
     return found
 
 

@@ -39,7 +39,7 @@ class Milliseconds(Instant):
         return None if dialect.name == "sqlite" else to_ms
 
 
-CallLine = Row[*tuple[Any, ...]]  #: a row of Selection.columns
+CallLine = Row[*tuple[Any, ...]]  #: a row of columns_of_calls()
 #: What is read of each call. Plain numbers, since an export reads a million of them: `ms` is milliseconds since 1970.
 LINE_COLUMNS = (
     type_coerce(Call.started_at, Milliseconds()).label("ms"),
@@ -53,8 +53,12 @@ LINE_COLUMNS = (
     Call.ring_seconds,
     Call.talk_seconds,
 )
-#: And besides, where parties are tested.
-TESTED_COLUMNS = (Call.dialed_id, Call.callee_id, Call.answered_by_id, Call.did_id, Call.party_ids)
+_TESTED_COLUMNS = (Call.dialed_id, Call.callee_id, Call.answered_by_id, Call.did_id, Call.party_ids)
+
+
+def columns_of_calls(tested: bool) -> tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]:
+    """What is read of each call; more where its parties are tested."""
+    return (*LINE_COLUMNS, *_TESTED_COLUMNS) if tested else LINE_COLUMNS
 
 
 class Part(Enum):
@@ -98,11 +102,6 @@ class Selection:
     @property
     def period(self) -> Period:
         return self.call_filter.period
-
-    @property
-    def columns(self) -> tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]:
-        """What is read of each call."""
-        return (*LINE_COLUMNS, *TESTED_COLUMNS) if self.tests else LINE_COLUMNS
 
     @property
     def newest_first(self) -> bool:

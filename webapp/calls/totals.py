@@ -7,9 +7,11 @@ single party; else found in bounded slices and labelled so. Read by the call log
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, FunctionElement, func, select
+from sqlalchemy import ColumnElement, FunctionElement, Select, bindparam, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.browse import CallPage, page_of_lines
 from webapp.calls.models import Call, CallDay, CallTotal, PartyTotal
@@ -19,7 +21,7 @@ from webapp.calls.selection import CallLine, Selection, summed_conditions
 from webapp.calls.windows import Budget, Window, list_windows
 from webapp.clock import from_ms, to_ms
 from webapp.pagination import Cursor
-from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.lock import LockedSession, kept
 
 COUNTED_AT_MOST = 10_000  #: where no total knows the answer
 COUNT_MS = 15.0
@@ -89,9 +91,9 @@ def count_by_day(session: LockedSession, selection: Selection, days: Iterable[in
     wanted = sorted(set(days))
     if not wanted or not selection.call_filter.is_summed or selection.period.has_edges:
         return {}
-    conditions = (CallDay.day.in_(wanted), *summed_conditions(selection.call_filter, CallDay))
-    statement = select(CallDay.day, *_SUMS[CallDay]).where(*conditions).group_by(CallDay.day)
-    return {row[0]: Figures().plus(row[1:]) for row in session.execute(statement)}
+    statement = _with_conditions(_sums_by_day(), selection, CallDay)
+    rows = session.execute(statement, {"first": wanted[0], "last": wanted[-1]})
+    return {row[0]: Figures(*row[1:]) for row in rows if row[0] in wanted}
 
 
 def find_nearest_day(session: LockedSession, selection: Selection) -> date | None:
@@ -164,38 +166,72 @@ def _as_figures(line: CallLine) -> tuple[int, ...]:
 
 def _summed(session: LockedSession, selection: Selection) -> Figures:
     figures = Figures()
-    for entity, bounds in _stretches(selection):
-        conditions = (*bounds, *summed_conditions(selection.call_filter, entity))
-        figures = figures.plus(session.execute(select(*_SUMS[entity]).where(*conditions)).one())
+    for entity, first, last in _stretches(selection):
+        bounds = {name: value for name, value in (("first", first), ("last", last)) if value is not None}
+        statement = _with_conditions(_sums(entity, frozenset(bounds)), selection, entity)
+        figures = figures.plus(session.execute(statement, bounds).one())
     return figures
 
 
-Stretch = tuple[type[CallDay] | type[CallTotal], list[ColumnElement[bool]]]
+Summed = type[CallDay] | type[CallTotal]
+Sums = Select[*tuple[Any, ...]]
 
 
-def _stretches(selection: Selection) -> Iterator[Stretch]:
-    """The whole days of the period from call_day, and what it has before and after them from call_total."""
+def _place_of(entity: Summed) -> InstrumentedAttribute[int]:
+    return CallDay.day if entity is CallDay else CallTotal.slot
+
+
+@cache
+def _sums(entity: Summed, bounds: frozenset[str]) -> Sums:
+    """Figures of the days or slots from `first` to `last`, both included, where these bounds are given."""
+    statement = select(*_SUMS[entity])
+    if "first" in bounds:
+        statement = statement.where(_place_of(entity) >= bindparam("first"))
+    if "last" in bounds:
+        statement = statement.where(_place_of(entity) <= bindparam("last"))
+    return kept(statement)
+
+
+@cache
+def _sums_by_day() -> Sums:
+    """The days from `first` to `last`, each with its figures, none of them NULL."""
+    within = CallDay.day.between(bindparam("first"), bindparam("last"))
+    sums = (func.coalesce(each, 0) for each in _SUMS[CallDay])
+    return kept(select(CallDay.day, *sums).where(within).group_by(CallDay.day))
+
+
+def _with_conditions(statement: Sums, selection: Selection, entity: Summed) -> Sums:
+    conditions = summed_conditions(selection.call_filter, entity)
+    return statement.where(*conditions) if conditions else statement  # else it would be kept no more
+
+
+def _stretches(selection: Selection) -> Iterator[tuple[Summed, int | None, int | None]]:
+    """The whole days of the period from call_day, and what it has before and after them from call_total.
+
+    Each with the first and the last day or slot, None for no bound.
+    """
     period, zone = selection.period, selection.zone
     first, last = period.first_day, period.last_day
     if first is not None and last is not None and first > last:
-        yield CallTotal, _slots(period.start, period.end)
+        yield CallTotal, *_slots(period.start, period.end)
         return
-    days = [CallDay.day >= first] if first is not None else []
-    days += [CallDay.day <= last] if last is not None else []
-    yield CallDay, days
+    yield CallDay, first, last
     if period.start is not None and first is not None:
         begins = day_start(day_of_number(first), zone)
         if period.start < begins:
-            yield CallTotal, _slots(period.start, begins)
+            yield CallTotal, *_slots(period.start, begins)
     if period.end is not None and last is not None:
         ends = day_start(day_of_number(last + 1), zone)
         if ends < period.end:
-            yield CallTotal, _slots(ends, period.end)
+            yield CallTotal, *_slots(ends, period.end)
 
 
-def _slots(start: datetime | None, end: datetime | None) -> list[ColumnElement[bool]]:
-    bounds = [CallTotal.slot >= to_ms(start) // _SLOT_MS] if start is not None else []
-    return bounds + ([CallTotal.slot < to_ms(end) // _SLOT_MS] if end is not None else [])
+def _slots(start: datetime | None, end: datetime | None) -> tuple[int | None, int | None]:
+    """The first and the last slot of start <= instant < end."""
+    return (
+        None if start is None else to_ms(start) // _SLOT_MS,
+        None if end is None else to_ms(end) // _SLOT_MS - 1,
+    )
 
 
 def _of_party(session: LockedSession, selection: Selection) -> Figures:

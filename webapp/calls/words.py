@@ -74,6 +74,15 @@ def show_caller(party: ShownParty | None, reason: CallerReason) -> ShownParty:
     return party or ShownParty(None, NO_CALLER[reason], "", "", "")
 
 
+#: Both for the plain numbers in which a page reads its calls: (direction, outcome) and the reason.
+SHOWN_OUTCOMES = {
+    (int(direction), int(outcome)): (direction, show_outcome(direction, outcome))
+    for direction in Direction
+    for outcome in Outcome
+}
+SHOWN_NO_CALLER = {int(reason): show_caller(None, reason) for reason in CallerReason}
+
+
 def show_party(party: Party | Row[*tuple[Any, ...]], region: str) -> ShownParty:
     """A party, or a row of its columns that are asked for here, as people of `region` read it."""
     number = format_number(party.e164, region) if party.e164 else party.digits

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from webapp import access, logs
 from webapp.errors import BadRequest, Forbidden, NotFound
+from webapp.tenancy.lock import kept
 from webapp.tenancy.models import Membership, Organization, OrganizationState
 from webapp.tenancy.request import (
     SAFE_METHODS,
@@ -24,6 +25,12 @@ from webapp.tenancy.request import (
 )
 
 _SLUG = "slug"
+_PLACES = kept(
+    select(Membership, Organization)
+    .join(Organization, Organization.id == Membership.organization_id)
+    .where(Organization.state == OrganizationState.OPEN)
+    .order_by(Organization.name, Organization.id)
+)
 
 
 def register(app: Flask) -> None:
@@ -83,13 +90,7 @@ def _find_places(user_account_id: int) -> None:
 
 def list_places(session: Session) -> list[Place]:
     """The open organizations of the bound person, by name."""
-    rows = session.execute(
-        select(Membership, Organization)
-        .join(Organization, Organization.id == Membership.organization_id)
-        .where(Organization.state == OrganizationState.OPEN)
-        .order_by(Organization.name, Organization.id)
-    )
-    return [Place(organization, membership) for membership, organization in rows]
+    return [Place(organization, membership) for membership, organization in session.execute(_PLACES)]
 
 
 def _enter(slug: str, mark: access.Access) -> None:

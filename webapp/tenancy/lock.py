@@ -8,9 +8,10 @@ Opened through sessions.py by requests, jobs and commands; bulk writing goes by 
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import Connection, TextClause, event, false, inspect, or_
+from sqlalchemy import Connection, Select, TextClause, event, false, inspect, or_
 from sqlalchemy.orm import FromStatement, ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.elements import ClauseElement, ColumnClause
@@ -19,6 +20,8 @@ from sqlalchemy.sql.selectable import CTE, Alias, FromClause, SelectBase, Subque
 from webapp.tenancy.models import Membership, Tenant, TenantKey
 
 _INSPECTED_AT_MOST = 2000
+_CRITERIA_AT_MOST = 2000
+_NARROWED_AT_MOST = 5000
 _HARMLESS_LITERALS = {"*", "1"}  # count(*) and EXISTS (SELECT 1 ...) as SQLAlchemy writes them
 
 
@@ -31,15 +34,6 @@ class LockedSession(Session):
 
     organization_id: int | None = None
     user_account_id: int | None = None
-    _criteria: dict[bool, tuple[ExecutableOption, ...]] | None = None
-
-    def criteria(self, *, reading: bool) -> tuple[ExecutableOption, ...]:
-        """What is added to every statement; made once for what is bound."""
-        if self._criteria is None:
-            self._criteria = {}
-        if reading not in self._criteria:
-            self._criteria[reading] = _make_criteria(self.organization_id, self.user_account_id if reading else None)
-        return self._criteria[reading]
 
     def bind_organization(self, organization_id: int) -> None:
         """Show this organization's rows from now on. Raises TenancyError when another one is bound."""
@@ -56,7 +50,6 @@ class LockedSession(Session):
         self._tell_database()
 
     def _tell_database(self) -> None:
-        self._criteria = None
         if self.in_transaction():
             set_local(super().connection(), self.organization_id, self.user_account_id)
 
@@ -93,15 +86,42 @@ def _bind_transaction(session: LockedSession, _transaction: SessionTransaction, 
     set_local(connection, session.organization_id, session.user_account_id)
 
 
+AnySelect = TypeVar("AnySelect", bound=Select[Any])
+_kept: set[Any] = set()  #: by identity: what is made of one of them, by where() or options(), is none
+
+
+def kept(statement: AnySelect) -> AnySelect:
+    """A SELECT that a module makes once and keeps, with a bindparam() for each value.
+
+    The lock inspects and narrows it once for an organization instead of at each use, and SQLAlchemy finds what it has
+    compiled without reading the statement again: that is most of the time of a small query.
+    """
+    _kept.add(statement)
+    return statement
+
+
 @event.listens_for(LockedSession, "do_orm_execute")
 def _narrow(state: ORMExecuteState) -> None:
     session = state.session
     assert isinstance(session, LockedSession)
+    if state.is_select and state.statement in _kept:
+        state.statement = _narrow_kept(state.statement, session.organization_id, session.user_account_id)
+        return
     _refuse_what_cannot_be_narrowed(state)
-    state.statement = state.statement.options(*session.criteria(reading=state.is_select))
+    person = session.user_account_id if state.is_select else None
+    state.statement = state.statement.options(*_criteria(session.organization_id, person))
 
 
-def _make_criteria(organization_id: int | None, user_account_id: int | None) -> tuple[ExecutableOption, ...]:
+@lru_cache(maxsize=_NARROWED_AT_MOST)
+def _narrow_kept(statement: Any, organization_id: int | None, user_account_id: int | None) -> Any:
+    """The statement for what a session is bound to. A Select is its own key: no two are equal."""
+    _refuse_text(statement)
+    _refuse_in(statement)
+    return statement.options(*_criteria(organization_id, user_account_id))
+
+
+@lru_cache(maxsize=_CRITERIA_AT_MOST)
+def _criteria(organization_id: int | None, user_account_id: int | None) -> tuple[ExecutableOption, ...]:
     """Rows of the organization; memberships of it and, where a person is given, of that person."""
     if organization_id is None:
         rows = with_loader_criteria(Tenant, lambda entity: false(), include_aliases=True)
@@ -136,8 +156,7 @@ def _refuse_what_cannot_be_narrowed(state: ORMExecuteState) -> None:
     statement: Any = state.statement
     if state.is_insert:
         raise TenancyError("insert() is not narrowed; add mapped objects to the session")
-    if isinstance(statement, FromStatement | TextClause | TextualSelect):
-        raise TenancyError("text() and from_statement() are not narrowed")
+    _refuse_text(statement)
     if state.is_update and state.parameters:
         # SQLAlchemy would make an UPDATE by primary key of them, past every criterion.
         raise TenancyError("an update takes its values by values(), not as parameters")
@@ -151,6 +170,11 @@ def _refuse_what_cannot_be_narrowed(state: ORMExecuteState) -> None:
         _inspected[cache_key.key] = None
         while len(_inspected) > _INSPECTED_AT_MOST:
             _inspected.popitem(last=False)
+
+
+def _refuse_text(statement: Any) -> None:
+    if isinstance(statement, FromStatement | TextClause | TextualSelect):
+        raise TenancyError("text() and from_statement() are not narrowed")
 
 
 def _updated_columns(statement: Any) -> Iterator[Any]:
