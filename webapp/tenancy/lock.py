@@ -9,7 +9,7 @@ Opened through sessions.py by requests, jobs and commands; bulk writing goes by 
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVarTuple
 
 from sqlalchemy import Connection, Select, TextClause, event, false, inspect, or_
 from sqlalchemy.orm import FromStatement, ORMExecuteState, Session, SessionTransaction, with_loader_criteria
@@ -86,11 +86,11 @@ def _bind_transaction(session: LockedSession, _transaction: SessionTransaction, 
     set_local(connection, session.organization_id, session.user_account_id)
 
 
-AnySelect = TypeVar("AnySelect", bound=Select[Any])
+Columns = TypeVarTuple("Columns")
 _kept: set[Any] = set()  #: by identity: what is made of one of them, by where() or options(), is none
 
 
-def kept(statement: AnySelect) -> AnySelect:
+def kept(statement: Select[*Columns]) -> Select[*Columns]:
     """A SELECT that a module makes once and keeps, with a bindparam() for each value.
 
     The lock inspects and narrows it once for an organization instead of at each use, and SQLAlchemy finds what it has
