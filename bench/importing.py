@@ -30,6 +30,7 @@ _WRITTEN = (
     ("call_party", "started_at"),
     ("call_total", "slot"),
     ("call_day", "day"),
+    ("call_month", "month"),
     ("party_total", "day"),
 )
 _ROWS = "sqlite-import"

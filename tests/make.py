@@ -19,6 +19,7 @@ from webapp.calls.models import (
     Call,
     CallDay,
     CallerReason,
+    CallMonth,
     CallParty,
     CallRecord,
     CallTotal,
@@ -30,6 +31,7 @@ from webapp.calls.models import (
     RejectedLine,
 )
 from webapp.calls.outcomes import Direction, Outcome, is_missed
+from webapp.calls.periods import month_number
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
@@ -257,6 +259,7 @@ class Make:
         for total in (
             self._found(session, CallTotal, slot=slot, **kind),
             self._found(session, CallDay, day=self._day(call), **kind),
+            self._found(session, CallMonth, month=month_number(self._day(call)), **kind),
         ):
             total.calls += 1
             total.ring_seconds += call.ring_seconds

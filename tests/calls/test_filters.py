@@ -100,7 +100,7 @@ _WORDS = st.one_of(
 
 
 @given(st.lists(st.tuples(st.sampled_from([*KEYS, "after", "utm"]), _WORDS), max_size=8))
-def test_any_address_is_read_and_what_is_read_comes_back(pairs: list[tuple[str, str]]) -> None:
+def test_security_44_any_address_is_read_and_what_is_read_comes_back(pairs: list[tuple[str, str]]) -> None:
     read = read_filter(MultiDict(pairs), LONDON, NOW)
     assert set(read.errors) <= set(KEYS)
     again = read_filter(MultiDict(read.call_filter.to_query()), LONDON, NOW)

@@ -69,7 +69,7 @@ def test_what_words_mean(database: Database, make: Make, words: str, numbers: se
     assert found(database, make, words) == numbers
 
 
-def test_wildcards_are_letters(database: Database, make: Make) -> None:
+def test_security_44_wildcards_are_letters(database: Database, make: Make) -> None:
     make.party("+441174960023", name="100% Boats_Ltd\\UK")
     make.party("+441174960024", name="100 Boats Ltd UK")
     for words in ("100%", "Boats_", "Ltd\\", "%"):

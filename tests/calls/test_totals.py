@@ -133,7 +133,49 @@ def test_what_totals_know_is_never_counted_in_calls(database: Database, make: Ma
         totals_of(database, make, {"period": "all", "direction": "inbound"})
         totals_of(database, make, {"from": "2026-06-20T12:30", "to": "2026-07-01T09:15"})
     tables = {sql.split("FROM ")[1].split()[0] for sql, _values in seen if "FROM " in sql}
-    assert tables == {"call_day", "call_total"}
+    assert tables == {"call_month", "call_day", "call_total"}
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("2026-01-01", "2026-12-31"),
+        ("2026-01-02", "2026-12-31"),
+        ("2025-12-31", "2026-12-30"),
+        ("2026-01-31", "2026-07-01"),
+        ("2025-11-15T12:15", "2026-08-15T23:45"),
+        ("2026-02-01", "2026-04-30"),
+        ("2026-03-01", ""),
+        ("", "2026-07-14"),
+    ],
+)
+def test_months_days_and_slots_add_up_to_the_period(database: Database, make: Make, first: str, last: str) -> None:
+    """Midnights, ends of months and the clock change of a year, each on both sides."""
+    times = [
+        datetime(2025, 12, 31, 23, 59, tzinfo=UTC),
+        datetime(2026, 1, 1, tzinfo=UTC),
+        datetime(2026, 1, 31, 23, 59, tzinfo=UTC),
+        datetime(2026, 2, 1, tzinfo=UTC),
+        datetime(2026, 3, 29, 1, 0, tzinfo=UTC),
+        datetime(2026, 3, 31, 22, 59, tzinfo=UTC),
+        datetime(2026, 3, 31, 23, 0, tzinfo=UTC),  # 1 April in London
+        datetime(2026, 4, 30, 22, 59, tzinfo=UTC),
+        datetime(2026, 4, 30, 23, 0, tzinfo=UTC),
+        datetime(2026, 7, 1, 12, 0, tzinfo=UTC),
+        datetime(2026, 7, 14, 22, 59, tzinfo=UTC),
+        datetime(2026, 12, 31, 23, 59, tzinfo=UTC),
+        datetime(2027, 1, 1, tzinfo=UTC),
+    ]
+    calls = [make.call(started_at=at, talk=10 + place) for place, at in enumerate(times)]
+    query = {key: value for key, value in (("from", first), ("to", last)) if value}
+    period = read_filter(MultiDict(query), LONDON, NOW).call_filter.period
+    inside = [
+        call
+        for call in calls
+        if (period.start is None or call.started_at >= period.start)
+        and (period.end is None or call.started_at < period.end)
+    ]
+    assert totals_of(database, make, query).figures == counted(inside)
 
 
 def test_days_add_up_to_the_whole(database: Database, make: Make) -> None:

@@ -15,6 +15,7 @@ from webapp.calls.models import (
     Call,
     CallDay,
     CallLink,
+    CallMonth,
     CallParty,
     CallRecord,
     CallTotal,
@@ -24,6 +25,7 @@ from webapp.calls.models import (
     Pbx,
 )
 from webapp.calls.outcomes import Outcome, is_missed
+from webapp.calls.periods import month_number
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
@@ -173,12 +175,15 @@ class Importing:
         days = LocalDays(self.organization.time_zone)
         slots: Counter[tuple[int, ...]] = Counter()
         by_day: Counter[tuple[int, ...]] = Counter()
+        by_month: Counter[tuple[int, ...]] = Counter()
         by_party: Counter[tuple[int, ...]] = Counter()
         for call in calls:
             slot = to_ms(call.started_at) // 900_000
             for place, value in enumerate((1, call.ring_seconds, call.wait_seconds, call.talk_seconds, 0, 1)):
                 slots[slot, call.pbx_id, call.direction, call.outcome, place] += value
                 by_day[days.day(slot), call.pbx_id, call.direction, call.outcome, place] += value
+                month = month_number(days.day(slot))
+                by_month[month, call.pbx_id, call.direction, call.outcome, place] += value
             missed = is_missed(call.direction, call.outcome)
             for party_id in unpack_ids(call.party_ids):
                 answered = call.outcome == Outcome.ANSWERED
@@ -186,6 +191,7 @@ class Importing:
                     by_party[party_id, days.day(slot), place] += value
         assert _sums(self.all(CallTotal), "slot") == +slots
         assert _sums(self.all(CallDay), "day") == +by_day
+        assert _sums(self.all(CallMonth), "month") == +by_month
         stored: Counter[tuple[int, ...]] = Counter()
         for row in self.all(PartyTotal):
             for place, value in enumerate((row.calls, row.answered, row.missed, row.talk_seconds)):

@@ -186,7 +186,7 @@ def test_a_name_is_the_same_in_any_encoding(harbour: Importing, encoding: str) -
 # ------------------------------------------------------------------------------------------------------------ too much
 
 
-def test_one_line_of_100_megabytes(harbour: Importing) -> None:
+def test_security_42_one_line_of_100_megabytes(harbour: Importing) -> None:
     pieces = itertools.chain([rows(10)], itertools.repeat(b"x" * 65_536, 1600), [b"\n", rows(10, first=10)])
     result, most = run_measured(harbour, queue_pieces(harbour, harbour.pbx(), pieces))
     assert counts(result) == (ImportState.DONE, 21, 20, 0, 1)

@@ -272,13 +272,13 @@ def test_gzip_damaged_in_the_middle() -> None:
     assert "damaged" in found[-1].reason
 
 
-def test_gzip_bomb_is_refused_early() -> None:
+def test_security_42_gzip_bomb_is_refused_early() -> None:
     with pytest.raises(UnreadableFile, match="200 times"):
         list(open_text(io.BytesIO(gzip.compress(b"a,1\n" * 10_000_000))).lines())
     assert len(texts(gzip.compress(b"a,1\n" * 200_000))) == 200_000  # under 1 MiB nobody counts
 
 
-def test_gzip_has_an_upper_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_security_42_gzip_has_an_upper_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_bytes, "MAX_UNPACKED_BYTES", 2_000_000)
     packed = gzip.compress(b"".join(b"%d,x\n" % (number * 7919) for number in range(400_000)))
     with pytest.raises(UnreadableFile, match="20 GB"):

@@ -178,7 +178,9 @@ def test_a_full_database_says_so_and_leaves_nothing(
     assert count_rows(database, organization_id) == (0, 0)
 
 
-def test_the_quota_ends_an_upload(database: Database, organization_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_security_42_the_quota_ends_an_upload(
+    database: Database, organization_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stored_files, "QUOTA_BYTES", 20_000)
     first = store_stream(database, organization_id, io.BytesIO(random.Random(2).randbytes(15_000)))
     with pytest.raises(NoSpace, match="used up"):

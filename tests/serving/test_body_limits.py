@@ -34,7 +34,7 @@ def leave_free(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
 
 
 @pytest.mark.parametrize("expects", [(), ("Expect: 100-continue",)])
-def test_an_upload_that_is_too_large_is_refused_from_its_announcement(
+def test_security_42_an_upload_that_is_too_large_is_refused_from_its_announcement(
     expects: tuple[str, ...], running: Running
 ) -> None:
     """Nothing of the body is sent here: the answer comes before it."""

@@ -66,7 +66,7 @@ def test_gzip_is_taken_as_it_comes(hands_in: SignIn, cast: Cast, make: Make) -> 
     ids=lambda value: value if isinstance(value, str) else "file",
 )
 @pytest.mark.parametrize("part", [False, True])
-def test_what_is_no_call_log_is_refused_with_words(
+def test_security_42_what_is_no_call_log_is_refused_with_words(
     hands_in: SignIn, cast: Cast, make: Make, content: bytes, words: str, part: bool
 ) -> None:
     hands, pbx = hands_in(cast.max), make.pbx()
@@ -165,7 +165,7 @@ def test_only_this_address_takes_a_large_body(hands_in: SignIn, cast: Cast, make
         ("bell\x07.csv", "bell .csv"),
     ],
 )
-def test_a_file_name_is_only_shown(hands_in: SignIn, cast: Cast, make: Make, given: str, kept: str) -> None:
+def test_security_42_a_file_name_is_only_shown(hands_in: SignIn, cast: Cast, make: Make, given: str, kept: str) -> None:
     hands, pbx = hands_in(cast.max), make.pbx()
     address = hands.receive(pbx, asterisk_file(2), given)
     assert hands.files()[0].file_name == kept

@@ -216,7 +216,7 @@ class CallParty(Tenant, Base):
 
 
 class Total:
-    """What CallTotal and CallDay sum."""
+    """What CallTotal, CallDay and CallMonth sum."""
 
     calls: Mapped[int] = mapped_column(BigInteger)
     ring_seconds: Mapped[int] = mapped_column(BigInteger)
@@ -243,6 +243,17 @@ class CallDay(Tenant, Total, Base):
     __tablename__ = "call_day"
 
     day: Mapped[int] = mapped_column(Integer, primary_key=True)
+    pbx_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    direction: Mapped[Direction] = mapped_column(SmallEnum(Direction), primary_key=True)
+    outcome: Mapped[Outcome] = mapped_column(SmallEnum(Outcome), primary_key=True)
+
+
+class CallMonth(Tenant, Total, Base):
+    """Calls that start in one local month of the organization (month = local months since January 1970)."""
+
+    __tablename__ = "call_month"
+
+    month: Mapped[int] = mapped_column(Integer, primary_key=True)
     pbx_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     direction: Mapped[Direction] = mapped_column(SmallEnum(Direction), primary_key=True)
     outcome: Mapped[Outcome] = mapped_column(SmallEnum(Outcome), primary_key=True)

@@ -71,6 +71,17 @@ def day_of_number(number: int) -> date:
     return _EPOCH_DAY + timedelta(days=number)
 
 
+def month_number(day: int) -> int:
+    """Months since January 1970 of a day number, as call_month counts them."""
+    date_ = day_of_number(day)
+    return (date_.year - 1970) * 12 + date_.month - 1
+
+
+def month_start(month: int) -> int:
+    """The number of the first day of a month."""
+    return day_number(date(1970 + month // 12, month % 12 + 1, 1))
+
+
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of a local day, UTC. Where a clock change skips or repeats midnight: the first there is."""
     return datetime.combine(day, time.min, zone).astimezone(UTC)

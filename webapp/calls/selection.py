@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Dialect, Row, SmallInteger, func, select, 
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.filters import CallFilter
-from webapp.calls.models import Call, CallDay, CallTotal
+from webapp.calls.models import Call, CallDay, CallMonth, CallTotal
 from webapp.calls.periods import Period
 from webapp.calls.searches import SearchWords, party_condition
 from webapp.clock import to_ms
@@ -157,7 +157,7 @@ def _call_conditions(call_filter: CallFilter) -> tuple[ColumnElement[bool], ...]
 
 
 def summed_conditions(
-    call_filter: CallFilter, entity: type[Call] | type[CallDay] | type[CallTotal]
+    call_filter: CallFilter, entity: type[Call] | type[CallMonth] | type[CallDay] | type[CallTotal]
 ) -> tuple[ColumnElement[bool], ...]:
     """The conditions on direction, outcome and phone system, which calls and totals both have."""
     conditions: list[ColumnElement[bool]] = []

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from webapp.calls.outcomes import Outcome, is_missed
+from webapp.calls.periods import month_number
 from webapp.clock import from_ms
 from webapp.database.bulk import BulkTransaction
 from webapp.ingest.assembly import CallDraft
@@ -31,6 +32,7 @@ _STORED_CALL = (
 )
 _CALL_PARTY_COLUMNS = ("organization_id", "party_id", "started_at", "call_key", "roles")
 _SUMS = ("calls", "ring_seconds", "wait_seconds", "talk_seconds", "price", "unpriced")
+_NOTHING = (0,) * len(_SUMS)
 _PARTY_SUMS = ("calls", "answered", "missed", "talk_seconds")
 
 
@@ -86,6 +88,15 @@ class _Moves:
     slots: _Sums = field(default_factory=dict)
     days: _Sums = field(default_factory=dict)
     party_days: _Sums = field(default_factory=dict)
+
+    @property
+    def months(self) -> _Sums:
+        """The days summed once more: a batch has few of them."""
+        months: _Sums = {}
+        for (day, *kind), sums in self.days.items():
+            key = (month_number(day), *kind)
+            months[key] = [one + more for one, more in zip(months.get(key, _NOTHING), sums, strict=True)]
+        return months
 
     def count(self, call: StoredCall, party_ids: Iterable[int], day: int, sign: int) -> None:
         ring, wait, talk = sign * call.ring_seconds, sign * call.wait_seconds, sign * call.talk_seconds
@@ -263,6 +274,7 @@ def _move_totals(transaction: BulkTransaction, moves: _Moves, *, shrinking: bool
     for table, keys, sums, moved in (
         ("call_total", ("slot", "pbx_id", "direction", "outcome"), _SUMS, moves.slots),
         ("call_day", ("day", "pbx_id", "direction", "outcome"), _SUMS, moves.days),
+        ("call_month", ("month", "pbx_id", "direction", "outcome"), _SUMS, moves.months),
         ("party_total", ("party_id", "day"), _PARTY_SUMS, moves.party_days),
     ):
         rows = [(transaction.organization_id, *key, *values) for key, values in sorted(moved.items()) if any(values)]
