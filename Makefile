@@ -59,8 +59,8 @@ size: $(VENV)/installed ## Lines and longest functions by package, beside the li
 pins: ## Resolve requirements*.in anew: every package exact, with its hashes
 	@$(PYTHON) -m venv build/pins
 	@build/pins/bin/pip install -q pip-tools
-	@build/pins/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --output-file requirements.txt requirements.in
-	@build/pins/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --output-file requirements-dev.txt requirements-dev.in
+	@build/pins/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --output-file requirements.txt requirements.in
+	@build/pins/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --output-file requirements-dev.txt requirements-dev.in
 	@$(MAKE) sbom
 
 sbom: $(VENV)/installed ## Write docs/sbom.json: what an installation consists of

@@ -44,36 +44,104 @@ CREATE TABLE organization (
     region     TEXT        NOT NULL,                -- ISO 3166 country, the default of its phone systems
     state      SMALLINT    NOT NULL,                -- 1 open, 2 suspended, 3 closed
     keeps_from TIMESTAMPTZ,                         -- retention watermark: records that start before it are refused
+    contact    TEXT        NOT NULL,                -- whom a stranger may ask, as its owners wrote it; "" if nobody
+    idle_minutes INTEGER   NOT NULL,                -- how long a quiet screen of its people stays signed in
+    second_factor_required BOOLEAN NOT NULL,        -- nobody gets in by a password alone
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT organization_state CHECK (state IN (1, 2, 3)),
+    CONSTRAINT organization_idle_minutes CHECK (idle_minutes BETWEEN 5 AND 720),
     --sqlite: CONSTRAINT organization_instants CHECK (typeof(created_at) = 'integer' AND typeof(keeps_from) IN ('integer', 'null')),
     CONSTRAINT organization_pkey PRIMARY KEY (id),
     CONSTRAINT organization_slug_unique UNIQUE (slug)
 );
 
--- A person who can sign in. Written by commands and by the person; lives until they leave.
+-- A person who can sign in. Written by commands and by the person; lives until they leave, or 90 days without a
+-- membership.
 CREATE TABLE user_account (
     id              BIGINT      NOT NULL,
-    email           TEXT        NOT NULL,           -- personal; lower case
+    email           TEXT        NOT NULL,           -- personal; lower case: the primary one of its rows in user_email
+    name            TEXT        NOT NULL,           -- personal; as the person wants to be called, "" until told
     password_digest TEXT        NOT NULL,           -- argon2id, with its parameters
+    totp_secret     BYTEA,                          -- of the authenticator app, sealed (sealing.py); NULL without one
+    totp_last_step  BIGINT      NOT NULL,           -- the 30 seconds of the last code taken: none is taken twice
     state           SMALLINT    NOT NULL,           -- 1 active, 2 disabled
     created_at      TIMESTAMPTZ NOT NULL,
     password_set_at TIMESTAMPTZ NOT NULL,
+    alone_since     TIMESTAMPTZ,                    -- without any membership since then; NULL while there is one
     CONSTRAINT user_account_state CHECK (state IN (1, 2)),
-    --sqlite: CONSTRAINT user_account_instants CHECK (typeof(created_at) = 'integer' AND typeof(password_set_at) = 'integer'),
+    --sqlite: CONSTRAINT user_account_instants CHECK (typeof(created_at) = 'integer' AND typeof(password_set_at) = 'integer' AND typeof(alone_since) IN ('integer', 'null')),
     CONSTRAINT user_account_pkey PRIMARY KEY (id),
     CONSTRAINT user_account_email_unique UNIQUE (email)
 );
 
--- A signed-in browser. Written by accounts/web_sessions.py alone; gone at sign-out and when it has run out.
+-- A confirmed address of a person: signs in, and fits an invitation to it. Written by accounts/.
+CREATE TABLE user_email (
+    email           TEXT        NOT NULL,           -- personal; lower case
+    user_account_id BIGINT      NOT NULL,
+    confirmed_at    TIMESTAMPTZ NOT NULL,
+    --sqlite: CONSTRAINT user_email_instants CHECK (typeof(confirmed_at) = 'integer'),
+    CONSTRAINT user_email_pkey PRIMARY KEY (email),
+    CONSTRAINT user_email_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+CREATE INDEX user_email_by_person ON user_email (user_account_id);
+
+-- A recovery code: signs in once in place of the authenticator app. Written by accounts/; ten at a time.
+CREATE TABLE recovery_code (
+    user_account_id BIGINT      NOT NULL,
+    code_digest     BYTEA       NOT NULL,           -- keyed digest; the code itself is nowhere
+    used_at         TIMESTAMPTZ,
+    --sqlite: CONSTRAINT recovery_code_instants CHECK (typeof(used_at) IN ('integer', 'null')),
+    CONSTRAINT recovery_code_pkey PRIMARY KEY (user_account_id, code_digest),
+    CONSTRAINT recovery_code_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+
+-- A link that was mailed to a person: forgotten password, or an address to confirm. Single use; swept a day after.
+CREATE TABLE account_link (
+    token_digest    BYTEA       NOT NULL,           -- SHA-256 of the token in the link; the token itself is nowhere
+    user_account_id BIGINT      NOT NULL,
+    kind            SMALLINT    NOT NULL,           -- 1 new password, 2 confirm an address
+    email           TEXT        NOT NULL,           -- personal; the address it went to
+    created_at      TIMESTAMPTZ NOT NULL,
+    expires_at      TIMESTAMPTZ NOT NULL,
+    used_at         TIMESTAMPTZ,
+    CONSTRAINT account_link_kind CHECK (kind IN (1, 2)),
+    --sqlite: CONSTRAINT account_link_instants CHECK (typeof(created_at) = 'integer' AND typeof(expires_at) = 'integer' AND typeof(used_at) IN ('integer', 'null')),
+    CONSTRAINT account_link_pkey PRIMARY KEY (token_digest),
+    CONSTRAINT account_link_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+CREATE INDEX account_link_by_person ON account_link (user_account_id);
+
+-- What happened to a person's own account: sign-ins, passwords, codes. Written by accounts/; the last 50 are shown.
+CREATE TABLE account_event (
+    user_account_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    kind            TEXT        NOT NULL,           -- a key of accounts/account_events.py
+    at              TIMESTAMPTZ NOT NULL,
+    network         TEXT        NOT NULL,           -- personal; an IPv4 address or the /64 of an IPv6 one
+    browser         TEXT        NOT NULL,           -- "Firefox on Linux", told from the user agent
+    --sqlite: CONSTRAINT account_event_instants CHECK (typeof(at) = 'integer'),
+    CONSTRAINT account_event_pkey PRIMARY KEY (user_account_id, id),
+    CONSTRAINT account_event_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+
+-- A browser that is signed in or on its way. Written by accounts/web_sessions.py alone; gone at sign-out and when it
+-- has run out. Nobody has a row who has given neither a right password nor the link of an invitation.
 CREATE TABLE web_session (
     id_digest       BYTEA       NOT NULL,           -- SHA-256 of the id in the cookie; the id itself is nowhere
-    user_account_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,           -- by which the Security page names it
+    user_account_id BIGINT,                         -- NULL for somebody who holds an invitation and is not known yet
+    state           SMALLINT    NOT NULL,           -- 1 on its way: further steps are to be passed, 2 signed in
     created_at      TIMESTAMPTZ NOT NULL,           -- also the instant of the sign-in
     last_seen_at    TIMESTAMPTZ NOT NULL,           -- written at most once a minute
-    payload         TEXT        NOT NULL,           -- JSON: messages for the next page
-    --sqlite: CONSTRAINT web_session_instants CHECK (typeof(created_at) = 'integer' AND typeof(last_seen_at) = 'integer'),
+    proved_at       TIMESTAMPTZ,                    -- when the person last proved who they are, for dangerous pages
+    idle_minutes    INTEGER     NOT NULL,           -- how long it may be quiet: the shortest of the person's organizations
+    network         TEXT        NOT NULL,           -- personal; as in account_event
+    browser         TEXT        NOT NULL,
+    payload         TEXT        NOT NULL,           -- JSON: messages for the next page, steps passed, the invitation held
+    CONSTRAINT web_session_state CHECK (state IN (1, 2)),
+    --sqlite: CONSTRAINT web_session_instants CHECK (typeof(created_at) = 'integer' AND typeof(last_seen_at) = 'integer' AND typeof(proved_at) IN ('integer', 'null')),
     CONSTRAINT web_session_pkey PRIMARY KEY (id_digest),
+    CONSTRAINT web_session_id_unique UNIQUE (id),
     CONSTRAINT web_session_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
 );
 CREATE INDEX web_session_by_person ON web_session (user_account_id);
@@ -113,21 +181,129 @@ CREATE TABLE worker (
     CONSTRAINT worker_pkey PRIMARY KEY (name)
 );
 
+-- A mail that waits to go, or went. Written with its cause, in the same transaction, by outbox/actions.py; sent by the
+-- worker. Kept 30 days once handed over, without its secret.
+CREATE TABLE outbox_message (
+    id              BIGINT      NOT NULL,
+    organization_id BIGINT,                         -- whose matter it is about; NULL for a person's own
+    cause           TEXT        NOT NULL,           -- what it is sent for, and to whom: the same cause is mailed once
+    template        TEXT        NOT NULL,           -- of templates/emails/
+    to_address      TEXT        NOT NULL,           -- personal
+    words           TEXT        NOT NULL,           -- personal; JSON: what the template needs, but for the secret
+    secret          BYTEA,                          -- the token of a link, sealed (sealing.py); wiped once handed over
+    message_id      TEXT        NOT NULL,           -- Message-ID, fixed when queued: a repeat can be recognised
+    state           SMALLINT    NOT NULL,           -- 1 waiting, 2 being sent, 3 handed over, 4 refused for good
+    due_at          TIMESTAMPTZ NOT NULL,           -- not before
+    attempts        INTEGER     NOT NULL,
+    lease_owner     TEXT,                           -- worker that sends it
+    lease_until     TIMESTAMPTZ,
+    error           TEXT,                           -- why it was not taken: class or SMTP code, no address
+    created_at      TIMESTAMPTZ NOT NULL,
+    ended_at        TIMESTAMPTZ,
+    CONSTRAINT outbox_message_state CHECK (state IN (1, 2, 3, 4)),
+    --sqlite: CONSTRAINT outbox_message_instants CHECK (typeof(due_at) = 'integer' AND typeof(created_at) = 'integer' AND typeof(lease_until) IN ('integer', 'null') AND typeof(ended_at) IN ('integer', 'null')),
+    CONSTRAINT outbox_message_pkey PRIMARY KEY (id),
+    CONSTRAINT outbox_message_cause_unique UNIQUE (cause)
+);
+CREATE INDEX outbox_message_due ON outbox_message (state, due_at);
+
 -- ---------------------------------------------------------------------------------------------------- tenant tables
 
--- A person in an organization. Can be asked by the organization or by the person, written in the organization only.
+-- An offer of a membership to an address: the only way in. Written by invitations/; kept as long as the organization,
+-- since every membership names the one it came from.
+CREATE TABLE invitation (
+    organization_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    email           TEXT        NOT NULL,           -- personal; lower case
+    role            SMALLINT    NOT NULL,           -- 1 viewer, 2 manager, 3 owner
+    numbers         SMALLINT    NOT NULL,           -- outside numbers: 1 full, 2 masked, 3 masked with Show
+    may_export      BOOLEAN     NOT NULL,
+    narrowed        BOOLEAN     NOT NULL,           -- only calls of the parties in invitation_party
+    ends_at         TIMESTAMPTZ,                    -- when the membership will end; NULL for never
+    words           TEXT        NOT NULL,           -- personal; the line that the inviter adds
+    token_digest    BYTEA       NOT NULL,           -- SHA-256 of the token of the newest mail; the token itself is nowhere
+    state           SMALLINT    NOT NULL,           -- 1 open, 2 accepted, 3 revoked, 4 waits for an owner to confirm it
+    mail_count      INTEGER     NOT NULL,           -- mails that were queued for it
+    invited_by      BIGINT,                         -- user_account; NULL for the operator
+    created_at      TIMESTAMPTZ NOT NULL,
+    expires_at      TIMESTAMPTZ NOT NULL,
+    ended_at        TIMESTAMPTZ,                    -- accepted or revoked
+    CONSTRAINT invitation_role CHECK (role IN (1, 2, 3)),
+    CONSTRAINT invitation_numbers CHECK (numbers IN (1, 2, 3)),
+    CONSTRAINT invitation_state CHECK (state IN (1, 2, 3, 4)),
+    --sqlite: CONSTRAINT invitation_instants CHECK (typeof(created_at) = 'integer' AND typeof(expires_at) = 'integer' AND typeof(ends_at) IN ('integer', 'null') AND typeof(ended_at) IN ('integer', 'null')),
+    CONSTRAINT invitation_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT invitation_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
+);
+CREATE INDEX invitation_by_token ON invitation (organization_id, token_digest);
+
+-- A person in an organization, and what of it they see. Can be asked by the organization or by the person, written in
+-- the organization only.
 CREATE TABLE membership (
     organization_id BIGINT      NOT NULL,
     user_account_id BIGINT      NOT NULL,
+    invitation_id   BIGINT      NOT NULL,           -- by which they came in
     role            SMALLINT    NOT NULL,           -- 1 viewer, 2 manager, 3 owner
+    numbers         SMALLINT    NOT NULL,           -- outside numbers: 1 full, 2 masked, 3 masked with Show
+    may_export      BOOLEAN     NOT NULL,
+    narrowed        BOOLEAN     NOT NULL,           -- only calls of the parties in membership_party
+    ends_at         TIMESTAMPTZ,                    -- from then on it counts for nothing; NULL for never
+    last_used_at    TIMESTAMPTZ,                    -- written once a day at most
     created_at      TIMESTAMPTZ NOT NULL,
     CONSTRAINT membership_role CHECK (role IN (1, 2, 3)),
-    --sqlite: CONSTRAINT membership_instants CHECK (typeof(created_at) = 'integer'),
+    CONSTRAINT membership_numbers CHECK (numbers IN (1, 2, 3)),
+    --sqlite: CONSTRAINT membership_instants CHECK (typeof(created_at) = 'integer' AND typeof(ends_at) IN ('integer', 'null') AND typeof(last_used_at) IN ('integer', 'null')),
     CONSTRAINT membership_pkey PRIMARY KEY (organization_id, user_account_id),
     CONSTRAINT membership_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id),
-    CONSTRAINT membership_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id)
+    CONSTRAINT membership_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id),
+    CONSTRAINT membership_invitation_fkey FOREIGN KEY (organization_id, invitation_id) REFERENCES invitation (organization_id, id)
 );
 CREATE INDEX membership_by_person ON membership (user_account_id, organization_id);
+
+-- Something happened that the organization may want to prove: who, what, when, in one chain of hashes an organization
+-- (organization 0: the service itself). Written by audit/actions.py; appended only, never changed or taken out.
+CREATE TABLE audit_event (
+    organization_id BIGINT      NOT NULL,
+    position        BIGINT      NOT NULL,           -- 1, 2, 3, ... without a gap
+    kind            TEXT        NOT NULL,           -- a key of audit/kinds.py
+    at              TIMESTAMPTZ NOT NULL,
+    actor_id        BIGINT,                         -- user_account; NULL for the operator and the service itself
+    object_id       BIGINT,                         -- what it was done to: call, import, invitation, person ...
+    words_digest    BYTEA       NOT NULL,           -- SHA-256 of salt and words of audit_detail
+    previous_hash   BYTEA       NOT NULL,           -- row_hash of the row before; zeros for the first
+    row_hash        BYTEA       NOT NULL,           -- SHA-256 of all the above
+    --sqlite: CONSTRAINT audit_event_instants CHECK (typeof(at) = 'integer'),
+    CONSTRAINT audit_event_pkey PRIMARY KEY (organization_id, position),
+    CONSTRAINT audit_event_previous_unique UNIQUE (organization_id, previous_hash)
+);
+CREATE INDEX audit_event_by_actor ON audit_event (organization_id, actor_id, position);
+
+-- The words of an audit event: names, addresses, what was searched. Erasing a row's words leaves the chain whole.
+CREATE TABLE audit_detail (
+    organization_id BIGINT NOT NULL,
+    position        BIGINT NOT NULL,
+    salt            BYTEA  NOT NULL,                -- so that a digest of few words gives nothing away
+    words           TEXT,                           -- personal; JSON; NULL once erased
+    CONSTRAINT audit_detail_pkey PRIMARY KEY (organization_id, position),
+    CONSTRAINT audit_detail_event_fkey FOREIGN KEY (organization_id, position) REFERENCES audit_event (organization_id, position)
+);
+
+-- The end of each chain: whoever appends holds this row, so that two appends cannot both follow the same one.
+CREATE TABLE audit_head (
+    organization_id BIGINT NOT NULL,
+    position        BIGINT NOT NULL,
+    row_hash        BYTEA  NOT NULL,
+    CONSTRAINT audit_head_pkey PRIMARY KEY (organization_id)
+);
+
+-- That a person's views of one kind are in the audit already for this quarter of an hour. Swept after a day.
+CREATE TABLE audit_viewing (
+    organization_id BIGINT  NOT NULL,
+    user_account_id BIGINT  NOT NULL,
+    kind            TEXT    NOT NULL,
+    slot            INTEGER NOT NULL,               -- quarter hours since 1970, UTC
+    CONSTRAINT audit_viewing_pkey PRIMARY KEY (organization_id, user_account_id, kind, slot)
+);
 
 -- A phone system that produces records, and what no file says about it. Closed, never deleted while it has calls.
 CREATE TABLE pbx (
@@ -245,6 +421,33 @@ CREATE TABLE party (
     CONSTRAINT party_pkey PRIMARY KEY (organization_id, id),
     CONSTRAINT party_identity_unique UNIQUE (organization_id, identity),
     CONSTRAINT party_pbx_fkey FOREIGN KEY (organization_id, pbx_id) REFERENCES pbx (organization_id, id)
+);
+
+-- A party whose calls an invitation opens, where it is narrowed. Written by invitations/.
+CREATE TABLE invitation_party (
+    organization_id BIGINT      NOT NULL,
+    invitation_id   BIGINT      NOT NULL,
+    party_id        BIGINT      NOT NULL,
+    from_at         TIMESTAMPTZ NOT NULL,           -- calls that start before it stay closed; 1970 for all there are
+    until_at        TIMESTAMPTZ,                    -- and those that start from then on; NULL for no end
+    --sqlite: CONSTRAINT invitation_party_instants CHECK (typeof(from_at) = 'integer' AND typeof(until_at) IN ('integer', 'null')),
+    CONSTRAINT invitation_party_pkey PRIMARY KEY (organization_id, invitation_id, party_id, from_at),
+    CONSTRAINT invitation_party_invitation_fkey FOREIGN KEY (organization_id, invitation_id) REFERENCES invitation (organization_id, id),
+    CONSTRAINT invitation_party_party_fkey FOREIGN KEY (organization_id, party_id) REFERENCES party (organization_id, id)
+);
+
+-- A party whose calls a narrowed person sees, in these days. Read by the session lock; written by invitations/.
+CREATE TABLE membership_party (
+    organization_id BIGINT      NOT NULL,
+    user_account_id BIGINT      NOT NULL,
+    party_id        BIGINT      NOT NULL,
+    from_at         TIMESTAMPTZ NOT NULL,
+    until_at        TIMESTAMPTZ,
+    --sqlite: CONSTRAINT membership_party_instants CHECK (typeof(from_at) = 'integer' AND typeof(until_at) IN ('integer', 'null')),
+    CONSTRAINT membership_party_pkey PRIMARY KEY (organization_id, user_account_id, party_id, from_at),
+    CONSTRAINT membership_party_membership_fkey FOREIGN KEY (organization_id, user_account_id)
+        REFERENCES membership (organization_id, user_account_id) ON DELETE CASCADE,
+    CONSTRAINT membership_party_party_fkey FOREIGN KEY (organization_id, party_id) REFERENCES party (organization_id, id)
 );
 
 -- A row that a phone system wrote: a fact. Written by ingest/writer.py; call_key is the one column that moves.
@@ -480,7 +683,8 @@ SELECT call.organization_id,
 --postgresql: DO $$
 --postgresql: DECLARE tenant_table TEXT;
 --postgresql: BEGIN
---postgresql:   FOREACH tenant_table IN ARRAY ARRAY['pbx', 'stored_file', 'stored_chunk', 'import_file', 'rejected_line',
+--postgresql:   FOREACH tenant_table IN ARRAY ARRAY['invitation', 'invitation_party', 'membership_party',
+--postgresql:     'audit_event', 'audit_detail', 'audit_head', 'audit_viewing', 'pbx', 'stored_file', 'stored_chunk', 'import_file', 'rejected_line',
 --postgresql:     'party', 'call_record', 'call_record_version', 'call_link', 'call', 'call_party', 'call_total', 'call_day',
 --postgresql:     'call_month', 'party_total', 'call_search'] LOOP
 --postgresql:     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);

@@ -32,7 +32,11 @@ def assemble_cast(database: Database) -> Cast:
     """Store them all, the way the commands do."""
     with writing_session(database) as session:
         harbour = create_organization(session, "harbour", "Harbour Boats", "Europe/London", "GB")
+        session.commit()
+    with writing_session(database) as session:
         quayside = create_organization(session, "quayside", "Quayside Ltd", "Europe/Paris", "FR")
+        session.commit()
+    with writing_session(database) as session:
         people = {
             name: create_user(session, f"{name}@example.com", PASSWORD)
             for name in ("olive", "max", "vera", "quentin", "nora")

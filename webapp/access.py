@@ -14,6 +14,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 _MARK = "callbook_access"
 _POLLING = "callbook_polling"
+_PROVED = "callbook_proved"
 _LARGEST_BODY = "callbook_largest_body"
 
 
@@ -21,12 +22,14 @@ _LARGEST_BODY = "callbook_largest_body"
 class Access:
     """Who may call a view. `role`: the smallest one in the organization that the address names; None: none is needed.
 
-    `polling`: the page asks by itself. `largest_body`: bytes; None: as everywhere.
+    `polling`: the page asks by itself. `proved`: the person has just proved who they are. `largest_body`: bytes;
+    None: as everywhere.
     """
 
     signed_in: bool
     role: IntEnum | None = None
     polling: bool = False
+    proved: bool = False
     largest_body: int | None = None
 
 
@@ -59,6 +62,12 @@ def polling(view: View) -> View:
     return view
 
 
+def proved(view: View) -> View:
+    """Besides the marker: something dangerous. Who signed in more than ten minutes ago proves who they are again."""
+    setattr(view, _PROVED, True)
+    return view
+
+
 def takes_body(largest: int) -> Callable[[View], View]:
     """Besides the marker: the body may be this large, in bytes. Other views take 1 MB."""
 
@@ -75,7 +84,12 @@ def of(view: Callable[..., Any]) -> Access:
     if mark is None:
         name = getattr(view, "__qualname__", view)
         raise AccessError(f"{name} does not say who may call it: give it a marker of webapp/access.py")
-    return replace(mark, polling=getattr(view, _POLLING, False), largest_body=getattr(view, _LARGEST_BODY, None))
+    return replace(
+        mark,
+        polling=getattr(view, _POLLING, False),
+        proved=getattr(view, _PROVED, False),
+        largest_body=getattr(view, _LARGEST_BODY, None),
+    )
 
 
 def _mark(view: View, mark: Access) -> View:

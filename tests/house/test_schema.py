@@ -18,7 +18,7 @@ from webapp.tenancy.models import Membership, Tenant, TenantKey
 #: rate_limits.py writes it in one statement of its own; nothing else reads it.
 WITHOUT_A_MAPPING = {"throttle"}
 #: Global, though a column names an organization.
-GLOBAL_WITH_ORGANIZATION = {"job"}
+GLOBAL_WITH_ORGANIZATION = {"job", "outbox_message"}
 
 WORDS_OF_TYPES = (
     (Instant, "TIMESTAMPTZ", "timestamp with time zone"),

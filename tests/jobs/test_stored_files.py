@@ -39,6 +39,9 @@ def make_organization(database: Database, slug: str) -> int:
         time_zone="UTC",
         region="GB",
         state=OrganizationState.OPEN,
+        contact="",
+        idle_minutes=30,
+        second_factor_required=False,
         created_at=clock.now(),
     )
     with writing_session(database) as session:

@@ -159,7 +159,16 @@ def _write_then_fail() -> NoReturn:
     flash("a message makes the session write")
     db().add(
         Organization(
-            id=1, slug="x", name="x", time_zone="UTC", region="GB", state=OrganizationState.OPEN, created_at=now()
+            id=1,
+            slug="x",
+            name="x",
+            time_zone="UTC",
+            region="GB",
+            state=OrganizationState.OPEN,
+            contact="",
+            idle_minutes=30,
+            second_factor_required=False,
+            created_at=now(),
         )
     )
     db().flush()

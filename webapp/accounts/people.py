@@ -6,7 +6,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from webapp.accounts.models import AccountState, UserAccount, WebSession
+from webapp.accounts.models import AccountState, UserAccount, UserEmail, WebSession
 from webapp.accounts.password_strength import weakness
 from webapp.accounts.passwords import hash_password
 from webapp.accounts.queries import find_person
@@ -28,12 +28,18 @@ def create_user(session: Session, email: str, password: str, about: Iterable[str
     person = UserAccount(
         id=new_id(),
         email=address,
+        name="",
         password_digest=hash_password(password),
+        totp_secret=None,
+        totp_last_step=0,
         state=AccountState.ACTIVE,
         created_at=moment,
         password_set_at=moment,
+        alone_since=moment,
     )
     session.add(person)
+    session.flush()
+    session.add(UserEmail(email=address, user_account_id=person.id, confirmed_at=moment))
     session.flush()
     return person
 

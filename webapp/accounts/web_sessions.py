@@ -15,17 +15,20 @@ from typing import Any
 from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, Signer
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 
 from webapp import access
-from webapp.accounts.models import UserAccount, WebSession
+from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.clock import now
 from webapp.database.engine import Database
+from webapp.database.ids import new_id
+from webapp.rate_limits import network_of
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.request import looking
 from webapp.tenancy.sessions import writing_session
 
-IDLE_LIMIT = timedelta(minutes=30)
+IDLE_LIMIT = timedelta(minutes=30)  #: unless the person's organizations say otherwise
+IDLE_CHOICES = (30, 60, 120, 240, 480, 720)  #: minutes among which an organization may choose
 ABSOLUTE_LIMIT = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 _SALT = "callbook.session"
@@ -66,9 +69,15 @@ class BrowserSession(SessionMixin):
         started_at = now()
         row = WebSession(
             id_digest=digest_of(self.session_id),
+            id=new_id(),
             user_account_id=person.id,
+            state=SessionState.SIGNED_IN,
             created_at=started_at,
             last_seen_at=started_at,
+            proved_at=started_at,
+            idle_minutes=int(IDLE_LIMIT.total_seconds() // 60),
+            network=network_of(request.remote_addr),
+            browser="",
             payload="{}",
         )
         with writing_session(self.database) as session:
@@ -198,7 +207,8 @@ def digest_of(session_id: str) -> bytes:
 
 def has_run_out(row: WebSession) -> bool:
     """Whether the browser was idle too long, or signed in too long ago."""
-    return now() - row.last_seen_at >= IDLE_LIMIT or now() - row.created_at >= ABSOLUTE_LIMIT
+    idle_limit = timedelta(minutes=row.idle_minutes)
+    return now() - row.last_seen_at >= idle_limit or now() - row.created_at >= ABSOLUTE_LIMIT
 
 
 def _delete(session: LockedSession, session_id: str | None) -> None:
@@ -207,8 +217,13 @@ def _delete(session: LockedSession, session_id: str | None) -> None:
         delete(WebSession).where(
             or_(
                 WebSession.id_digest == digest_of(session_id or ""),
-                WebSession.last_seen_at < now() - IDLE_LIMIT,
                 WebSession.created_at < now() - ABSOLUTE_LIMIT,
+                *(
+                    and_(
+                        WebSession.idle_minutes == minutes, WebSession.last_seen_at < now() - timedelta(minutes=minutes)
+                    )
+                    for minutes in IDLE_CHOICES
+                ),
             )
         )
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from webapp.accounts.models import AccountState, UserAccount
 from webapp.calls.browse import page_of_lines
@@ -20,6 +20,7 @@ from webapp.calls.searches import SearchWords
 from webapp.calls.selection import CallLine, evened, select_calls
 from webapp.calls.windows import Budget
 from webapp.calls.words import NO_CALLER, show_outcome
+from webapp.clock import now
 from webapp.csv_out import CsvRow, guard_cell
 from webapp.database.engine import Database
 from webapp.destinations.models import Party
@@ -100,6 +101,7 @@ def _check_reader(session: LockedSession, order: ExportOrder) -> None:
         .where(
             Membership.user_account_id == order.user_account_id,
             Organization.state == OrganizationState.OPEN,
+            or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
             UserAccount.state == AccountState.ACTIVE,
         )
     )

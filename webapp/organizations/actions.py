@@ -4,20 +4,23 @@ import zoneinfo
 
 import phonenumbers
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from webapp.accounts.models import UserAccount
 from webapp.addresses import SLUG, SLUG_AT_MOST
+from webapp.audit.actions import begin_chain, record
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import Refused
-from webapp.tenancy.models import Membership, Organization, OrganizationState, Role
+from webapp.organizations.models import Invitation, InvitationState
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership, Numbers, Organization, OrganizationState, Role
 
 _NAME_AT_MOST = 100
+USUAL_IDLE_MINUTES = 30
 
 
-def create_organization(session: Session, slug: str, name: str, time_zone: str, region: str) -> Organization:
-    """A new customer. Raises Refused with the field that is wrong."""
+def create_organization(session: LockedSession, slug: str, name: str, time_zone: str, region: str) -> Organization:
+    """A new customer, to which the session is bound from then on. Raises Refused with the field that is wrong."""
     if not SLUG.fullmatch(slug) or len(slug) > SLUG_AT_MOST:
         raise Refused(
             f"{slug!r} cannot stand in an address. Use small letters and digits, with single hyphens between them, "
@@ -36,21 +39,74 @@ def create_organization(session: Session, slug: str, name: str, time_zone: str, 
         region=checked_region(region),
         state=OrganizationState.OPEN,
         keeps_from=None,
+        contact="",
+        idle_minutes=USUAL_IDLE_MINUTES,
+        second_factor_required=False,
         created_at=now(),
     )
     session.add(organization)
     session.flush()
+    session.bind_organization(organization.id)
+    begin_chain(session)
+    record(session, "organization.made", actor_id=None, name=organization.name)
     return organization
 
 
-def add_member(session: Session, person: UserAccount, role: Role) -> Membership:
-    """Let the person into the organization that the session is bound to. Raises Refused when they are in."""
+def add_member(session: LockedSession, person: UserAccount, role: Role) -> Membership:
+    """Let the person in, by the operator's word, as if they had accepted an invitation of the operator's.
+
+    Into the organization that the session is bound to. Raises Refused when they are in.
+    """
     if session.scalars(select(Membership).where(Membership.user_account_id == person.id)).first() is not None:
         raise Refused(f"{person.email} is a member already.", "email")
-    # The tenancy lock fills in organization_id.
-    membership = Membership(user_account_id=person.id, role=role, created_at=now())
-    session.add(membership)
+    moment = now()
+    invitation = Invitation(
+        id=new_id(),
+        email=person.email,
+        role=role,
+        numbers=Numbers.FULL,
+        may_export=True,
+        narrowed=False,
+        ends_at=None,
+        words="",
+        token_digest=b"",
+        state=InvitationState.ACCEPTED,
+        mail_count=0,
+        invited_by=None,
+        created_at=moment,
+        expires_at=moment,
+        ended_at=moment,
+    )
+    session.add(invitation)
     session.flush()
+    return join(session, person, invitation)
+
+
+def join(session: LockedSession, person: UserAccount, invitation: Invitation) -> Membership:
+    """Make the membership that an accepted invitation offers. Its parties, where it is narrowed, are the caller's."""
+    # The tenancy lock fills in organization_id.
+    membership = Membership(
+        user_account_id=person.id,
+        invitation_id=invitation.id,
+        role=invitation.role,
+        numbers=invitation.numbers,
+        may_export=invitation.may_export,
+        narrowed=invitation.narrowed,
+        ends_at=invitation.ends_at,
+        last_used_at=None,
+        created_at=now(),
+    )
+    session.add(membership)
+    person.alone_since = None
+    session.flush()
+    record(
+        session,
+        "member.joined",
+        actor_id=person.id,
+        object_id=invitation.id,
+        email=person.email,
+        role=invitation.role.word,
+    )
     return membership
 
 

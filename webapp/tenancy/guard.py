@@ -6,10 +6,12 @@ Registered by create_app(), which calls `check_markers` last: an app with an unm
 from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from webapp import access, logs
+from webapp.clock import now
+from webapp.database.types import Instant
 from webapp.errors import BadRequest, Forbidden, NotFound
 from webapp.tenancy.lock import kept
 from webapp.tenancy.models import Membership, Organization, OrganizationState
@@ -28,7 +30,10 @@ _SLUG = "slug"
 _PLACES = kept(
     select(Membership, Organization)
     .join(Organization, Organization.id == Membership.organization_id)
-    .where(Organization.state == OrganizationState.OPEN)
+    .where(
+        Organization.state == OrganizationState.OPEN,
+        or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("now", type_=Instant)),
+    )
     .order_by(Organization.name, Organization.id)
 )
 
@@ -90,7 +95,7 @@ def _find_places(user_account_id: int) -> None:
 
 def list_places(session: Session) -> list[Place]:
     """The open organizations of the bound person, by name."""
-    return [Place(organization, membership) for membership, organization in session.execute(_PLACES)]
+    return [Place(organization, membership) for membership, organization in session.execute(_PLACES, {"now": now()})]
 
 
 def _enter(slug: str, mark: access.Access) -> None:

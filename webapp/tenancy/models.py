@@ -1,12 +1,12 @@
-"""Organizations, memberships, and the mixin that makes a table a tenant's.
+"""Organizations, memberships and what they open, and the mixins that make a table a tenant's.
 
-Read by every feature; the mixin is what the session lock (lock.py) narrows by.
+Read by every feature; the mixins are what the session lock (lock.py) narrows by.
 """
 
 from datetime import datetime
 from enum import IntEnum
 
-from sqlalchemy import BigInteger, Text
+from sqlalchemy import BigInteger, Boolean, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database.base import Base
@@ -29,6 +29,14 @@ class Role(IntEnum):
     @property
     def word(self) -> str:
         return self.name.lower()
+
+
+class Numbers(IntEnum):
+    """How a person sees outside numbers."""
+
+    FULL = 1
+    MASKED = 2  #: the last four digits are dots, everywhere
+    SHOWN_ONE_BY_ONE = 3  #: masked, but a number can be shown, which is noted in "Who looked"
 
 
 class TenantKey:
@@ -54,6 +62,9 @@ class Organization(Base):
     region: Mapped[str] = mapped_column(Text)
     state: Mapped[OrganizationState] = mapped_column(SmallEnum(OrganizationState))
     keeps_from: Mapped[datetime | None] = mapped_column(Instant)
+    contact: Mapped[str] = mapped_column(Text)
+    idle_minutes: Mapped[int] = mapped_column(Integer)
+    second_factor_required: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
@@ -63,5 +74,22 @@ class Membership(TenantKey, Base):
     __tablename__ = "membership"
 
     user_account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    invitation_id: Mapped[int] = mapped_column(BigInteger)
     role: Mapped[Role] = mapped_column(SmallEnum(Role))
+    numbers: Mapped[Numbers] = mapped_column(SmallEnum(Numbers))
+    may_export: Mapped[bool] = mapped_column(Boolean)
+    narrowed: Mapped[bool] = mapped_column(Boolean)
+    ends_at: Mapped[datetime | None] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class MembershipParty(Tenant, Base):
+    """A party whose calls a narrowed person sees, if they start in from_at <= instant < until_at (None: no end)."""
+
+    __tablename__ = "membership_party"
+
+    user_account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    party_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    from_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    until_at: Mapped[datetime | None] = mapped_column(Instant)

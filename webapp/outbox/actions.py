@@ -1,0 +1,52 @@
+"""Queues mails, each in the transaction of its cause: both land or neither does. Sent by the worker (sender.py).
+
+queue_mail(session, "invitation", to, cause=f"invitation:{invitation.id}:1", words={...}, secret=sealed_token)
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+
+from sqlalchemy import select
+
+from webapp.clock import now
+from webapp.database.ids import new_id, spell_id
+from webapp.outbox.models import MailState, OutboxMessage
+from webapp.tenancy.lock import LockedSession
+
+Words = Mapping[str, str | int | None]
+
+
+def queue_mail(
+    session: LockedSession, template: str, to_address: str, *, cause: str, words: Words, secret: bytes | None = None
+) -> OutboxMessage:
+    """Queue the mail, once for its cause; asked again for the same cause it gives the one that is there.
+
+    `cause` names what it is sent for; the address is added to it. `secret` is sealed already (sealing.py).
+    """
+    whole_cause = f"{cause}:{to_address}"
+    known = session.scalars(select(OutboxMessage).where(OutboxMessage.cause == whole_cause)).one_or_none()
+    if known is not None:
+        return known
+    message_id = new_id()
+    message = OutboxMessage(
+        id=message_id,
+        organization_id=session.organization_id,
+        cause=whole_cause,
+        template=template,
+        to_address=to_address,
+        words=json.dumps(dict(words), ensure_ascii=False),
+        secret=secret,
+        message_id=f"<{spell_id(message_id)}.{secrets.token_hex(8)}@callbook>",
+        state=MailState.WAITING,
+        due_at=now(),
+        attempts=0,
+        lease_owner=None,
+        lease_until=None,
+        error=None,
+        created_at=now(),
+        ended_at=None,
+    )
+    session.add(message)
+    session.flush()
+    return message
