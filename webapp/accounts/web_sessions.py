@@ -38,7 +38,7 @@ _USER = "_user_id"
 _NOT_KEPT = frozenset({"_id", "_fresh", "_remember", "_remember_seconds"})
 _BY_DIGEST = kept(
     select(WebSession, UserAccount)
-    .join(UserAccount, UserAccount.id == WebSession.user_account_id)
+    .outerjoin(UserAccount, UserAccount.id == WebSession.user_account_id)
     .where(WebSession.id_digest == bindparam("digest"))
 )
 
@@ -54,6 +54,7 @@ class BrowserSession(SessionMixin):
         self._csrf_key = csrf_key
         self._row: WebSession | None = None
         self._person: UserAccount | None = None
+        self._waiting_person: UserAccount | None = None
         self._payload: dict[str, Any] = {}
         self._looked = False
 
@@ -63,28 +64,48 @@ class BrowserSession(SessionMixin):
         self._look()
         return self._person
 
+    @property
+    def waiting_person(self) -> UserAccount | None:
+        """Who has passed a step of the sign-in and is not in yet."""
+        self._look()
+        return self._waiting_person
+
+    def begin(self, payload: dict[str, Any], person: UserAccount | None = None) -> None:
+        """A row for somebody on their way in: they passed the first step, or hold an invitation. A new id.
+
+        What is in `payload` is kept until they are in, and then in the session of the person.
+        """
+        self._open_row(person, SessionState.ON_ITS_WAY, {**self._payload, **payload})
+        self._person, self._waiting_person = None, person
+
     def start(self, person: UserAccount) -> None:
         """Sign the person in: a new id and a row for it; the old id is dead from now on."""
+        self._look()
+        self._open_row(person, SessionState.SIGNED_IN, self._payload)
+        self._person, self._waiting_person = person, None
+
+    def _open_row(self, person: UserAccount | None, state: SessionState, payload: dict[str, Any]) -> None:
         old_id, self.session_id = self.session_id, secrets.token_urlsafe(32)
         started_at = now()
+        signed_in = state == SessionState.SIGNED_IN
         row = WebSession(
             id_digest=digest_of(self.session_id),
             id=new_id(),
-            user_account_id=person.id,
-            state=SessionState.SIGNED_IN,
+            user_account_id=person.id if person else None,
+            state=state,
             created_at=started_at,
             last_seen_at=started_at,
-            proved_at=started_at,
+            proved_at=started_at if signed_in else None,
             idle_minutes=int(IDLE_LIMIT.total_seconds() // 60),
             network=network_of(request.remote_addr),
             browser="",
-            payload="{}",
+            payload=json.dumps(payload),
         )
         with writing_session(self.database) as session:
             _delete(session, old_id)
             session.add(row)
             session.commit()
-        self._row, self._person, self._payload, self._looked = row, person, {}, True
+        self._row, self._payload, self._looked = row, payload, True
 
     def end(self) -> None:
         """Sign out: the row is gone, and the cookie with it."""
@@ -92,6 +113,7 @@ class BrowserSession(SessionMixin):
             _delete(session, self.session_id)
             session.commit()
         self.session_id, self._row, self._person, self._payload, self._looked = None, None, None, {}, True
+        self._waiting_person = None
 
     def save(self, *, polled: bool = False) -> None:
         """Write what changed, if the row is still there. `polled`: the page asked by itself, the person may be idle."""
@@ -113,9 +135,16 @@ class BrowserSession(SessionMixin):
         self._looked = True
         with looking() as session:
             found = session.execute(_BY_DIGEST, {"digest": digest_of(self.session_id)}).first()
-        if found is not None and found[1].is_active and not has_run_out(found[0]):
-            self._row, self._person = found
-            self._payload = json.loads(found[0].payload)
+        if found is None or has_run_out(found[0]):
+            return
+        row, person = found
+        if row.state == SessionState.SIGNED_IN:
+            if person is None or not person.is_active:
+                return
+            self._person = person
+        else:
+            self._waiting_person = person
+        self._row, self._payload = row, json.loads(row.payload)
 
     def _csrf_secret(self) -> str:
         if self.session_id is None:
