@@ -272,21 +272,65 @@ CREATE TABLE audit_event (
     words_digest    BYTEA       NOT NULL,           -- SHA-256 of salt and words of audit_detail
     previous_hash   BYTEA       NOT NULL,           -- row_hash of the row before; zeros for the first
     row_hash        BYTEA       NOT NULL,           -- SHA-256 of all the above
+    CONSTRAINT audit_event_position CHECK (position >= 1),
     --sqlite: CONSTRAINT audit_event_instants CHECK (typeof(at) = 'integer'),
     CONSTRAINT audit_event_pkey PRIMARY KEY (organization_id, position),
     CONSTRAINT audit_event_previous_unique UNIQUE (organization_id, previous_hash)
-);
+)
+--sqlite: WITHOUT ROWID
+;
 CREATE INDEX audit_event_by_actor ON audit_event (organization_id, actor_id, position);
 
 -- The words of an audit event: names, addresses, what was searched. Erasing a row's words leaves the chain whole.
 CREATE TABLE audit_detail (
     organization_id BIGINT NOT NULL,
     position        BIGINT NOT NULL,
-    salt            BYTEA  NOT NULL,                -- so that a digest of few words gives nothing away
+    salt            BYTEA  NOT NULL,                -- so that a digest of few words gives nothing away; emptied with them
     words           TEXT,                           -- personal; JSON; NULL once erased
     CONSTRAINT audit_detail_pkey PRIMARY KEY (organization_id, position),
     CONSTRAINT audit_detail_event_fkey FOREIGN KEY (organization_id, position) REFERENCES audit_event (organization_id, position)
-);
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- What is written in the audit stays: the database refuses anything else, whoever asks (the owner of a PostgreSQL could
+-- take the triggers off; `flask verify-audit` is for that). Words can be erased. REPLACE is caught where it inserts.
+--sqlite: CREATE TRIGGER audit_event_stays BEFORE UPDATE ON audit_event BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_event_is_kept BEFORE DELETE ON audit_event BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_event_is_not_replaced BEFORE INSERT ON audit_event
+--sqlite: WHEN EXISTS (SELECT 1 FROM audit_event WHERE organization_id = NEW.organization_id
+--sqlite:              AND (position = NEW.position OR previous_hash = NEW.previous_hash)) BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_detail_stays BEFORE UPDATE ON audit_detail
+--sqlite: WHEN NEW.words IS NOT NULL OR NEW.organization_id <> OLD.organization_id OR NEW.position <> OLD.position
+--sqlite:      OR (NEW.salt <> OLD.salt AND NEW.salt <> x'') BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'words of the audit are erased, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_detail_is_kept BEFORE DELETE ON audit_detail BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'words of the audit are erased, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_detail_is_not_replaced BEFORE INSERT ON audit_detail
+--sqlite: WHEN EXISTS (SELECT 1 FROM audit_detail WHERE organization_id = NEW.organization_id
+--sqlite:              AND position = NEW.position) BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'words of the audit are erased, never changed');
+--sqlite: END;
+--postgresql: CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+--postgresql: BEGIN
+--postgresql:   RAISE EXCEPTION 'the audit is appended to, never changed' USING ERRCODE = 'restrict_violation';
+--postgresql: END $$;
+--postgresql: CREATE TRIGGER audit_event_stays BEFORE UPDATE OR DELETE ON audit_event
+--postgresql:   FOR EACH ROW EXECUTE FUNCTION audit_refuse();
+--postgresql: CREATE TRIGGER audit_detail_stays BEFORE UPDATE ON audit_detail FOR EACH ROW
+--postgresql:   WHEN (NEW.words IS NOT NULL OR NEW.organization_id <> OLD.organization_id OR NEW.position <> OLD.position
+--postgresql:         OR (NEW.salt <> OLD.salt AND NEW.salt <> ''::bytea))
+--postgresql:   EXECUTE FUNCTION audit_refuse();
+--postgresql: CREATE TRIGGER audit_detail_is_kept BEFORE DELETE ON audit_detail
+--postgresql:   FOR EACH ROW EXECUTE FUNCTION audit_refuse();
 
 -- The end of each chain: whoever appends holds this row, so that two appends cannot both follow the same one.
 CREATE TABLE audit_head (
@@ -295,15 +339,21 @@ CREATE TABLE audit_head (
     row_hash        BYTEA  NOT NULL,
     CONSTRAINT audit_head_pkey PRIMARY KEY (organization_id)
 );
+-- The chain of the service itself. Before row-level security begins, which would want an organization bound.
+--sqlite: INSERT INTO audit_head (organization_id, position, row_hash) VALUES (0, 0, zeroblob(32));
+--postgresql: INSERT INTO audit_head (organization_id, position, row_hash) VALUES (0, 0, decode(repeat('00', 32), 'hex'));
 
 -- That a person's views of one kind are in the audit already for this quarter of an hour. Swept after a day.
 CREATE TABLE audit_viewing (
     organization_id BIGINT  NOT NULL,
     user_account_id BIGINT  NOT NULL,
     kind            TEXT    NOT NULL,
+    object_id       BIGINT  NOT NULL,               -- which call; 0 where the kind tells views of all of them as one
     slot            INTEGER NOT NULL,               -- quarter hours since 1970, UTC
-    CONSTRAINT audit_viewing_pkey PRIMARY KEY (organization_id, user_account_id, kind, slot)
-);
+    CONSTRAINT audit_viewing_pkey PRIMARY KEY (organization_id, user_account_id, kind, object_id, slot)
+)
+--sqlite: WITHOUT ROWID
+;
 
 -- A phone system that produces records, and what no file says about it. Closed, never deleted while it has calls.
 CREATE TABLE pbx (

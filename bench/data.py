@@ -139,11 +139,12 @@ def new_organization(database: Database, slug: str, name: str, email: str = "") 
 def new_pbx(database: Database, organization_id: int, name: str, *, answered: bool = True) -> int:
     """Its id. Unless `answered`, nobody has told which lines lead outside."""
     with writing_session(database, organization_id) as session:
-        pbx = add_pbx(session, name, firm.TIME_ZONE, firm.REGION, FORMAT)
+        pbx = add_pbx(session, name, firm.TIME_ZONE, firm.REGION, FORMAT, actor_id=None)
         if answered:
             outside = frozenset(firm.OUTSIDE_LINES[firm.HEAD_OFFICE])
             digits = str(firm.EXTENSION_DIGITS)
-            answer_questions(session, pbx, Answers(outside, digits, "", firm.REGION, firm.AREA_CODE, firm.TIME_ZONE))
+            answers = Answers(outside, digits, "", firm.REGION, firm.AREA_CODE, firm.TIME_ZONE)
+            answer_questions(session, pbx, answers, actor_id=None)
         session.commit()
         return pbx.id
 

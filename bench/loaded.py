@@ -66,7 +66,7 @@ def _import(database: Database, organization_id: int, file_id: int) -> None:
     with writing_session(database, organization_id) as session:
         file = session.get_one(ImportFile, (organization_id, file_id))
         file.state = ImportState.UPLOADED
-        start_import(session, file, session.get_one(Pbx, (organization_id, file.pbx_id)))
+        start_import(session, file, session.get_one(Pbx, (organization_id, file.pbx_id)), actor_id=None)
         session.commit()
     began = time.monotonic()
     while True:

@@ -15,6 +15,7 @@ from flask.cli import with_appcontext
 from config import Settings, SettingsError, load_settings
 from webapp.accounts.people import create_user
 from webapp.accounts.queries import find_person
+from webapp.audit.commands import register_commands as register_audit_commands
 from webapp.checkup import check_everything
 from webapp.database.installation import InstallationError, check_start, initialize, number_key_file, open_database
 from webapp.database.upgrade_files import UpgradeFilesError
@@ -35,6 +36,7 @@ def register_commands(app: Flask) -> None:
     """Add every command to `flask`."""
     for command in (init_db, upgrade_db, create_organization_command, create_user_command, check):
         app.cli.add_command(command)
+    register_audit_commands(app)
     register_source_commands(app)
 
 

@@ -136,7 +136,7 @@ def _organization(database: Database) -> Organization:
 
 
 def _add_system(session: LockedSession, system: _System) -> None:
-    pbx = add_pbx(session, system.name, system.time_zone, system.region, system.format)
+    pbx = add_pbx(session, system.name, system.time_zone, system.region, system.format, actor_id=None)
     if system.outside_lines is None:
         return
     answers = Answers(
@@ -147,7 +147,7 @@ def _add_system(session: LockedSession, system: _System) -> None:
         area_code=firm.AREA_CODE,
         time_zone=system.time_zone,
     )
-    answer_questions(session, pbx, answers)
+    answer_questions(session, pbx, answers, actor_id=None)
 
 
 def _person(database: Database, organization: Organization) -> str:
@@ -201,9 +201,8 @@ def _import(
         recognised = imports.recognise_stream(stored)
     with writing_session(database, organization.id) as session:
         file = imports.receive_file(session, pbx, stored_file_id, path.name, recognised, None)
-        imports.may_begin(file, pbx)
         file.format = pbx.format
-        file.state = ImportState.QUEUED
+        imports.begin_import(session, file, pbx, actor_id=None)
         file.created_at = until  # where the next start goes on
         session.commit()
     run_import(database, number_key(settings), organization.id, file.id)

@@ -67,7 +67,7 @@ def queue_import(database: Database, make: Make) -> Callable[[], ImportFile]:
         pbx = session.get_one(Pbx, (organization_id, pbx.id))
         recognised = recognise_stream(io.BytesIO(content))
         file = receive_file(session, pbx, stored_file_id, "Master.csv", recognised, None)
-        start_import(session, file, pbx)
+        start_import(session, file, pbx, actor_id=None)
         session.commit()
 
     def read() -> ImportFile:

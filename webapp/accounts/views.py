@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 
 from webapp import access, error_pages, htmx, logs
-from webapp.accounts import passwords
+from webapp.accounts import passwords, sign_in_audit
 from webapp.accounts import sign_in as steps
 from webapp.accounts.forms import SignInForm
 from webapp.accounts.models import UserAccount
@@ -59,6 +59,7 @@ def sign_in() -> ResponseReturnValue:
     _browser_session().start(person)
     login_user(person)
     logs.event("sign_in.done", user_account_id=person.id)
+    sign_in_audit.note_sign_in(services().database, person.id)
     return redirect(url_for("accounts.check_cookie", next=_own(form.next.data)), 303)
 
 
@@ -76,6 +77,7 @@ def check_cookie() -> ResponseReturnValue:
 def sign_out() -> ResponseReturnValue:
     if current_user.is_authenticated:
         logs.event("sign_out.done", user_account_id=current_user.id)
+        sign_in_audit.note_sign_out(services().database, current_user.id)
     logout_user()
     _browser_session().end()
     response = redirect(url_for("accounts.sign_in", left="yes"), 303)
@@ -90,6 +92,7 @@ def _pass_password(form: SignInForm) -> UserAccount | None:
     # A step that has no page yet keeps the person outside.
     if person is None or steps.next_step(person, frozenset({steps.Step.PASSWORD})) is not steps.Step.DONE:
         logs.event("sign_in.refused")
+        sign_in_audit.note_refusal(database, attempt.email)
         return None
     steps.remember_network(database, person, attempt)
     return person

@@ -31,7 +31,7 @@ def record(
     """Append an event to the chain of the bound organization. Raises ValueError for words that KINDS does not name."""
     if set(words) != set(KINDS[kind].words):
         raise ValueError(f"{kind} is told by {sorted(KINDS[kind].words)}, not by {sorted(words)}")
-    head = _hold_head(session)
+    head = hold_head(session)
     salt, text = secrets.token_bytes(16), spell_words(words)
     event = AuditEvent(
         position=head.position + 1,
@@ -53,7 +53,7 @@ def record(
     return event
 
 
-def _hold_head(session: LockedSession) -> AuditHead:
+def hold_head(session: LockedSession) -> AuditHead:
     """The end of the chain, held until the transaction ends. begin_chain() has made it with the organization."""
     return session.scalars(select(AuditHead).with_for_update().execution_options(populate_existing=True)).one()
 

@@ -1,17 +1,122 @@
-"""The closed list of what is recorded, with the words each kind needs. `sentence` is how "Who looked" tells it."""
+"""The closed list of what is recorded, with the words each kind needs. `sentence` is how "Who looked" tells it.
 
+Read by actions.py, which refuses anything else, and by organizations/who_looked.py. What stands before the dot of a
+kind decides in which group the page shows it.
+"""
+
+import json
 from dataclasses import dataclass
+from enum import StrEnum
+
+ERASED = "(erased)"  #: in the place of words that are no longer kept
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`words` are the names of its words in audit_detail; `sentence` is filled in with them."""
+    """`words` are the names of its words in audit_detail; `sentence` is filled in with them.
+
+    `about`: what its object_id is, where a page may lead there (objects.py). `each`: views of two objects are two.
+    """
 
     sentence: str
     words: tuple[str, ...] = ()
+    about: str = ""
+    each: bool = False
 
 
 KINDS: dict[str, Kind] = {
+    # ---- organizations and their people
     "organization.made": Kind("The organization was made", ("name",)),
     "member.joined": Kind("{email} joined as {role}", ("email", "role")),
+    # ---- signing in
+    "sign_in.done": Kind("Signed in"),
+    "sign_in.refused": Kind("A sign-in with this person's address was refused"),
+    "sign_out.done": Kind("Signed out"),
+    # ---- looking at calls
+    "overview.viewed": Kind("Looked at the overview"),
+    "call_log.viewed": Kind("Looked at the call log"),
+    "call.viewed": Kind("Looked at the call of {started}", ("started",), about="call", each=True),
+    # ---- searches and files taken away
+    "search.made": Kind("Searched the calls for {words}", ("words",)),
+    "export.made": Kind("Exported calls: {selection}", ("selection",)),
+    "refused_lines.viewed": Kind(
+        "Looked at the lines of {file} that could not be read", ("file",), about="import", each=True
+    ),
+    "refused_lines.downloaded": Kind(
+        "Downloaded the lines of {file} that could not be read", ("file",), about="import"
+    ),
+    # ---- "Who looked"
+    "who_looked.viewed": Kind("Looked at this page"),
+    "who_looked.exported": Kind("Exported this list: {selection}", ("selection",)),
+    # ---- phone systems
+    "pbx.added": Kind("Added the phone system {name}", ("name",)),
+    "pbx.renamed": Kind("Renamed the phone system {before} to {name}", ("before", "name")),
+    "pbx.set_up": Kind("Answered the questions about {name}", ("name",)),
+    "pbx.read_again": Kind("Had {records} records of {name} read again", ("name", "records")),
+    "pbx.closed": Kind("Closed the phone system {name}", ("name",)),
+    "pbx.reopened": Kind("Opened the phone system {name} again", ("name",)),
+    # ---- imports
+    "import.started": Kind("Started the import of {file}", ("file",), about="import"),
+    "import.cancelled": Kind("Cancelled the import of {file}", ("file",), about="import"),
+    "import.undone": Kind("Undid the import of {file}", ("file",), about="import"),
+    "import.thrown_away": Kind("Threw the file {file} away before it was imported", ("file",)),
 }
+
+
+class Group(StrEnum):
+    """Kinds that belong together on "Who looked"; the value stands in its address."""
+
+    SIGN_INS = "sign-ins"
+    PEOPLE = "people"
+    VIEWS = "calls"
+    SEARCHES = "searches"
+    SOURCES = "imports"
+    SETTINGS = "settings"
+
+
+GROUP_LABELS = {
+    Group.SIGN_INS: "Sign-ins",
+    Group.PEOPLE: "People",
+    Group.VIEWS: "Calls viewed",
+    Group.SEARCHES: "Searches and exports",
+    Group.SOURCES: "Imports and phone systems",
+    Group.SETTINGS: "Settings",
+}
+#: By what stands before the dot of a kind.
+GROUPS = {
+    "sign_in": Group.SIGN_INS,
+    "sign_out": Group.SIGN_INS,
+    "session": Group.SIGN_INS,
+    "account": Group.SIGN_INS,
+    "member": Group.PEOPLE,
+    "invitation": Group.PEOPLE,
+    "overview": Group.VIEWS,
+    "call_log": Group.VIEWS,
+    "call": Group.VIEWS,
+    "number": Group.VIEWS,
+    "search": Group.SEARCHES,
+    "export": Group.SEARCHES,
+    "refused_lines": Group.SEARCHES,
+    "who_looked": Group.SEARCHES,
+    "pbx": Group.SOURCES,
+    "import": Group.SOURCES,
+    "organization": Group.SETTINGS,
+    "settings": Group.SETTINGS,
+}
+
+
+def group_of(kind: str) -> Group:
+    return GROUPS[kind.partition(".")[0]]
+
+
+def kinds_of(group: Group) -> list[str]:
+    return [kind for kind in KINDS if group_of(kind) is group]
+
+
+def tell(kind: str, words: str | None) -> str:
+    """The sentence of an event. `words` is the JSON of its audit_detail, None once it is erased."""
+    known = KINDS.get(kind)
+    if known is None:  # of a version of Callbook that this one is not
+        return kind
+    values = dict.fromkeys(known.words, ERASED) if words is None else json.loads(words)
+    return known.sentence.format(**values)

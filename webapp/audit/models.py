@@ -48,10 +48,14 @@ class AuditHead(Tenant, Base):
 
 
 class AuditViewing(Tenant, Base):
-    """That a person's views of one kind are in the audit for a quarter of an hour (slot = quarter hours since 1970)."""
+    """That a person's views of one kind are in the audit for a quarter of an hour (slot = quarter hours since 1970).
+
+    `object_id` is 0 where views of whatever object count as one.
+    """
 
     __tablename__ = "audit_viewing"
 
     user_account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    object_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     slot: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -5,7 +5,7 @@ browse.py, in the order of the page.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -108,6 +108,11 @@ def get_call(session: LockedSession, call_key: int) -> Call:
     if call is None:
         raise NotFound
     return call
+
+
+def list_existing_calls(session: LockedSession, call_keys: Collection[int]) -> Collection[int]:
+    """Those of some calls that exist: imports are undone, and calls prove to be one."""
+    return session.scalars(select(Call.call_key).where(Call.call_key.in_(call_keys))).all()
 
 
 def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, region: str) -> CallDetail:

@@ -127,11 +127,18 @@ def chips(asked: Asked, address: Address) -> list[Chip]:
     if asked.party is not None:
         found.append(Chip("With", asked.party.title, without(party_id=None)))
     if asked.words:
-        found.append(Chip("Search", _words_typed(asked.words), without(search_id=None)))
+        found.append(Chip("Search", tell_words(asked.words), without(search_id=None)))
     return found
 
 
-def _words_typed(words: SearchWords) -> str:
+def tell_selection(asked: Asked) -> str:
+    """The period and every filter that is on, in words, for the audit."""
+    told = [f"{chip.name} {chip.value}" for chip in chips(asked, lambda _filter, _cursor: "") if chip.name != "Period"]
+    return "; ".join([asked.call_filter.period.words, *told])
+
+
+def tell_words(words: SearchWords) -> str:
+    """What was typed, each with where it is looked for."""
     typed = (("", words.search), ("caller ", words.caller), ("reached ", words.callee))
     return ", ".join(f"{role}“{text}”" for role, text in typed if text)
 

@@ -9,6 +9,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, navigation
+from webapp.audit.actions import record
+from webapp.audit.viewing import note, note_view
 from webapp.calls.asked import Asked, understand
 from webapp.calls.blueprint import bp
 from webapp.calls.browse import CallPage, page_of_calls
@@ -22,6 +24,8 @@ from webapp.calls.log_page import (
     figure_items,
     offer_nearest,
     other_order,
+    tell_selection,
+    tell_words,
     way_on,
 )
 from webapp.calls.periods import local_day
@@ -54,6 +58,7 @@ def index() -> ResponseReturnValue:
         return render(PAGE, PART, status=422 if asked.errors else 200, **_frame(asked), refused=True)
     selection = select_calls(db(), asked.call_filter, asked.words, asked.zone, asked.region)
     page = page_of_calls(db(), selection, asked.region, asked.cursor)
+    note_view(services().database, current_organization().id, current_user.id, "call_log.viewed")
     continued = wants_part() and asked.cursor is not None
     totals = None if continued else _totals(asked, selection, page)
     counts = count_by_day(db(), selection, {row.day for row in page.rows})
@@ -83,6 +88,7 @@ def search() -> ResponseReturnValue:
         known = _known_key(request.form.get("search", ""))
         if known is None or find_words(db(), current_user.id, known) != words:
             known = keep_words(db(), current_user.id, words)
+            record(db(), "search.made", actor_id=current_user.id, words=tell_words(words))
             db().commit()
         pairs.append(("search", spell_id(known)))
     return go_to(_with_pairs(url_for("calls.index"), pairs))
@@ -101,6 +107,7 @@ def export() -> ResponseReturnValue:
     order = ExportOrder(
         organization.id, current_user.id, asked.call_filter, asked.words, ZoneInfo(organization.time_zone), asked.region
     )
+    note(services().database, organization.id, current_user.id, "export.made", selection=tell_selection(asked))
     name = f"{organization.slug}-calls-{local_day(asked.present, asked.zone).isoformat()}.csv"
     return csv_response(name, csv_pieces(HEADER, export_calls(services().database, order)))
 

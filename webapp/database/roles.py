@@ -14,6 +14,12 @@ from config import Settings
 
 #: Tables that say what the database is: only init-db and upgrade-db write them.
 READ_ONLY_TABLES = ("installation", "schema_upgrade")
+#: Tables of the audit: the web role appends, moves the head on, and may erase words (with their salt), no more.
+AUDIT_RIGHTS = {
+    "audit_event": "SELECT, INSERT",
+    "audit_detail": "SELECT, INSERT, UPDATE (words, salt)",
+    "audit_head": "SELECT, INSERT, UPDATE",
+}
 #: All that the console may read until its own issue brings counts: no table with anybody's calls.
 STAFF_TABLES = ("installation", "schema_upgrade", "organization", "worker")
 
@@ -61,7 +67,8 @@ def grant(connection: Connection, settings: Settings) -> None:
     connection.exec_driver_sql(f"GRANT TEMPORARY ON DATABASE {database} TO {web}")
     for table, kind in _relations(connection):
         writes = kind in ("r", "p") and table not in READ_ONLY_TABLES
-        words = "SELECT, INSERT, UPDATE, DELETE" if writes else "SELECT"
+        usual = "SELECT, INSERT, UPDATE, DELETE" if writes else "SELECT"
+        words = AUDIT_RIGHTS.get(table, usual)
         connection.exec_driver_sql(f"GRANT {words} ON {schema}.{_quoted(connection, table)} TO {web}")
     for role in staff:
         for table in STAFF_TABLES:

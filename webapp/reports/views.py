@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from webapp import access, navigation
+from webapp.audit.viewing import note_view
 from webapp.calls.browse import CallRow, page_of_calls
 from webapp.calls.filters import MISSED, CallFilter
 from webapp.calls.log_page import FigureItem
@@ -23,6 +25,7 @@ from webapp.formatting import format_count, format_span
 from webapp.reports.charts import draw_days, draw_hours
 from webapp.reports.health import Health, Next, tell_health
 from webapp.reports.queries import PbxHealth, answered_percent, list_health, sum_days, sum_hours
+from webapp.services import services
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, db
@@ -50,6 +53,7 @@ def overview() -> ResponseReturnValue:
     systems = list_health(db(), today, zone)
     if all(each.last_day is None for each in systems):
         return _render_empty(systems, today, zone)
+    note_view(services().database, organization.id, current_user.id, "overview.viewed")
     month, only_today = named_period("30d", zone, present), named_period("today", zone, present)
     newest_day = max(each.last_day for each in systems if each.last_day is not None)
     sums = sum_days(db(), month, zone, region)

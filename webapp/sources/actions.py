@@ -1,6 +1,7 @@
 """What people do with phone systems: add, rename, close, reopen, answer what no file says.
 
-Called by the views and by `flask create-pbx`. Rules that are broken raise Refused with the field's name.
+Called by the views and by `flask create-pbx`. Rules that are broken raise Refused with the field's name. Each is
+recorded in the audit as done by `actor_id`, a user_account; None is the operator.
 """
 
 import json
@@ -9,10 +10,13 @@ from dataclasses import dataclass
 from sqlalchemy import update
 
 from webapp import clock
+from webapp.audit.actions import record
 from webapp.calls.models import ImportFile, Pbx
 from webapp.database.ids import new_id
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
+from webapp.jobs.queue import enqueue
+from webapp.sources.imports import READ_AGAIN
 from webapp.sources.places import is_time_zone
 from webapp.sources.queries import find_pbx_by_name
 from webapp.tenancy.lock import LockedSession
@@ -43,7 +47,15 @@ class Answers:
         )
 
 
-def add_pbx(session: LockedSession, name: str, time_zone: str, region: str, reader_name: str | None = None) -> Pbx:
+def add_pbx(
+    session: LockedSession,
+    name: str,
+    time_zone: str,
+    region: str,
+    reader_name: str | None = None,
+    *,
+    actor_id: int | None,
+) -> Pbx:
     """A new phone system. Raises Refused for a name that is taken, an unknown zone or format."""
     assert session.organization_id is not None
     pbx = Pbx(
@@ -62,25 +74,37 @@ def add_pbx(session: LockedSession, name: str, time_zone: str, region: str, read
     )
     session.add(pbx)
     session.flush()
+    record(session, "pbx.added", actor_id=actor_id, object_id=pbx.id, name=pbx.name)
     return pbx
 
 
-def rename_pbx(session: LockedSession, pbx: Pbx, name: str) -> None:
+def rename_pbx(session: LockedSession, pbx: Pbx, name: str, *, actor_id: int | None) -> None:
     """Raises Refused for a name that is taken."""
-    pbx.name = _free_name(session, name, pbx.id)
+    before, pbx.name = pbx.name, _free_name(session, name, pbx.id)
+    if before != pbx.name:
+        record(session, "pbx.renamed", actor_id=actor_id, object_id=pbx.id, before=before, name=pbx.name)
 
 
-def close_pbx(pbx: Pbx) -> None:
+def close_pbx(session: LockedSession, pbx: Pbx, *, actor_id: int | None) -> None:
     """Accept nothing from it any more; its calls stay. An import of it that runs ends at its next batch."""
     if pbx.closed_at is None:
         pbx.closed_at = clock.now()
+        record(session, "pbx.closed", actor_id=actor_id, object_id=pbx.id, name=pbx.name)
 
 
-def reopen_pbx(pbx: Pbx) -> None:
-    pbx.closed_at = None
+def reopen_pbx(session: LockedSession, pbx: Pbx, *, actor_id: int | None) -> None:
+    if pbx.closed_at is not None:
+        pbx.closed_at = None
+        record(session, "pbx.reopened", actor_id=actor_id, object_id=pbx.id, name=pbx.name)
 
 
-def answer_questions(session: LockedSession, pbx: Pbx, answers: Answers) -> None:
+def read_records_again(session: LockedSession, pbx: Pbx, records: int, *, actor_id: int | None) -> None:
+    """Put it into the queue, after answers that change how its records are read."""
+    enqueue(session, READ_AGAIN, {"pbx_id": pbx.id}, session.organization_id)
+    record(session, "pbx.read_again", actor_id=actor_id, object_id=pbx.id, name=pbx.name, records=records)
+
+
+def answer_questions(session: LockedSession, pbx: Pbx, answers: Answers, *, actor_id: int | None) -> None:
     """Store the answers; whoever calls sees to it that records that are there already are read again.
 
     Another zone is that of its imports too, but for those that were read in a zone of their own.
@@ -99,6 +123,7 @@ def answer_questions(session: LockedSession, pbx: Pbx, answers: Answers) -> None
     pbx.time_zone = answers.time_zone
     pbx.answered_at = pbx.answered_at or clock.now()
     pbx.settings_version += 1
+    record(session, "pbx.set_up", actor_id=actor_id, object_id=pbx.id, name=pbx.name)
 
 
 def _free_name(session: LockedSession, name: str, own_id: int | None) -> str:

@@ -120,7 +120,9 @@ def create_pbx(name: str, slug: str, reader_name: str | None, time_zone: str | N
     """Add a phone system, from which call records come."""
     with _place(slug) as place, writing_session(place.database, place.organization.id) as session:
         organization = place.organization
-        pbx = add_pbx(session, name, time_zone or organization.time_zone, organization.region, reader_name)
+        pbx = add_pbx(
+            session, name, time_zone or organization.time_zone, organization.region, reader_name, actor_id=None
+        )
         session.commit()
     click.echo(
         f"Phone system {pbx.name} is ready. Next: flask import-calls FILE --organization {slug} --pbx '{pbx.name}'"
@@ -214,9 +216,7 @@ def _sure_format(file: ImportFile, pbx: Pbx) -> str:
 
 
 def _start(session: LockedSession, file: ImportFile, pbx: Pbx) -> queue.Claim:
-    imports.may_begin(file, pbx)
-    imports.remember_reading(file, pbx)
-    file.state = ImportState.QUEUED
+    imports.begin_import(session, file, pbx, actor_id=None)
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     payload = {"import_file_id": file.id}
     return queue.enqueue_held(session, imports.IMPORT, payload, session.organization_id, owner, LEASE)

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from webapp import access, htmx
 from webapp.calls.models import ImportFile, ImportState
@@ -129,7 +130,7 @@ def start(import_file_id: int) -> ResponseReturnValue:
     """Import it, or go on with an import that failed half-way."""
     file = queries.get_import(db(), import_file_id)
     try:
-        imports.start_import(db(), file, queries.get_pbx(db(), file.pbx_id))
+        imports.start_import(db(), file, queries.get_pbx(db(), file.pbx_id), actor_id=current_user.id)
     except Refused as refusal:
         return import_page(db(), file, 422, refusal.sentence)
     db().commit()
@@ -140,7 +141,7 @@ def start(import_file_id: int) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 def cancel(import_file_id: int) -> ResponseReturnValue:
     file = queries.get_import(db(), import_file_id)
-    imports.cancel_import(file)
+    imports.cancel_import(db(), file, actor_id=current_user.id)
     db().commit()
     return _to_import(file)
 
@@ -153,7 +154,7 @@ def undo(import_file_id: int) -> ResponseReturnValue:
     problem = ""
     if request.method == "POST":
         try:
-            imports.undo(db(), file)
+            imports.undo(db(), file, actor_id=current_user.id)
             db().commit()
             return _to_import(file)
         except Refused as refusal:
@@ -177,7 +178,7 @@ def throw_away(import_file_id: int) -> ResponseReturnValue:
     """Forget an uploaded file that was not imported."""
     file = queries.get_import(db(), import_file_id)
     try:
-        stored_file_id = imports.throw_away(db(), file)
+        stored_file_id = imports.throw_away(db(), file, actor_id=current_user.id)
     except Refused as refusal:
         return import_page(db(), file, 422, refusal.sentence)
     db().commit()

@@ -1,6 +1,7 @@
 """The life of an imported file up to its end: recognise, choose how to read it, start, cancel, undo, throw away.
 
 Called by the views and by `flask import-calls`. Storing calls is ingest's; here only the row of import_file changes.
+What changes calls is recorded in the audit as done by `actor_id`, a user_account; None is the operator.
 """
 
 import json
@@ -8,6 +9,7 @@ import re
 from dataclasses import asdict, dataclass
 
 from webapp import clock
+from webapp.audit.actions import record
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.ids import new_id
 from webapp.errors import Refused
@@ -149,18 +151,24 @@ def read_columns_as(file: ImportFile, columns: ColumnMap, head: Head) -> None:
     file.column_map = json.dumps(asdict(columns))
 
 
-def start_import(session: LockedSession, file: ImportFile, pbx: Pbx) -> None:
+def start_import(session: LockedSession, file: ImportFile, pbx: Pbx, *, actor_id: int | None) -> None:
     """Put the import into the queue; also goes on with one that failed half-way. Raises Refused."""
-    may_begin(file, pbx)
-    remember_reading(file, pbx)
+    begin_import(session, file, pbx, actor_id=actor_id)
+    enqueue(session, IMPORT, {"import_file_id": file.id}, session.organization_id)
+
+
+def begin_import(session: LockedSession, file: ImportFile, pbx: Pbx, *, actor_id: int | None) -> None:
+    """All of it but the job. Raises Refused."""
+    _may_begin(file, pbx)
+    _remember_reading(file, pbx)
     file.state = ImportState.QUEUED
     file.cancel_asked = False
     file.error = None
     file.ended_at = None
-    enqueue(session, IMPORT, {"import_file_id": file.id}, session.organization_id)
+    record(session, "import.started", actor_id=actor_id, object_id=file.id, file=file.file_name)
 
 
-def may_begin(file: ImportFile, pbx: Pbx) -> None:
+def _may_begin(file: ImportFile, pbx: Pbx) -> None:
     """Raises Refused where an import cannot be started."""
     if file.state not in (ImportState.UPLOADED, ImportState.FAILED) or file.stored_file_id is None:
         raise Refused("This file has been imported already, or is being imported. Nothing was changed.")
@@ -172,15 +180,17 @@ def may_begin(file: ImportFile, pbx: Pbx) -> None:
         raise Refused("Choose the format of the file first.")
 
 
-def remember_reading(file: ImportFile, pbx: Pbx) -> None:
+def _remember_reading(file: ImportFile, pbx: Pbx) -> None:
     """Keep with the phone system how its files are read, for next time."""
     pbx.format = pbx.format or file.format
     if file.format == GENERIC:
         pbx.column_map = file.column_map
 
 
-def cancel_import(file: ImportFile) -> None:
+def cancel_import(session: LockedSession, file: ImportFile, *, actor_id: int | None) -> None:
     """End an import at its next batch; what is stored by then stays until it is undone."""
+    if file.state in (ImportState.QUEUED, ImportState.RUNNING):
+        record(session, "import.cancelled", actor_id=actor_id, object_id=file.id, file=file.file_name)
     if file.state == ImportState.QUEUED:
         file.state = ImportState.CANCELLED
         file.ended_at = clock.now()
@@ -188,19 +198,21 @@ def cancel_import(file: ImportFile) -> None:
         file.cancel_asked = True
 
 
-def undo(session: LockedSession, file: ImportFile) -> None:
+def undo(session: LockedSession, file: ImportFile, *, actor_id: int | None) -> None:
     """Put the undo of an import into the queue. Raises Refused where there is nothing to undo."""
     if file.state not in ENDED:
         raise Refused("Only an import that has ended can be undone. Nothing was changed.")
     file.state = ImportState.UNDOING
     file.error = None
     enqueue(session, UNDO, {"import_file_id": file.id}, session.organization_id)
+    record(session, "import.undone", actor_id=actor_id, object_id=file.id, file=file.file_name)
 
 
-def throw_away(session: LockedSession, file: ImportFile) -> int | None:
+def throw_away(session: LockedSession, file: ImportFile, *, actor_id: int | None) -> int | None:
     """Forget a file that was never imported; gives the stored file to delete. Raises Refused."""
     _must_be_waiting(file)
     stored_file_id = file.stored_file_id
+    record(session, "import.thrown_away", actor_id=actor_id, object_id=file.id, file=file.file_name)
     session.delete(file)
     session.flush()
     return stored_file_id

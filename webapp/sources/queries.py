@@ -1,5 +1,6 @@
 """Reads phone systems and imports. Called by the views of this package and by the overview."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -107,6 +108,11 @@ def get_import(session: LockedSession, import_file_id: int) -> ImportFile:
     if file is None:
         raise NotFound
     return file
+
+
+def list_existing_imports(session: LockedSession, import_file_ids: Collection[int]) -> Collection[int]:
+    """Those of some imports that exist: a file may be thrown away."""
+    return session.scalars(select(ImportFile.id).where(ImportFile.id.in_(import_file_ids))).all()
 
 
 def get_stored_size(session: LockedSession, file: ImportFile) -> int | None:

@@ -7,8 +7,10 @@ from urllib.parse import quote
 
 from flask import Response, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from webapp import access, htmx
+from webapp.audit.viewing import note, note_view
 from webapp.database.engine import Database
 from webapp.errors import BadRequest
 from webapp.services import services
@@ -29,6 +31,8 @@ def refused(import_file_id: int, after: int) -> ResponseReturnValue:
     file = get_import(db(), import_file_id)
     if after >= 1 << 31:
         raise BadRequest
+    me, organization_id = current_user.id, current_organization().id
+    note_view(services().database, organization_id, me, "refused_lines.viewed", file.id, file=file.file_name)
     lines = list_refused(db(), file.id, after, REFUSED_ON_A_PAGE + 1)
     more = None
     if len(lines) > REFUSED_ON_A_PAGE:
@@ -51,8 +55,10 @@ def refused_lines(import_file_id: int) -> ResponseReturnValue:
     """The refused lines as they stood in the file, beneath its header line: put right, they can be uploaded again."""
     file = get_import(db(), import_file_id)
     name = PurePath(file.file_name.removesuffix(".gz"))
+    database, organization_id = services().database, current_organization().id
+    note(database, organization_id, current_user.id, "refused_lines.downloaded", file.id, file=file.file_name)
     answer = Response(
-        _raw_lines(services().database, current_organization().id, file.id, file.header),
+        _raw_lines(database, organization_id, file.id, file.header),
         mimetype="application/octet-stream",
     )
     answer.headers["Content-Disposition"] = _as_attachment(f"{name.stem}-refused{name.suffix or '.csv'}")

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, flash, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from webapp import access, htmx
 from webapp.calls.models import Pbx
@@ -13,10 +14,10 @@ from webapp.ingest.guesses import Answers as GuessedAnswers
 from webapp.ingest.reread import compare
 from webapp.ingest.settings import PbxSettings, read_extension_digits
 from webapp.ingest.source import UnreadableFile
-from webapp.jobs.queue import enqueue, find_open_job
+from webapp.jobs.queue import find_open_job
 from webapp.services import services
 from webapp.sources import queries, reading
-from webapp.sources.actions import Answers, answer_questions
+from webapp.sources.actions import Answers, answer_questions, read_records_again
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import SetUpForm
 from webapp.sources.import_pages import local_today
@@ -57,9 +58,9 @@ def apply_set_up(pbx_id: int) -> ResponseReturnValue:
 
 def _store(pbx: Pbx, answers: Answers) -> Response:
     records = queries.count_stored_from(db(), pbx.id)
-    answer_questions(db(), pbx, answers)
+    answer_questions(db(), pbx, answers, actor_id=current_user.id)
     if records:
-        enqueue(db(), READ_AGAIN, {"pbx_id": pbx.id}, db().organization_id)
+        read_records_again(db(), pbx, records, actor_id=current_user.id)
     db().commit()
     if records:
         flash(

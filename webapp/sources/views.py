@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 from flask import Response, flash, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from webapp import access, clock, htmx, navigation
+from webapp.audit.objects import register_object
 from webapp.calls.models import Pbx
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
@@ -17,13 +19,14 @@ from webapp.sources.blueprint import bp
 from webapp.sources.forms import NameForm, PhoneSystemForm
 from webapp.sources.imports import READ_AGAIN
 from webapp.sources.jobs import register_jobs
-from webapp.sources.queries import get_pbx, list_phone_systems
+from webapp.sources.queries import get_pbx, list_existing_imports, list_phone_systems
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, db
 
 __all__ = ["bp", "import_views", "refused_views", "set_up_views", "upload_views", "words"]
 
 navigation.add("Phone systems", "sources.phone_systems", 60, Role.VIEWER)
+register_object("import", "sources.show_import", "import_file_id", list_existing_imports)
 
 
 @bp.record_once
@@ -63,7 +66,12 @@ def add() -> ResponseReturnValue:
         return _add_page(form)
     try:
         pbx = add_pbx(
-            db(), form.name.data or "", form.time_zone.data, organization.region, form.reader_name.data or None
+            db(),
+            form.name.data or "",
+            form.time_zone.data,
+            organization.region,
+            form.reader_name.data or None,
+            actor_id=current_user.id,
         )
     except Refused as refusal:
         form.name.errors = [*form.name.errors, refusal.sentence]
@@ -85,7 +93,7 @@ def rename(pbx_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _rename_page(form, pbx)
     try:
-        rename_pbx(db(), pbx, form.name.data or "")
+        rename_pbx(db(), pbx, form.name.data or "", actor_id=current_user.id)
     except Refused as refusal:
         form.name.errors = [*form.name.errors, refusal.sentence]
         return _rename_page(form, pbx)
@@ -103,7 +111,7 @@ def _rename_page(form: NameForm, pbx: Pbx) -> Response:
 @access.member(Role.MANAGER)
 def close(pbx_id: int) -> ResponseReturnValue:
     pbx = get_pbx(db(), pbx_id)
-    close_pbx(pbx)
+    close_pbx(db(), pbx, actor_id=current_user.id)
     db().commit()
     flash(f"{pbx.name} is closed: it takes no more files. Its calls stay where they are.", "ok")
     return htmx.go_to(url_for("sources.phone_systems"))
@@ -113,7 +121,7 @@ def close(pbx_id: int) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 def reopen(pbx_id: int) -> ResponseReturnValue:
     pbx = get_pbx(db(), pbx_id)
-    reopen_pbx(pbx)
+    reopen_pbx(db(), pbx, actor_id=current_user.id)
     db().commit()
     flash(f"{pbx.name} is open again and takes files.", "ok")
     return htmx.go_to(url_for("sources.phone_systems"))

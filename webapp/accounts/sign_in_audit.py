@@ -1,0 +1,59 @@
+"""Notes sign-ins and sign-outs in the audit of every organization of the person. Called by the views of this package.
+
+What somebody does who is not known is nobody's matter: it is in the log alone.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import or_, select
+
+from webapp import rate_limits
+from webapp.accounts.queries import find_person
+from webapp.audit.viewing import SLOT, note, note_view
+from webapp.clock import now
+from webapp.database.engine import Database
+from webapp.tenancy.models import Membership
+from webapp.tenancy.sessions import reading_session
+
+_SLOT_MS = int(SLOT.total_seconds() * 1000)
+
+
+def note_sign_in(database: Database, user_account_id: int) -> None:
+    for organization_id in _organizations_of(database, user_account_id):
+        note(database, organization_id, user_account_id, "sign_in.done")
+
+
+def note_sign_out(database: Database, user_account_id: int) -> None:
+    for organization_id in _organizations_of(database, user_account_id):
+        note(database, organization_id, user_account_id, "sign_out.done")
+
+
+def note_refusal(database: Database, email: str) -> None:
+    """That a sign-in with this address was refused: once in a quarter of an hour, so that nobody floods the audit.
+
+    An address that nobody here has takes the same looks and the same one write, else the time would tell.
+    """
+    with reading_session(database) as session:
+        person = find_person(session, email)
+    organizations = _organizations_of(database, person.id if person else 0)
+    for organization_id in organizations:
+        assert person is not None
+        note_view(database, organization_id, person.id, "sign_in.refused")
+    if not organizations:
+        who = ("sign-in refused", email.strip().lower())
+        if not rate_limits.is_remembered(database, *who):
+            rate_limits.remember(database, _SLOT_MS, *who)
+
+
+def _organizations_of(database: Database, user_account_id: int) -> Sequence[int]:
+    """Ids of those in which the person is a member now."""
+    with reading_session(database) as session:
+        session.bind_person(user_account_id)
+        return session.scalars(
+            select(Membership.organization_id)
+            .where(
+                Membership.user_account_id == user_account_id,
+                or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
+            )
+            .order_by(Membership.organization_id)
+        ).all()

@@ -1,0 +1,125 @@
+"""Recomputes the chains of the audit and names the first row of each that is not as it was written.
+
+Called by `flask verify-audit`. A whole chain proves that nothing was changed in it; that nothing was cut off its end
+together with its head, only a head that was kept elsewhere proves (check_kept).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+
+from webapp.audit.actions import NOTHING_BEFORE, digest_words, hash_event
+from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
+from webapp.database.engine import Database
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.sessions import reading_session
+
+_ROWS_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of a chain: so many events, and the hash of the last one."""
+
+    position: int
+    row_hash: bytes
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """The first thing that is wrong in a chain."""
+
+    position: int
+    what: str
+
+
+@dataclass
+class Verified:
+    """What came of a chain. `head`: where its right rows end; `at_kept`: their hashes where a head was kept."""
+
+    head: Head
+    wrong: Wrong | None = None
+    at_kept: dict[int, bytes] = field(default_factory=dict)
+
+
+def verify_chain(database: Database, organization_id: int, kept_positions: Collection[int] = ()) -> Verified:
+    """Read one chain from its beginning, some rows at a time. What is appended meanwhile is left to the next time."""
+    found = Verified(Head(0, NOTHING_BEFORE))
+    with reading_session(database, organization_id) as session:
+        stored, last = _read_end(session)
+    while found.wrong is None and found.head.position < last:
+        with reading_session(database, organization_id) as session:
+            rows = _read_rows(session, found.head.position, last)
+        for event, detail in rows:
+            found.wrong = _wrong_of(organization_id, found.head, event, detail)
+            if found.wrong is not None:
+                break
+            found.head = Head(event.position, bytes(event.row_hash))
+            if event.position in kept_positions:
+                found.at_kept[event.position] = found.head.row_hash
+    if found.wrong is None:
+        found.wrong = _wrong_end(found.head, stored)
+    return found
+
+
+def check_kept(found: Verified, kept: Head) -> Wrong | None:
+    """Compare a chain with a head of it that was printed earlier; its position was given to verify_chain()."""
+    if kept.position == 0 or found.at_kept.get(kept.position) == kept.row_hash:
+        return None
+    if kept.position in found.at_kept:
+        return Wrong(kept.position, "it is another row than when the head was kept: the chain was written anew")
+    return Wrong(kept.position, f"it was there when the head was kept; the chain ends at {found.head.position}")
+
+
+def _read_end(session: LockedSession) -> tuple[Head | None, int]:
+    """The stored head and the last position, of one moment."""
+    last = select(func.coalesce(func.max(AuditEvent.position), 0)).scalar_subquery()
+    row = session.execute(select(AuditHead.position, AuditHead.row_hash, last)).first()
+    if row is None:
+        return None, session.scalar(select(func.coalesce(func.max(AuditEvent.position), 0))) or 0
+    return Head(row[0], bytes(row[1])), row[2]
+
+
+def _read_rows(session: LockedSession, after: int, last: int) -> list[tuple[AuditEvent, AuditDetail | None]]:
+    rows = session.execute(
+        select(AuditEvent, AuditDetail)
+        .outerjoin(
+            AuditDetail,
+            (AuditDetail.organization_id == AuditEvent.organization_id) & (AuditDetail.position == AuditEvent.position),
+        )
+        .where(AuditEvent.position > after, AuditEvent.position <= last)
+        .order_by(AuditEvent.position)
+        .limit(_ROWS_AT_ONCE)
+    )
+    return [(event, detail) for event, detail in rows]
+
+
+def _wrong_of(organization_id: int, before: Head, event: AuditEvent, detail: AuditDetail | None) -> Wrong | None:
+    position = before.position + 1
+    if event.position != position:
+        return Wrong(position, f"it is missing: {event.position} comes after {before.position}")
+    is_next = bytes(event.previous_hash) == before.row_hash
+    if hash_event(organization_id, event) != bytes(event.row_hash):
+        return Wrong(position, "its row was changed" if is_next else "another row stands in its place (reordered)")
+    if not is_next:
+        return Wrong(position, "it does not follow the row before it (reordered, or put in)")
+    if detail is None:
+        return Wrong(position, "the row of its words is gone")
+    if detail.words is not None and digest_words(bytes(detail.salt), detail.words) != bytes(event.words_digest):
+        return Wrong(position, "its words were changed")
+    return None
+
+
+def _wrong_end(end: Head, stored: Head | None) -> Wrong | None:
+    if stored is None:
+        return Wrong(end.position, "the chain has no head any more")
+    if end.position < stored.position:
+        return Wrong(
+            end.position + 1, f"it is missing: the chain is shorter than its head, which stands at {stored.position}"
+        )
+    if end.position > stored.position:
+        return Wrong(stored.position + 1, "the chain is longer than its head says")
+    if end.row_hash != stored.row_hash:
+        return Wrong(end.position, "the head was changed: it has another hash than the last row")
+    return None
