@@ -16,6 +16,7 @@ from webapp.calls import detail_views as call_detail
 from webapp.calls import views as calls
 from webapp.database.engine import Database
 from webapp.organizations import views as organizations
+from webapp.organizations import who_looked_views as who_looked
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import views as sources
@@ -23,7 +24,7 @@ from webapp.tenancy import guard, request
 
 ROOT = Path(__file__).resolve().parent.parent
 #: In order: a later feature may use an earlier one, never the other way round.
-FEATURES = (health, accounts, organizations, calls, call_detail, sources, reports)
+FEATURES = (health, accounts, organizations, who_looked, calls, call_detail, sources, reports)
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
 

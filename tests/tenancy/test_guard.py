@@ -161,12 +161,12 @@ def test_security_34_no_form_without_its_token_changes_anything(
     assert isinstance(other, PageCheckingClient)
     other.sign_in(cast.max)
     ids = ids_of(make)
-    before = snapshot(database)
     tokens = {
         "none": {},
         "of another session": {"X-CSRFToken": other.token()},
         "old": {"X-CSRFToken": before_signing_in},
     }
+    before = snapshot(database)
     walked = [address for address in addresses(app, "harbour", ids) if address.method in UNSAFE]
     for address in walked:
         for kind, headers in tokens.items():
