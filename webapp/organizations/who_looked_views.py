@@ -66,7 +66,6 @@ def _register_chore(_state: BlueprintSetupState) -> None:
 def index() -> ResponseReturnValue:
     """A page of events, or the rows that htmx goes on with."""
     organization = current_organization()
-    note_view(services().database, organization.id, current_user.id, "who_looked.viewed")
     asked = read_asked(request.args)
     zone = ZoneInfo(organization.time_zone)
     events = [] if asked.errors else list_events(db(), asked.chosen, zone, asked.before, ROWS_ON_A_PAGE + 1)
@@ -80,9 +79,9 @@ def index() -> ResponseReturnValue:
         "href_of": _href_of,
         "who_href": _who_href,
     }
-    if htmx.wants_part():
-        return htmx.render(PAGE, ROWS, status=422 if asked.errors else 200, **rows)
-    return htmx.render(PAGE, PAGE, status=422 if asked.errors else 200, **rows, **_frame(asked))
+    frame = {} if htmx.wants_part() else _frame(asked)
+    note_view(services().database, organization.id, current_user.id, "who_looked.viewed")
+    return htmx.render(PAGE, ROWS, status=422 if asked.errors else 200, **rows, **frame)
 
 
 @bp.get("/o/<slug:slug>/who-looked/export")
