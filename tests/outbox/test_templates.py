@@ -62,7 +62,7 @@ def test_security_41_51_a_mail_fetches_nothing_and_links_to_base_url_alone(path:
         '<td background="x.png">',
         "{{ words|safe }}",
         "{{ request.host }}",
-        '<a href="{{ url_for(\'x\') }}">',
+        "<a href=\"{{ url_for('x') }}\">",
         "<script>x()</script>",
         '<p onclick="x()">',
     ],

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from webapp.alarms import wake_workers_after_commit
 from webapp.clock import now
@@ -27,7 +28,7 @@ def queue_mail(
     `cause` names what it is sent for; the address is added to it. `secret` is sealed already (sealing.py).
     """
     whole_cause = f"{cause}:{to_address}"
-    known = session.scalars(select(OutboxMessage).where(OutboxMessage.cause == whole_cause)).one_or_none()
+    known = _find(session, whole_cause)
     if known is not None:
         return known
     message_id = new_id()
@@ -49,10 +50,21 @@ def queue_mail(
         created_at=now(),
         ended_at=None,
     )
-    session.add(message)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(message)
+            session.flush()
+    except IntegrityError:  # on PostgreSQL somebody else queued the same meanwhile; the caller's work goes on
+        known = _find(session, whole_cause)
+        if known is None:
+            raise
+        return known
     wake_workers_after_commit(session)
     return message
+
+
+def _find(session: LockedSession, whole_cause: str) -> OutboxMessage | None:
+    return session.scalars(select(OutboxMessage).where(OutboxMessage.cause == whole_cause)).one_or_none()
 
 
 def retry_mail(session: LockedSession, mail_id: int) -> OutboxMessage:

@@ -83,7 +83,7 @@ def format_ago(instant: datetime) -> str:
 def count_mails(session: LockedSession) -> MailCounts:
     """Of the whole service."""
     by_state = select(OutboxMessage.state, func.count(OutboxMessage.id)).group_by(OutboxMessage.state)
-    counts: dict[MailState, int] = dict(session.execute(by_state).tuples().all())
+    counts: dict[MailState, int] = dict(session.execute(by_state).all())
     waiting = counts.get(MailState.WAITING, 0) + counts.get(MailState.SENDING, 0)
     return MailCounts(waiting, counts.get(MailState.REFUSED, 0))
 

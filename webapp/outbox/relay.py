@@ -22,6 +22,7 @@ from config import Settings
 TIMEOUT_SECONDS = 20
 #: What a relay that does not do its part raises. ValueError: an address or password that SMTP cannot carry.
 RELAY_ERRORS = (OSError, smtplib.SMTPException, ValueError)
+Relay = smtplib.SMTP  #: a connection to it, for those who only pass it on
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
 
@@ -35,7 +36,7 @@ class Trouble:
 
 
 @contextmanager
-def open_relay(settings: Settings) -> Iterator[smtplib.SMTP]:
+def open_relay(settings: Settings) -> Iterator[Relay]:
     """A connection, with TLS and signed in as SMTP_URL says. Raises one of RELAY_ERRORS."""
     assert settings.smtp_url is not None
     relay = _connect(urlsplit(settings.smtp_url), _own_name(settings.base_url))
@@ -48,10 +49,10 @@ def open_relay(settings: Settings) -> Iterator[smtplib.SMTP]:
         relay.close()
 
 
-def _connect(parts: SplitResult, own_name: str) -> smtplib.SMTP:
+def _connect(parts: SplitResult, own_name: str) -> Relay:
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     context = ssl.create_default_context()
-    relay: smtplib.SMTP
+    relay: Relay
     if parts.scheme == "smtps":
         relay = smtplib.SMTP_SSL(host, port, own_name, timeout=TIMEOUT_SECONDS, context=context)
     else:
@@ -77,7 +78,7 @@ def _own_name(base_url: str) -> str:
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
 
 
-def hand_over(relay: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: str) -> None:
+def hand_over(relay: Relay, mail: EmailMessage, sender: str, recipient: str) -> None:
     """Returns once the relay has answered that it has the mail. Raises one of RELAY_ERRORS."""
     relay.send_message(mail, from_addr=sender, to_addrs=[recipient])
 

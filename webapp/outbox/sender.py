@@ -5,7 +5,6 @@ will never take is refused; `flask list-mail` shows both. Without SMTP settings 
 """
 
 import logging
-import smtplib
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
@@ -15,7 +14,7 @@ from webapp import clock
 from webapp.database.engine import Database
 from webapp.outbox import claims
 from webapp.outbox.models import OutboxMessage
-from webapp.outbox.relay import RELAY_ERRORS, Trouble, hand_over, judge, open_relay
+from webapp.outbox.relay import RELAY_ERRORS, Relay, Trouble, hand_over, judge, open_relay
 from webapp.outbox.rendering import Unwritable, render_mail, sender_address
 
 #: Of the whole service: a mistake of ours must not flood anybody, nor ruin the relay's name.
@@ -63,7 +62,7 @@ def send_due(
 def _send_over(
     database: Database,
     settings: Settings,
-    relay: smtplib.SMTP,
+    relay: Relay,
     stopping: Callable[[], bool],
     lease: timedelta,
     at_most: int,
@@ -80,7 +79,7 @@ def _send_over(
     return None
 
 
-def _try(settings: Settings, relay: smtplib.SMTP, held: OutboxMessage) -> Trouble | None:
+def _try(settings: Settings, relay: Relay, held: OutboxMessage) -> Trouble | None:
     """None: the relay has it."""
     if held.attempts > claims.MOST_ATTEMPTS:
         return Trouble("given up: its senders died", for_good=True)
