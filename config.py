@@ -197,10 +197,17 @@ def _trusted_proxy(text: str | None, problems: dict[str, str]) -> str | None:
 def _smtp_url(text: str | None, problems: dict[str, str]) -> str | None:
     if text is None:
         return None
-    parts = urlsplit(text)
-    if parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
+    try:
+        parts, port_is_right = urlsplit(text), urlsplit(text).port != 0
+    except ValueError:
+        parts, port_is_right = urlsplit(""), False
+    if parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname or not port_is_right:
         problems["SMTP_URL"] = (
             "is no mail relay. Give smtp+starttls://user:password@mail.example.com:587 or smtps://..."
+        )
+    elif parts.scheme == "smtp" and parts.username and not _is_loopback(text):
+        problems["SMTP_URL"] = (
+            "would send the relay's password readable. Give smtp+starttls:// or smtps:// in place of smtp://."
         )
     return text
 

@@ -9,7 +9,7 @@ from tests.make import Make
 from webapp.addresses import IdConverter
 from webapp.database.ids import new_id
 
-_BY_HAND = {"filename": "callbook.css", "after": 1}
+_BY_HAND = {"filename": "callbook.css", "after": 1, "outbox_message_id": 1}  # mails are shown by the demo alone
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,12 @@ from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
 from webapp.calls import views as calls
 from webapp.database.engine import Database
+from webapp.jobs.handlers import register_chore, register_errand
 from webapp.organizations import views as organizations
 from webapp.organizations import who_looked_views as who_looked
+from webapp.outbox import demo_views as outbox
+from webapp.outbox.claims import sweep
+from webapp.outbox.sender import send_due
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import views as sources
@@ -24,7 +28,7 @@ from webapp.tenancy import guard, request
 
 ROOT = Path(__file__).resolve().parent.parent
 #: In order: a later feature may use an earlier one, never the other way round.
-FEATURES = (health, accounts, organizations, who_looked, calls, call_detail, sources, reports)
+FEATURES = (health, outbox, accounts, organizations, who_looked, calls, call_detail, sources, reports)
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
 
@@ -42,6 +46,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     access.public(app.view_functions["static"])
     for blueprint in dict.fromkeys(feature.bp for feature in FEATURES):
         app.register_blueprint(blueprint)
+    # Here, since the outbox comes before the jobs: a job may queue a mail.
+    register_errand("outbox.send", send_due)
+    register_chore("outbox.sweep", sweep)
     cli.register_commands(app)
     app.context_processor(_what_layouts_need)
     guard.check_markers(app)

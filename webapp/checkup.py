@@ -4,14 +4,12 @@ Looks at the settings, the disk, the database and the mail relay; changes nothin
 """
 
 import shutil
-import smtplib
-import ssl
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,10 +19,12 @@ from webapp import clock
 from webapp.database.engine import Database
 from webapp.database.installation import list_problems, open_database
 from webapp.jobs.models import LiveWorker
+from webapp.outbox.queries import MailCounts, count_mails
+from webapp.outbox.relay import RELAY_ERRORS, hand_over, open_relay
+from webapp.outbox.rendering import sender_address
 from webapp.tenancy.sessions import reading_session
 
 _SMALLEST_FREE_BYTES = 1 << 30
-_MAIL_SECONDS = 10
 #: A worker says once a minute that it is alive; a long batch may delay it.
 WORKER_SEEN_WITHIN = timedelta(minutes=3)
 
@@ -50,7 +50,6 @@ def check_everything(environ: Mapping[str, str] | None = None, mail_to: str | No
     yield Finding("settings", True, "all are well formed.")
     yield _check_address(settings)
     yield from _check_proxy(settings)
-    yield _check_mail(settings, mail_to)
     yield from _check_data_dir(settings)
     database = open_database(settings)
     try:
@@ -61,6 +60,7 @@ def check_everything(environ: Mapping[str, str] | None = None, mail_to: str | No
             kind = "roles and row-level security are right" if database.dialect == "postgresql" else "SQLite"
             yield Finding("database", True, f"answers; schema and NUMBER_KEY fit; {kind}.")
             yield _check_worker(database)
+        yield _check_mail(settings, mail_to, None if problems else _count_mails(database))
     finally:
         database.dispose()
 
@@ -92,50 +92,44 @@ def _check_proxy(settings: Settings) -> Iterator[Finding]:
 # ------------------------------------------------------------------------------------------------------------ mail
 
 
-def _check_mail(settings: Settings, mail_to: str | None) -> Finding:
+def _check_mail(settings: Settings, mail_to: str | None, counts: MailCounts | None) -> Finding:
+    """`counts` None: the database cannot be asked."""
+    waiting = counts.waiting if counts else 0
+    outbox = f" {counts.words}" if counts else ""
     if settings.smtp_url is None:
         if mail_to:
             return Finding("mail", False, "SMTP_URL is not set, so no test mail can go. Set it to your mail relay.")
-        return Finding("mail", True, "no relay is set; Callbook sends none.")
+        words = f"no relay is set, so none goes.{outbox} Set SMTP_URL and MAIL_FROM, and what waits goes."
+        return Finding("mail", waiting == 0, words)
     if settings.mail_from is None:
         return Finding("mail", False, "SMTP_URL is set but MAIL_FROM is not. Give the address that mail comes from.")
-    parts = urlsplit(settings.smtp_url)
+    host = urlsplit(settings.smtp_url).hostname
     try:
-        with _open_relay(parts) as relay:
+        with open_relay(settings) as relay:
             if mail_to is None:
                 relay.noop()
-                return Finding("mail", True, f"{parts.hostname} answers. --mail-to ADDRESS sends a test mail.")
-            relay.send_message(_test_mail(settings.mail_from, mail_to, settings.base_url))
-            return Finding("mail", True, f"{parts.hostname} took a test mail for {mail_to}. Look whether it arrives.")
-    except (OSError, smtplib.SMTPException, ValueError) as error:
-        words = f"{parts.hostname} did not take it: {type(error).__name__}: {_one_line(error)}. Check SMTP_URL."
+                return Finding("mail", True, f"{host} answers; --mail-to ADDRESS sends a test mail.{outbox}")
+            hand_over(relay, _test_mail(settings, mail_to), sender_address(settings), mail_to)
+            return Finding("mail", True, f"{host} took a test mail for {mail_to}. Look whether it arrives.{outbox}")
+    except RELAY_ERRORS as error:
+        words = f"{host} did not take it: {type(error).__name__}: {_one_line(error)}. Check SMTP_URL.{outbox}"
         return Finding("mail", False, words)
 
 
-def _open_relay(parts: SplitResult) -> smtplib.SMTP:
-    host, context = parts.hostname or "", ssl.create_default_context()
-    relay: smtplib.SMTP
-    if parts.scheme == "smtps":
-        relay = smtplib.SMTP_SSL(host, parts.port or 465, timeout=_MAIL_SECONDS, context=context)
-    else:
-        relay = smtplib.SMTP(
-            host, parts.port or (587 if parts.scheme == "smtp+starttls" else 25), timeout=_MAIL_SECONDS
-        )
+def _count_mails(database: Database) -> MailCounts | None:
     try:
-        if parts.scheme == "smtp+starttls":
-            relay.starttls(context=context)
-        if parts.username:
-            relay.login(unquote(parts.username), unquote(parts.password or ""))
-    except BaseException:
-        relay.close()
-        raise
-    return relay
+        with reading_session(database) as session:
+            return count_mails(session)
+    except SQLAlchemyError:
+        return None
 
 
-def _test_mail(sender: str, to: str, base_url: str) -> EmailMessage:
+def _test_mail(settings: Settings, to: str) -> EmailMessage:
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = sender, to, "Callbook: a test mail"
-    mail.set_content(f"Somebody ran `flask check` for {base_url}. That this arrived means that its mail works.\n")
+    mail["From"], mail["To"], mail["Subject"] = settings.mail_from, to, "Callbook: a test mail"
+    mail.set_content(
+        f"Somebody ran `flask check` for {settings.base_url}. That this arrived means that its mail works.\n"
+    )
     return mail
 
 

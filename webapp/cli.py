@@ -23,6 +23,7 @@ from webapp.database.upgrades import upgrade
 from webapp.errors import CallbookError
 from webapp.organizations.actions import add_member, create_organization
 from webapp.organizations.queries import get_organization
+from webapp.outbox.commands import list_mail_command, retry_mail_command
 from webapp.services import Services
 from webapp.sources.commands import register_commands as register_source_commands
 from webapp.tenancy.lock import LockedSession
@@ -34,7 +35,15 @@ _LONGEST_PASSWORD_INPUT = 4096
 
 def register_commands(app: Flask) -> None:
     """Add every command to `flask`."""
-    for command in (init_db, upgrade_db, create_organization_command, create_user_command, check):
+    for command in (
+        init_db,
+        upgrade_db,
+        create_organization_command,
+        create_user_command,
+        check,
+        list_mail_command,
+        retry_mail_command,
+    ):
         app.cli.add_command(command)
     register_audit_commands(app)
     register_source_commands(app)

@@ -231,7 +231,8 @@ def main() -> None:
         create_app(settings, database),
         database,
         settings,
-        f"\n  Address:   {settings.base_url}/\n  E-mail:    {EMAIL}\n  Password:  {password}   (made for this run)\n\n"
+        f"\n  Address:   {settings.base_url}/\n  E-mail:    {EMAIL}\n  Password:  {password}   (made for this run)\n"
+        f"  Mail:      {settings.base_url}/demo/mail   (the demo sends none; read it there)\n\n"
         "Stop it with Ctrl+C.\n",
     )
 

@@ -40,7 +40,7 @@ def test_this_machine_can_be_reached() -> None:
     assert not is_here("localhost.example.com")
 
 
-def test_security_53_only_the_check_of_mail_may_connect() -> None:
+def test_security_53_only_the_mail_relay_is_connected_to() -> None:
     """No module of ours imports what reaches out, but for the relay that the operator configured."""
     reaching = {
         "smtplib",
@@ -60,7 +60,7 @@ def test_security_53_only_the_check_of_mail_may_connect() -> None:
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             found |= {(path.name, name) for name in names if name in reaching}
 
-    assert found == {("checkup.py", "smtplib")}
+    assert found == {("relay.py", "smtplib")}
 
 
 def test_security_53_addresses_are_checked_without_a_name_server() -> None:

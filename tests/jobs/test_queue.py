@@ -15,6 +15,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
+from webapp import alarms
 from webapp.database.engine import Database
 from webapp.jobs import handlers, queue
 from webapp.jobs.handlers import Work
@@ -31,6 +32,7 @@ def _own_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handlers, "_handlers", {})
     monkeypatch.setattr(handlers, "_when_dead", {})
     monkeypatch.setattr(handlers, "_chores", {})
+    monkeypatch.setattr(handlers, "_errands", {})
 
 
 def put(database: Database, kind: str, **payload: int) -> int:
@@ -262,7 +264,7 @@ def test_a_job_of_this_process_starts_when_its_transaction_commits(database: Dat
     began = threading.Event()
     queue.register("test.wake", lambda work: began.set())
     alarm = threading.Event()
-    queue.add_sleeper(alarm)
+    alarms.add_sleeper(alarm)
     with writing_session(database) as session:
         queue.enqueue(session, "test.wake", {}, None)
         session.flush()

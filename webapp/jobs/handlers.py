@@ -1,4 +1,6 @@
-"""Which code does which kind of job, and what is swept every hour. Features register themselves in create_app().
+"""Which code does which kind of job, what is done beside jobs, and what is swept every hour.
+
+Features register themselves in create_app().
 
 A handler gets a Work and returns when the work is done, or soon after `keep()` said False. What it raises puts the job
 off for later; after MOST_ATTEMPTS the job is dead and its `when_dead` is told, so that no page waits for ever.
@@ -32,10 +34,13 @@ class Work(Protocol):
 
 Handler = Callable[[Work], None]
 Chore = Callable[[Database], None]
+#: Gets the database, the settings, and what says whether to stop. Returns when nothing is left to do.
+Errand = Callable[[Database, Settings, Callable[[], bool]], None]
 
 _handlers: dict[str, Handler] = {}
 _when_dead: dict[str, Handler] = {}
 _chores: dict[str, Chore] = {}
+_errands: dict[str, Errand] = {}
 
 
 def register(kind: str, handler: Handler, when_dead: Handler | None = None) -> None:
@@ -54,6 +59,16 @@ def register_chore(name: str, chore: Chore) -> None:
         raise ValueError(f"{name} is registered already")
 
 
+def register_errand(name: str, errand: Errand) -> None:
+    """Run `errand` twice a second beside the jobs of every worker, and at once when something was put in.
+
+    For what must not wait behind a long job. It looks first, cheaply, and may run in several workers at a time.
+    """
+    known = _errands.setdefault(name, errand)
+    if known is not errand:
+        raise ValueError(f"{name} is registered already")
+
+
 def kinds() -> list[str]:
     return sorted(_handlers)
 
@@ -68,3 +83,7 @@ def when_dead_of(kind: str) -> Handler | None:
 
 def chores() -> list[tuple[str, Chore]]:
     return sorted(_chores.items())
+
+
+def errands() -> list[tuple[str, Errand]]:
+    return sorted(_errands.items())

@@ -7,16 +7,15 @@ what it does must bear that.
 """
 
 import json
-import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from weakref import WeakSet
 
-from sqlalchemy import CursorResult, Update, delete, event, select, update
+from sqlalchemy import CursorResult, Update, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from webapp import clock
+from webapp.alarms import wake_workers, wake_workers_after_commit
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.jobs.handlers import Work, register, register_chore
@@ -59,7 +58,7 @@ def enqueue(
     job = _new_job(kind, payload, organization_id)
     job.run_at = run_at or job.run_at
     session.add(job)
-    event.listen(session, "after_commit", lambda _session: wake_workers(), once=True)
+    wake_workers_after_commit(session)
     return job.id
 
 
@@ -243,21 +242,3 @@ def sweep_ended(database: Database) -> None:
             .execution_options(synchronize_session=False)
         )
         session.commit()
-
-
-# ----------------------------------------------------------------------------------------- workers of the same process
-
-_sleepers: "WeakSet[threading.Event]" = WeakSet()
-_sleepers_lock = threading.Lock()
-
-
-def add_sleeper(alarm: threading.Event) -> None:
-    """Set this event whenever this process has put in a job."""
-    with _sleepers_lock:
-        _sleepers.add(alarm)
-
-
-def wake_workers() -> None:
-    with _sleepers_lock:
-        for alarm in _sleepers:
-            alarm.set()

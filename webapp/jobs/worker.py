@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy import delete
 
 from config import Settings
 from webapp import clock
+from webapp.alarms import add_sleeper, wake_workers
 from webapp.database.engine import Database
 from webapp.jobs import handlers, queue
 from webapp.jobs.models import LiveWorker
@@ -94,11 +96,15 @@ class Worker:
             thread = threading.Thread(target=self._run, name=f"jobs-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
+        if handlers.errands():
+            thread = threading.Thread(target=self._run_errands, name="errands", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def stop(self, timeout: float = 20.0) -> None:
         """Let handlers stop at their next keep(), give their jobs back, and wait for it."""
         self._stop.set()
-        queue.wake_workers()
+        wake_workers()
         until = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -129,14 +135,30 @@ class Worker:
             session.commit()
 
     def _run(self) -> None:
+        def do_jobs() -> None:
+            self.beat()
+            self._do_chores()
+            while not self.stopping and self._do_next():
+                pass
+
+        self._repeat(do_jobs)
+
+    def _run_errands(self) -> None:
+        """In a thread of its own: a mail does not wait until two long imports are done."""
+
+        def do_errands() -> None:
+            for _name, errand in handlers.errands():
+                errand(self.database, self.settings, self._stop.is_set)
+
+        self._repeat(do_errands)
+
+    def _repeat(self, do: Callable[[], None]) -> None:
+        """Until stop(): do it, sleep until something is put in or the next look is due."""
         alarm = threading.Event()
-        queue.add_sleeper(alarm)
+        add_sleeper(alarm)
         while not self.stopping:
             try:
-                self.beat()
-                self._do_chores()
-                while not self.stopping and self._do_next():
-                    pass
+                do()
                 alarm.wait(POLL_SECONDS)
                 alarm.clear()
             except Exception as error:  # noqa: BLE001 - a worker outlives whatever fails under it

@@ -8,10 +8,13 @@ import secrets
 from collections.abc import Mapping
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
+from webapp.alarms import wake_workers_after_commit
 from webapp.clock import now
 from webapp.database.ids import new_id, spell_id
-from webapp.outbox.models import MailState, OutboxMessage
+from webapp.errors import NotFound, Refused
+from webapp.outbox.models import OLDEST_SENT, MailState, OutboxMessage
 from webapp.tenancy.lock import LockedSession
 
 Words = Mapping[str, str | int | None]
@@ -25,7 +28,7 @@ def queue_mail(
     `cause` names what it is sent for; the address is added to it. `secret` is sealed already (sealing.py).
     """
     whole_cause = f"{cause}:{to_address}"
-    known = session.scalars(select(OutboxMessage).where(OutboxMessage.cause == whole_cause)).one_or_none()
+    known = _find(session, whole_cause)
     if known is not None:
         return known
     message_id = new_id()
@@ -47,6 +50,36 @@ def queue_mail(
         created_at=now(),
         ended_at=None,
     )
-    session.add(message)
+    try:
+        with session.begin_nested():
+            session.add(message)
+            session.flush()
+    except IntegrityError:  # on PostgreSQL somebody else queued the same meanwhile; the caller's work goes on
+        known = _find(session, whole_cause)
+        if known is None:
+            raise
+        return known
+    wake_workers_after_commit(session)
+    return message
+
+
+def _find(session: LockedSession, whole_cause: str) -> OutboxMessage | None:
+    return session.scalars(select(OutboxMessage).where(OutboxMessage.cause == whole_cause)).one_or_none()
+
+
+def retry_mail(session: LockedSession, mail_id: int) -> OutboxMessage:
+    """Let a mail go at once that was put off or refused. Raises NotFound, or Refused with a sentence."""
+    message = session.get(OutboxMessage, mail_id)
+    if message is None:
+        raise NotFound("There is no such mail. `flask list-mail` shows them.")
+    if message.state == MailState.HANDED_OVER:
+        raise Refused("It was handed over; it is not sent twice.")
+    if message.state == MailState.SENDING:
+        raise Refused("It is being sent just now.")
+    if message.created_at <= now() - OLDEST_SENT:
+        raise Refused(f"It is older than {OLDEST_SENT.days} days. Do again what it was sent for.")
+    message.state, message.due_at, message.attempts = MailState.WAITING, now(), 0
+    message.error = message.ended_at = None
     session.flush()
+    wake_workers_after_commit(session)
     return message

@@ -1,6 +1,6 @@
 """Mails that wait to go, as the ORM reads them. Global: mail about a person's own account has no organization."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, Text
@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database.base import Base
 from webapp.database.types import Instant, SmallEnum
+
+#: Older mail is sent no more: its links have run out, and what it tells has passed.
+OLDEST_SENT = timedelta(days=7)
 
 
 class MailState(IntEnum):
