@@ -9,7 +9,7 @@ from tests.make import Make
 from webapp.addresses import IdConverter
 from webapp.database.ids import new_id
 
-_BY_HAND = {"filename": "callbook.css", "after": 1}
+_BY_HAND = {"filename": "callbook.css", "after": 1, "token": "of-no-link", "web_session_id": 1}
 
 
 @dataclass(frozen=True)

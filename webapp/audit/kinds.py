@@ -13,5 +13,6 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "organization.made": Kind("The organization was made", ("name",)),
+    "member.left": Kind("{email} left", ("email",)),
     "member.joined": Kind("{email} joined as {role}", ("email", "role")),
 }
