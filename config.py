@@ -43,6 +43,7 @@ class Settings:
     trusted_proxy: str | None
     smtp_url: str | None
     mail_from: str | None
+    secret_key_fallbacks: tuple[str, ...] = ()  #: earlier keys: what they signed or sealed still counts
     demo: bool = False
 
     @property
@@ -97,6 +98,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
         trusted_proxy=_trusted_proxy(value("TRUSTED_PROXY"), problems),
         smtp_url=_smtp_url(value("SMTP_URL"), problems),
         mail_from=_mail_from(value("MAIL_FROM"), problems),
+        secret_key_fallbacks=_fallbacks(value("SECRET_KEY_FALLBACKS"), problems),
         demo=demo,
     )
     if not settings.database_url.startswith("sqlite") and demo:
@@ -182,6 +184,15 @@ def _secret_key(text: str, problems: dict[str, str]) -> str:
             f"Make one, keep it beside NUMBER_KEY, and give the same one at every start: {MAKE_A_KEY}"
         )
     return text
+
+
+def _fallbacks(text: str | None, problems: dict[str, str]) -> tuple[str, ...]:
+    keys = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    if any(len(key.encode()) < 32 for key in keys):
+        problems["SECRET_KEY_FALLBACKS"] = (
+            "holds a key of fewer than 32 characters. Give the earlier values of SECRET_KEY, with commas between them."
+        )
+    return keys
 
 
 def _trusted_proxy(text: str | None, problems: dict[str, str]) -> str | None:

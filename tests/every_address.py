@@ -9,7 +9,13 @@ from tests.make import Make
 from webapp.addresses import IdConverter
 from webapp.database.ids import new_id
 
-_BY_HAND = {"filename": "callbook.css", "after": 1, "outbox_message_id": 1}  # mails are shown by the demo alone
+_BY_HAND = {
+    "filename": "callbook.css",
+    "after": 1,
+    "outbox_message_id": 1,  # mails are shown by the demo alone
+    "token": "of-no-link",
+    "web_session_id": 1,
+}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Which passwords are refused, and that nothing else is asked of them."""
 
+import time
+
 import pytest
 
 from webapp.accounts.password_strength import weakness
@@ -33,6 +35,8 @@ ABOUT = ("olive@harbourboats.example", "Harbour Boats", "harbour")
         "callbook2026callbook",
         "voicemail-phone-system",
         "000000000000",
+        "ab" * 64,
+        "1qaz" * 32,
         "x" * 129,
     ],
 )
@@ -67,3 +71,10 @@ def test_the_reason_says_what_to_do() -> None:
     assert "at least 12 characters" in str(weakness("boats"))
     assert "at most 128" in str(weakness("x" * 129))
     assert "A few words that do not belong together" in str(weakness("harbour2026!", iter(ABOUT)))
+
+
+def test_the_worst_to_judge_is_judged_soon() -> None:
+    """Lookalikes of many letters, 128 of them: zxcvbn alone needs seconds, in which nobody else is judged."""
+    began = time.perf_counter()
+    assert weakness(("4@8({[<369&#!1/|0$5+7%2" * 6)[:128]) is None
+    assert time.perf_counter() - began < 4

@@ -1,4 +1,4 @@
-"""Makes and changes people. Called by the commands; pages for it come with invitations."""
+"""Makes and changes people. Called by the commands, by their own pages (account_views.py) and by invitations/."""
 
 from collections.abc import Iterable
 
@@ -6,13 +6,17 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from webapp.accounts.models import AccountState, UserAccount, UserEmail, WebSession
+from webapp.accounts.links import end_links
+from webapp.accounts.models import AccountState, LinkKind, UserAccount, UserEmail, WebSession
 from webapp.accounts.password_strength import weakness
 from webapp.accounts.passwords import hash_password
-from webapp.accounts.queries import find_person
+from webapp.accounts.queries import find_person, list_addresses
 from webapp.clock import now
 from webapp.database.ids import new_id
-from webapp.errors import Refused
+from webapp.errors import NotFound, Refused
+
+_NAME_AT_MOST = 100
+ADDRESSES_AT_MOST = 10
 
 
 def create_user(session: Session, email: str, password: str, about: Iterable[str] = ()) -> UserAccount:
@@ -45,10 +49,62 @@ def create_user(session: Session, email: str, password: str, about: Iterable[str
 
 
 def set_password(session: Session, person: UserAccount, password: str, about: Iterable[str] = ()) -> None:
-    """Give the person a new password; every browser that is signed in as them is signed out."""
+    """Give the person a new password; every browser that is signed in as them is signed out, links for one are dead."""
     _refuse_weak(password, person.email, about)
     person.password_digest, person.password_set_at = hash_password(password), now()
+    end_links(session, person, LinkKind.NEW_PASSWORD)
     end_all_sessions(session, person)
+
+
+def rename(person: UserAccount, name: str) -> None:
+    """As they want to be called. Raises Refused."""
+    if len(name.strip()) > _NAME_AT_MOST:
+        raise Refused(f"A name has at most {_NAME_AT_MOST} characters.", "name")
+    person.name = " ".join(name.split())
+
+
+def check_new_address(session: Session, person: UserAccount, text: str) -> str:
+    """The address, if it can become one of the person's. Raises Refused; not for one of somebody else's."""
+    address = checked_email(text)
+    mine = list_addresses(session, person.id)
+    if address in {found.email for found in mine}:
+        raise Refused(f"{address} is one of your addresses already.", "email")
+    if len(mine) >= ADDRESSES_AT_MOST:
+        raise Refused(f"You have {ADDRESSES_AT_MOST} addresses, which is the most. Remove one first.", "email")
+    return address
+
+
+def add_address(session: Session, person: UserAccount, address: str) -> bool:
+    """Give the person an address that they have confirmed. False when somebody has it by now."""
+    if session.get(UserEmail, address) is not None:
+        return False
+    session.add(UserEmail(email=address, user_account_id=person.id, confirmed_at=now()))
+    session.flush()
+    return True
+
+
+def remove_address(session: Session, person: UserAccount, address: str) -> None:
+    """Take an address away; links that were sent for a new password are dead. Raises NotFound and Refused."""
+    found = _get_address(session, person, address)
+    if found.email == person.email:
+        raise Refused("This is your primary address. Make another one the primary one first.", "email")
+    session.delete(found)
+    end_links(session, person, LinkKind.NEW_PASSWORD)
+    session.flush()
+
+
+def make_primary(session: Session, person: UserAccount, address: str) -> None:
+    """Send policy and security mail there from now on. Raises NotFound."""
+    person.email = _get_address(session, person, address).email
+    end_links(session, person, LinkKind.NEW_PASSWORD)
+    session.flush()
+
+
+def _get_address(session: Session, person: UserAccount, address: str) -> UserEmail:
+    found = session.get(UserEmail, address.strip().lower())
+    if found is None or found.user_account_id != person.id:
+        raise NotFound
+    return found
 
 
 def disable_user(session: Session, person: UserAccount) -> None:

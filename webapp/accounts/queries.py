@@ -1,9 +1,13 @@
-"""Finds people. Called by the sign-in, the commands and organizations/."""
+"""Finds people, and what belongs to a person. Called by signing in, the account pages, the commands, organizations/."""
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from webapp.accounts.models import UserAccount, UserEmail
+from webapp.accounts.account_events import SHOWN_AT_MOST
+from webapp.accounts.models import AccountEvent, AccountState, SessionState, UserAccount, UserEmail, WebSession
+from webapp.clock import now
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership, Organization, OrganizationState, Role
 
 
 def find_person(session: Session, email: str) -> UserAccount | None:
@@ -13,3 +17,83 @@ def find_person(session: Session, email: str) -> UserAccount | None:
         .join(UserEmail, UserEmail.user_account_id == UserAccount.id)
         .where(UserEmail.email == email.strip().lower())
     ).one_or_none()
+
+
+def list_addresses(session: Session, user_account_id: int) -> list[UserEmail]:
+    """The confirmed addresses of a person, by name."""
+    mine = select(UserEmail).where(UserEmail.user_account_id == user_account_id).order_by(UserEmail.email)
+    return list(session.scalars(mine))
+
+
+def list_sessions(session: Session, user_account_id: int) -> list[WebSession]:
+    """The browsers in which the person is signed in, the one used last first."""
+    return list(
+        session.scalars(
+            select(WebSession)
+            .where(WebSession.user_account_id == user_account_id, WebSession.state == SessionState.SIGNED_IN)
+            .order_by(WebSession.last_seen_at.desc(), WebSession.id.desc())
+        )
+    )
+
+
+def list_events(session: Session, user_account_id: int, at_most: int = SHOWN_AT_MOST) -> list[AccountEvent]:
+    """What happened to the account, the newest first."""
+    return list(
+        session.scalars(
+            select(AccountEvent)
+            .where(AccountEvent.user_account_id == user_account_id)
+            .order_by(AccountEvent.id.desc())
+            .limit(at_most)
+        )
+    )
+
+
+def list_memberships(session: LockedSession) -> list[tuple[Membership, Organization]]:
+    """Those of the bound person, whatever has become of them, by the organization's name."""
+    found = session.execute(
+        select(Membership, Organization)
+        .join(Organization, Organization.id == Membership.organization_id)
+        .where(Membership.user_account_id == session.user_account_id)
+        .order_by(Organization.name, Organization.id)
+    )
+    return [(membership, organization) for membership, organization in found]
+
+
+def has_ended(membership: Membership) -> bool:
+    """Whether its end date has come."""
+    return membership.ends_at is not None and membership.ends_at <= now()
+
+
+def find_shortest_idle(session: LockedSession) -> int | None:
+    """The shortest idle limit, in minutes, of the bound person's open organizations."""
+    return min(
+        (
+            organization.idle_minutes
+            for membership, organization in list_memberships(session)
+            if organization.state == OrganizationState.OPEN and not has_ended(membership)
+        ),
+        default=None,
+    )
+
+
+def is_only_owner(session: LockedSession, user_account_id: int) -> bool:
+    """Whether the person is the one owner of the bound organization who can still sign in."""
+    owners = set(
+        session.scalars(
+            select(Membership.user_account_id)
+            .join(UserAccount, UserAccount.id == Membership.user_account_id)
+            .where(
+                Membership.organization_id == session.organization_id,
+                Membership.role == Role.OWNER,
+                UserAccount.state == AccountState.ACTIVE,
+                or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
+            )
+        )
+    )
+    return owners == {user_account_id}
+
+
+def words_about(session: LockedSession, person: UserAccount) -> list[str]:
+    """What somebody who knows the bound person would try first as their password."""
+    names = [organization.name for _membership, organization in list_memberships(session)]
+    return [person.name, *names, *(found.email for found in list_addresses(session, person.id))]

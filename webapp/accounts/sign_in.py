@@ -1,18 +1,23 @@
 """Signing in, step by step. Each step is counted before it is checked; the last one opens the session.
 
-    PASSWORD -> DONE
+    PASSWORD -> CODE (where the person has an authenticator app) -> DONE
 
-`required_steps` decides which steps a person needs and `next_step` which one comes now, so a further one (a code, a
-passkey) is one more Step, one more check and one more page; nothing that exists changes its meaning.
+`required_steps` decides which steps a person needs and `next_step` which one comes now, so a further one is one more
+Step, one more check and one more page; nothing that exists changes its meaning. Passkeys come with the staff console:
+Step.PASSKEY stands in for both PASSWORD and CODE. `prove` asks a person who is in for the same again.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
 from webapp import rate_limits
-from webapp.accounts import passwords
+from webapp.accounts import limits, passwords, second_factor
+from webapp.accounts.account_events import note
+from webapp.accounts.browsers import Where
+from webapp.accounts.mails import tell
 from webapp.accounts.models import UserAccount
 from webapp.accounts.queries import find_person
+from webapp.accounts.second_factor import Keys
 from webapp.database.engine import Database
 from webapp.errors import TooManyTries
 from webapp.rate_limits import Limit
@@ -25,11 +30,12 @@ PER_PERSON_AND_NETWORK = Limit("sign-in:person+network", 10, 90_000)
 PER_PERSON = Limit("sign-in:person", 30, 2 * _MINUTE)
 PER_NETWORK = Limit("sign-in:network", 50, 6_000)
 EVERYBODY = Limit("sign-in:everybody", 1_000, 300)
-_NETWORK_KNOWN_FOR_MS = 90 * 24 * 60 * _MINUTE
+_REFUSED_FOR_MS = _MINUTE
 
 
 class Step(Enum):
     PASSWORD = "password"  # noqa: S105 - the name of a step
+    CODE = "code"
     DONE = "done"
 
 
@@ -39,11 +45,16 @@ class Try:
 
     email: str
     network: str
+    browser: str = ""
+
+    @property
+    def where(self) -> Where:
+        return Where(self.network, self.browser)
 
 
-def required_steps(_person: UserAccount) -> tuple[Step, ...]:
+def required_steps(person: UserAccount) -> tuple[Step, ...]:
     """What this person has to pass, in order."""
-    return (Step.PASSWORD,)
+    return (Step.PASSWORD,) if person.totp_secret is None else (Step.PASSWORD, Step.CODE)
 
 
 def next_step(person: UserAccount, passed: frozenset[Step]) -> Step:
@@ -54,22 +65,63 @@ def next_step(person: UserAccount, passed: frozenset[Step]) -> Step:
 def pass_password(database: Database, attempt: Try, password: str) -> UserAccount | None:
     """The person, if the password is theirs and they may sign in. Raises TooManyTries.
 
-    Whoever is unknown, disabled or mistaken gets the same answer after the same work: one hash.
+    Whoever is unknown, disabled or mistaken gets the same answer after the same work: one hash, and one row written.
     """
     _count(database, attempt)
     with reading_session(database) as session:
         person = find_person(session, attempt.email)
     right = passwords.check_password(person.password_digest if person else None, password)
     if person is None or not right or not person.is_active:
+        _note_refusal(database, person, attempt)
         return None
     if passwords.needs_new_digest(person.password_digest):
         _store_new_digest(database, person, password)
     return person
 
 
-def remember_network(database: Database, person: UserAccount, attempt: Try) -> None:
-    """From here the person has signed in: tries of strangers elsewhere do not count against it."""
-    rate_limits.remember(database, _NETWORK_KNOWN_FOR_MS, person.email, attempt.network)
+def pass_code(database: Database, keys: Keys, person: UserAccount, code: str, where: Where) -> bool:
+    """Whether the code is the person's, of the app or one for recovery; it is used up. Raises TooManyTries."""
+    limits.count(database, limits.CODES, name_of(person), where.network)
+    with writing_session(database) as session:
+        if second_factor.looks_like_recovery(code):
+            taken = second_factor.take_recovery_code(session, keys, person, code)
+            if taken:
+                tell(session, "recovery_code_used", person, note(session, person.id, "recovery.used", where))
+        else:
+            taken = second_factor.take_code(session, keys, person, code)
+        if not taken:
+            note(session, person.id, "sign_in.refused", where)
+        session.commit()
+    return taken
+
+
+def prove(database: Database, keys: Keys, person: UserAccount, password: str, code: str, where: Where) -> bool:
+    """Whether a person who is in is still the same: password, and code where there is an app. Raises TooManyTries."""
+    limits.count(database, limits.PROOFS, name_of(person), where.network)
+    if not passwords.check_password(person.password_digest, password):
+        return False
+    return person.totp_secret is None or pass_code(database, keys, person, code, where)
+
+
+def remember_network(database: Database, person: UserAccount, attempt: Try) -> bool:
+    """From here the person has signed in: tries of strangers elsewhere do not count against it. Whether it is new."""
+    email = attempt.email.strip().lower()
+    return limits.remember_network(database, attempt.network, name_of(person), person.email, email or person.email)
+
+
+def name_of(person: UserAccount) -> str:
+    """By which limits know the person, whatever address they use."""
+    return f"person {person.id}"
+
+
+def _note_refusal(database: Database, person: UserAccount | None, attempt: Try) -> None:
+    """One row, whether there is such a person or not: the time tells nothing."""
+    if person is None:
+        rate_limits.remember(database, _REFUSED_FOR_MS, "refused", attempt.email.strip().lower())
+        return
+    with writing_session(database) as session:
+        note(session, person.id, "sign_in.refused", attempt.where)
+        session.commit()
 
 
 def _count(database: Database, attempt: Try) -> None:

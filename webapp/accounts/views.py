@@ -1,30 +1,60 @@
-"""Signing in and out. Flask-Login knows who is there; the session behind it is web_sessions.py."""
+"""Signing in and out. Flask-Login knows who is there; the session behind it is web_sessions.py.
 
-from urllib.parse import urlsplit
+Loads the other views files of this package, whose blueprint this is too.
+"""
 
-from flask import Blueprint, Flask, Response, redirect, render_template, request, session, url_for
+from flask import Flask, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, current_user, login_user, logout_user
+from flask_login import LoginManager, current_user, logout_user
 
 from webapp import access, error_pages, htmx, logs
-from webapp.accounts import passwords, sign_in_audit
+from webapp.accounts import (
+    account_views,
+    address_views,
+    code_views,
+    factor_views,
+    gates,
+    link_views,
+    passwords,
+    prove_views,
+    security_views,
+    sign_in_audit,
+)
 from webapp.accounts import sign_in as steps
+from webapp.accounts.blueprint import bp
+from webapp.accounts.browsers import here
+from webapp.accounts.code_views import NEXT
+from webapp.accounts.entering import after, asked_for, enter, own, too_many
 from webapp.accounts.forms import SignInForm
+from webapp.accounts.jobs import register_jobs
 from webapp.accounts.models import UserAccount
-from webapp.accounts.web_sessions import BrowserSession, BrowserSessions
-from webapp.addresses import own_path
+from webapp.accounts.web_sessions import BrowserSessions, browser_session
 from webapp.database.engine import Database
 from webapp.error_pages import Words
 from webapp.errors import TooManyTries
-from webapp.rate_limits import network_of
 from webapp.services import services
+from webapp.tenancy import guard
 
-bp = Blueprint("accounts", __name__)
+__all__ = [
+    "account_views",
+    "address_views",
+    "bp",
+    "code_views",
+    "factor_views",
+    "link_views",
+    "prove_views",
+    "security_views",
+]
 
-_HOME = "/"
 _MISTAKEN = Words(
     "E-mail address and password do not belong together.", "Nothing was changed.", "Check both, try again."
 )
+#: What the page says to whom another page has sent here: query -> what happened, what is safe.
+_SAID = {
+    "left": ("You are signed out.", "Nothing of your visit is kept in this browser."),
+    "changed": ("Your new password is set.", "Every browser was signed out. Sign in with it now."),
+    "deleted": ("Your account is deleted.", "Nothing of it is kept but the traces that others' records need."),
+}
 
 
 def register(app: Flask, database: Database) -> None:
@@ -37,6 +67,8 @@ def register(app: Flask, database: Database) -> None:
     manager.init_app(app, add_context_processor=False)
     manager.user_loader(_load_person)
     manager.unauthorized_handler(_ask_to_sign_in)
+    guard.add_gate(app, gates.check_person)
+    register_jobs()
 
 
 @bp.route("/sign-in", methods=["GET", "POST"])
@@ -45,22 +77,26 @@ def sign_in() -> ResponseReturnValue:
     form = SignInForm()
     if not form.is_submitted():
         if current_user.is_authenticated:
-            return redirect(_next(request.args.get("next")), 303)
-        form.next.data = _own(request.args.get("next"))
+            return redirect(after(request.args.get("next")), 303)
+        form.next.data = own(request.args.get("next"))
         return _page(form)
     if not form.validate():
         return _page(form, status=422)
+    where = here()
+    attempt = steps.Try(form.email.data or "", where.network, where.browser)
     try:
-        person = _pass_password(form)
+        person = steps.pass_password(services().database, attempt, form.password.data or "")
     except TooManyTries as refusal:
         return _wait(form, refusal.wait_seconds)
     if person is None:
+        logs.event("sign_in.refused")
+        sign_in_audit.note_refusal(services().database, attempt.email)
         return _page(form, status=422, mistake=_MISTAKEN)
-    _browser_session().start(person)
-    login_user(person)
-    logs.event("sign_in.done", user_account_id=person.id)
-    sign_in_audit.note_sign_in(services().database, person.id)
-    return redirect(url_for("accounts.check_cookie", next=_own(form.next.data)), 303)
+    if steps.next_step(person, frozenset({steps.Step.PASSWORD})) is steps.Step.CODE:
+        browser_session().begin({NEXT: own(form.next.data)}, person)
+        return redirect(url_for("accounts.enter_code"), 303)
+    enter(person, attempt)
+    return redirect(url_for("accounts.check_cookie", next=own(form.next.data)), 303)
 
 
 @bp.get("/sign-in/check")
@@ -68,8 +104,8 @@ def sign_in() -> ResponseReturnValue:
 def check_cookie() -> ResponseReturnValue:
     """Where a sign-in ends: either the cookie came back, or the browser is told why it stays outside."""
     if current_user.is_authenticated:
-        return redirect(_next(request.args.get("next")), 303)
-    return render_template("accounts/no_cookie.html", next=_own(request.args.get("next")))
+        return redirect(after(request.args.get("next")), 303)
+    return render_template("accounts/no_cookie.html", next=own(request.args.get("next")))
 
 
 @bp.post("/sign-out")
@@ -78,75 +114,34 @@ def sign_out() -> ResponseReturnValue:
     if current_user.is_authenticated:
         logs.event("sign_out.done", user_account_id=current_user.id)
         sign_in_audit.note_sign_out(services().database, current_user.id)
+    browser_session().end("sign_out.done")
     logout_user()
-    _browser_session().end()
     response = redirect(url_for("accounts.sign_in", left="yes"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
-def _pass_password(form: SignInForm) -> UserAccount | None:
-    attempt = steps.Try(form.email.data or "", network_of(request.remote_addr))
-    database = services().database
-    person = steps.pass_password(database, attempt, form.password.data or "")
-    # A step that has no page yet keeps the person outside.
-    if person is None or steps.next_step(person, frozenset({steps.Step.PASSWORD})) is not steps.Step.DONE:
-        logs.event("sign_in.refused")
-        sign_in_audit.note_refusal(database, attempt.email)
-        return None
-    steps.remember_network(database, person, attempt)
-    return person
-
-
 def _wait(form: SignInForm, wait_seconds: int) -> ResponseReturnValue:
     logs.event("sign_in.too_many")
-    minutes = -(-wait_seconds // 60)
-    when = f"{minutes} minutes" if minutes > 1 else "a minute"
-    mistake = Words("Too many tries.", "Nothing was changed, and no account is locked.", f"Try again in {when}.")
-    response = _page(form, status=429, mistake=mistake)
+    response = _page(form, status=429, mistake=too_many(wait_seconds))
     response.headers["Retry-After"] = str(wait_seconds)
     return response
 
 
 def _page(form: SignInForm, status: int = 200, mistake: Words | None = None) -> Response:
-    page = render_template("accounts/sign_in.html", form=form, mistake=mistake, left=request.args.get("left") == "yes")
-    return Response(page, status)
+    said = next((words for name, words in _SAID.items() if request.args.get(name) == "yes"), None)
+    return Response(render_template("accounts/sign_in.html", form=form, mistake=mistake, said=said), status)
 
 
 def _load_person(_person_id: str) -> UserAccount | None:
-    return _browser_session().person
+    return browser_session().person
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:
     """For whoever is not signed in. htmx would put the page into its region, so the browser itself is sent there."""
+    where = url_for("accounts.sign_in", next=asked_for())
     if htmx.asked():
-        where = url_for("accounts.sign_in", next=_path_of(request.headers.get("HX-Current-URL")))
         response = error_pages.answer(401, error_pages.WORDS[401])
         response.headers["HX-Redirect"] = where
         return response
-    asked_for = request.full_path.rstrip("?") if request.method == "GET" else _path_of(request.referrer)
-    return redirect(url_for("accounts.sign_in", next=_own(asked_for)), 303)
-
-
-def _path_of(address: str | None) -> str | None:
-    """Path and query of a page of ours that a header names."""
-    parts = urlsplit(address or "")
-    if parts.netloc != request.host:
-        return None
-    return _own(f"{parts.path}?{parts.query}" if parts.query else parts.path)
-
-
-def _own(address: str | None) -> str | None:
-    """Where to go after signing in, if that is a page of ours and not this one."""
-    path = own_path(address)
-    return None if path is None or path == _HOME or path.startswith(("/sign-in", "/sign-out")) else path
-
-
-def _next(address: str | None) -> str:
-    return _own(address) or _HOME
-
-
-def _browser_session() -> BrowserSession:
-    found = session._get_current_object()  # type: ignore[attr-defined]
-    assert isinstance(found, BrowserSession)
-    return found
+    return redirect(where, 303)

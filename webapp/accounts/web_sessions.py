@@ -13,23 +13,30 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Flask, Request, Response, request
+from flask import session as flask_session
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, Signer
-from sqlalchemy import and_, bindparam, delete, or_, select, update
+from sqlalchemy import CursorResult, and_, bindparam, delete, or_, select, update
 
 from webapp import access
+from webapp.accounts.account_events import note
+from webapp.accounts.browsers import here
 from webapp.accounts.models import SessionState, UserAccount, WebSession
+from webapp.accounts.queries import find_shortest_idle
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
-from webapp.rate_limits import network_of
 from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.models import Organization
 from webapp.tenancy.request import looking
-from webapp.tenancy.sessions import writing_session
+from webapp.tenancy.sessions import reading_session, writing_session
 
-IDLE_LIMIT = timedelta(minutes=30)  #: unless the person's organizations say otherwise
+USUAL_IDLE_MINUTES = 30  #: unless the person's organizations say otherwise
+IDLE_LIMIT = timedelta(minutes=USUAL_IDLE_MINUTES)
 IDLE_CHOICES = (30, 60, 120, 240, 480, 720)  #: minutes among which an organization may choose
 ABSOLUTE_LIMIT = timedelta(hours=12)
+WAITING_LIMIT = timedelta(minutes=15)  #: between the password and the code
+PROVED_FOR = timedelta(minutes=10)
 SEEN_EVERY = timedelta(minutes=1)
 _SALT = "callbook.session"
 _CSRF = "csrf_token"
@@ -57,6 +64,7 @@ class BrowserSession(SessionMixin):
         self._waiting_person: UserAccount | None = None
         self._payload: dict[str, Any] = {}
         self._looked = False
+        self._fresh_idle: int | None = None
 
     @property
     def person(self) -> UserAccount | None:
@@ -70,24 +78,45 @@ class BrowserSession(SessionMixin):
         self._look()
         return self._waiting_person
 
+    @property
+    def is_proved(self) -> bool:
+        """Whether the person has shown who they are in the last ten minutes."""
+        self._look()
+        proved_at = self._row.proved_at if self._row else None
+        return proved_at is not None and now() - proved_at < PROVED_FOR
+
+    @property
+    def row_id(self) -> int | None:
+        """By which the Security page names this browser."""
+        self._look()
+        return self._row.id if self._row else None
+
+    @property
+    def has_row(self) -> bool:
+        """Whether anything can be kept in it."""
+        return self.row_id is not None
+
     def begin(self, payload: dict[str, Any], person: UserAccount | None = None) -> None:
         """A row for somebody on their way in: they passed the first step, or hold an invitation. A new id.
 
         What is in `payload` is kept until they are in, and then in the session of the person.
         """
+        self._look()
         self._open_row(person, SessionState.ON_ITS_WAY, {**self._payload, **payload})
         self._person, self._waiting_person = None, person
 
-    def start(self, person: UserAccount) -> None:
-        """Sign the person in: a new id and a row for it; the old id is dead from now on."""
+    def start(self, person: UserAccount, *events: str) -> None:
+        """Sign the person in: a new id and a row for it; the old id is dead from now on. `events` are noted with it."""
         self._look()
-        self._open_row(person, SessionState.SIGNED_IN, self._payload)
+        self._open_row(person, SessionState.SIGNED_IN, self._payload, events)
         self._person, self._waiting_person = person, None
 
-    def _open_row(self, person: UserAccount | None, state: SessionState, payload: dict[str, Any]) -> None:
+    def _open_row(
+        self, person: UserAccount | None, state: SessionState, payload: dict[str, Any], events: tuple[str, ...] = ()
+    ) -> None:
         old_id, self.session_id = self.session_id, secrets.token_urlsafe(32)
         started_at = now()
-        signed_in = state == SessionState.SIGNED_IN
+        signed_in, where = state == SessionState.SIGNED_IN, here()
         row = WebSession(
             id_digest=digest_of(self.session_id),
             id=new_id(),
@@ -96,24 +125,65 @@ class BrowserSession(SessionMixin):
             created_at=started_at,
             last_seen_at=started_at,
             proved_at=started_at if signed_in else None,
-            idle_minutes=int(IDLE_LIMIT.total_seconds() // 60),
-            network=network_of(request.remote_addr),
-            browser="",
+            idle_minutes=self._idle_minutes(person),
+            network=where.network,
+            browser=where.browser,
             payload=json.dumps(payload),
         )
         with writing_session(self.database) as session:
             _delete(session, old_id)
             session.add(row)
+            for kind in events if person else ():
+                note(session, person.id, kind, where)  # type: ignore[union-attr]
             session.commit()
         self._row, self._payload, self._looked = row, payload, True
 
-    def end(self) -> None:
-        """Sign out: the row is gone, and the cookie with it."""
+    def _idle_minutes(self, person: UserAccount | None) -> int:
+        shortest = None
+        if person is not None:
+            with reading_session(self.database) as session:
+                session.bind_person(person.id)
+                shortest = find_shortest_idle(session)
+        return USUAL_IDLE_MINUTES if shortest is None else shortest
+
+    def prove(self) -> bool:
+        """The person has shown anew who they are: a new id for the same row. False when it was ended meanwhile."""
+        self._look()
+        old_id, fresh_id, moment = self.session_id or "", secrets.token_urlsafe(32), now()
+        with writing_session(self.database) as session:
+            changed = session.execute(
+                update(WebSession)
+                .where(WebSession.id_digest == digest_of(old_id))
+                .values(id_digest=digest_of(fresh_id), proved_at=moment, last_seen_at=moment)
+            )
+            session.commit()
+        self.session_id, self._looked = fresh_id, False
+        self._row, self._person, self._payload = None, None, {}
+        assert isinstance(changed, CursorResult)
+        return bool(changed.rowcount == 1)
+
+    def follow_idle(self, minutes: int) -> bool:
+        """Take over the idle limit of the person's organizations. False when they were idle for longer."""
+        if self._row is None or self._row.idle_minutes == minutes:
+            return True
+        self._fresh_idle = minutes
+        return now() - self._row.last_seen_at < timedelta(minutes=minutes)
+
+    def end(self, *events: str) -> None:
+        """Sign out: the row is gone, and the cookie with it. `events` are noted with it."""
+        self._look()
         with writing_session(self.database) as session:
             _delete(session, self.session_id)
+            for kind in events if self._person else ():
+                note(session, self._person.id, kind, here())  # type: ignore[union-attr]
             session.commit()
         self.session_id, self._row, self._person, self._payload, self._looked = None, None, None, {}, True
         self._waiting_person = None
+
+    def forget(self) -> None:
+        """The row is gone with the person: the cookie goes too."""
+        self._person, self._waiting_person = None, None
+        self.end()
 
     def save(self, *, polled: bool = False) -> None:
         """Write what changed, if the row is still there. `polled`: the page asked by itself, the person may be idle."""
@@ -124,6 +194,8 @@ class BrowserSession(SessionMixin):
             changes["payload"] = json.dumps(self._payload)
         if not polled and now() - self._row.last_seen_at >= SEEN_EVERY:
             changes["last_seen_at"] = now()
+        if self._fresh_idle is not None:
+            changes["idle_minutes"] = self._fresh_idle
         if changes:
             with writing_session(self.database) as session:
                 session.execute(update(WebSession).where(WebSession.id_digest == self._row.id_digest).values(**changes))
@@ -143,6 +215,8 @@ class BrowserSession(SessionMixin):
                 return
             self._person = person
         else:
+            if person is not None and not person.is_active:
+                return
             self._waiting_person = person
         self._row, self._payload = row, json.loads(row.payload)
 
@@ -229,15 +303,34 @@ def _is_polling(app: Flask, endpoint: str | None) -> bool:
     return endpoint is not None and access.of(app.view_functions[endpoint]).polling
 
 
+def browser_session() -> BrowserSession:
+    """Of the present request: Flask's `session` itself, not its stand-in."""
+    found = flask_session._get_current_object()  # type: ignore[attr-defined]
+    assert isinstance(found, BrowserSession)
+    return found
+
+
 def digest_of(session_id: str) -> bytes:
     """What the table knows of the id."""
     return hashlib.sha256(session_id.encode()).digest()
 
 
 def has_run_out(row: WebSession) -> bool:
-    """Whether the browser was idle too long, or signed in too long ago."""
+    """Whether the browser was idle too long, or signed in too long ago, or did not go on after the password."""
     idle_limit = timedelta(minutes=row.idle_minutes)
+    if row.state == SessionState.ON_ITS_WAY and row.user_account_id and now() - row.created_at >= WAITING_LIMIT:
+        return True
     return now() - row.last_seen_at >= idle_limit or now() - row.created_at >= ABSOLUTE_LIMIT
+
+
+def set_idle_minutes(organization: Organization, minutes: int) -> None:
+    """Let a quiet screen of the organization's people stay signed in so long. Raises ValueError.
+
+    Browsers that are signed in follow at their next request (follow_idle): nothing of theirs is to be written here.
+    """
+    if minutes not in IDLE_CHOICES:
+        raise ValueError(f"one of {IDLE_CHOICES} minutes, not {minutes}")
+    organization.idle_minutes = minutes
 
 
 def _delete(session: LockedSession, session_id: str | None) -> None:

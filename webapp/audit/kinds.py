@@ -27,6 +27,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     # ---- organizations and their people
     "organization.made": Kind("The organization was made", ("name",)),
+    "member.left": Kind("{email} left", ("email",)),
     "member.joined": Kind("{email} joined as {role}", ("email", "role")),
     # ---- signing in
     "sign_in.done": Kind("Signed in"),

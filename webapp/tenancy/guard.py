@@ -3,6 +3,8 @@
 Registered by create_app(), which calls `check_markers` last: an app with an unmarked view does not start.
 """
 
+from collections.abc import Callable
+
 from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -27,6 +29,7 @@ from webapp.tenancy.request import (
 )
 
 _SLUG = "slug"
+_GATES = "callbook_gates"
 _PLACES = kept(
     select(Membership, Organization)
     .join(Organization, Organization.id == Membership.organization_id)
@@ -36,6 +39,17 @@ _PLACES = kept(
     )
     .order_by(Organization.name, Organization.id)
 )
+
+
+Gate = Callable[[access.Access], ResponseReturnValue | None]
+
+
+def add_gate(app: Flask, gate: Gate) -> None:
+    """Ask `gate` about every request of a person who is signed in and may call the view: an answer of its own stops it.
+
+    For what a later package knows of the person, such as whether they have just proved who they are.
+    """
+    app.extensions.setdefault(_GATES, []).append(gate)
 
 
 def register(app: Flask) -> None:
@@ -84,7 +98,12 @@ def _check() -> ResponseReturnValue | None:
     if unsafe:
         # Last, for it reads the body: nobody who may not send a large file makes us keep it.
         current_app.extensions["csrf"].protect()
-    return None
+    return _ask_gates(mark) if mark.signed_in else None
+
+
+def _ask_gates(mark: access.Access) -> ResponseReturnValue | None:
+    gates: list[Gate] = current_app.extensions.get(_GATES, [])
+    return next((answer for gate in gates if (answer := gate(mark)) is not None), None)
 
 
 def _find_places(user_account_id: int) -> None:

@@ -1,0 +1,51 @@
+"""What happened to a person's own account: the closed list, and the one way to note it.
+
+note(session, person.id, "password.changed", where) in the transaction of what it tells. The Security page shows the
+last 50. Who looked at what in an organization is the audit's (audit/).
+"""
+
+from sqlalchemy.orm import Session
+
+from webapp.accounts.browsers import Where
+from webapp.accounts.models import AccountEvent
+from webapp.clock import now
+from webapp.database.ids import new_id
+
+SHOWN_AT_MOST = 50
+KEPT_DAYS = 365
+#: Kind -> how the Security page tells it.
+KINDS = {
+    "sign_in.done": "Signed in",
+    "sign_in.refused": "Somebody tried to sign in and was refused",
+    "sign_in.new_network": "Signed in from a network not used before",
+    "sign_out.done": "Signed out",
+    "password.changed": "Password changed",
+    "password.link_sent": "A link for a new password was asked for",
+    "password.set_by_link": "New password set through a link by mail",
+    "factor.set": "Authenticator app set up",
+    "factor.removed": "Authenticator app turned off",
+    "recovery.used": "Recovery code used",
+    "recovery.renewed": "New recovery codes made",
+    "address.added": "E-mail address added",
+    "address.removed": "E-mail address removed",
+    "address.primary": "Another e-mail address made the primary one",
+    "session.ended": "One browser signed out from here",
+    "sessions.ended": "All other browsers signed out",
+    "data.downloaded": "Downloaded what is held about you",
+}
+
+
+def note(session: Session, user_account_id: int, kind: str, where: Where) -> AccountEvent:
+    """Write it down. Raises KeyError for a kind that KINDS does not tell."""
+    KINDS[kind]
+    event = AccountEvent(
+        user_account_id=user_account_id,
+        id=new_id(),
+        kind=kind,
+        at=now(),
+        network=where.network,
+        browser=where.browser,
+    )
+    session.add(event)
+    session.flush()
+    return event

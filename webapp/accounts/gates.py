@@ -1,0 +1,49 @@
+"""What the guard asks about a person who is signed in: idle too long, a second factor to set up, proof to be given.
+
+Registered by views.py; access.proved is enforced here.
+"""
+
+from flask import Response, current_app, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, logout_user
+
+from webapp import access, error_pages, htmx, logs
+from webapp.accounts.entering import asked_for
+from webapp.accounts.prove_views import prove_page
+from webapp.accounts.web_sessions import USUAL_IDLE_MINUTES, browser_session
+from webapp.tenancy.request import my_places
+
+#: Open to who has no second factor although an organization of theirs requires one.
+_BEFORE_THE_FACTOR = {"accounts.set_up_factor", "accounts.begin_factor", "accounts.prove"}
+
+
+def check_person(mark: access.Access) -> ResponseReturnValue | None:
+    """None to go on, or what is answered instead."""
+    session = browser_session()
+    idle = min((place.organization.idle_minutes for place in my_places()), default=USUAL_IDLE_MINUTES)
+    if not session.follow_idle(idle):
+        logout_user()
+        session.end()
+        answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+        return answer
+    if requires_factor() and current_user.totp_secret is None and request.endpoint not in _BEFORE_THE_FACTOR:
+        return _send_to(url_for("accounts.set_up_factor"))
+    if mark.proved and not session.is_proved:
+        logs.event("prove.asked", endpoint=request.endpoint, user_account_id=current_user.id)
+        if request.method == "POST" and not htmx.asked():
+            return prove_page(asked_for(), status=401)
+        return _send_to(url_for("accounts.prove", next=asked_for()))
+    return None
+
+
+def requires_factor() -> bool:
+    """Whether an organization of the person lets nobody in by a password alone."""
+    return any(place.organization.second_factor_required for place in my_places())
+
+
+def _send_to(address: str) -> Response:
+    if not htmx.asked():
+        return htmx.go_to(address)
+    response = error_pages.answer(401, error_pages.WORDS[401])
+    response.headers["HX-Redirect"] = address
+    return response

@@ -1,0 +1,97 @@
+"""What the worker does for accounts: mails a link for a new password, and forgets what is over.
+
+Registered by views.py when the app is made.
+"""
+
+import json
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from webapp.accounts.account_events import KEPT_DAYS, note
+from webapp.accounts.browsers import Where
+from webapp.accounts.leaving import delete_account
+from webapp.accounts.links import file_link, sweep_links
+from webapp.accounts.mails import mail_link
+from webapp.accounts.models import AccountEvent, LinkKind, UserAccount
+from webapp.accounts.queries import find_person, has_ended, list_memberships
+from webapp.accounts.second_factor import Keys
+from webapp.clock import now
+from webapp.database.engine import Database
+from webapp.jobs.handlers import Work
+from webapp.jobs.queue import enqueue, register, register_chore
+from webapp.sealing import seal, unseal
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership
+from webapp.tenancy.sessions import reading_session, writing_session
+
+MAIL_RESET = "accounts.mail_reset"
+ALONE_FOR = timedelta(days=90)
+
+
+def register_jobs() -> None:
+    register(MAIL_RESET, mail_reset)
+    register_chore("accounts.forget_what_is_over", forget_what_is_over)
+    register_chore("accounts.forget_alone", forget_alone)
+
+
+def ask_for_reset(session: LockedSession, keys: Keys, email: str, where: Where) -> None:
+    """Queue the search for the person of that address. No address stands readable in a job."""
+    words = json.dumps({"email": email, "network": where.network, "browser": where.browser})
+    enqueue(session, MAIL_RESET, {"sealed": seal(keys.current, words.encode()).decode()}, None)
+
+
+def mail_reset(work: Work) -> None:
+    """Mail the link to the address, if it is a confirmed one of somebody who may sign in."""
+    settings = work.settings
+    sealed = work.payload["sealed"].encode()
+    words = json.loads(unseal(settings.secret_key, sealed, settings.secret_key_fallbacks))
+    with writing_session(work.database) as session:
+        person = find_person(session, words["email"])
+        if person is None or not person.is_active:
+            return
+        token = file_link(session, person, LinkKind.NEW_PASSWORD, words["email"])
+        mail_link(session, settings.secret_key, LinkKind.NEW_PASSWORD, words["email"], token)
+        note(session, person.id, "password.link_sent", Where(words["network"], words["browser"]))
+        session.commit()
+
+
+def forget_what_is_over(database: Database) -> None:
+    """Links that are over, and events of more than a year ago."""
+    with writing_session(database) as session:
+        sweep_links(session)
+        session.execute(delete(AccountEvent).where(AccountEvent.at < now() - timedelta(days=KEPT_DAYS)))
+        session.commit()
+
+
+def forget_alone(database: Database) -> None:
+    """Delete accounts that have been without membership for 90 days; one whose end date has come counts for none."""
+    with reading_session(database) as session:
+        ids = list(session.scalars(select(UserAccount.id)))
+    for user_account_id in ids:
+        _look_after(database, user_account_id)
+
+
+def _look_after(database: Database, user_account_id: int) -> None:
+    with reading_session(database) as looking:
+        looking.bind_person(user_account_id)
+        memberships = [membership for membership, _organization in list_memberships(looking)]
+    with writing_session(database) as session:
+        person = session.get(UserAccount, user_account_id)
+        if person is None:
+            return
+        since = _alone_since(memberships, person.alone_since)
+        if since == person.alone_since and (since is None or since >= now() - ALONE_FOR):
+            return
+        person.alone_since = since
+        session.commit()
+    if since is not None and since < now() - ALONE_FOR:
+        for step in delete_account(database, user_account_id, [each.organization_id for each in memberships]):
+            step.commit()
+
+
+def _alone_since(memberships: list[Membership], known: datetime | None) -> datetime | None:
+    if any(not has_ended(membership) for membership in memberships):
+        return None
+    ends = [membership.ends_at for membership in memberships if membership.ends_at]
+    return max(ends) if ends else known or now()

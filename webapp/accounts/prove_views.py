@@ -1,0 +1,55 @@
+"""Proving anew who one is, before something dangerous: the page that a view marked access.proved is answered with."""
+
+from flask import Response, current_app, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from webapp import access, htmx, logs
+from webapp.accounts import sign_in as steps
+from webapp.accounts.blueprint import bp
+from webapp.accounts.browsers import here
+from webapp.accounts.entering import keys, own, too_many
+from webapp.accounts.forms import ProveForm
+from webapp.accounts.web_sessions import PROVED_FOR, browser_session
+from webapp.error_pages import Words
+from webapp.errors import TooManyTries
+from webapp.services import services
+
+_MISTAKEN = Words("That is not right.", "Nothing was changed.", "Check what you typed, and try again.")
+
+
+@bp.route("/prove", methods=["GET", "POST"])
+@access.signed_in
+def prove() -> ResponseReturnValue:
+    if request.method != "POST":
+        return prove_page(own(request.args.get("next")))
+    form = ProveForm(current_user)
+    if not form.validate():
+        return prove_page(own(form.next.data), form, status=422)
+    password, code = form.password.data or "", form.code.data or ""
+    try:
+        proved = steps.prove(services().database, keys(), current_user, password, code, here())
+    except TooManyTries as refusal:
+        answer = prove_page(own(form.next.data), form, status=429, mistake=too_many(refusal.wait_seconds))
+        answer.headers["Retry-After"] = str(refusal.wait_seconds)
+        return answer
+    if not proved:
+        logs.event("prove.refused", user_account_id=current_user.id)
+        return prove_page(own(form.next.data), form, status=422, mistake=_MISTAKEN)
+    if not browser_session().prove():
+        answer_outside: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+        return answer_outside
+    logs.event("prove.done", user_account_id=current_user.id)
+    flash("Thank you. Now go on with what you were about to do: nothing of it was done yet.", "ok")
+    return htmx.go_to(own(form.next.data) or url_for("accounts.security"))
+
+
+def prove_page(
+    next_page: str | None, form: ProveForm | None = None, status: int = 200, mistake: Words | None = None
+) -> Response:
+    """The page, leading on to `next_page`. Instead of a form that was sent too late: nothing of that form is kept."""
+    form = form or ProveForm(current_user, formdata=None)
+    form.next.data = next_page or ""
+    minutes = int(PROVED_FOR.total_seconds() // 60)
+    page = render_template("accounts/prove.html", form=form, mistake=mistake, minutes=minutes, sent=status == 401)
+    return Response(page, status)
