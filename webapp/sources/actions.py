@@ -13,7 +13,7 @@ from webapp.calls.models import ImportFile, Pbx
 from webapp.database.ids import new_id
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
-from webapp.sources.places import is_time_zone
+from webapp.places import is_time_zone
 from webapp.sources.queries import find_pbx_by_name
 from webapp.tenancy.lock import LockedSession
 
