@@ -19,8 +19,9 @@ BENEATH_THE_LOCK = ("database/", "tenancy/lock.py", "tenancy/sessions.py", "rate
 #: May write in bulk, past the session lock: the writer of calls, and stored files.
 BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py")
 #: Short sessions of their own, which must land whatever becomes of the request.
-# Counters, the browser session and a password hashed anew at sign-in: each survives what the request does later.
-OWN_SHORT_SESSIONS = ("accounts/web_sessions.py", "accounts/sign_in.py", "rate_limits.py")
+# Counters, the browser session, a password hashed anew at sign-in, the day of the last use: each survives what the
+# request does later.
+OWN_SHORT_SESSIONS = ("accounts/web_sessions.py", "accounts/sign_in.py", "rate_limits.py", "tenancy/last_used.py")
 WHERE_COMMITS_STAND = ("views.py", "commands.py", "jobs.py", "cli.py", "run_demo.py", *OWN_SHORT_SESSIONS)
 
 FORBIDDEN_CALLS = {

@@ -19,7 +19,9 @@ KINDS: dict[str, Kind] = {
     "invitation.filed": Kind("The operator asked for {email} to be let in as {offer}", ("email", "offer")),
     "invitation.confirmed": Kind("The invitation of {email} was confirmed", ("email",)),
     "invitation.resent": Kind("The invitation of {email} was sent again", ("email",)),
-    "invitation.changed": Kind("The invitation of {email} was changed: {before} → {after}", ("email", "before", "after")),
+    "invitation.changed": Kind(
+        "The invitation of {email} was changed: {before} → {after}", ("email", "before", "after")
+    ),
     "invitation.revoked": Kind("The invitation of {email} was revoked", ("email",)),
     "member.changed": Kind("The access of {email} was changed: {before} → {after}", ("email", "before", "after")),
     "member.removed": Kind("{email} was removed", ("email",)),

@@ -18,7 +18,7 @@ from webapp.database.ids import new_id
 from webapp.errors import Refused
 from webapp.formatting import format_date
 from webapp.invitations.tokens import digest_token, make_token
-from webapp.invitations.words import spell_for_audit, tell_offer
+from webapp.invitations.words import last_day, spell_for_audit, tell_offer
 from webapp.organizations.models import Invitation, InvitationParty, InvitationState
 from webapp.organizations.offers import Offer, offer_of_invitation, write_offer
 from webapp.outbox.actions import queue_mail
@@ -30,7 +30,7 @@ LIVES = timedelta(days=7)
 ADDRESSES_AT_MOST = 50
 WORDS_AT_MOST = 500
 _NO_LINK = b""
-#: What the operator's command offers: the whole organization, in the role that it names.
+#: Neither used nor revoked yet.
 _WAITING = (InvitationState.OPEN, InvitationState.UNCONFIRMED)
 
 
@@ -103,9 +103,7 @@ def invite(session: LockedSession, inviter: Inviter, address: str, offer: Offer,
 def file_unconfirmed(session: LockedSession, inviter: Inviter, address: str, role: Role) -> Invitation:
     """What the operator asks for, where there are owners: nothing is mailed until one of them confirms it."""
     invitation = _make(session, inviter, address, whole_offer(role), "", InvitationState.UNCONFIRMED)
-    record(
-        session, "invitation.filed", actor_id=None, object_id=invitation.id, email=invitation.email, offer=role.word
-    )
+    record(session, "invitation.filed", actor_id=None, object_id=invitation.id, email=invitation.email, offer=role.word)
     return invitation
 
 
@@ -233,7 +231,7 @@ def _send(session: LockedSession, inviter: Inviter, invitation: Invitation) -> N
             "sees": told.sees,
             "ends": told.ends,
             "line": invitation.words,
-            "expires": format_date(invitation.expires_at.date()),
+            "expires": format_date(last_day(invitation.expires_at, organization.time_zone)),
         },
         secret=seal(inviter.secret_key, token.encode()),
     )

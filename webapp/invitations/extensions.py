@@ -51,9 +51,7 @@ def read_extensions(session: LockedSession, text: str, time_zone: str) -> Read:
             _FIELD,
         )
     spans = {
-        (party.id, since): Span(party.id, since, until)
-        for digits, since, until in written
-        for party in known[digits]
+        (party.id, since): Span(party.id, since, until) for digits, since, until in written for party in known[digits]
     }
     notes = [
         f"Extension {digits} is in {len(parties)} phone systems: it stands for all of them."
@@ -101,10 +99,7 @@ def list_extensions(session: LockedSession) -> list[tuple[str, str]]:
     """(digits, name or "") of the extensions that are known, each once, to be offered."""
     found: dict[str, str] = {}
     for party in session.scalars(
-        select(Party)
-        .where(Party.kind == PartyKind.EXTENSION)
-        .order_by(Party.digits, Party.id)
-        .limit(_OFFERED_AT_MOST)
+        select(Party).where(Party.kind == PartyKind.EXTENSION).order_by(Party.digits, Party.id).limit(_OFFERED_AT_MOST)
     ):
         found[party.digits] = found.get(party.digits) or party.name
     return sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0]))
@@ -121,7 +116,7 @@ def digits_of(session: LockedSession, spans: Iterable[Span]) -> dict[int, str]:
 def spell_extensions(spans: Iterable[Span], digits: dict[int, str], time_zone: str) -> str:
     """The lines that read_extensions() takes, each once."""
     zone = ZoneInfo(time_zone)
-    lines = {}
+    lines: dict[str, None] = {}
     for span in spans:
         since = "" if span.from_at == ALWAYS else f" from {span.from_at.astimezone(zone).date()}"
         until = "" if span.until_at is None else f" until {span.until_at.astimezone(zone).date()}"

@@ -1,7 +1,6 @@
 """Reads the people and invitations of the bound organization, for the People page."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
 
@@ -128,5 +127,3 @@ def _tell_mail(message: OutboxMessage | None, sends_mail: bool) -> str:
     if not sends_mail:
         return "this service has no mail set up: its mail waits"
     return f"its mail waits (last try: {message.error})" if message.error else "its mail waits to be sent"
-
-
