@@ -17,7 +17,11 @@ WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 ROUTES = {"route", "get", "post", "put", "patch", "delete"}
 MARKERS = {"public", "signed_in", "member"}
 #: Whoever wants to make another page public writes it here as well.
-PUBLIC = {"static", "health.show", "accounts.sign_in", "accounts.check_cookie", "accounts.sign_out"}
+PUBLIC = {
+    *("static", "health.show", "accounts.sign_in", "accounts.check_cookie", "accounts.sign_out"),
+    *("organizations.choose", "organizations.privacy", "organizations.security"),
+    *("invitations.link", "invitations.open_link", "invitations.show", "invitations.accept"),
+}
 
 
 def decorators(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
