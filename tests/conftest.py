@@ -21,7 +21,7 @@ from config import Settings  # noqa: E402
 from tests import postgresql  # noqa: E402
 from tests.cast import Cast, assemble_cast  # noqa: E402
 from tests.client import PageCheckingClient  # noqa: E402
-from tests.make import Make  # noqa: E402
+from tests.make import SECRET_KEY, Make  # noqa: E402
 from webapp import create_app  # noqa: E402
 from webapp.accounts import passwords  # noqa: E402
 from webapp.database.engine import Database  # noqa: E402
@@ -39,7 +39,7 @@ def make_settings(data_dir: Path, urls: postgresql.DatabaseUrls | None = None) -
         database_owner_url=urls.owner if urls else None,
         database_staff_url=urls.staff if urls else None,
         number_key=NUMBER_KEY,
-        secret_key="a key of the tests, known to everybody",
+        secret_key=SECRET_KEY,
         data_dir=data_dir,
         host="127.0.0.1",
         port=8080,

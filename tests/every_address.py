@@ -16,6 +16,7 @@ _BY_HAND = {
     "token": "of-no-link",
     "web_session_id": 1,
 }
+_IDS = ("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id")
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ def ids_of(make: Make) -> dict[str, int]:
         "import_file_id": imported.id,
         "call_key": call.call_key,
         "party_id": call.caller_id or 0,
+        "member_id": make.member().id,
+        "invitation_id": make.invitation().id,
     }
 
 
 def unknown_ids() -> dict[str, int]:
     """Ids that nothing has."""
-    return {name: new_id() for name in ("pbx_id", "import_file_id", "call_key", "party_id")}
+    return {name: new_id() for name in _IDS}
 
 
 def addresses(app: Flask, slug: str, ids: dict[str, int]) -> Iterator[Address]:

@@ -7,6 +7,7 @@ Numbers that begin with "+" are outside numbers, short digits are extensions of 
 """
 
 import struct
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from sqlalchemy import select
 
+from tests.cast import PASSWORD
+from webapp.accounts.models import UserAccount
 from webapp.calls.models import (
     Call,
     CallDay,
@@ -36,10 +39,18 @@ from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.destinations.models import LineType, Party, PartyKind
+from webapp.invitations.actions import Inviter, cause_of_mail, invite, whole_offer
+from webapp.invitations.joining import Opened, accept_as_newcomer
+from webapp.organizations.models import Invitation
+from webapp.organizations.offers import Offer
+from webapp.outbox.models import OutboxMessage
+from webapp.sealing import unseal
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Organization
+from webapp.tenancy.models import Organization, Role
 from webapp.tenancy.sessions import writing_session
 
+#: Of the settings of the tests; conftest.py has it from here.
+SECRET_KEY = "a key of the tests, known to everybody"
 #: When a call starts unless told: Wednesday, in summer time.
 NOON = datetime(2026, 7, 15, 12, 0, tzinfo=UTC)
 _ROLES = {
@@ -211,6 +222,40 @@ class Make:
         }
         stored: CallRecord = self.store(CallRecord(**{**values, **fields}))
         return stored
+
+    def member(self, role: Role = Role.VIEWER, email: str = "", offer: Offer | None = None) -> UserAccount:
+        """A person who has joined by an invitation of the operator's, with PASSWORD."""
+        offer = offer or whole_offer(role)
+        with self.session() as session:
+            organization = session.get_one(Organization, self.organization.id)
+            invitation = invite(session, self._operator(), email or f"member-{new_id()}@example.com", offer)
+            person = accept_as_newcomer(session, Opened(invitation, organization), "Mel Member", PASSWORD)
+            session.commit()
+        return person
+
+    def invitation(
+        self, email: str = "", offer: Offer | None = None, by: UserAccount | None = None, **fields: Any
+    ) -> Invitation:
+        """An open one, to a viewer unless told. `token_of` has what its link holds."""
+        with self.session() as session:
+            inviter = self._operator() if by is None else replace(self._operator(), person=by)
+            address = email or f"invited-{new_id()}@example.com"
+            invitation = invite(session, inviter, address, offer or whole_offer(Role.VIEWER), "Welcome aboard")
+            for name, value in fields.items():
+                setattr(invitation, name, value)
+            session.commit()
+        return invitation
+
+    def token_of(self, invitation: Invitation) -> str:
+        """What the newest mail of the invitation holds."""
+        with self.session() as session:
+            cause = f"{cause_of_mail(invitation)}:{invitation.email}"
+            message = session.scalars(select(OutboxMessage).where(OutboxMessage.cause == cause)).one()
+        assert message.secret is not None
+        return unseal(SECRET_KEY, message.secret).decode()
+
+    def _operator(self) -> Inviter:
+        return Inviter(self.organization, None, SECRET_KEY)
 
     def _any_pbx(self) -> Pbx:
         return self._pbx or self.pbx()

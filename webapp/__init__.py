@@ -13,9 +13,14 @@ from config import Settings
 from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation
 from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
+from webapp.calls import totals
 from webapp.calls import views as calls
 from webapp.database.engine import Database
+from webapp.invitations import people_views as people
+from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
+from webapp.organizations import company
+from webapp.organizations import settings_views as company_settings
 from webapp.organizations import views as organizations
 from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
@@ -24,11 +29,24 @@ from webapp.outbox.sender import send_due
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import views as sources
-from webapp.tenancy import guard, request
+from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
 #: In order: a later feature may use an earlier one, never the other way round.
-FEATURES = (health, outbox, accounts, organizations, who_looked, calls, call_detail, sources, reports)
+FEATURES = (
+    health,
+    outbox,
+    accounts,
+    organizations,
+    who_looked,
+    company_settings,
+    invitations,
+    people,
+    calls,
+    call_detail,
+    sources,
+    reports,
+)
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
 
@@ -38,9 +56,10 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     database = database or Database(settings.database_url)
     app.extensions["callbook"] = Services(settings, database)
     _configure(app, settings)
-    for plumbing in (logs, headers, error_pages, addresses, formatting, request, guard):
+    for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, guard):
         plumbing.register(app)
     accounts.register(app, database)
+    company.keep_zone_while("calls", totals.has_calls)
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])

@@ -21,7 +21,9 @@ from webapp.database.installation import InstallationError, check_start, initial
 from webapp.database.upgrade_files import UpgradeFilesError
 from webapp.database.upgrades import upgrade
 from webapp.errors import CallbookError
+from webapp.invitations.actions import Inviter, file_unconfirmed, invite, whole_offer
 from webapp.organizations.actions import add_member, create_organization
+from webapp.organizations.members import has_owner
 from webapp.organizations.queries import get_organization
 from webapp.outbox.commands import list_mail_command, retry_mail_command
 from webapp.services import Services
@@ -114,14 +116,24 @@ def upgrade_db() -> None:
 @click.option("--name", required=True, help="As its people call it.")
 @click.option("--time-zone", required=True, help="IANA name, such as Europe/London.")
 @click.option("--region", required=True, help="ISO 3166 country of its numbers, such as GB.")
+@click.option("--owner", metavar="MAIL", help="Invite its first owner: a mail with a link goes there.")
 @with_appcontext
-def create_organization_command(slug: str, name: str, time_zone: str, region: str) -> None:
+def create_organization_command(slug: str, name: str, time_zone: str, region: str, owner: str | None) -> None:
     """Make a customer, at /o/SLUG/."""
     with writing() as session:
         organization = create_organization(session, slug, name, time_zone, region)
-    click.echo(
-        f"Organization {organization.slug} is ready. Next: flask create-user EMAIL --organization {slug} --role owner"
-    )
+        invitation = None
+        if owner is not None:
+            operator = Inviter(organization, None, settings_of_command().secret_key)
+            invitation = invite(session, operator, owner, whole_offer(Role.OWNER))
+    if invitation is None:
+        click.echo(f"Organization {slug} is ready. Next: flask create-user EMAIL --organization {slug} --role owner")
+        return
+    click.echo(f"Organization {slug} is ready; {invitation.email} is invited to own it, for seven days.")
+    if settings_of_command().smtp_url is None:
+        click.echo("No mail is set up (SMTP_URL): the mail waits. flask list-mail shows it.")
+    else:
+        click.echo(f"The mail goes to {invitation.email}.")
 
 
 @click.command("create-user")
@@ -131,7 +143,13 @@ def create_organization_command(slug: str, name: str, time_zone: str, region: st
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else it is asked for.")
 @with_appcontext
 def create_user_command(email: str, slug: str, role: str, password_stdin: bool) -> None:
-    """Make a person who can sign in, and a member of an organization. Somebody known only gets the membership."""
+    """Make a person who can sign in, and a member of an organization that has no owner yet.
+
+    Somebody known only gets the membership. Where there is an owner, this files an invitation for an owner to confirm.
+    """
+    if not _may_let_in(slug):
+        _file_invitation(email, slug, Role[role.upper()])
+        return
     password = _read_password(password_stdin)
     with writing() as session:
         organization = get_organization(session, slug)
@@ -142,6 +160,25 @@ def create_user_command(email: str, slug: str, role: str, password_stdin: bool) 
         add_member(session, person, Role[role.upper()])
     known = "" if is_new else " They had an account; its password is as it was."
     click.echo(f"{person.email} is {role} of {slug}.{known}")
+
+
+def _may_let_in(slug: str) -> bool:
+    """Whether the operator alone decides: in the demo, and before there is an owner who could."""
+    with writing() as session:
+        session.bind_organization(get_organization(session, slug).id)
+        return settings_of_command().demo or not has_owner(session)
+
+
+def _file_invitation(email: str, slug: str, role: Role) -> None:
+    with writing() as session:
+        organization = get_organization(session, slug)
+        session.bind_organization(organization.id)
+        operator = Inviter(organization, None, settings_of_command().secret_key)
+        invitation = file_unconfirmed(session, operator, email, role)
+    click.echo(
+        f"{slug} has an owner, who decides who comes in. {invitation.email} stands on its People page now; nothing is "
+        "mailed, and no password was set, until an owner confirms it."
+    )
 
 
 def _read_password(from_stdin: bool) -> str:

@@ -15,6 +15,7 @@ CALLER = "Thameside Joinery"
 
 def test_signing_in_leads_to_the_organization_and_out_again(page: Page, site: Site) -> None:
     page.goto("/")
+    page.get_by_role("link", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     expect(page.get_by_label("E-mail")).to_be_focused()
     sign_in(page)

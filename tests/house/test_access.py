@@ -30,6 +30,8 @@ PUBLIC = {
     # 404 everywhere but in the demo: webapp/outbox/demo_views.py
     "outbox.list_mail",
     "outbox.show_mail",
+    *("organizations.choose", "organizations.privacy", "organizations.security"),
+    *("invitations.link", "invitations.open_link", "invitations.show", "invitations.accept"),
 }
 
 

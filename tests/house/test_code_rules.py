@@ -19,15 +19,16 @@ BENEATH_THE_LOCK = ("database/", "tenancy/lock.py", "tenancy/sessions.py", "rate
 #: May write in bulk, past the session lock: the writer of calls, and stored files.
 BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py")
 #: Short sessions of their own, which must land whatever becomes of the request.
-# Counters, the browser session and a password hashed anew at sign-in: each survives what the request does later. That
-# somebody looked, which pages note that do nothing but read. What became of a mail: the relay has it whatever happens
-# to the next one.
+# Counters, the browser session, a password hashed anew at sign-in, the day of the last use: each survives what the
+# request does later. That somebody looked, which pages note that do nothing but read. What became of a mail: the relay
+# has it whatever happens to the next one.
 OWN_SHORT_SESSIONS = (
     "accounts/web_sessions.py",
     "accounts/sign_in.py",
     "rate_limits.py",
     "audit/viewing.py",
     "outbox/claims.py",
+    "tenancy/last_used.py",
 )
 WHERE_COMMITS_STAND = ("views.py", "commands.py", "jobs.py", "cli.py", "run_demo.py", *OWN_SHORT_SESSIONS)
 

@@ -12,6 +12,7 @@ from webapp import create_app
 from webapp.accounts import password_strength, passwords, sign_in, web_sessions
 from webapp.body_limits import KEPT_FREE_BYTES, MIB, USUAL_BYTES
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO, MAX_UNPACKED_BYTES
+from webapp.invitations import views as invitations
 from webapp.rate_limits import Limit
 from webapp.sources.imports import LARGEST_FILE
 
@@ -68,6 +69,7 @@ def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
         ("one person, from all networks not known for them", sign_in.PER_PERSON),
         ("one network", sign_in.PER_NETWORK),
         ("everybody, from networks not known for them", sign_in.EVERYBODY),
+        ("buttons of invitations, one network", invitations.PER_NETWORK),
     ],
 )
 def test_security_6_1_1_throttling_is_that_of_the_code(words: str, limit: Limit) -> None:

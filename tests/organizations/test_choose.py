@@ -43,11 +43,6 @@ def test_a_closed_organization_is_not_there(client: PageCheckingClient, cast: Ca
     assert client.get("/o/harbour/").status_code == 404
 
 
-def test_nobody_signed_in_is_asked_to(client: PageCheckingClient, cast: Cast) -> None:
-    answer = client.get("/")
-    assert (answer.status_code, answer.location) == (303, "/sign-in")
-
-
 def test_it_takes_no_post(client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.olive)
     assert client.send("/").status_code == 405

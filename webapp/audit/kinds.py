@@ -61,6 +61,18 @@ KINDS: dict[str, Kind] = {
     "import.cancelled": Kind("Cancelled the import of {file}", ("file",), about="import"),
     "import.undone": Kind("Undid the import of {file}", ("file",), about="import"),
     "import.thrown_away": Kind("Threw the file {file} away before it was imported", ("file",)),
+    # ---- invitations, people and settings
+    "invitation.made": Kind("{email} was invited as {offer}", ("email", "offer")),
+    "invitation.filed": Kind("The operator asked for {email} to be let in as {offer}", ("email", "offer")),
+    "invitation.confirmed": Kind("The invitation of {email} was confirmed", ("email",)),
+    "invitation.resent": Kind("The invitation of {email} was sent again", ("email",)),
+    "invitation.changed": Kind(
+        "The invitation of {email} was changed: {before} → {after}", ("email", "before", "after")
+    ),
+    "invitation.revoked": Kind("The invitation of {email} was revoked", ("email",)),
+    "member.changed": Kind("The access of {email} was changed: {before} → {after}", ("email", "before", "after")),
+    "member.removed": Kind("{email} was removed", ("email",)),
+    "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
 
 

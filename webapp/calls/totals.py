@@ -67,6 +67,11 @@ class Totals:
         return self.counted_to is None and not self.more
 
 
+def has_calls(session: LockedSession) -> bool:
+    """Whether any call is summed by the days of the organization."""
+    return session.scalars(select(CallDay.day).limit(1)).first() is not None
+
+
 def total_calls(session: LockedSession, selection: Selection, budget: Budget | None = None) -> Totals:
     """The totals of a selection, from the cheapest place that knows them."""
     if selection.is_empty:

@@ -15,7 +15,7 @@ from webapp.organizations.models import Invitation, InvitationState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Numbers, Organization, OrganizationState, Role
 
-_NAME_AT_MOST = 100
+NAME_AT_MOST = 100
 USUAL_IDLE_MINUTES = 30
 
 
@@ -29,12 +29,10 @@ def create_organization(session: LockedSession, slug: str, name: str, time_zone:
         )
     if session.scalars(select(Organization.id).where(Organization.slug == slug)).first() is not None:
         raise Refused(f"There is an organization {slug!r} already.", "slug")
-    if not name.strip() or len(name.strip()) > _NAME_AT_MOST:
-        raise Refused(f"Give it a name of at most {_NAME_AT_MOST} characters.", "name")
     organization = Organization(
         id=new_id(),
         slug=slug,
-        name=name.strip(),
+        name=checked_name(name),
         time_zone=checked_time_zone(time_zone),
         region=checked_region(region),
         state=OrganizationState.OPEN,
@@ -108,6 +106,13 @@ def join(session: LockedSession, person: UserAccount, invitation: Invitation) ->
         role=invitation.role.word,
     )
     return membership
+
+
+def checked_name(name: str) -> str:
+    """An organization's name. Raises Refused."""
+    if not name.strip() or len(name.strip()) > NAME_AT_MOST:
+        raise Refused(f"Give it a name of at most {NAME_AT_MOST} characters.", "name")
+    return name.strip()
 
 
 def checked_time_zone(name: str) -> str:

@@ -1,10 +1,24 @@
-"""Finds organizations. Called by the commands; pages have theirs from tenancy/request.py."""
+"""Finds organizations. Called by the commands and the first page; other pages have theirs from tenancy/request.py."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.clock import now
 from webapp.errors import NotFound
-from webapp.tenancy.models import Organization
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership, Organization, OrganizationState
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An organization that was open to a person until and on this day."""
+
+    name: str
+    last_day: date
 
 
 def get_organization(session: Session, slug: str) -> Organization:
@@ -13,3 +27,25 @@ def get_organization(session: Session, slug: str) -> Organization:
     if found is None:
         raise NotFound(f"There is no organization {slug!r}.")
     return found
+
+
+def list_ended(session: LockedSession) -> list[Ended]:
+    """The organizations in which the bound person's end date is over, the last one first."""
+    rows = session.execute(
+        select(Membership, Organization)
+        .join(Organization, Organization.id == Membership.organization_id)
+        .where(
+            Membership.user_account_id == session.user_account_id,
+            Membership.ends_at <= now(),
+            Organization.state == OrganizationState.OPEN,
+        )
+        .order_by(Membership.ends_at.desc())
+    )
+    return [
+        Ended(
+            organization.name,
+            (membership.ends_at - timedelta(milliseconds=1)).astimezone(ZoneInfo(organization.time_zone)).date(),
+        )
+        for membership, organization in rows
+        if membership.ends_at is not None
+    ]

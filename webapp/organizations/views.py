@@ -1,19 +1,37 @@
-"""The way in: to the only organization of a person, or to a list of theirs."""
+"""The first page: what Callbook is, for a stranger; for a person their only organization, or a list of theirs."""
 
 from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from webapp import access
 from webapp.addresses import organization_home
-from webapp.tenancy.request import my_places
+from webapp.organizations.queries import list_ended
+from webapp.tenancy.guard import find_places
+from webapp.tenancy.request import db, my_places
 
 bp = Blueprint("organizations", __name__)
 
 
 @bp.get("/")
-@access.signed_in
+@access.public
 def choose() -> ResponseReturnValue:
+    if not current_user.is_authenticated:
+        return render_template("organizations/welcome.html")
+    find_places(current_user.id)
     places = my_places()
     if len(places) == 1:
         return redirect(organization_home(places[0].organization.slug), 303)
-    return render_template("organizations/choose.html", places=places)
+    return render_template("organizations/choose.html", places=places, ended=list_ended(db()))
+
+
+@bp.get("/privacy")
+@access.public
+def privacy() -> ResponseReturnValue:
+    return render_template("organizations/privacy.html")
+
+
+@bp.get("/security")
+@access.public
+def security() -> ResponseReturnValue:
+    return render_template("organizations/security.html")

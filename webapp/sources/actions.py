@@ -16,8 +16,8 @@ from webapp.database.ids import new_id
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
 from webapp.jobs.queue import enqueue
+from webapp.places import is_time_zone
 from webapp.sources.imports import READ_AGAIN
-from webapp.sources.places import is_time_zone
 from webapp.sources.queries import find_pbx_by_name
 from webapp.tenancy.lock import LockedSession
 

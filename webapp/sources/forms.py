@@ -1,21 +1,19 @@
 """The forms of phone systems and imports."""
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, FieldList, SelectField, SelectMultipleField, StringField
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # newer than the types
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from webapp.ingest.readers import READERS
 from webapp.ingest.readers.column_words import describe_fields
 from webapp.ingest.records import ColumnMap
+from webapp.places import country_choices, time_zone_choices, to_choices, with_choice
 from webapp.sources.actions import LONGEST_NAME, Answers
-from webapp.sources.places import country_choices, time_zone_choices
 
 DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Vertical bar"}
 DATE_ORDERS = {
@@ -24,11 +22,6 @@ DATE_ORDERS = {
     "mdy": "Month first: 11/22/2026",
 }
 NOT_USED = ""
-
-
-def to_choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
-    """Choices of (value, label) pairs."""
-    return [SelectChoice(value, label) for value, label in pairs]
 
 
 def format_choices() -> list[tuple[str, str]]:
@@ -149,10 +142,3 @@ class SetUpForm(FlaskForm):  # type: ignore[misc]
             area_code=(self.area_code.data or "").strip(),
             time_zone=self.time_zone.data,
         )
-
-
-def with_choice(pairs: list[tuple[str, str]], value: str | None) -> list[SelectChoice]:
-    """The choices, with the present value among them: an older name of a zone stays what it is."""
-    if not value or any(pair[0] == value for pair in pairs):
-        return to_choices(pairs)
-    return to_choices([(value, value), *pairs])

@@ -21,7 +21,7 @@ from webapp.ingest.records import ColumnMap, Head
 from webapp.ingest.source import UnreadableFile, open_text
 from webapp.ingest.source_bytes import ByteStream
 from webapp.jobs.queue import enqueue
-from webapp.sources.places import is_time_zone
+from webapp.places import is_time_zone
 from webapp.sources.queries import ENDED, UNDER_WAY, has_other_imports
 from webapp.tenancy.lock import LockedSession
 

@@ -92,7 +92,7 @@ def _check() -> ResponseReturnValue | None:
         if not current_user.is_authenticated:
             answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
             return answer
-        _find_places(current_user.id)
+        find_places(current_user.id)
     if mark.role is not None:
         _enter(g.slug, mark)
     if unsafe:
@@ -106,7 +106,8 @@ def _ask_gates(mark: access.Access) -> ResponseReturnValue | None:
     return next((answer for gate in gates if (answer := gate(mark)) is not None), None)
 
 
-def _find_places(user_account_id: int) -> None:
+def find_places(user_account_id: int) -> None:
+    """Whose request it is. Called by the check, and by a public page that leads on whoever is signed in."""
     bind_person(user_account_id)
     with looking() as session:
         set_places(list_places(session))

@@ -1,10 +1,15 @@
-"""Countries and time zones to choose from, from the pinned tzdata package: the same list on every machine."""
+"""Countries and time zones to choose from, from the pinned tzdata package: the same list on every machine.
 
+Used by the forms of phone systems and of an organization.
+"""
+
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import phonenumbers
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # newer than the types
 
 _AREAS = (
     "Africa/",
@@ -46,3 +51,15 @@ def is_time_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return bool(name)
+
+
+def to_choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """Choices of (value, label) pairs."""
+    return [SelectChoice(value, label) for value, label in pairs]
+
+
+def with_choice(pairs: list[tuple[str, str]], value: str | None) -> list[SelectChoice]:
+    """The choices, with the present value among them: an older name of a zone stays what it is."""
+    if not value or any(pair[0] == value for pair in pairs):
+        return to_choices(pairs)
+    return to_choices([(value, value), *pairs])

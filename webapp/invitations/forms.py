@@ -1,0 +1,114 @@
+"""The forms of inviting, of changing what somebody may see, and of coming in."""
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, DateField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, Optional, ValidationError
+
+from webapp.accounts.passwords import LONGEST
+from webapp.clock import now
+from webapp.errors import Refused
+from webapp.invitations.actions import WORDS_AT_MOST
+from webapp.invitations.extensions import Read, digits_of, read_extensions, spell_extensions
+from webapp.invitations.joining import NAME_AT_MOST
+from webapp.invitations.words import ROLES, end_of_day, last_day
+from webapp.organizations.offers import Offer
+from webapp.places import to_choices
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Numbers, Role
+
+NUMBERS_LABELS = {
+    Numbers.FULL: "In full",
+    Numbers.MASKED: "Without the last four digits",
+    Numbers.SHOWN_ONE_BY_ONE: "Without the last four digits, with “Show” for one at a time",
+}
+
+
+class OfferForm(FlaskForm):  # type: ignore[misc]
+    """What somebody may do and see. Nothing else that is posted counts."""
+
+    role = SelectField("Role")
+    numbers = SelectField("Outside numbers")
+    may_export = BooleanField("May export what they see")
+    extensions = TextAreaField("Only these extensions", [Optional(), Length(max=10_000, message="That is too long.")])
+    ends_on = DateField("Last day", [Optional()])
+
+    def __init__(self, *args: Any, limit: Offer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.role.choices = to_choices(
+            [(role.word, f"{role.word.capitalize()}: {ROLES[role]}") for role in Role if role <= limit.role]
+        )
+        self.numbers.choices = to_choices([(each.name.lower(), NUMBERS_LABELS[each]) for each in Numbers])
+
+    def validate_ends_on(self, field: DateField) -> None:
+        if field.data is not None and not now().year - 1 < field.data.year < 2200:
+            raise ValidationError("Give a day to come.")
+
+    def read_offer(self, session: LockedSession, time_zone: str) -> tuple[Offer, Read]:
+        """What a valid form says. Raises Refused with the field that is wrong."""
+        read = read_extensions(session, self.extensions.data or "", time_zone)
+        ends_at = end_of_day(self.ends_on.data, time_zone) if self.ends_on.data else None
+        if ends_at is not None and ends_at <= now():
+            raise Refused("This day is over. Give a day to come.", "ends_on")
+        offer = Offer(
+            Role[self.role.data.upper()],
+            Numbers[self.numbers.data.upper()],
+            bool(self.may_export.data),
+            bool(read.spans),
+            read.spans,
+            ends_at,
+        )
+        return offer, read
+
+    def refuse(self, refusal: Refused) -> None:
+        """Put the refusal beside its field."""
+        field = self._fields.get(refusal.field)
+        if field is None:
+            self.form_errors.append(refusal.sentence)
+        else:
+            field.errors = [*field.errors, refusal.sentence]
+
+
+class InviteForm(OfferForm):
+    emails = TextAreaField(
+        "E-mail addresses",
+        [InputRequired("Give at least one e-mail address."), Length(max=10_000, message="That is too long.")],
+    )
+    words = TextAreaField(
+        "A line of yours in the mail",
+        [Optional(), Length(max=WORDS_AT_MOST, message=f"It has at most {WORDS_AT_MOST} characters.")],
+    )
+
+
+class SureForm(FlaskForm):  # type: ignore[misc]
+    """For what cannot be taken back: the page before asks, and its button says yes."""
+
+    sure = BooleanField("Yes, I am sure", [InputRequired("Tick that you are sure.")])
+
+
+class AcceptForm(FlaskForm):  # type: ignore[misc]
+    """What somebody new chooses on their way in."""
+
+    name = StringField(
+        "Your name",
+        [
+            InputRequired("Give your name, as your colleagues know it."),
+            Length(max=NAME_AT_MOST, message=f"It has at most {NAME_AT_MOST} characters."),
+        ],
+    )
+    password = PasswordField(
+        "Choose a password",
+        [InputRequired("Choose a password."), Length(max=LONGEST, message=f"It has at most {LONGEST} characters.")],
+    )
+
+
+def spell_offer(session: LockedSession, offer: Offer, time_zone: str) -> dict[str, Any]:
+    """The values of the fields that say this offer."""
+    return {
+        "role": offer.role.word,
+        "numbers": offer.numbers.name.lower(),
+        "may_export": offer.may_export,
+        "extensions": spell_extensions(offer.spans, digits_of(session, offer.spans), time_zone),
+        "ends_on": None if offer.ends_at is None else last_day(offer.ends_at, time_zone),
+    }

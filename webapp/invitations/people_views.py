@@ -1,0 +1,209 @@
+"""The People page: who is in, who is invited, inviting, changing, removing, leaving. Holds `bp`, named people."""
+
+from flask import Blueprint, Response, current_app, flash, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from webapp import access, htmx, navigation
+from webapp.accounts.models import UserAccount
+from webapp.errors import Refused
+from webapp.invitations import actions
+from webapp.invitations.extensions import list_extensions
+from webapp.invitations.forms import InviteForm, OfferForm, SureForm, spell_offer
+from webapp.invitations.members import change_access
+from webapp.invitations.people_page import inviter, list_context, tell_results
+from webapp.invitations.queries import get_changeable_invitation, get_invitation
+from webapp.organizations import members
+from webapp.organizations.models import Invitation
+from webapp.organizations.offers import Offer, check_within, offer_of_invitation, offer_of_membership
+from webapp.services import services
+from webapp.tenancy.models import Role
+from webapp.tenancy.request import current_membership, current_organization, db
+
+bp = Blueprint("people", __name__, url_prefix="/o/<slug:slug>/people")
+
+navigation.add("People", "people.index", 70, Role.MANAGER)
+
+
+@bp.get("")
+@access.member(Role.MANAGER)
+def index() -> ResponseReturnValue:
+    return htmx.render("people/index.html", "people/index.html", **list_context())
+
+
+@bp.route("/invite", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+@access.proved
+def invite() -> ResponseReturnValue:
+    mine = offer_of_membership(db(), current_membership())
+    zone = current_organization().time_zone
+    usual = Offer(Role.VIEWER, mine.numbers, mine.may_export, mine.narrowed, mine.spans, mine.ends_at)
+    form = InviteForm(limit=mine, data=spell_offer(db(), usual, zone))
+    if not form.validate_on_submit():
+        return _invite_page(form)
+    try:
+        offer, read = form.read_offer(db(), zone)
+        check_within(offer, mine)
+        results = actions.invite_all(
+            db(), inviter(), (form.emails.data or "").splitlines(), offer, form.words.data or ""
+        )
+    except Refused as refusal:
+        form.refuse(refusal)
+        return _invite_page(form)
+    if not any(result.invitation for result in results):
+        form.emails.errors = [f"{result.address}: {result.problem}" for result in results]
+        return _invite_page(form)
+    db().commit()
+    tell_results(results, read.notes)
+    return htmx.go_to(url_for("people.index"))
+
+
+def _invite_page(form: InviteForm) -> Response:
+    status = 422 if form.errors else 200
+    return htmx.render(
+        "people/invite.html", "people/_invite.html", status=status, form=form, known_extensions=list_extensions(db())
+    )
+
+
+@bp.post("/invitations/<id:invitation_id>/resend")
+@access.member(Role.MANAGER)
+def resend(invitation_id: int) -> ResponseReturnValue:
+    invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
+    actions.resend(db(), inviter(), invitation)
+    db().commit()
+    return _answer_list(f"A new link goes to {invitation.email}; the one before opens nothing any more.")
+
+
+@bp.post("/invitations/<id:invitation_id>/revoke")
+@access.member(Role.MANAGER)
+def revoke(invitation_id: int) -> ResponseReturnValue:
+    invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
+    actions.revoke(db(), inviter(), invitation)
+    db().commit()
+    return _answer_list(f"The invitation of {invitation.email} is revoked: its link opens nothing any more.")
+
+
+@bp.post("/invitations/<id:invitation_id>/confirm")
+@access.member(Role.OWNER)
+@access.proved
+def confirm(invitation_id: int) -> ResponseReturnValue:
+    invitation = get_invitation(db(), invitation_id)
+    check_within(offer_of_invitation(db(), invitation), offer_of_membership(db(), current_membership()))
+    actions.confirm(db(), inviter(), invitation)
+    db().commit()
+    return _answer_list(f"{invitation.email} is invited now.")
+
+
+def _answer_list(told: str) -> ResponseReturnValue:
+    """The list as it is now, where htmx asked; else the page."""
+    if not htmx.wants_part():
+        flash(told, "ok")
+        return htmx.go_to(url_for("people.index"))
+    return htmx.render("people/index.html", "people/_invitations.html", told=told, **list_context())
+
+
+@bp.route("/invitations/<id:invitation_id>", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+@access.proved
+def change_invitation(invitation_id: int) -> ResponseReturnValue:
+    invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
+    mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
+    form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_invitation(db(), invitation), zone))
+    if not form.validate_on_submit():
+        return _change_page(form, invitation.email, invitation=invitation)
+    try:
+        offer, read = form.read_offer(db(), zone)
+        check_within(offer, mine)
+        actions.change(db(), inviter(), invitation, offer)
+    except Refused as refusal:
+        form.refuse(refusal)
+        return _change_page(form, invitation.email, invitation=invitation)
+    db().commit()
+    tell_results([], read.notes)
+    flash(f"The invitation of {invitation.email} is changed. Its link stays the same.", "ok")
+    return htmx.go_to(url_for("people.index"))
+
+
+@bp.route("/members/<id:member_id>", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+@access.proved
+def change_member(member_id: int) -> ResponseReturnValue:
+    membership, person = members.get_changeable(db(), current_membership(), member_id)
+    mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
+    form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_membership(db(), membership), zone))
+    name = person.name or person.email
+    if not form.validate_on_submit():
+        return _change_page(form, name, person=person)
+    try:
+        offer, read = form.read_offer(db(), zone)
+        change_access(db(), current_membership(), person, offer, zone)
+    except Refused as refusal:
+        form.refuse(refusal)
+        return _change_page(form, name, person=person)
+    db().commit()
+    tell_results([], read.notes)
+    flash(f"What {name} may do and see is changed, from their next page on.", "ok")
+    return htmx.go_to(url_for("organizations.choose") if person.id == current_user.id else url_for("people.index"))
+
+
+def _change_page(
+    form: OfferForm, name: str, invitation: Invitation | None = None, person: UserAccount | None = None
+) -> Response:
+    return htmx.render(
+        "people/change.html",
+        "people/_change.html",
+        status=422 if form.errors or form.form_errors else 200,
+        form=form,
+        name=name,
+        invitation=invitation,
+        person=person,
+        known_extensions=list_extensions(db()),
+    )
+
+
+@bp.route("/members/<id:member_id>/remove", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+@access.proved
+def remove(member_id: int) -> ResponseReturnValue:
+    _membership, person = members.get_changeable(db(), current_membership(), member_id)
+    form = SureForm()
+    if not form.validate_on_submit():
+        return _sure_page(form, url_for("people.remove", member_id=member_id), person)
+    elsewhere = members.belongs_elsewhere(services().database, person.id, current_organization().id)
+    try:
+        members.remove_member(db(), current_membership(), person.id, elsewhere=elsewhere)
+    except Refused as refusal:
+        form.form_errors.append(refusal.sentence)
+        return _sure_page(form, url_for("people.remove", member_id=member_id), person)
+    db().commit()
+    flash(f"{person.name or person.email} is removed and sees nothing of {current_organization().name} any more.", "ok")
+    return htmx.go_to(url_for("people.index"))
+
+
+@bp.route("/leave", methods=["GET", "POST"])
+@access.member(Role.VIEWER)
+def leave() -> ResponseReturnValue:
+    form, person_id = SureForm(), current_user.id
+    if not form.validate_on_submit():
+        return _sure_page(form, url_for("people.leave"), None)
+    elsewhere = members.belongs_elsewhere(services().database, person_id, current_organization().id)
+    try:
+        members.leave(db(), person_id, elsewhere=elsewhere)
+    except Refused as refusal:
+        form.form_errors.append(refusal.sentence)
+        return _sure_page(form, url_for("people.leave"), None)
+    db().commit()
+    flash(f"You have left {current_organization().name}.", "ok")
+    return htmx.go_to(url_for("organizations.choose"))
+
+
+def _sure_page(form: SureForm, action: str, person: UserAccount | None) -> Response:
+    """Before a removal, or with person None before leaving."""
+    status = 422 if form.errors or form.form_errors else 200
+    return htmx.render("people/sure.html", "people/_sure.html", status=status, form=form, action=action, person=person)
+
+
+@bp.app_context_processor
+def _what_rows_need() -> dict[str, object]:
+    """Whether "See what they will see" is there: it is a page of organizations/."""
+    return {"can_look_as": "organizations.look_as" in current_app.view_functions}

@@ -1,0 +1,143 @@
+"""Changes the members of the bound organization, and keeps it from losing its last owner. Called by invitations/."""
+
+from sqlalchemy import func, select
+
+from webapp.accounts.models import AccountState, UserAccount
+from webapp.accounts.people import end_all_sessions
+from webapp.audit.actions import record
+from webapp.clock import now
+from webapp.database.engine import Database
+from webapp.errors import Forbidden, NotFound, Refused
+from webapp.organizations.offers import Offer, check_within, is_within, offer_of_membership, write_offer
+from webapp.tenancy.guard import list_places
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership, MembershipParty, Numbers, Organization, Role
+from webapp.tenancy.sessions import reading_session
+
+_LAST_OWNER = (
+    "{name} is the last owner who sees everything. Make somebody else an owner first, with all calls and no end date."
+)
+
+
+def get_member(session: LockedSession, person_id: int) -> tuple[Membership, UserAccount]:
+    """A member of the bound organization. Raises NotFound."""
+    assert session.organization_id is not None
+    membership = session.get(Membership, (session.organization_id, person_id))
+    person = session.get(UserAccount, person_id) if membership is not None else None
+    if membership is None or person is None:
+        raise NotFound
+    return membership, person
+
+
+def get_changeable(session: LockedSession, actor: Membership, person_id: int) -> tuple[Membership, UserAccount]:
+    """A member whom the actor may change or remove: one who has no more than the actor. Raises NotFound, Forbidden."""
+    membership, person = get_member(session, person_id)
+    if actor.role < Role.MANAGER:
+        raise Forbidden
+    if not is_within(offer_of_membership(session, membership), offer_of_membership(session, actor)):
+        raise Forbidden(f"{person.email} may do or see more than you here: an owner can change that.")
+    return membership, person
+
+
+def change_member(session: LockedSession, actor: Membership, person: UserAccount, offer: Offer) -> Membership:
+    """Give the member this role and narrowing from the next request on. The caller records it. Raises Refused."""
+    hold_organization(session)
+    membership, _person = get_changeable(session, actor, person.id)
+    check_within(offer, offer_of_membership(session, actor))
+    _keep_an_owner(session, membership, person, offer)
+    for row in session.scalars(select(MembershipParty).where(MembershipParty.user_account_id == person.id)):
+        session.delete(row)
+    session.flush()
+    write_offer(membership, offer)
+    add_spans(session, person, offer)
+    return membership
+
+
+def add_spans(session: LockedSession, person: UserAccount, offer: Offer) -> None:
+    """The parties of a narrowed member."""
+    for span in offer.spans:
+        session.add(
+            MembershipParty(
+                user_account_id=person.id, party_id=span.party_id, from_at=span.from_at, until_at=span.until_at
+            )
+        )
+    session.flush()
+
+
+def remove_member(session: LockedSession, actor: Membership, person_id: int, *, elsewhere: bool) -> UserAccount:
+    """Take the membership away. `elsewhere`: they belong to another organization too; else they are signed out.
+
+    Raises NotFound, Forbidden, and Refused for the last owner.
+    """
+    hold_organization(session)
+    membership, person = get_changeable(session, actor, person_id)
+    _take_away(session, membership, person, elsewhere=elsewhere)
+    record(session, "member.removed", actor_id=actor.user_account_id, object_id=person.id, email=person.email)
+    return person
+
+
+def leave(session: LockedSession, person_id: int, *, elsewhere: bool) -> UserAccount:
+    """As remove_member, by the person. They stay signed in: their account is still theirs."""
+    hold_organization(session)
+    membership, person = get_member(session, person_id)
+    _take_away(session, membership, person, elsewhere=True)
+    if not elsewhere:
+        person.alone_since = now()
+    record(session, "member.left", actor_id=person.id, object_id=person.id, email=person.email)
+    return person
+
+
+def _take_away(session: LockedSession, membership: Membership, person: UserAccount, *, elsewhere: bool) -> None:
+    _keep_an_owner(session, membership, person, None)
+    session.delete(membership)
+    if not elsewhere:
+        person.alone_since = now()
+        end_all_sessions(session, person)
+    session.flush()
+
+
+def hold_organization(session: LockedSession) -> None:
+    """Until the transaction ends nobody else changes members: two owners cannot remove each other at once."""
+    session.scalars(
+        select(Organization).where(Organization.id == session.organization_id).with_for_update(key_share=True)
+    ).one()
+
+
+def has_owner(session: LockedSession) -> bool:
+    """Whether anybody owns the bound organization."""
+    found = session.scalars(
+        select(Membership.user_account_id).where(
+            Membership.organization_id == session.organization_id, Membership.role == Role.OWNER
+        )
+    )
+    return found.first() is not None
+
+
+def _keep_an_owner(session: LockedSession, membership: Membership, person: UserAccount, after: Offer | None) -> None:
+    before = offer_of_membership(session, membership)
+    if not before.is_whole or (after is not None and after.is_whole):
+        return
+    others = session.scalar(
+        select(func.count())
+        .select_from(Membership)
+        .join(UserAccount, UserAccount.id == Membership.user_account_id)
+        .where(
+            Membership.organization_id == session.organization_id,
+            Membership.user_account_id != person.id,
+            Membership.role == Role.OWNER,
+            Membership.numbers == Numbers.FULL,
+            Membership.may_export,
+            ~Membership.narrowed,
+            Membership.ends_at.is_(None),
+            UserAccount.state == AccountState.ACTIVE,
+        )
+    )
+    if not others:
+        raise Refused(_LAST_OWNER.format(name=person.name or person.email), "role")
+
+
+def belongs_elsewhere(database: Database, person_id: int, organization_id: int) -> bool:
+    """Whether another organization is open to the person. In a session of its own, bound to that person."""
+    with reading_session(database) as session:
+        session.bind_person(person_id)
+        return any(place.organization.id != organization_id for place in list_places(session))
