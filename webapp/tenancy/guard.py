@@ -14,10 +14,12 @@ from webapp.clock import now
 from webapp.database.types import Instant
 from webapp.errors import BadRequest, Forbidden, NotFound
 from webapp.tenancy.lock import kept
-from webapp.tenancy.models import Membership, Organization, OrganizationState
+from webapp.tenancy.models import Membership, MembershipParty, Organization, OrganizationState
+from webapp.tenancy.narrowing import Narrowing, narrowing_of
 from webapp.tenancy.request import (
     SAFE_METHODS,
     Place,
+    bind_narrowing,
     bind_person,
     bind_place,
     current_place,
@@ -36,6 +38,9 @@ _PLACES = kept(
     )
     .order_by(Organization.name, Organization.id)
 )
+
+_PARTIES = kept(select(MembershipParty).where(MembershipParty.user_account_id == bindparam("person")))
+_NOT_NARROWED = "This page tells of calls of the whole organization, and you see those of some extensions only."
 
 
 def register(app: Flask) -> None:
@@ -107,3 +112,14 @@ def _enter(slug: str, mark: access.Access) -> None:
         logs.event("access.role_too_small", endpoint=request.endpoint, user_account_id=current_user.id)
         raise Forbidden
     bind_place(place)
+    if place.membership.narrowed:
+        with looking() as session:
+            narrowing = load_narrowing(session, place.membership.user_account_id)
+        bind_narrowing(narrowing)
+        if mark.sees_every_call:
+            raise Forbidden(_NOT_NARROWED)
+
+
+def load_narrowing(session: Session, user_account_id: int) -> Narrowing:
+    """What a narrowed member of the bound organization sees."""
+    return narrowing_of(session.scalars(_PARTIES, {"person": user_account_id}))
