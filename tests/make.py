@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from sqlalchemy import select
 
+from webapp.accounts.models import UserAccount
 from webapp.calls.models import (
     Call,
     CallDay,
@@ -37,11 +38,12 @@ from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.destinations.models import LineType, Party, PartyKind
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Organization
+from webapp.tenancy.models import Membership, MembershipParty, Organization
 from webapp.tenancy.sessions import writing_session
 
 #: When a call starts unless told: Wednesday, in summer time.
 NOON = datetime(2026, 7, 15, 12, 0, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROLES = {
     "caller": PartyRole.CALLER,
     "dialed": PartyRole.DIALED,
@@ -135,6 +137,26 @@ class Make:
             party = self._party(session, digits, pbx or self._any_pbx(), name)
             session.commit()
         return party
+
+    def membership(self, person: UserAccount, **fields: Any) -> Membership:
+        """The person's membership, with these columns changed."""
+        with self.session() as session:
+            found = session.scalars(select(Membership).where(Membership.user_account_id == person.id)).one()
+            for name, value in fields.items():
+                setattr(found, name, value)
+            session.commit()
+        return found
+
+    def narrow(
+        self, person: UserAccount, *extensions: str, from_at: datetime = EPOCH, until_at: datetime | None = None
+    ) -> list[Party]:
+        """Narrow the person to the calls of these extensions, besides those they see already, in these days."""
+        self.membership(person, narrowed=True)
+        parties = [self.party(digits) for digits in extensions]
+        for party in parties:
+            key = {"user_account_id": person.id, "party_id": party.id}
+            self.store(MembershipParty(**key, from_at=from_at, until_at=until_at))
+        return parties
 
     def call(
         self,

@@ -13,5 +13,8 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "organization.made": Kind("The organization was made", ("name",)),
+    # --- numbers and narrowing (calls/, invitations/look_as_views.py)
+    "number.shown": Kind("The number {number} was shown in full", ("number",)),  # the number as masked
+    # ---
     "member.joined": Kind("{email} joined as {role}", ("email", "role")),
 }

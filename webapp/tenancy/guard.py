@@ -14,8 +14,8 @@ from webapp.clock import now
 from webapp.database.types import Instant
 from webapp.errors import BadRequest, Forbidden, NotFound
 from webapp.tenancy.lock import kept
-from webapp.tenancy.models import Membership, MembershipParty, Organization, OrganizationState
-from webapp.tenancy.narrowing import Narrowing, narrowing_of
+from webapp.tenancy.members import load_narrowing
+from webapp.tenancy.models import Membership, Organization, OrganizationState
 from webapp.tenancy.request import (
     SAFE_METHODS,
     Place,
@@ -39,7 +39,6 @@ _PLACES = kept(
     .order_by(Organization.name, Organization.id)
 )
 
-_PARTIES = kept(select(MembershipParty).where(MembershipParty.user_account_id == bindparam("person")))
 _NOT_NARROWED = "This page tells of calls of the whole organization, and you see those of some extensions only."
 
 
@@ -118,8 +117,3 @@ def _enter(slug: str, mark: access.Access) -> None:
         bind_narrowing(narrowing)
         if mark.sees_every_call:
             raise Forbidden(_NOT_NARROWED)
-
-
-def load_narrowing(session: Session, user_account_id: int) -> Narrowing:
-    """What a narrowed member of the bound organization sees."""
-    return narrowing_of(session.scalars(_PARTIES, {"person": user_account_id}))

@@ -2,7 +2,8 @@
 
 Every statement of a LockedSession gets `organization_id = <bound>` on every tenant entity; with nothing bound it gets
 `false`. Where a narrowing is bound too, it adds what narrowing.py says of each entity. What cannot be narrowed is
-refused: Core on tables, text(), from_statement(), insert(), a value for organization_id. On PostgreSQL the session also makes the setting that row-level security, the second lock, reads.
+refused: Core on tables, text(), from_statement(), insert(), a value for organization_id. On PostgreSQL the session
+also makes the setting that row-level security, the second lock, reads.
 Opened through sessions.py by requests, jobs and commands; bulk writing goes by database/bulk.py instead.
 """
 

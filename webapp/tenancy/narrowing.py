@@ -6,6 +6,7 @@ its models, what a narrowed session sees of every tenant table; of a table that 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -22,6 +23,15 @@ class PartyDays(NamedTuple):
     party_id: int
     from_ms: int = 0
     until_ms: int | None = None
+
+    @property
+    def start(self) -> datetime | None:
+        """None for no bound."""
+        return from_ms(self.from_ms) if self.from_ms > 0 else None
+
+    @property
+    def end(self) -> datetime | None:
+        return None if self.until_ms is None else from_ms(self.until_ms)
 
     def holds(self, other: "PartyDays") -> bool:
         """Whether all that the other opens is open here."""
@@ -51,14 +61,13 @@ class Narrowing:
         if not self.windows:
             return false()
         party_id, started_at = call_party.c.party_id, call_party.c.started_at
-        always = sorted(each.party_id for each in self.windows if each.from_ms <= 0 and each.until_ms is None)
-        conditions = [party_id.in_(always)] if always else []
+        always = sorted(each.party_id for each in self.windows if each.start is None and each.end is None)
+        conditions: list[ColumnElement[bool]] = [party_id.in_(always)] if always else []
         for each in self.windows:
             if each.party_id not in always:
-                within = [party_id == each.party_id, started_at >= from_ms(each.from_ms)]
-                if each.until_ms is not None:
-                    within.append(started_at < from_ms(each.until_ms))
-                conditions.append(and_(*within))
+                after = [] if each.start is None else [started_at >= each.start]
+                before = [] if each.end is None else [started_at < each.end]
+                conditions.append(and_(party_id == each.party_id, *after, *before))
         # The list of all of them first: by it the key of call_party is walked.
         return conditions[0] if len(conditions) == 1 else and_(party_id.in_(sorted(self.party_ids)), or_(*conditions))
 

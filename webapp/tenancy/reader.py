@@ -31,6 +31,16 @@ class Reader:
         """Whether what phone systems wrote shows as it was written: it names numbers and colleagues."""
         return not self.is_masked and self.narrowing is None
 
+    @property
+    def why_not_raw(self) -> str:
+        """Why not, for the page: goes on after a colon."""
+        reasons = []
+        if self.narrowing is not None:
+            reasons.append("you see the calls of some extensions only")
+        if self.is_masked:
+            reasons.append("the last digits of outside numbers are dots for you")
+        return ", and ".join(reasons)
+
 
 #: Of commands and jobs, and of everybody who is neither masked nor narrowed.
 SEES_ALL = Reader()

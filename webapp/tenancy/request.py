@@ -1,6 +1,7 @@
 """The one database session of a request, and whose it is.
 
-Views call db(), current_organization(), current_membership(), current_reader(); guard.py fills in the person and the organization.
+Views call db(), current_organization(), current_membership(), current_reader(); guard.py fills in the person and the
+organization.
 """
 
 from collections.abc import Iterator
