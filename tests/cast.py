@@ -1,6 +1,7 @@
 """The fixed people of every test, always under the same names, and their two organizations.
 
-Harbour: Olive is its owner, Max a manager, Vera a viewer. Quayside: Quentin is its owner, and an outsider to Harbour.
+Harbour: Olive is its owner, Max a manager, Vera a viewer; Nina is a viewer who is narrowed to some extensions (to none
+until make.narrow() gives her one) and sees masked numbers. Quayside: Quentin is its owner, and an outsider to Harbour.
 Nobody has let Nora in anywhere.
 """
 
@@ -10,7 +11,7 @@ from webapp.accounts.models import UserAccount
 from webapp.accounts.people import create_user
 from webapp.database.engine import Database
 from webapp.organizations.actions import add_member, create_organization
-from webapp.tenancy.models import Organization, Role
+from webapp.tenancy.models import Numbers, Organization, Role
 from webapp.tenancy.sessions import writing_session
 
 #: Of everybody in the cast.
@@ -26,6 +27,7 @@ class Cast:
     vera: UserAccount
     quentin: UserAccount
     nora: UserAccount
+    nina: UserAccount
 
 
 def assemble_cast(database: Database) -> Cast:
@@ -39,7 +41,7 @@ def assemble_cast(database: Database) -> Cast:
     with writing_session(database) as session:
         people = {
             name: create_user(session, f"{name}@example.com", PASSWORD)
-            for name in ("olive", "max", "vera", "quentin", "nora")
+            for name in ("olive", "max", "vera", "quentin", "nora", "nina")
         }
         session.commit()
     members = {
@@ -51,4 +53,8 @@ def assemble_cast(database: Database) -> Cast:
             for name, role in roles.items():
                 add_member(session, people[name], role)
             session.commit()
+    with writing_session(database, harbour.id) as session:
+        membership = add_member(session, people["nina"], Role.VIEWER)
+        membership.narrowed, membership.numbers = True, Numbers.MASKED
+        session.commit()
     return Cast(harbour=harbour, quayside=quayside, **people)

@@ -46,13 +46,14 @@ from webapp.organizations.offers import Offer
 from webapp.outbox.models import OutboxMessage
 from webapp.sealing import unseal
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Organization, Role
+from webapp.tenancy.models import Membership, MembershipParty, Organization, Role
 from webapp.tenancy.sessions import writing_session
 
 #: Of the settings of the tests; conftest.py has it from here.
 SECRET_KEY = "a key of the tests, known to everybody"
 #: When a call starts unless told: Wednesday, in summer time.
 NOON = datetime(2026, 7, 15, 12, 0, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROLES = {
     "caller": PartyRole.CALLER,
     "dialed": PartyRole.DIALED,
@@ -146,6 +147,26 @@ class Make:
             party = self._party(session, digits, pbx or self._any_pbx(), name)
             session.commit()
         return party
+
+    def membership(self, person: UserAccount, **fields: Any) -> Membership:
+        """The person's membership, with these columns changed."""
+        with self.session() as session:
+            found = session.scalars(select(Membership).where(Membership.user_account_id == person.id)).one()
+            for name, value in fields.items():
+                setattr(found, name, value)
+            session.commit()
+        return found
+
+    def narrow(
+        self, person: UserAccount, *extensions: str, from_at: datetime = EPOCH, until_at: datetime | None = None
+    ) -> list[Party]:
+        """Narrow the person to the calls of these extensions, besides those they see already, in these days."""
+        self.membership(person, narrowed=True)
+        parties = [self.party(digits) for digits in extensions]
+        for party in parties:
+            key = {"user_account_id": person.id, "party_id": party.id}
+            self.store(MembershipParty(**key, from_at=from_at, until_at=until_at))
+        return parties
 
     def call(
         self,

@@ -95,6 +95,6 @@ def _what_layouts_need() -> dict[str, Any]:
         "current_user": current_user,
         "current_organization": place.organization if place else None,
         "current_membership": place.membership if place else None,
-        "navigation": navigation.links(place.membership.role) if place else [],
+        "navigation": navigation.links(place.membership) if place else [],
         "my_organizations": [place.organization for place in request.my_places()],
     }

@@ -16,6 +16,7 @@ _MARK = "callbook_access"
 _POLLING = "callbook_polling"
 _PROVED = "callbook_proved"
 _LARGEST_BODY = "callbook_largest_body"
+_SEES_EVERY_CALL = "callbook_sees_every_call"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Access:
     """Who may call a view. `role`: the smallest one in the organization that the address names; None: none is needed.
 
     `polling`: the page asks by itself. `proved`: the person has just proved who they are. `largest_body`: bytes;
-    None: as everywhere.
+    None: as everywhere. `sees_every_call`: not for people who are narrowed to some extensions.
     """
 
     signed_in: bool
@@ -31,6 +32,7 @@ class Access:
     polling: bool = False
     proved: bool = False
     largest_body: int | None = None
+    sees_every_call: bool = False
 
 
 class AccessError(Exception):
@@ -68,6 +70,12 @@ def proved(view: View) -> View:
     return view
 
 
+def sees_every_call(view: View) -> View:
+    """Besides the marker: it tells of the organization's calls as a whole. Who is narrowed to extensions gets 403."""
+    setattr(view, _SEES_EVERY_CALL, True)
+    return view
+
+
 def takes_body(largest: int) -> Callable[[View], View]:
     """Besides the marker: the body may be this large, in bytes. Other views take 1 MB."""
 
@@ -89,6 +97,7 @@ def of(view: Callable[..., Any]) -> Access:
         polling=getattr(view, _POLLING, False),
         proved=getattr(view, _PROVED, False),
         largest_body=getattr(view, _LARGEST_BODY, None),
+        sees_every_call=getattr(view, _SEES_EVERY_CALL, False),
     )
 
 

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from flask import request, url_for
+from flask import current_app, request, url_for
+
+from webapp import access
+from webapp.tenancy.models import Membership
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,7 @@ class Entry:
     endpoint: str
     order: int
     role: IntEnum
+    narrowed: str  #: its label for somebody who sees the calls of some extensions only, "" for the same
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,23 @@ class Link:
 _entries: dict[str, Entry] = {}
 
 
-def add(label: str, endpoint: str, order: int, role: IntEnum) -> None:
+def add(label: str, endpoint: str, order: int, role: IntEnum, narrowed: str = "") -> None:
     """Show this page to members from this role up."""
-    _entries[endpoint] = Entry(label, endpoint, order, role)
+    _entries[endpoint] = Entry(label, endpoint, order, role, narrowed)
 
 
-def links(role: IntEnum) -> list[Link]:
-    """The entries for a member of the organization of this request, in order."""
+def links(membership: Membership) -> list[Link]:
+    """The entries that a member of the organization of this request can open, in order."""
     return [
-        Link(entry.label, url_for(entry.endpoint), request.blueprint == entry.endpoint.partition(".")[0])
+        Link(
+            (membership.narrowed and entry.narrowed) or entry.label,
+            url_for(entry.endpoint),
+            request.blueprint == entry.endpoint.partition(".")[0],
+        )
         for entry in sorted(_entries.values(), key=lambda entry: entry.order)
-        if role >= entry.role
+        if membership.role >= entry.role and not (membership.narrowed and _sees_every_call(entry))
     ]
+
+
+def _sees_every_call(entry: Entry) -> bool:
+    return access.of(current_app.view_functions[entry.endpoint]).sees_every_call

@@ -15,6 +15,7 @@ from webapp.calls.searches import KEPT_FOR, SearchWords, clean_words, find_words
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
 from webapp.destinations.models import Party
+from webapp.tenancy.reader import SEES_ALL
 from webapp.tenancy.sessions import reading_session, writing_session
 
 LOG = "/o/harbour/calls"
@@ -25,7 +26,7 @@ def found(database: Database, make: Make, words: str, region: str = "GB") -> set
     with reading_session(database, make.organization.id) as session:
         return {
             party.identity.split(":")[-1]
-            for party in session.scalars(select(Party).where(party_condition(words, region)))
+            for party in session.scalars(select(Party).where(party_condition(words, region, SEES_ALL)))
         }
 
 

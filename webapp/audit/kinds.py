@@ -28,6 +28,9 @@ KINDS: dict[str, Kind] = {
     # ---- organizations and their people
     "organization.made": Kind("The organization was made", ("name",)),
     "member.left": Kind("{email} left", ("email",)),
+    # ---- numbers
+    "number.shown": Kind("The number {number} was shown in full", ("number",)),  # the number as masked
+    # ----
     "member.joined": Kind("{email} joined as {role}", ("email", "role")),
     # ---- signing in
     "sign_in.done": Kind("Signed in"),

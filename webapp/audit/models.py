@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp.database.base import Base
 from webapp.database.types import Instant
 from webapp.tenancy.models import Tenant
+from webapp.tenancy.narrowing import closed_to_narrowed, open_to_narrowed
 
 
 class AuditEvent(Tenant, Base):
@@ -59,3 +60,7 @@ class AuditViewing(Tenant, Base):
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     object_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     slot: Mapped[int] = mapped_column(Integer, primary_key=True)
+
+
+open_to_narrowed(AuditHead, AuditViewing)  # what recording needs; what was recorded is for owners
+closed_to_narrowed(AuditEvent, AuditDetail)

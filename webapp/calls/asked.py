@@ -15,11 +15,13 @@ from webapp.calls.filters import CallFilter, ReadFilter, read_filter
 from webapp.calls.models import Pbx
 from webapp.calls.searches import SearchWords, find_words
 from webapp.calls.words import ShownParty, show_party
+from webapp.destinations.extensions import tell_opened
 from webapp.destinations.models import Party
 from webapp.errors import NotFound
 from webapp.pagination import Cursor, read_cursor
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import Organization
+from webapp.tenancy.reader import Reader
 
 _PBXES = kept(select(Pbx.id, Pbx.name).order_by(Pbx.name, Pbx.id))
 DAMAGED = "This part of the address is damaged. Start again from the newest calls."
@@ -44,6 +46,8 @@ class Asked:
     zone: ZoneInfo
     region: str
     present: datetime
+    reader: Reader
+    opened: str  #: whose calls a narrowed reader sees, in words; "" for all
 
     @property
     def call_filter(self) -> CallFilter:
@@ -64,6 +68,7 @@ def understand(
     organization: Organization,
     user_account_id: int,
     present: datetime,
+    reader: Reader,
 ) -> Asked:
     """Read an address. Raises NotFound for phone systems and parties that the organization does not have."""
     zone = ZoneInfo(organization.time_zone)
@@ -77,7 +82,7 @@ def understand(
     return Asked(
         read=read,
         pbxes=pbxes,
-        party=None if chosen.party_id is None else _get_party(session, chosen.party_id, organization.region),
+        party=None if chosen.party_id is None else _get_party(session, chosen.party_id, organization.region, reader),
         words=words,
         words_gone=chosen.search_id is not None and words is None,
         cursor=cursor,
@@ -85,6 +90,8 @@ def understand(
         zone=zone,
         region=organization.region,
         present=present,
+        reader=reader,
+        opened="" if reader.narrowing is None else tell_opened(session, reader.narrowing, zone),
     )
 
 
@@ -98,8 +105,8 @@ def _read_place(arguments: MultiDict[str, str], key: str, read: ReadFilter) -> C
         return None
 
 
-def _get_party(session: LockedSession, party_id: int, region: str) -> ShownParty:
+def _get_party(session: LockedSession, party_id: int, region: str, reader: Reader) -> ShownParty:
     party = session.scalar(select(Party).where(Party.id == party_id))
     if party is None:
         raise NotFound
-    return show_party(party, region)
+    return show_party(party, region, reader)

@@ -10,14 +10,35 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, SmallInteger, bindparam, select, tuple_, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    SmallInteger,
+    Subquery,
+    bindparam,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+)
 
+from webapp.calls.colleagues import party_ids_shown, sides_shown
 from webapp.calls.models import Call, CallParty
 from webapp.calls.outcomes import Direction
 from webapp.calls.periods import day_number, local_day
 from webapp.calls.selection import CallLine, Selection, columns_of_calls, evened, keep_matching
 from webapp.calls.windows import Budget, Window, list_windows
-from webapp.calls.words import NOBODY, SHOWN_NO_CALLER, SHOWN_OUTCOMES, ShownOutcome, ShownParty, show_party
+from webapp.calls.words import (
+    COLLEAGUE,
+    NOBODY,
+    SHOWN_NO_CALLER,
+    SHOWN_OUTCOMES,
+    ShownOutcome,
+    ShownParty,
+    show_party,
+)
 from webapp.clock import from_ms, to_ms
 from webapp.database.types import Instant
 from webapp.destinations.models import Party
@@ -130,17 +151,19 @@ def _chunks(
     session: LockedSession, selection: Selection, window: Window, cursor: Cursor | None, wanted: int
 ) -> Iterator[_Chunk]:
     """The matching calls of one window, as many at a time as are wanted or, where they must be tested, a chunk."""
-    size = _CHUNK if selection.tests or (selection.driver is not None and selection.conditions) else wanted + 1
+    walks_parties = selection.driver is not None or selection.walks is not None
+    size = _CHUNK if selection.tests or (walks_parties and selection.conditions) else wanted + 1
     place = cursor
     while True:
-        if selection.driver is None:
+        if not walks_parties:
             lines = session.execute(*_walk(selection, window, place, size)).all()
             last = _after(lines[-1]) if len(lines) == size else None
         else:
-            keys = session.execute(*_walk_parties(selection, window, place, size)).all()
+            walk = _walk_parties if selection.walks is None else _walk_theirs
+            keys = session.execute(*walk(selection, window, place, size)).all()
             last = Cursor(to_ms(keys[-1].started_at), keys[-1].call_key) if len(keys) == size else None
             lines = _lines_of(session, selection, {(to_ms(key.started_at), key.call_key) for key in keys})
-        yield _Chunk(keep_matching(session, selection.tests, lines), last)
+        yield _Chunk(keep_matching(session, selection, lines), last)
         if last is None:
             return
         place = last
@@ -148,7 +171,7 @@ def _chunks(
 
 def _walk(selection: Selection, window: Window, place: Cursor | None, size: int) -> Walk:
     bounds = _bounds(selection, window, place)
-    statement = _walk_calls(bool(selection.tests), selection.newest_first, frozenset(bounds))
+    statement = _walk_calls(selection.is_tested, selection.newest_first, frozenset(bounds))
     if selection.conditions:
         statement = statement.where(*selection.conditions)
     return statement, {**bounds, "size": size}
@@ -167,6 +190,23 @@ def _walk_parties(selection: Selection, window: Window, place: Cursor | None, si
     return statement.order_by(*_order(CallParty, selection.newest_first)).limit(_SIZE), {**bounds, "size": size}
 
 
+def _walk_theirs(selection: Selection, window: Window, place: Cursor | None, size: int) -> Walk:
+    """The calls of a narrowed reader's parties: the first ones of each by its key, put in one order."""
+    parts: list[Subquery] = []
+    values: dict[str, Any] = {"size": size}
+    for number, each in enumerate(selection.walks or ()):
+        bounds = _bounds(selection, window.within(each.start, each.end), place)
+        values |= {f"{name}{number}": value for name, value in bounds.items()}
+        own = select(CallParty.started_at, CallParty.call_key).where(
+            CallParty.party_id == each.party_id, *_within(CallParty, selection.newest_first, bounds, str(number))
+        )
+        parts.append(own.order_by(*_order(CallParty, selection.newest_first)).limit(_SIZE).subquery())
+    theirs = union_all(*(select(part.c.started_at, part.c.call_key) for part in parts)).subquery()
+    columns = theirs.c.started_at, theirs.c.call_key
+    order = (column.desc() if selection.newest_first else column.asc() for column in columns)
+    return select(*columns).distinct().order_by(*order).limit(_SIZE), values
+
+
 @cache
 def _walk_calls(tested: bool, newest_first: bool, bounds: frozenset[str]) -> Select[*tuple[Any, ...]]:
     """Calls in the order of the page, within these bounds."""
@@ -182,7 +222,8 @@ def _lines_of(session: LockedSession, selection: Selection, keys: set[tuple[int,
     if not keys:
         return []
     at_once = Call.started_at.in_(evened({from_ms(ms) for ms, _key in keys}))
-    rows = session.execute(select(*columns_of_calls(bool(selection.tests))).where(at_once, *selection.conditions)).all()
+    columns = columns_of_calls(selection.is_tested)
+    rows = session.execute(select(*columns).where(at_once, *selection.conditions)).all()
     found = [line for line in rows if (line.ms, line.call_key) in keys]
     return sorted(found, key=lambda line: (line.ms, line.call_key), reverse=selection.newest_first)
 
@@ -208,17 +249,20 @@ def _bounds(selection: Selection, window: Window, place: Cursor | None) -> dict[
 
 
 def _within(
-    entity: type[Call] | type[CallParty], newest_first: bool, bounds: Collection[str]
+    entity: type[Call] | type[CallParty], newest_first: bool, bounds: Collection[str], number: str = ""
 ) -> Iterator[ColumnElement[bool]]:
-    """The conditions on the bounds that are given; `at` and `key` are those of the row before."""
+    """The conditions on the bounds that are given; `at` and `key` are those of the row before.
+
+    `number` tells the values of several walks in one statement apart.
+    """
     if "at" in bounds:
         key = tuple_(entity.started_at, entity.call_key)
-        edge = tuple_(bindparam("at", type_=Instant), bindparam("key", type_=BigInteger))
+        edge = tuple_(bindparam(f"at{number}", type_=Instant), bindparam(f"key{number}", type_=BigInteger))
         yield key < edge if newest_first else key > edge
     if "start" in bounds:
-        yield entity.started_at >= bindparam("start", type_=Instant)
+        yield entity.started_at >= bindparam(f"start{number}", type_=Instant)
     if "end" in bounds:
-        yield entity.started_at < bindparam("end", type_=Instant)
+        yield entity.started_at < bindparam(f"end{number}", type_=Instant)
 
 
 def _order(entity: type[Call] | type[CallParty], newest_first: bool) -> tuple[ColumnElement[Any], ...]:
@@ -229,13 +273,15 @@ def _order(entity: type[Call] | type[CallParty], newest_first: bool) -> tuple[Co
 
 def show_lines(session: LockedSession, selection: Selection, region: str, lines: Sequence[CallLine]) -> list[CallRow]:
     """The calls as pages show them; their parties are read in one statement."""
-    parties = find_parties(session, region, lines)
+    parties = find_parties(session, selection, region, lines)
     return [_row(selection, line, parties) for line in lines]
 
 
 def _row(selection: Selection, line: CallLine, parties: Mapping[int | None, ShownParty]) -> CallRow:
     started_at = from_ms(line.ms)
     direction, outcome = SHOWN_OUTCOMES[line.direction, line.outcome]
+    caller_id, reached_id = sides_shown(line, selection.narrowing, parties)
+    unknown = NOBODY if selection.narrowing is None or reached_id is None else COLLEAGUE
     return CallRow(
         call_key=line.call_key,
         started_at=started_at,
@@ -243,21 +289,30 @@ def _row(selection: Selection, line: CallLine, parties: Mapping[int | None, Show
         pbx_id=line.pbx_id,
         direction=direction,
         outcome=outcome,
-        caller=parties.get(line.caller_id) or SHOWN_NO_CALLER[line.caller_reason],
-        reached=parties.get(line.reached_id, NOBODY),
+        caller=parties.get(caller_id) or _no_caller(selection, line),
+        reached=parties.get(reached_id, unknown),
         ring_seconds=line.ring_seconds,
         talk_seconds=line.talk_seconds,
     )
 
 
-def find_parties(session: LockedSession, region: str, lines: Iterable[CallLine]) -> dict[int | None, ShownParty]:
-    """The parties that the rows of these calls show, by id."""
-    ids = {party_id for line in lines for party_id in (line.caller_id, line.reached_id) if party_id is not None}
+def _no_caller(selection: Selection, line: CallLine) -> ShownParty:
+    if selection.narrowing is not None and line.caller_id is not None:
+        return COLLEAGUE
+    return SHOWN_NO_CALLER[line.caller_reason]
+
+
+def find_parties(
+    session: LockedSession, selection: Selection, region: str, lines: Iterable[CallLine]
+) -> dict[int | None, ShownParty]:
+    """The parties that the rows of these calls show, by id; to a narrowed reader none of their colleagues."""
+    ids = {party_id for line in lines for party_id in party_ids_shown(line, selection.narrowing)}
     if not ids:
         return {}
     listed = evened(ids)
     values = {f"id{place}": party_id for place, party_id in enumerate(listed)}
-    return {party.id: show_party(party, region) for party in session.execute(_parties_of(len(listed)), values)}
+    rows = session.execute(_parties_of(len(listed)), values)
+    return {party.id: show_party(party, region, selection.reader) for party in rows}
 
 
 @cache

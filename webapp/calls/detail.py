@@ -19,12 +19,34 @@ from webapp.calls.outcomes import LegKind, Outcome
 from webapp.calls.periods import named_period
 from webapp.calls.selection import select_calls
 from webapp.calls.sentences import tell_call, tell_flags
-from webapp.calls.story import PlaceOf, Step, find_place, place_name, shown_bytes, tell_record, tell_steps, tell_story
-from webapp.calls.words import ShownOutcome, ShownParty, show_caller, show_outcome, show_party
+from webapp.calls.story import (
+    COLLEAGUE_PLACE,
+    PlaceOf,
+    Step,
+    find_place,
+    own_part,
+    place_name,
+    shown_bytes,
+    tell_record,
+    tell_steps,
+    tell_story,
+)
+from webapp.calls.words import (
+    COLLEAGUE,
+    ShownOutcome,
+    ShownParty,
+    show_caller,
+    show_outcome,
+    show_party,
+    write_number,
+)
+from webapp.clock import to_ms
+from webapp.destinations.masking import mask_name, mask_text, masked_party
 from webapp.destinations.models import Party, PartyKind
 from webapp.errors import NotFound
-from webapp.formatting import format_exactly, format_number, format_seconds
+from webapp.formatting import format_exactly, format_seconds
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.reader import Reader
 
 RECORDS_AT_MOST = 200
 OTHER_CALLS = 10
@@ -97,7 +119,8 @@ class CallDetail:
     people: list[Who]
     steps: list[ShownStep]
     technical_count: int  #: records by which the phone system joined its own lines: no step of anybody
-    records: list[RecordDetail]
+    records: list[RecordDetail] | None  #: None where the reader does not see what phone systems wrote
+    shows_numbers: tuple[int, ...]  #: the parties whose number the reader can have shown
     number: ShownParty | None  #: whose other calls the page offers
     other_calls: list[CallRow]
 
@@ -115,46 +138,99 @@ def list_existing_calls(session: LockedSession, call_keys: Collection[int]) -> C
     return session.scalars(select(Call.call_key).where(Call.call_key.in_(call_keys))).all()
 
 
-def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, region: str) -> CallDetail:
-    """Everything about one call; `zone` and `region` are the organization's. Raises NotFound."""
+def get_party_of_call(session: LockedSession, call_key: int, party_id: int, reader: Reader) -> Party:
+    """A party that took part in the call, if the reader may see both. Raises NotFound."""
+    for party in list_parties(session, get_call(session, call_key), reader):
+        if party.id == party_id:
+            return party
+    raise NotFound
+
+
+def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, region: str, reader: Reader) -> CallDetail:
+    """All that the reader may see of one call; `zone` and `region` are the organization's. Raises NotFound."""
     call = get_call(session, call_key)
-    parties = _list_parties(session, call)
-    shown = {party.id: show_party(party, region) for party in parties}
-    places = {party.id: place_name(party, partial(format_number, region=region)) for party in parties}
+    parties = list_parties(session, call, reader)
+    shown = _show_parties(call, parties, region, reader)
+    places = _name_places(call, parties, region, reader)
     records = _list_records(session, call_key)
-    place_of = partial(find_place, parties=parties, places=places)
+    place_of = partial(find_place, parties=parties, places=places, unknown=partial(_unknown_place, reader))
     steps = tell_steps(records, place_of)
+    if reader.narrowing is not None:
+        steps = own_part(steps)
     number = _number_of(call, parties)
     caller = places.get(call.caller_id or 0, "")
     return CallDetail(
         call=call,
         pbx=session.scalars(select(Pbx).where(Pbx.id == call.pbx_id)).one(),
-        sentence=tell_call(tell_story(call, steps, records, places)),
+        sentence=tell_call(tell_story(call, steps, _queue_name(records, reader), places)),
         outcome=show_outcome(call.direction, call.outcome),
         flags=tell_flags(call.flags),
         people=_people(call, shown),
         steps=[_show_step(step, zone, caller) for step in steps if step.kind != LegKind.PLUMBING],
         technical_count=sum(step.kind == LegKind.PLUMBING for step in steps),
-        records=_describe_records(session, records, place_of, zone),
+        records=_describe_records(session, records, place_of, zone) if reader.sees_raw else None,
+        shows_numbers=_list_hidden(parties) if reader.may_show_numbers else (),
         number=shown[number.id] if number else None,
-        other_calls=list_other_calls(session, number.id, call, zone, region) if number else [],
+        other_calls=list_other_calls(session, number.id, call, zone, region, reader) if number else [],
     )
 
 
-def list_other_calls(session: LockedSession, party_id: int, call: Call, zone: ZoneInfo, region: str) -> list[CallRow]:
+def _show_parties(call: Call, parties: Sequence[Party], region: str, reader: Reader) -> dict[int, ShownParty]:
+    """By id; for a narrowed reader, every other party of the call is a colleague."""
+    shown = dict.fromkeys(_ids_of(call), COLLEAGUE) if reader.narrowing is not None else {}
+    return shown | {party.id: show_party(party, region, reader) for party in parties}
+
+
+def _name_places(call: Call, parties: Sequence[Party], region: str, reader: Reader) -> dict[int, str]:
+    """The same inside sentences."""
+    places = dict.fromkeys(_ids_of(call), COLLEAGUE_PLACE) if reader.narrowing is not None else {}
+    for party in parties:
+        hidden = reader.is_masked and masked_party(party.kind)
+        name = mask_name(party.name, party.digits) if hidden else party.name
+        places[party.id] = place_name(party, name, write_number(party, region, reader))
+    return places
+
+
+def _unknown_place(reader: Reader, written: str) -> str:
+    """What a record names and no party of the call is: as written, unless that may be a colleague or a number."""
+    if reader.narrowing is not None:
+        return COLLEAGUE_PLACE
+    return mask_text(written) if reader.is_masked else written
+
+
+def _queue_name(records: Sequence[CallRecord], reader: Reader) -> str:
+    name = next((record.queue_name for record in records if record.queue_name), "")
+    return mask_text(name) if reader.is_masked else name
+
+
+def _list_hidden(parties: Sequence[Party]) -> tuple[int, ...]:
+    return tuple(party.id for party in parties if masked_party(party.kind))
+
+
+def list_other_calls(
+    session: LockedSession, party_id: int, call: Call, zone: ZoneInfo, region: str, reader: Reader
+) -> list[CallRow]:
     """The newest calls in which this party took part, in whatever role, but for `call`."""
     everything = CallFilter(period=named_period("all", zone, call.started_at), party_id=party_id)
-    selection = select_calls(session, everything, None, zone, region)
+    selection = select_calls(session, everything, None, zone, region, reader)
     rows = page_of_calls(session, selection, region, limit=OTHER_CALLS + 1).rows
     return [row for row in rows if row.call_key != call.call_key][:OTHER_CALLS]
 
 
-def _list_parties(session: LockedSession, call: Call) -> list[Party]:
-    """Everybody who took part, and the own number."""
+def list_parties(session: LockedSession, call: Call, reader: Reader) -> list[Party]:
+    """Everybody who took part, and the own number; without the colleagues of a narrowed reader."""
+    found = session.scalars(select(Party).where(Party.id.in_(_ids_of(call))))
+    narrowing, ms = reader.narrowing, to_ms(call.started_at)
+    if narrowing is None:
+        return list(found)
+    return [party for party in found if party.id not in narrowing.party_ids or narrowing.opens(party.id, ms)]
+
+
+def _ids_of(call: Call) -> set[int]:
     packed = bytes(call.party_ids)
-    ids = {call.caller_id, call.dialed_id, call.callee_id, call.answered_by_id, call.did_id} - {None}
+    ids = {call.caller_id, call.dialed_id, call.callee_id, call.answered_by_id, call.did_id}
     ids.update(struct.unpack(f">{len(packed) // 8}q", packed))  # written by ingest/call_writer.py
-    return list(session.scalars(select(Party).where(Party.id.in_(ids))))
+    return {party_id for party_id in ids if party_id is not None}
 
 
 def _people(call: Call, shown: dict[int, ShownParty]) -> list[Who]:
@@ -169,6 +245,8 @@ def _people(call: Call, shown: dict[int, ShownParty]) -> list[Who]:
     named: set[int] = set()
     for label, party_id in sides:
         if party_id in shown and party_id not in named:
+            if shown[party_id] is COLLEAGUE and any(who.party is COLLEAGUE for who in people):
+                continue
             named.add(party_id)
             people.append(Who(label, shown[party_id]))
     return people

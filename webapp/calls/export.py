@@ -7,27 +7,32 @@ write-ahead log is held for a slow client. Called by views.py, which has checked
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select
 
 from webapp.accounts.models import AccountState, UserAccount
 from webapp.calls.browse import page_of_lines
+from webapp.calls.colleagues import party_ids_shown, sides_shown
 from webapp.calls.filters import CallFilter
 from webapp.calls.models import Pbx
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.calls.searches import SearchWords
 from webapp.calls.selection import CallLine, evened, select_calls
 from webapp.calls.windows import Budget
-from webapp.calls.words import NO_CALLER, show_outcome
+from webapp.calls.words import COLLEAGUE, NO_CALLER, show_outcome
 from webapp.clock import now
 from webapp.csv_out import CsvRow, guard_cell
 from webapp.database.engine import Database
+from webapp.destinations.masking import mask_name, mask_number, masked_party
 from webapp.destinations.models import Party
 from webapp.errors import Forbidden
 from webapp.pagination import Cursor
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.members import load_narrowing
 from webapp.tenancy.models import Membership, Organization, OrganizationState
+from webapp.tenancy.reader import Reader, reader_of
 from webapp.tenancy.sessions import reading_session
 
 HEADER = (
@@ -54,6 +59,7 @@ _NAMES_AT_MOST = 20_000
 _ASKED_AT_ONCE = 1024
 _PARTY_PLACES = (5, 7)  # of caller_id and reached_id in LINE_COLUMNS
 _GONE = ("", "")  # a party that an undo has just removed
+_COLLEAGUE = ("", COLLEAGUE.title)
 _NO_CALLER = {int(reason): (words, "") for reason, words in NO_CALLER.items()}
 _OUTCOMES = {
     (int(direction), int(outcome)): (direction.word, show_outcome(direction, outcome).word, outcome.word)
@@ -64,7 +70,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True)
 class ExportOrder:
-    """What to export, for whom. `words` are those of the filter's search."""
+    """What to export, for whom. `words` are those of the filter's search; `reader`: what the file may show."""
 
     organization_id: int
     user_account_id: int
@@ -72,18 +78,25 @@ class ExportOrder:
     words: SearchWords | None
     zone: ZoneInfo
     region: str
+    reader: Reader
 
 
 def export_calls(database: Database, order: ExportOrder) -> Iterator[list[CsvRow]]:
     """The rows of the file under HEADER, chunk by chunk. Raises Forbidden where the reader may no longer."""
-    writer = _RowWriter(order.zone)
+    writer = _RowWriter(order.zone, order.reader)
     cursor: Cursor | None = None
-    selection = None
+    selection = first_standing = None
     while True:
         with reading_session(database, order.organization_id) as session:
-            _check_reader(session, order)
+            standing = _check_reader(session, order)
+            first_standing = first_standing or standing
+            if standing != first_standing:
+                raise Forbidden  # what they may see has changed meanwhile
+            if order.reader.narrowing is not None:
+                session.bind_narrowing(order.reader.narrowing)
             if selection is None:
-                selection = select_calls(session, order.call_filter, order.words, order.zone, order.region)
+                chosen = order.call_filter, order.words, order.zone, order.region
+                selection = select_calls(session, *chosen, order.reader)
                 writer.pbx_names = {pbx.id: guard_cell(pbx.name) for pbx in session.scalars(select(Pbx))}
             page = page_of_lines(session, selection, cursor, _CHUNK_ROWS, Budget(_CHUNK_MS))
             writer.learn_parties(session, page.lines)
@@ -93,9 +106,10 @@ def export_calls(database: Database, order: ExportOrder) -> Iterator[list[CsvRow
             return
 
 
-def _check_reader(session: LockedSession, order: ExportOrder) -> None:
+def _check_reader(session: LockedSession, order: ExportOrder) -> tuple[int, Reader]:
+    """Their role and what they may see at this moment. (It opens more than the order where they look as another.)"""
     found = session.scalar(
-        select(Membership.role)
+        select(Membership)
         .join(Organization, Organization.id == Membership.organization_id)
         .join(UserAccount, UserAccount.id == Membership.user_account_id)
         .where(
@@ -105,14 +119,17 @@ def _check_reader(session: LockedSession, order: ExportOrder) -> None:
             UserAccount.state == AccountState.ACTIVE,
         )
     )
-    if found is None:
+    if found is None or not found.may_export:
         raise Forbidden
+    narrowing = load_narrowing(session, found.user_account_id) if found.narrowed else None
+    return found.role, reader_of(found, narrowing)
 
 
 class _RowWriter:
     """Makes rows of calls; remembers how parties and days are written."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
+    def __init__(self, zone: ZoneInfo, reader: Reader) -> None:
+        self._reader = reader
         self._stamps = LocalStamps(zone)
         self._parties: dict[int | None, tuple[str, str]] = {None: ("", "")}
         self.pbx_names: Mapping[int, str] = {}
@@ -121,15 +138,28 @@ class _RowWriter:
         """Look up the parties of these calls that are not known yet."""
         if len(self._parties) > _NAMES_AT_MOST:
             self._parties = {None: ("", "")}
-        asked = sorted({line[place] for place in _PARTY_PLACES for line in lines} - self._parties.keys())
-        columns = (Party.id, Party.e164, Party.digits, Party.name)
+        asked = sorted(self._asked(lines) - self._parties.keys())
+        columns = (Party.id, Party.kind, Party.e164, Party.digits, Party.name)
         for first in range(0, len(asked), _ASKED_AT_ONCE):
             some = asked[first : first + _ASKED_AT_ONCE]
-            for party_id, e164, digits, name in session.execute(select(*columns).where(Party.id.in_(evened(some)))):
-                self._parties[party_id] = (guard_cell(e164 or digits), guard_cell(name))
+            for party_id, *written in session.execute(select(*columns).where(Party.id.in_(evened(some)))):
+                self._parties[party_id] = self._cells(*written)
+
+    def _asked(self, lines: Sequence[CallLine]) -> set[int]:
+        if self._reader.narrowing is None:
+            return {line[place] for place in _PARTY_PLACES for line in lines}
+        return {party_id for line in lines for party_id in party_ids_shown(line, self._reader.narrowing)}
+
+    def _cells(self, kind: Any, e164: Any, digits: Any, name: Any) -> tuple[str, str]:
+        number = e164 or digits
+        if self._reader.is_masked and masked_party(kind):
+            number, name = mask_number(number), mask_name(name, digits)
+        return guard_cell(number), guard_cell(name)
 
     def rows(self, lines: Sequence[CallLine]) -> list[CsvRow]:
         """The calls under HEADER."""
+        if self._reader.narrowing is not None:
+            return [self._narrowed_row(line) for line in lines]
         parties, stamps, pbx_names = self._parties, self._stamps.write, self.pbx_names
         return [
             (
@@ -143,6 +173,19 @@ class _RowWriter:
             )
             for ms, _key, pbx_id, direction, outcome, caller_id, reason, reached_id, rang, talked, *_rest in lines
         ]
+
+    def _narrowed_row(self, line: CallLine) -> CsvRow:
+        """With colleagues as such, whoever they are."""
+        caller_id, reached_id = sides_shown(line, self._reader.narrowing, self._parties)
+        return (
+            *self._stamps.write(line.ms),
+            *_OUTCOMES[line.direction, line.outcome],
+            *(self._parties.get(caller_id, _COLLEAGUE) if not line.caller_reason else _NO_CALLER[line.caller_reason]),
+            *self._parties.get(reached_id, _COLLEAGUE),
+            line.ring_seconds,
+            line.talk_seconds,
+            self.pbx_names.get(line.pbx_id, ""),
+        )
 
 
 class LocalStamps:

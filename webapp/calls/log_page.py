@@ -72,10 +72,9 @@ def figure_items(asked: Asked, totals: Totals, address: Address) -> list[FigureI
     def value(text: str) -> str:
         return text if totals.exact else f"{text}+"
 
-    calls = f"more than {format_count(figures.calls - 1)}" if totals.more else value(format_count(figures.calls))
     missed = replace(asked.call_filter, outcome="missed")
     items = [
-        FigureItem("Calls", calls, so_far),
+        FigureItem("Calls", tell_calls(totals), so_far),
         FigureItem("Answered", value(format_count(figures.answered_anyway)), "by a person, in any direction"),
         FigureItem("Missed", value(format_count(figures.missed)), href=address(missed, None) if figures.missed else ""),
         FigureItem("Talk time", value(format_span(figures.talk_seconds))),
@@ -83,6 +82,14 @@ def figure_items(asked: Asked, totals: Totals, address: Address) -> list[FigureI
     if totals.sides_known:
         items.append(FigureItem("Outside calls in", value(format_count(figures.inbound)), _sides(figures)))
     return items
+
+
+def tell_calls(totals: Totals) -> str:
+    """How many: "84", "84+" where that is not all of them, "more than 10,000"."""
+    calls = totals.figures.calls
+    if totals.more:
+        return f"more than {format_count(calls - 1)}"
+    return format_count(calls) if totals.exact else f"{format_count(calls)}+"
 
 
 def _so_far(asked: Asked, totals: Totals) -> str:

@@ -6,14 +6,29 @@ What each column means stands in schema.sql.
 
 from datetime import datetime
 from enum import IntEnum, IntFlag
+from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, SmallInteger, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    and_,
+    exists,
+    or_,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.database.base import Base
 from webapp.database.types import Instant, SmallEnum
+from webapp.destinations.models import Party, PartyKind
 from webapp.tenancy.models import Tenant
+from webapp.tenancy.narrowing import Narrowing, closed_to_narrowed, narrowed_by, open_to_narrowed
 
 
 class ImportState(IntEnum):
@@ -281,3 +296,61 @@ class CallSearch(Tenant, Base):
     user_account_id: Mapped[int] = mapped_column(BigInteger)
     words: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+def _table(mapped: type[Base]) -> Table:
+    """Bare, so that the lock does not narrow its own conditions again."""
+    assert isinstance(mapped.__table__, Table)
+    return mapped.__table__
+
+
+def _of_call(narrowing: Narrowing, organization_id: int, started_at: Any, call_key: Any) -> ColumnElement[bool]:
+    """In the call with this key a party of theirs took part, in its days."""
+    own = _table(CallParty).alias()
+    return exists().where(
+        own.c.organization_id == organization_id,
+        narrowing.took_part(own),
+        own.c.started_at == started_at,
+        own.c.call_key == call_key,
+    )
+
+
+def _of_record(narrowing: Narrowing, organization_id: int, call_key: Any) -> ColumnElement[bool]:
+    """The same where the call's start is not at hand."""
+    call = _table(Call).alias()
+    return exists().where(
+        call.c.organization_id == organization_id,
+        call.c.call_key == call_key,
+        _of_call(narrowing, organization_id, call.c.started_at, call.c.call_key),
+    )
+
+
+def _of_version(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
+    record = _table(CallRecord).alias()
+    return exists().where(
+        record.c.organization_id == organization_id,
+        record.c.record_key == CallRecordVersion.record_key,
+        _of_record(narrowing, organization_id, record.c.call_key),
+    )
+
+
+def _of_party(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
+    """Theirs, and whoever else took part in their calls, but the extensions of others: these are colleagues."""
+    other = _table(CallParty).alias()
+    in_their_calls = exists().where(
+        other.c.organization_id == organization_id,
+        other.c.party_id == Party.id,
+        _of_call(narrowing, organization_id, other.c.started_at, other.c.call_key),
+    )
+    theirs = Party.id.in_(sorted(narrowing.party_ids))
+    return or_(theirs, and_(Party.kind != PartyKind.EXTENSION, in_their_calls))
+
+
+narrowed_by(Call, lambda narrowing, at: _of_call(narrowing, at, Call.started_at, Call.call_key))
+narrowed_by(CallParty, lambda narrowing, at: _of_call(narrowing, at, CallParty.started_at, CallParty.call_key))
+narrowed_by(CallRecord, lambda narrowing, at: _of_record(narrowing, at, CallRecord.call_key))
+narrowed_by(CallRecordVersion, _of_version)
+narrowed_by(Party, _of_party)
+# Sums and whole files cannot be cut to some calls.
+closed_to_narrowed(CallTotal, CallDay, CallMonth, PartyTotal, RejectedLine, CallLink)
+open_to_narrowed(Pbx, ImportFile, CallSearch)

@@ -11,13 +11,15 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 import phonenumbers
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, false, or_, select
 
 from webapp.calls.models import CallSearch
 from webapp.clock import now
 from webapp.database.ids import new_id
+from webapp.destinations.masking import DOTS, visible_digits
 from webapp.destinations.models import Party
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.reader import Reader
 
 KEPT_FOR = timedelta(days=1)
 LONGEST_WORDS = 100
@@ -64,17 +66,23 @@ def find_words(session: LockedSession, user_account_id: int, search_id: int) -> 
     return None if text is None else SearchWords(**json.loads(text))
 
 
-def party_condition(words: str, region: str) -> ColumnElement[bool]:
+def party_condition(words: str, region: str, reader: Reader) -> ColumnElement[bool]:
     """Which parties the words mean: a name that holds each of them, or a number by any piece in any spelling.
 
-    `region` is the ISO 3166 country in which national numbers are read.
+    `region` is the ISO 3166 country in which national numbers are read. For a masked reader the digits that are dots
+    match nothing, or ten searches a digit would tell them; nor do digits match names, which may be numbers.
     """
-    names = and_(*(_name_holds(word) for word in words.split()))
+    digits: ColumnElement[str] = Party.digits.expression
+    if reader.is_masked:
+        words, digits = words.replace(DOTS[0], " ").strip() or DOTS, visible_digits()
+    names = and_(*(_name_holds(word, reader) for word in words.split()))
     patterns = _number_patterns(words, region)
-    return or_(names, *(Party.digits.like(pattern, escape="\\") for pattern in patterns))
+    return or_(names, *(digits.like(pattern, escape="\\") for pattern in patterns))
 
 
-def _name_holds(word: str) -> ColumnElement[bool]:
+def _name_holds(word: str, reader: Reader) -> ColumnElement[bool]:
+    if reader.is_masked and any(letter.isnumeric() for letter in word):
+        return false()
     # SQLite folds the case of ASCII letters only; three spellings of the others meet nearly every name.
     spellings = {word} if word.isascii() else {word.lower(), word.upper(), word.title()}
     return or_(*(Party.name.ilike(f"%{_escaped(spelling)}%", escape="\\") for spelling in sorted(spellings)))

@@ -22,6 +22,8 @@ from webapp.clock import to_ms
 from webapp.database.types import Instant
 from webapp.destinations.models import Party
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.narrowing import Narrowing, PartyDays
+from webapp.tenancy.reader import Reader
 
 #: Words that mean more parties than these are tested call by call; fewer, and the calls of each party are read.
 MOST_PARTIES = 1000
@@ -91,13 +93,33 @@ class PartyTest:
 
 @dataclass(frozen=True)
 class Selection:
-    """What to read. `driver`: the parties whose calls are walked, None for all calls; `tests` then hold per call."""
+    """What to read. `driver`: the parties whose calls are walked, None for all calls; `tests` then hold per call.
+
+    `walks`: for a narrowed reader, the days of the parties whose calls are walked instead; None otherwise, and where a
+    party that is not theirs drives.
+    """
 
     call_filter: CallFilter
     zone: ZoneInfo
     conditions: tuple[ColumnElement[bool], ...]
+    reader: Reader
     driver: tuple[int, ...] | None = None
     tests: tuple[PartyTest, ...] = ()
+    walks: tuple[PartyDays, ...] | None = None
+
+    @property
+    def narrowing(self) -> Narrowing | None:
+        return self.reader.narrowing
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the parties of each call are read."""
+        return bool(self.tests) or self.narrowing is not None
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether the totals tell its counts. To a narrowed reader they tell nothing."""
+        return self.call_filter.is_summed and self.narrowing is None
 
     @property
     def period(self) -> Period:
@@ -110,24 +132,32 @@ class Selection:
     @property
     def is_empty(self) -> bool:
         """Whether nothing can match: the words mean nobody, or missed calls out were asked for."""
-        return self.driver == () or self.call_filter.directions == frozenset()
+        return self.driver == () or self.walks == () or self.call_filter.directions == frozenset()
 
     @property
     def is_direct(self) -> bool:
         """Whether an index has exactly its calls in the order of the page."""
-        return not self.conditions and not self.tests and (self.driver is None or len(self.driver) == 1)
+        alone = self.driver is None or len(self.driver) == 1
+        return not self.conditions and not self.tests and alone and self.narrowing is None
 
 
 def select_calls(
-    session: LockedSession, call_filter: CallFilter, words: SearchWords | None, zone: ZoneInfo, region: str
+    session: LockedSession,
+    call_filter: CallFilter,
+    words: SearchWords | None,
+    zone: ZoneInfo,
+    region: str,
+    reader: Reader,
 ) -> Selection:
     """Resolve a filter. `words` are those of its search_id, None without one; zone and region: the organization's."""
+    assert reader.narrowing == session.narrowing
+    if reader.narrowing is not None:
+        return _select_of_narrowed(call_filter, words, zone, region, reader)
     tests = []
     if call_filter.party_id is not None:
         tests.append(PartyTest(Part.ANYONE, frozenset({call_filter.party_id})))
     if words is not None:
-        typed = ((Part.ANYONE, words.search), (Part.CALLER, words.caller), (Part.CALLEE, words.callee))
-        tests += [_resolve(session, part, text, region) for part, text in typed if text]
+        tests += [_resolve(session, part, text, region, reader) for part, text in _typed(words)]
     listed = [test for test in tests if test.ids is not None]
     driver = min(listed, key=lambda test: len(test.ids or ()), default=None)
     if driver is not None and driver.part is Part.ANYONE:
@@ -136,13 +166,44 @@ def select_calls(
         call_filter=call_filter,
         zone=zone,
         conditions=_call_conditions(call_filter),
+        reader=reader,
         driver=None if driver is None else tuple(sorted(driver.ids or ())),
         tests=tuple(tests),
     )
 
 
-def _resolve(session: LockedSession, part: Part, text: str, region: str) -> PartyTest:
-    condition = party_condition(text, region)
+def _select_of_narrowed(
+    call_filter: CallFilter, words: SearchWords | None, zone: ZoneInfo, region: str, reader: Reader
+) -> Selection:
+    """The calls of their parties are walked. What is searched for is tested call by call: a list of parties would
+    have to look through calls that are not theirs.
+    """
+    assert reader.narrowing is not None
+    walks: tuple[PartyDays, ...] | None = reader.narrowing.windows
+    driver: tuple[int, ...] | None = None
+    if call_filter.party_id in reader.narrowing.party_ids:
+        walks = tuple(each for each in reader.narrowing.windows if each.party_id == call_filter.party_id)
+    elif call_filter.party_id is not None:
+        walks, driver = None, (call_filter.party_id,)
+    typed = () if words is None else _typed(words)
+    return Selection(
+        call_filter=call_filter,
+        zone=zone,
+        conditions=_call_conditions(call_filter),
+        reader=reader,
+        driver=driver,
+        tests=tuple(PartyTest(part, None, party_condition(text, region, reader)) for part, text in typed),
+        walks=walks,
+    )
+
+
+def _typed(words: SearchWords) -> tuple[tuple[Part, str], ...]:
+    parts = ((Part.ANYONE, words.search), (Part.CALLER, words.caller), (Part.CALLEE, words.callee))
+    return tuple((part, text) for part, text in parts if text)
+
+
+def _resolve(session: LockedSession, part: Part, text: str, region: str, reader: Reader) -> PartyTest:
+    condition = party_condition(text, region, reader)
     found = session.scalars(select(Party.id).where(condition).limit(MOST_PARTIES + 1)).all()
     return PartyTest(part, None if len(found) > MOST_PARTIES else frozenset(found), condition)
 
@@ -180,11 +241,11 @@ def evened(values: Iterable[Value]) -> list[Value]:
     return listed + listed[-1:] * missing
 
 
-def keep_matching(session: LockedSession, tests: Sequence[PartyTest], lines: Sequence[CallLine]) -> list[CallLine]:
+def keep_matching(session: LockedSession, selection: Selection, lines: Sequence[CallLine]) -> list[CallLine]:
     """The calls that pass every test. One statement for each test whose parties are too many to list."""
     kept = list(lines)
-    for test in tests:
-        members = [tuple(test.members(line)) for line in kept]
+    for test in selection.tests:
+        members = [tuple(_known_members(test, line, selection.narrowing)) for line in kept]
         ids = test.ids
         if ids is None:
             asked = {party_id for group in members for party_id in group}
@@ -192,3 +253,13 @@ def keep_matching(session: LockedSession, tests: Sequence[PartyTest], lines: Seq
             ids = frozenset(session.scalars(select(Party.id).where(Party.id.in_(evened(asked)), test.condition)))
         kept = [line for line, group in zip(kept, members, strict=True) if not ids.isdisjoint(group)]
     return kept
+
+
+def _known_members(test: PartyTest, line: CallLine, narrowing: Narrowing | None) -> Iterable[int]:
+    """Without the colleagues of a narrowed reader: an extension that was not theirs on that day is one. (Parties that
+    never were theirs the lock keeps from the reader.)
+    """
+    if narrowing is None:
+        return test.members(line)
+    theirs = narrowing.party_ids
+    return (each for each in test.members(line) if each not in theirs or narrowing.opens(each, line.ms))

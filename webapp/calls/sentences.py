@@ -87,6 +87,12 @@ def tell_step(kind: int, result: int, who: str, rang_seconds: int, talk_seconds:
     return _unanswered_step(result, who, f" for {rang}" if rang_seconds > 0 else "")
 
 
+def tell_colleague(talk_seconds: int) -> str:
+    """That a colleague of a narrowed reader talked: "Then with a colleague, 3 min"."""
+    talked = format_seconds(talk_seconds)
+    return f"Then with a colleague, {talked}" if talked else "Then with a colleague"
+
+
 def _unanswered_step(result: int, who: str, rang: str) -> str:
     words = {
         LegResult.NO_ANSWER: f"{who} rang{rang}, nobody answered",

@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 
 from webapp.calls.models import Call, CallerReason, CallRecord
 from webapp.calls.outcomes import LegKind, LegResult, Outcome
-from webapp.calls.sentences import CallStory, tell_step
+from webapp.calls.sentences import CallStory, tell_colleague, tell_step
 from webapp.destinations.models import Party, PartyKind
 
 PlaceOf = Callable[[str], str]  #: what a record's number field is called on the page
 
+#: Whoever of the house took part besides, for a reader who sees the calls of some extensions only.
+COLLEAGUE_PLACE = "a colleague"
 _NOT_DIGITS = re.compile(r"[^0-9*#]")
 _SHOWN_RAW_BYTES = 16 * 1024
 _LEGS_DEEP = 5
@@ -40,6 +42,8 @@ class Step:
 
     @property
     def sentence(self) -> str:
+        if self.who == COLLEAGUE_PLACE and self.kind == LegKind.PHONE and self.result == LegResult.ANSWERED:
+            return tell_colleague(self.talk_seconds)
         return tell_step(self.kind, self.result, self.who, self.ring_seconds, self.talk_seconds)
 
     @property
@@ -54,14 +58,13 @@ class Step:
         return "missed" if self.result in _UNANSWERED else ""
 
 
-def place_name(party: Party, national: Callable[[str], str]) -> str:
+def place_name(party: Party, name: str, number: str) -> str:
     """A party inside a sentence: "Grace (201)", "extension 201", "Bright & Sons (0121 496 0012)".
 
-    `national` writes an E.164 the way the organization's country does.
+    `name` and `number` are its own, as the reader sees them.
     """
-    number = national(party.e164) if party.e164 else party.digits
-    if party.name and not _is_number_of(party.name, party):
-        return f"{party.name} ({number})"
+    if name and not _is_number_of(party.name, party):
+        return f"{name} ({number})"
     return f"extension {number}" if party.kind == PartyKind.EXTENSION else number
 
 
@@ -77,11 +80,11 @@ def caller_words(call: Call, places: dict[int, str]) -> str:
     return "a withheld number" if call.caller_reason == CallerReason.WITHHELD else "an unknown number"
 
 
-def find_place(written: str, parties: Iterable[Party], places: dict[int, str]) -> str:
-    """The place that a record names: the call's party with these digits, else what is written."""
+def find_place(written: str, parties: Iterable[Party], places: dict[int, str], unknown: Callable[[str], str]) -> str:
+    """The place that a record names: the call's party with these digits, else unknown() of what is written."""
     digits = _NOT_DIGITS.sub("", written)
     if not digits:
-        return written
+        return unknown(written)
     for party in parties:
         if party.digits == digits:
             return places[party.id]
@@ -89,7 +92,7 @@ def find_place(written: str, parties: Iterable[Party], places: dict[int, str]) -
         near = digits.lstrip("0")
         if party.e164 and len(near) >= 6 and party.digits.endswith(near):
             return places[party.id]
-    return written
+    return unknown(written)
 
 
 def tell_steps(records: Sequence[CallRecord], place_of: PlaceOf) -> list[Step]:
@@ -121,8 +124,17 @@ def _as_race(step: Step, steps: Sequence[Step]) -> Step:
     return replace(step, result=LegResult.TAKEN_ELSEWHERE) if lost else step
 
 
-def tell_story(call: Call, steps: Sequence[Step], records: Sequence[CallRecord], places: dict[int, str]) -> CallStory:
-    """What the one sentence about the call needs."""
+def own_part(steps: Sequence[Step]) -> list[Step]:
+    """What a narrowed reader sees of a call: of their colleagues only that they talked, and how long."""
+    return [
+        step
+        for step in steps
+        if step.who != COLLEAGUE_PLACE or step.kind != LegKind.PHONE or step.result == LegResult.ANSWERED
+    ]
+
+
+def tell_story(call: Call, steps: Sequence[Step], queue_name: str, places: dict[int, str]) -> CallStory:
+    """What the one sentence about the call needs. `queue_name`: of the queue that it waited in, "" for none."""
     tries = [step for step in steps if step.kind == LegKind.PHONE]
     answered = sorted(
         (step for step in tries if step.result == LegResult.ANSWERED and step.answered_at),
@@ -140,7 +152,7 @@ def tell_story(call: Call, steps: Sequence[Step], records: Sequence[CallRecord],
         rang=_distinct(step.who for step in tries if first is None or step.started_at <= first),
         answered_by=answered_by,
         transferred_to=tuple(name for name in _distinct(step.who for step in answered) if name != answered_by),
-        waited_in=next((f"the queue {record.queue_name}" for record in records if record.queue_name), ""),
+        waited_in=f"the queue {queue_name}" if queue_name else "",
         ring_seconds=call.ring_seconds,
         wait_seconds=call.wait_seconds,
         talk_seconds=call.talk_seconds,

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, FunctionElement, Select, bindparam, func, 
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.browse import CallPage, page_of_lines
-from webapp.calls.models import Call, CallDay, CallMonth, CallTotal, PartyTotal
+from webapp.calls.models import Call, CallDay, CallMonth, CallParty, CallTotal, PartyTotal
 from webapp.calls.outcomes import MISSED_OUTCOMES, Direction, Outcome
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day, month_number, month_start
 from webapp.calls.selection import CallLine, Selection, summed_conditions
@@ -26,6 +26,7 @@ from webapp.tenancy.lock import LockedSession, kept
 
 COUNTED_AT_MOST = 10_000  #: where no total knows the answer
 COUNT_MS = 15.0
+COUNT_NARROWED_MS = 250.0  #: no total may tell a narrowed reader anything: all is counted, up to COUNTED_AT_MOST
 _SLOT_MS = 900_000
 _MONTHS_WORTH_IT = 3
 _CHUNK = 500
@@ -76,10 +77,12 @@ def total_calls(session: LockedSession, selection: Selection, budget: Budget | N
     """The totals of a selection, from the cheapest place that knows them."""
     if selection.is_empty:
         return Totals(Figures())
-    if selection.call_filter.is_summed:
+    if selection.is_summed:
         return Totals(_summed(session, selection))
     if selection.is_direct and selection.call_filter.party_id is not None and not selection.period.has_edges:
         return Totals(_of_party(session, selection), sides_known=False)
+    if selection.narrowing is not None:
+        return _counted_by_chunks(session, selection, budget or Budget(COUNT_NARROWED_MS))
     budget = budget or Budget(COUNT_MS)
     if selection.driver is None and not selection.tests:
         return _counted_by_windows(session, selection, budget)
@@ -88,7 +91,7 @@ def total_calls(session: LockedSession, selection: Selection, budget: Budget | N
 
 def total_page(session: LockedSession, selection: Selection, page: CallPage) -> Totals:
     """The totals beside the first page of a selection. What this page has found anyway is not looked for again."""
-    if selection.call_filter.is_summed or (page.next_cursor is not None and page.searched_to is None):
+    if selection.is_summed or (page.next_cursor is not None and page.searched_to is None):
         return total_calls(session, selection)
     return Totals(_figures_of_lines(page.lines), counted_to=page.searched_to)
 
@@ -96,7 +99,7 @@ def total_page(session: LockedSession, selection: Selection, page: CallPage) -> 
 def count_by_day(session: LockedSession, selection: Selection, days: Iterable[int]) -> Mapping[int, Figures]:
     """The figures of single local days of the selection; empty where call_day cannot tell them."""
     wanted = sorted(set(days))
-    if not wanted or not selection.call_filter.is_summed or selection.period.has_edges:
+    if not wanted or not selection.is_summed or selection.period.has_edges:
         return {}
     statement = _with_conditions(_sums_by_day(), selection, CallDay)
     rows = session.execute(statement, {"first": wanted[0], "last": wanted[-1]})
@@ -108,6 +111,8 @@ def find_nearest_day(session: LockedSession, selection: Selection) -> date | Non
 
     Looked up in the totals; conditions that these do not know are left out.
     """
+    if selection.narrowing is not None:
+        return _find_nearest_call(session, selection)
     period, zone = selection.period, selection.zone
     entity: type[CallDay] | type[PartyTotal]
     if selection.driver is None:
@@ -122,6 +127,26 @@ def find_nearest_day(session: LockedSession, selection: Selection) -> date | Non
         after = entity.day >= day_number(local_day(period.end, zone))
         found = session.scalar(select(func.min(entity.day)).where(after, *conditions))
     return None if found is None else day_of_number(found)
+
+
+def _find_nearest_call(session: LockedSession, selection: Selection) -> date | None:
+    """The same for a narrowed reader, among the calls themselves."""
+    period = selection.period
+    parties = selection.driver or tuple({each.party_id for each in selection.walks or ()})
+    theirs = select(CallParty.started_at).limit(1)
+    found: list[datetime] = []
+    for party_id in parties:
+        own = theirs.where(CallParty.party_id == party_id)
+        if period.start is not None:
+            found += session.scalars(
+                own.where(CallParty.started_at < period.start).order_by(CallParty.started_at.desc())
+            )
+    if not found and period.end is not None:
+        for party_id in parties:
+            own = theirs.where(CallParty.party_id == party_id, CallParty.started_at >= period.end)
+            found += session.scalars(own.order_by(CallParty.started_at))
+        return local_day(min(found), selection.zone) if found else None
+    return local_day(max(found), selection.zone) if found else None
 
 
 def _figure_columns(
@@ -298,7 +323,7 @@ def _counted_by_chunks(session: LockedSession, selection: Selection, budget: Bud
     figures = Figures()
     cursor: Cursor | None = None
     while True:
-        page = page_of_lines(session, selection, cursor, _CHUNK, budget)
+        page = page_of_lines(session, selection, cursor, min(_CHUNK, COUNTED_AT_MOST + 1 - figures.calls), budget)
         figures = figures.plus(astuple(_figures_of_lines(page.lines)))
         cursor = page.next_cursor
         if cursor is None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
@@ -36,13 +35,13 @@ from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
 from webapp.clock import now
 from webapp.csv_out import csv_pieces, csv_response
 from webapp.database.ids import read_id, spell_id
-from webapp.errors import Refused
+from webapp.errors import Forbidden, Refused
 from webapp.formatting import format_calls
 from webapp.htmx import go_to, render, wants_part
 from webapp.pagination import Cursor, spell_cursor
 from webapp.services import services
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_organization, db
+from webapp.tenancy.request import current_organization, current_reader, db
 
 PAGE, PART, ROWS = "calls/index.html", "calls/_log.html", "calls/_rows.html"
 
@@ -53,10 +52,11 @@ navigation.add("Calls", "calls.index", 20, Role.VIEWER)
 @access.member(Role.VIEWER)
 def index() -> ResponseReturnValue:
     """The rows that the address asks for: a page, or the part of it that htmx goes on with."""
-    asked = understand(db(), request.args, current_organization(), current_user.id, now())
+    reader = current_reader()
+    asked = understand(db(), request.args, current_organization(), current_user.id, now(), reader)
     if asked.errors or asked.words_gone:
         return render(PAGE, PART, status=422 if asked.errors else 200, **_frame(asked), refused=True)
-    selection = select_calls(db(), asked.call_filter, asked.words, asked.zone, asked.region)
+    selection = select_calls(db(), asked.call_filter, asked.words, asked.zone, asked.region, reader)
     page = page_of_calls(db(), selection, asked.region, asked.cursor)
     note_view(services().database, current_organization().id, current_user.id, "call_log.viewed")
     continued = wants_part() and asked.cursor is not None
@@ -98,14 +98,16 @@ def search() -> ResponseReturnValue:
 @access.member(Role.VIEWER)
 def export() -> ResponseReturnValue:
     """Every call of the selection as CSV, streamed."""
-    organization = current_organization()
-    asked = understand(db(), request.args, organization, current_user.id, now())
+    organization, reader = current_organization(), current_reader()
+    if not reader.may_export:
+        raise Forbidden("Calls cannot be exported with what you were given. An owner can change that.")
+    asked = understand(db(), request.args, organization, current_user.id, now(), reader)
     if asked.words_gone:
         raise Refused("The words searched for are kept for a day, and this day is over. Search again, then export.")
     for field, sentence in asked.errors.items():
         raise Refused(sentence, field)
     order = ExportOrder(
-        organization.id, current_user.id, asked.call_filter, asked.words, ZoneInfo(organization.time_zone), asked.region
+        organization.id, current_user.id, asked.call_filter, asked.words, asked.zone, asked.region, reader
     )
     note(services().database, organization.id, current_user.id, "export.made", selection=tell_selection(asked))
     name = f"{organization.slug}-calls-{local_day(asked.present, asked.zone).isoformat()}.csv"
@@ -154,7 +156,7 @@ def _frame(asked: Asked, totals: Totals | None = None) -> dict[str, Any]:
         "first_href": _address(asked.call_filter, None) if asked.cursor is not None else "",
         "export_href": _with_pairs(url_for("calls.export"), asked.call_filter.to_query()),
         "export_label": f"Export {format_calls(totals.figures.calls)}" if totals and known else "Export these calls",
-        "can_export": totals is not None and not (known and totals.figures.calls == 0),
+        "can_export": asked.reader.may_export and totals is not None and not (known and totals.figures.calls == 0),
     }
 
 

@@ -7,7 +7,7 @@ a match are jumped over, busy ones are cut. Used by browse.py and totals.py.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, case, func, select, true
@@ -15,7 +15,7 @@ from sqlalchemy import Select, and_, case, func, select, true
 from webapp.calls.models import CallDay, CallTotal, PartyTotal
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day
 from webapp.calls.selection import Selection, summed_conditions
-from webapp.clock import from_ms, to_ms
+from webapp.clock import from_ms, now, to_ms
 from webapp.pagination import NO_KEY, Cursor
 from webapp.tenancy.lock import LockedSession
 
@@ -23,6 +23,9 @@ MOST_CALLS = 20_000  #: looked at in one window
 MOST_CALLS_OF_PARTIES = 2_000  #: where the calls of several parties are sorted into one order
 _DAYS_AT_ONCE = 120
 _FIRST_STRETCH_DAYS = 30  #: of which the days of several parties are summed first
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_FIRST_STRETCH = timedelta(days=30)
+_OLDEST_STRETCH = timedelta(days=180)
 _SLOT_MS = 900_000
 _SLOT = timedelta(milliseconds=_SLOT_MS)
 
@@ -32,6 +35,12 @@ class Window(NamedTuple):
 
     start: datetime | None
     end: datetime | None
+
+    def within(self, start: datetime | None, end: datetime | None) -> "Window":
+        """What of it lies between these."""
+        starts = [each for each in (self.start, start) if each is not None]
+        ends = [each for each in (self.end, end) if each is not None]
+        return Window(max(starts, default=None), min(ends, default=None))
 
 
 @dataclass
@@ -58,8 +67,11 @@ def list_windows(session: LockedSession, selection: Selection, cursor: Cursor | 
     if selection.is_empty:
         return
     bounds = _bounds(selection, cursor)
-    if selection.is_direct:
-        yield bounds
+    if selection.is_direct or selection.walks is not None:
+        yield bounds  # the walk itself goes by keys
+        return
+    if selection.narrowing is not None:
+        yield from (_newest_stretches if selection.newest_first else _oldest_stretches)(bounds)
         return
     most = MOST_CALLS if selection.driver is None else MOST_CALLS_OF_PARTIES
     run: list[_Day] = []
@@ -74,6 +86,27 @@ def list_windows(session: LockedSession, selection: Selection, cursor: Cursor | 
             run.append(day)
     if run:
         yield _of_days(run, bounds, selection)
+
+
+def _newest_stretches(bounds: Window) -> Iterator[Window]:
+    """Backwards, each stretch twice as long as the one after it: where no total may tell what a day holds."""
+    end, length = bounds.end, _FIRST_STRETCH
+    start = (end or now()) - length
+    while start > _LONG_AGO and (bounds.start is None or start > bounds.start):
+        yield Window(start, end)
+        end, length = start, length * 2
+        start = end - length if end - _LONG_AGO > length else _LONG_AGO
+    yield Window(bounds.start, end)
+
+
+def _oldest_stretches(bounds: Window) -> Iterator[Window]:
+    """Forwards, all of one length: nobody knows where the first call is."""
+    start, last = bounds.start, min(bounds.end or now(), now())
+    end = max(start or _LONG_AGO, _LONG_AGO) + _OLDEST_STRETCH
+    while end < last:
+        yield Window(start, end)
+        start, end = end, end + _OLDEST_STRETCH
+    yield Window(start, bounds.end)
 
 
 def _bounds(selection: Selection, cursor: Cursor | None) -> Window:

@@ -9,8 +9,10 @@ from sqlalchemy import Row
 
 from webapp.calls.models import CallerReason
 from webapp.calls.outcomes import Direction, Outcome, is_missed
+from webapp.destinations.masking import mask_name, mask_number, masked_party
 from webapp.destinations.models import LineType, Party, PartyKind
 from webapp.formatting import format_number
+from webapp.tenancy.reader import Reader
 
 DIRECTION_LABELS = {
     Direction.INBOUND: "Inbound",
@@ -60,6 +62,8 @@ class ShownParty(NamedTuple):
 
 
 NOBODY = ShownParty(None, "", "", "", "")
+#: Whoever took part besides, for a reader who sees the calls of some extensions only.
+COLLEAGUE = ShownParty(None, "A colleague", "", "", "")
 
 
 def show_outcome(direction: Direction, outcome: Outcome) -> ShownOutcome:
@@ -83,9 +87,12 @@ SHOWN_OUTCOMES = {
 SHOWN_NO_CALLER = {int(reason): show_caller(None, reason) for reason in CallerReason}
 
 
-def show_party(party: Party | Row[*tuple[Any, ...]], region: str) -> ShownParty:
+def show_party(party: Party | Row[*tuple[Any, ...]], region: str, reader: Reader) -> ShownParty:
     """A party, or a row of its columns that are asked for here, as people of `region` read it."""
-    number = format_number(party.e164, region) if party.e164 else party.digits
+    number = write_number(party, region, reader)
+    name, e164 = party.name, party.e164 or ""
+    if reader.is_masked and masked_party(party.kind):
+        name, e164 = mask_name(name, party.digits), mask_number(e164)
     if party.kind == PartyKind.OUTSIDE:
         place = party.region if party.region not in ("", region) else ""
         kind = " ".join(word for word in (_LINE_TYPES.get(party.line_type, ""), place) if word)
@@ -94,5 +101,11 @@ def show_party(party: Party | Row[*tuple[Any, ...]], region: str) -> ShownParty:
         number = f"ext {party.digits}" if party.kind == PartyKind.EXTENSION and party.name else number
     if party.kind == PartyKind.EXTENSION and not party.name:
         return ShownParty(party.id, f"Extension {party.digits}", "", party.digits, "")
-    title, detail = (party.name, number) if party.name else (number, kind)
-    return ShownParty(party.id, title, detail, number, party.e164 or "", party.name)
+    title, detail = (name, number) if name else (number, kind)
+    return ShownParty(party.id, title, detail, number, e164, name)
+
+
+def write_number(party: Party | Row[*tuple[Any, ...]], region: str, reader: Reader) -> str:
+    """The number or extension as people of `region` write it, masked where the reader sees it so."""
+    number = format_number(party.e164, region) if party.e164 else party.digits
+    return mask_number(number) if reader.is_masked and masked_party(party.kind) else number

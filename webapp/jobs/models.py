@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp.database.base import Base
 from webapp.database.types import Instant, SmallEnum
 from webapp.tenancy.models import Tenant
+from webapp.tenancy.narrowing import closed_to_narrowed
 
 
 class JobState(IntEnum):
@@ -70,3 +71,6 @@ class StoredChunk(Tenant, Base):
     stored_file_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
     content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+closed_to_narrowed(StoredFile, StoredChunk)

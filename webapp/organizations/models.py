@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp.database.base import Base
 from webapp.database.types import Instant, SmallEnum
 from webapp.tenancy.models import Numbers, Role, Tenant
+from webapp.tenancy.narrowing import open_to_narrowed
 
 
 class InvitationState(IntEnum):
@@ -49,3 +50,6 @@ class InvitationParty(Tenant, Base):
     party_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     from_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
     until_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+open_to_narrowed(Invitation, InvitationParty)

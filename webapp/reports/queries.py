@@ -19,6 +19,7 @@ from webapp.calls.selection import select_calls
 from webapp.calls.totals import Figures, count_by_day
 from webapp.clock import to_ms
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.reader import Reader
 
 _QUARTER_MS = 900_000
 _QUARTERS_A_DAY = 96
@@ -52,12 +53,12 @@ class PbxHealth:
     last_import: ImportFile | None
 
 
-def sum_days(session: LockedSession, period: Period, zone: ZoneInfo, region: str) -> DayFigures:
+def sum_days(session: LockedSession, period: Period, zone: ZoneInfo, region: str, reader: Reader) -> DayFigures:
     """The figures of a period of whole days: the same sums that the call log shows above these calls."""
     assert period.first_day is not None
     assert period.last_day is not None
     numbers = range(period.first_day, period.last_day + 1)
-    found = count_by_day(session, select_calls(session, CallFilter(period), None, zone, region), numbers)
+    found = count_by_day(session, select_calls(session, CallFilter(period), None, zone, region, reader), numbers)
     return DayFigures(
         whole=sum_figures(found.values()),
         days={day_of_number(number): found.get(number, Figures()) for number in numbers},

@@ -1,8 +1,7 @@
 """The Overview: the first page of an organization. Holds `bp`."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,28 +11,24 @@ from flask_login import current_user
 
 from webapp import access, navigation
 from webapp.audit.viewing import note_view
-from webapp.calls.browse import CallRow, page_of_calls
-from webapp.calls.filters import MISSED, CallFilter
+from webapp.calls.filters import MISSED
 from webapp.calls.log_page import FigureItem
 from webapp.calls.outcomes import Direction
 from webapp.calls.periods import Period, local_day, named_period
-from webapp.calls.selection import select_calls
 from webapp.calls.totals import Figures
 from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
 from webapp.clock import now
 from webapp.formatting import format_count, format_span
 from webapp.reports.charts import draw_days, draw_hours
 from webapp.reports.health import Health, Next, tell_health
+from webapp.reports.my_calls import list_newest, my_calls
 from webapp.reports.queries import PbxHealth, answered_percent, list_health, sum_days, sum_hours
 from webapp.services import services
-from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_membership, current_organization, db
+from webapp.tenancy.request import current_membership, current_organization, current_reader, db
 
 bp = Blueprint("reports", __name__)
-navigation.add("Overview", "reports.overview", 10, Role.VIEWER)
-
-NEWEST_CALLS = 8
+navigation.add("Overview", "reports.overview", 10, Role.VIEWER, narrowed="My calls")
 
 
 @dataclass(frozen=True)
@@ -48,15 +43,17 @@ class HealthRow:
 def overview() -> ResponseReturnValue:
     organization = current_organization()
     zone, region = ZoneInfo(organization.time_zone), organization.region
-    present = now()
+    present, reader = now(), current_reader()
     today = local_day(present, zone)
+    if reader.narrowing is not None:
+        return render_template("reports/my_calls.html", **my_calls(db(), zone, region, present, reader))
     systems = list_health(db(), today, zone)
     if all(each.last_day is None for each in systems):
         return _render_empty(systems, today, zone)
     note_view(services().database, organization.id, current_user.id, "overview.viewed")
     month, only_today = named_period("30d", zone, present), named_period("today", zone, present)
     newest_day = max(each.last_day for each in systems if each.last_day is not None)
-    sums = sum_days(db(), month, zone, region)
+    sums = sum_days(db(), month, zone, region, reader)
     return render_template(
         "reports/overview.html",
         today_figures=_figure_items(sums.days[today], only_today),
@@ -67,7 +64,7 @@ def overview() -> ResponseReturnValue:
         newest_href=_days_href(newest_day - timedelta(days=29), newest_day),
         day_chart=draw_days(sums.days, today, lambda day: _days_href(day, day)),
         hour_chart=draw_hours(sum_hours(db(), month, zone)),
-        newest_calls=_newest_calls(db(), zone, region, present),
+        newest_calls=list_newest(db(), zone, region, present, reader),
         systems=_health_rows(systems, today, zone),
         missed_meaning=MISSED_MEANING,
         direction_labels=DIRECTION_LABELS,
@@ -86,11 +83,6 @@ def _render_empty(systems: list[PbxHealth], today: date, zone: ZoneInfo) -> Resp
         first_import=next((each.last_import for each in open_systems if each.last_import is not None), None),
         may_change=current_membership().role >= Role.MANAGER,
     )
-
-
-def _newest_calls(session: LockedSession, zone: ZoneInfo, region: str, present: datetime) -> Iterable[CallRow]:
-    everything = select_calls(session, CallFilter(named_period("all", zone, present)), None, zone, region)
-    return page_of_calls(session, everything, region, limit=NEWEST_CALLS).rows
 
 
 def _figure_items(figures: Figures, period: Period) -> list[FigureItem]:

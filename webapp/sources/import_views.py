@@ -26,6 +26,7 @@ from webapp.tenancy.request import close_session, current_membership, current_or
 
 @bp.get("/imports")
 @access.member(Role.VIEWER)
+@access.sees_every_call
 def list_all() -> ResponseReturnValue:
     try:
         before = read_id(request.args["before"]) if "before" in request.args else None
@@ -50,12 +51,14 @@ def list_all() -> ResponseReturnValue:
 
 @bp.get("/imports/<id:import_file_id>")
 @access.member(Role.VIEWER)
+@access.sees_every_call
 def show_import(import_file_id: int) -> ResponseReturnValue:
     return import_page(db(), queries.get_import(db(), import_file_id))
 
 
 @bp.get("/imports/<id:import_file_id>/progress")
 @access.member(Role.VIEWER)
+@access.sees_every_call
 @access.polling
 def progress(import_file_id: int) -> ResponseReturnValue:
     return progress_part(db(), queries.get_import(db(), import_file_id))
@@ -63,6 +66,7 @@ def progress(import_file_id: int) -> ResponseReturnValue:
 
 @bp.post("/imports/<id:import_file_id>/read-as")
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def read_as(import_file_id: int) -> ResponseReturnValue:
     """Another format or zone: the preview is made again."""
     file = queries.get_import(db(), import_file_id)
@@ -79,6 +83,7 @@ def read_as(import_file_id: int) -> ResponseReturnValue:
 
 @bp.route("/imports/<id:import_file_id>/columns", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def columns(import_file_id: int) -> ResponseReturnValue:
     """What each column of a generic CSV holds."""
     file = queries.get_import(db(), import_file_id)
@@ -126,6 +131,7 @@ def _as_fields(columns: ColumnMap, width: int = 0, keep: bool = True) -> dict[st
 
 @bp.post("/imports/<id:import_file_id>/start")
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def start(import_file_id: int) -> ResponseReturnValue:
     """Import it, or go on with an import that failed half-way."""
     file = queries.get_import(db(), import_file_id)
@@ -139,6 +145,7 @@ def start(import_file_id: int) -> ResponseReturnValue:
 
 @bp.post("/imports/<id:import_file_id>/cancel")
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def cancel(import_file_id: int) -> ResponseReturnValue:
     file = queries.get_import(db(), import_file_id)
     imports.cancel_import(db(), file, actor_id=current_user.id)
@@ -148,6 +155,7 @@ def cancel(import_file_id: int) -> ResponseReturnValue:
 
 @bp.route("/imports/<id:import_file_id>/undo", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def undo(import_file_id: int) -> ResponseReturnValue:
     """Says what will be lost, then does it."""
     file = queries.get_import(db(), import_file_id)
@@ -174,6 +182,7 @@ def undo(import_file_id: int) -> ResponseReturnValue:
 
 @bp.post("/imports/<id:import_file_id>/throw-away")
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def throw_away(import_file_id: int) -> ResponseReturnValue:
     """Forget an uploaded file that was not imported."""
     file = queries.get_import(db(), import_file_id)

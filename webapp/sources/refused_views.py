@@ -27,6 +27,7 @@ _SHOWN_CHARACTERS = 400
 @bp.get("/imports/<id:import_file_id>/refused", defaults={"after": 0})
 @bp.get("/imports/<id:import_file_id>/refused/after/<int:after>")
 @access.member(Role.VIEWER)
+@access.sees_every_call
 def refused(import_file_id: int, after: int) -> ResponseReturnValue:
     file = get_import(db(), import_file_id)
     if after >= 1 << 31:
@@ -51,6 +52,7 @@ def refused(import_file_id: int, after: int) -> ResponseReturnValue:
 
 @bp.get("/imports/<id:import_file_id>/refused-lines")
 @access.member(Role.VIEWER)
+@access.sees_every_call
 def refused_lines(import_file_id: int) -> ResponseReturnValue:
     """The refused lines as they stood in the file, beneath its header line: put right, they can be uploaded again."""
     file = get_import(db(), import_file_id)

@@ -28,6 +28,7 @@ from webapp.tenancy.request import current_organization, db
 
 @bp.route("/phone-systems/<id:pbx_id>/set-up", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def set_up(pbx_id: int) -> ResponseReturnValue:
     """GET asks, POST stores at once where no records are there yet, else shows what the answers would change."""
     pbx = queries.get_pbx(db(), pbx_id)
@@ -46,6 +47,7 @@ def set_up(pbx_id: int) -> ResponseReturnValue:
 
 @bp.post("/phone-systems/<id:pbx_id>/set-up/apply")
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def apply_set_up(pbx_id: int) -> ResponseReturnValue:
     """Store the answers and read the records again in the background."""
     pbx = queries.get_pbx(db(), pbx_id)

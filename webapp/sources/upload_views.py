@@ -27,6 +27,7 @@ _CLOSED = "This phone system is closed and takes no files. Open it again on the 
 
 @bp.route("/phone-systems/<id:pbx_id>/imports", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
+@access.sees_every_call
 @access.takes_body(LARGEST_FILE + _WITH_ITS_FORM)
 def upload(pbx_id: int) -> ResponseReturnValue:
     # A short look, not db(): no write may be open on SQLite while the file is stored.

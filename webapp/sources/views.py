@@ -36,6 +36,7 @@ def _register_jobs(_state: BlueprintSetupState) -> None:
 
 @bp.get("/phone-systems")
 @access.member(Role.VIEWER)
+@access.sees_every_call
 def phone_systems() -> ResponseReturnValue:
     organization = current_organization()
     zone = ZoneInfo(organization.time_zone)
@@ -59,6 +60,7 @@ def _list_reading_again() -> frozenset[int]:
 
 @bp.route("/phone-systems/new", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def add() -> ResponseReturnValue:
     organization = current_organization()
     form = PhoneSystemForm(data={"time_zone": organization.time_zone})
@@ -87,6 +89,7 @@ def _add_page(form: PhoneSystemForm) -> Response:
 
 @bp.route("/phone-systems/<id:pbx_id>/name", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def rename(pbx_id: int) -> ResponseReturnValue:
     pbx = get_pbx(db(), pbx_id)
     form = NameForm(obj=pbx)
@@ -109,6 +112,7 @@ def _rename_page(form: NameForm, pbx: Pbx) -> Response:
 
 @bp.post("/phone-systems/<id:pbx_id>/close")
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def close(pbx_id: int) -> ResponseReturnValue:
     pbx = get_pbx(db(), pbx_id)
     close_pbx(db(), pbx, actor_id=current_user.id)
@@ -119,6 +123,7 @@ def close(pbx_id: int) -> ResponseReturnValue:
 
 @bp.post("/phone-systems/<id:pbx_id>/reopen")
 @access.member(Role.MANAGER)
+@access.sees_every_call
 def reopen(pbx_id: int) -> ResponseReturnValue:
     pbx = get_pbx(db(), pbx_id)
     reopen_pbx(db(), pbx, actor_id=current_user.id)

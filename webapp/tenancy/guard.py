@@ -16,10 +16,12 @@ from webapp.clock import now
 from webapp.database.types import Instant
 from webapp.errors import BadRequest, Forbidden, NotFound
 from webapp.tenancy.lock import kept
+from webapp.tenancy.members import load_narrowing
 from webapp.tenancy.models import Membership, Organization, OrganizationState
 from webapp.tenancy.request import (
     SAFE_METHODS,
     Place,
+    bind_narrowing,
     bind_person,
     bind_place,
     current_place,
@@ -39,6 +41,8 @@ _PLACES = kept(
     )
     .order_by(Organization.name, Organization.id)
 )
+
+_NOT_NARROWED = "This page tells of calls of the whole organization, and you see those of some extensions only."
 
 
 Gate = Callable[[access.Access], ResponseReturnValue | None]
@@ -127,3 +131,9 @@ def _enter(slug: str, mark: access.Access) -> None:
         logs.event("access.role_too_small", endpoint=request.endpoint, user_account_id=current_user.id)
         raise Forbidden
     bind_place(place)
+    if place.membership.narrowed:
+        with looking() as session:
+            narrowing = load_narrowing(session, place.membership.user_account_id)
+        bind_narrowing(narrowing)
+        if mark.sees_every_call:
+            raise Forbidden(_NOT_NARROWED)

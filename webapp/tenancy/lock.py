@@ -1,8 +1,9 @@
 """The first lock on tenancy: a session sees and writes the rows of one organization, or none.
 
 Every statement of a LockedSession gets `organization_id = <bound>` on every tenant entity; with nothing bound it gets
-`false`. What cannot be narrowed is refused: Core on tables, text(), from_statement(), insert(), a value for
-organization_id. On PostgreSQL the session also makes the setting that row-level security, the second lock, reads.
+`false`. Where a narrowing is bound too, it adds what narrowing.py says of each entity. What cannot be narrowed is
+refused: Core on tables, text(), from_statement(), insert(), a value for organization_id. On PostgreSQL the session
+also makes the setting that row-level security, the second lock, reads.
 Opened through sessions.py by requests, jobs and commands; bulk writing goes by database/bulk.py instead.
 """
 
@@ -18,6 +19,7 @@ from sqlalchemy.sql.elements import ClauseElement, ColumnClause
 from sqlalchemy.sql.selectable import CTE, Alias, FromClause, SelectBase, Subquery, TableClause, TextualSelect
 
 from webapp.tenancy.models import Membership, Tenant, TenantKey
+from webapp.tenancy.narrowing import Narrowing, conditions_for
 
 _INSPECTED_AT_MOST = 2000
 _CRITERIA_AT_MOST = 2000
@@ -30,10 +32,11 @@ class TenancyError(RuntimeError):
 
 
 class LockedSession(Session):
-    """A session bound to at most one organization, once, and to at most one person."""
+    """A session bound to at most one organization, once, and to at most one person and one narrowing."""
 
     organization_id: int | None = None
     user_account_id: int | None = None
+    narrowing: Narrowing | None = None
 
     def bind_organization(self, organization_id: int) -> None:
         """Show this organization's rows from now on. Raises TenancyError when another one is bound."""
@@ -48,6 +51,12 @@ class LockedSession(Session):
             raise TenancyError("this session is bound to another person")
         self.user_account_id = _checked(user_account_id)
         self._tell_database()
+
+    def bind_narrowing(self, narrowing: Narrowing) -> None:
+        """Show only the calls that this opens from now on. Raises TenancyError when another narrowing is bound."""
+        if self.organization_id is None or self.narrowing not in (None, narrowing):
+            raise TenancyError("a narrowing is bound once, after the organization")
+        self.narrowing = narrowing
 
     def _tell_database(self) -> None:
         if self.in_transaction():
@@ -105,24 +114,29 @@ def _narrow(state: ORMExecuteState) -> None:
     session = state.session
     assert isinstance(session, LockedSession)
     if state.is_select and state.statement in _kept:
-        state.statement = _narrow_kept(state.statement, session.organization_id, session.user_account_id)
+        bound = (session.organization_id, session.user_account_id, session.narrowing)
+        state.statement = _narrow_kept(state.statement, *bound)
         return
     _refuse_what_cannot_be_narrowed(state)
     person = session.user_account_id if state.is_select else None
-    state.statement = state.statement.options(*_criteria(session.organization_id, person))
+    state.statement = state.statement.options(*_criteria(session.organization_id, person, session.narrowing))
 
 
 @lru_cache(maxsize=_NARROWED_AT_MOST)
-def _narrow_kept(statement: Any, organization_id: int | None, user_account_id: int | None) -> Any:
+def _narrow_kept(
+    statement: Any, organization_id: int | None, user_account_id: int | None, narrowing: Narrowing | None
+) -> Any:
     """The statement for what a session is bound to. A Select is its own key: no two are equal."""
     _refuse_text(statement)
     _refuse_in(statement)
-    return statement.options(*_criteria(organization_id, user_account_id))
+    return statement.options(*_criteria(organization_id, user_account_id, narrowing))
 
 
 @lru_cache(maxsize=_CRITERIA_AT_MOST)
-def _criteria(organization_id: int | None, user_account_id: int | None) -> tuple[ExecutableOption, ...]:
-    """Rows of the organization; memberships of it and, where a person is given, of that person."""
+def _criteria(
+    organization_id: int | None, user_account_id: int | None, narrowing: Narrowing | None
+) -> tuple[ExecutableOption, ...]:
+    """Rows of the organization that the narrowing opens; memberships of it and of the person, where one is given."""
     if organization_id is None:
         rows = with_loader_criteria(Tenant, lambda entity: false(), include_aliases=True)
         memberships = with_loader_criteria(Membership, lambda entity: false(), include_aliases=True)
@@ -146,7 +160,13 @@ def _criteria(organization_id: int | None, user_account_id: int | None) -> tuple
                 ),
                 include_aliases=True,
             )
-    return rows, memberships
+    if narrowing is None or organization_id is None:
+        return rows, memberships
+    narrowed = (
+        with_loader_criteria(mapped, condition, include_aliases=True)
+        for mapped, condition in conditions_for(narrowing, organization_id)
+    )
+    return rows, memberships, *narrowed
 
 
 _inspected: OrderedDict[Any, None] = OrderedDict()

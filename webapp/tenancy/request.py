@@ -1,6 +1,7 @@
 """The one database session of a request, and whose it is.
 
-Views call db(), current_organization(), current_membership(); guard.py fills in the person and the organization.
+Views call db(), current_organization(), current_membership(), current_reader(); guard.py fills in the person and the
+organization.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from flask import Flask, Response, g, request
 from webapp.services import services
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
+from webapp.tenancy.narrowing import Narrowing
+from webapp.tenancy.reader import Reader, reader_of
 from webapp.tenancy.sessions import reading_session, writing_session
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -19,10 +22,14 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True)
 class Place:
-    """An organization and what the signed-in person is there."""
+    """An organization and what the signed-in person is there.
+
+    `looks_as`: words for the banner where the membership is not theirs but one they look at the pages as, else "".
+    """
 
     organization: Organization
     membership: Membership
+    looks_as: str = ""
 
 
 @dataclass
@@ -31,6 +38,7 @@ class _Request:
     user_account_id: int | None = None
     places: list[Place] = field(default_factory=list)
     place: Place | None = None
+    narrowing: Narrowing | None = None
 
 
 def db() -> LockedSession:
@@ -65,6 +73,11 @@ def current_membership() -> Membership:
     return _place().membership
 
 
+def current_reader() -> Reader:
+    """What the person may see of numbers and calls in it."""
+    return reader_of(_place().membership, _state().narrowing)
+
+
 def current_place() -> Place | None:
     """Both, or None in views outside any organization."""
     return _state().place
@@ -96,6 +109,14 @@ def bind_place(place: Place) -> None:
         state.session.bind_organization(place.organization.id)
 
 
+def bind_narrowing(narrowing: Narrowing) -> None:
+    """Called by the guard alone: every session of the request shows only what this opens."""
+    state = _state()
+    state.narrowing = narrowing
+    if state.session is not None:
+        state.session.bind_narrowing(narrowing)
+
+
 def close_session() -> None:
     """Give the connection back, undoing what was not committed. Before anybody writes in a session of their own."""
     state = _state()
@@ -123,6 +144,8 @@ def _bind(state: _Request, session: LockedSession) -> None:
         session.bind_person(state.user_account_id)
     if state.place is not None:
         session.bind_organization(state.place.organization.id)
+    if state.narrowing is not None:
+        session.bind_narrowing(state.narrowing)
 
 
 def _place() -> Place:

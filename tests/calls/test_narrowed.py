@@ -1,0 +1,228 @@
+"""SECURITY 23: a narrowed person sees the calls of their extensions, on every page, each once, without colleagues."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.cast import Cast
+from tests.client import PageCheckingClient
+from tests.make import NOON, Make
+from webapp.calls import totals
+from webapp.calls.models import Call
+from webapp.calls.outcomes import Direction, Outcome
+from webapp.clock import now
+from webapp.database.ids import spell_id
+from webapp.tenancy.models import Numbers
+
+LOG = "/o/harbour/calls"
+ALL = f"{LOG}?period=all"
+MINE, COLLEAGUES = "+442079460123", "+442079460777"
+
+
+@pytest.fixture
+def nina(client: PageCheckingClient, cast: Cast, make: Make) -> PageCheckingClient:
+    """Sees the calls of 201 and 202; with full numbers, so that what is shown can be told."""
+    make.membership(cast.nina, numbers=Numbers.FULL)
+    make.narrow(cast.nina, "201", "202")
+    client.sign_in(cast.nina)
+    return client
+
+
+@pytest.fixture
+def colleague(make: Make) -> Call:
+    """A call of an extension that is not theirs."""
+    return make.call(callee="205", caller=COLLEAGUES, names={"205": "Grace Stone"}, talk=61)
+
+
+def rows(text: str) -> int:
+    return text.count("data-row-link")
+
+
+def search(client: PageCheckingClient, **words: str) -> str:
+    answer = client.send(f"{LOG}/search", {"period": "all", **words})
+    return client.get(answer.location).text
+
+
+def exported(client: PageCheckingClient, query: str = "period=all") -> list[dict[str, str]]:
+    text = client.get(f"{LOG}/export?{query}").data.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_log_shows_their_calls_only(nina: PageCheckingClient, make: Make, colleague: Call) -> None:
+    make.call(callee="201", caller=MINE)
+    page = nina.get(ALL).text
+    assert rows(page) == 1
+    assert "You see extensions 201 and 202" in page
+    assert spell_id(colleague.call_key) not in page
+    assert "That is all: 1 call." in page
+
+
+def test_security_22_a_call_of_a_colleague_is_not_there(nina: PageCheckingClient, colleague: Call) -> None:
+    answer = nina.get(f"{LOG}/{spell_id(colleague.call_key)}")
+    assert answer.status_code == 404
+    assert "Grace" not in answer.text
+
+
+def test_nor_is_the_colleague_a_filter_or_a_number_of_a_colleague(
+    nina: PageCheckingClient, make: Make, colleague: Call
+) -> None:
+    for digits in ("205", COLLEAGUES):
+        assert nina.get(f"{ALL}&party={spell_id(make.party(digits).id)}").status_code == 404
+
+
+@pytest.mark.parametrize("words", ["Grace", "205", "0777", COLLEAGUES, "Stone"])
+@pytest.mark.parametrize("field", ["words", "caller", "callee"])
+def test_searching_finds_no_colleague(
+    nina: PageCheckingClient, make: Make, colleague: Call, words: str, field: str
+) -> None:
+    """Not even where the colleague took part in a call of theirs."""
+    make.call(caller="205", callee="201", names={"205": "Grace Stone"})
+    assert rows(search(nina, **{field: words})) == 0
+
+
+def test_searching_finds_their_own(nina: PageCheckingClient, make: Make, colleague: Call) -> None:
+    make.call(callee="201", caller=MINE, names={MINE: "Bright & Sons"})
+    make.call(callee="202", caller=MINE)
+    assert rows(search(nina, words="Bright")) == 2
+    assert rows(search(nina, words="201")) == 1
+    assert rows(search(nina, caller="0123", callee="202")) == 1
+    assert rows(nina.get(f"{ALL}&party={spell_id(make.party(MINE).id)}").text) == 2
+    assert rows(nina.get(f"{ALL}&party={spell_id(make.party(MINE).id)}&order=oldest").text) == 2
+    assert rows(nina.get(f"{ALL}&party={spell_id(make.party('202').id)}").text) == 1
+
+
+def test_a_call_between_two_of_theirs_counts_once(nina: PageCheckingClient, make: Make) -> None:
+    make.call(caller="201", callee="202", direction=Direction.INTERNAL)
+    page = nina.get(ALL).text
+    assert rows(page) == 1
+    assert "That is all: 1 call." in page
+    assert len(exported(nina)) == 1
+    assert "1 call" in page
+
+
+def test_a_page_goes_on_where_it_ended(nina: PageCheckingClient, make: Make, colleague: Call) -> None:
+    """Over both extensions, in one order, none twice and none left out."""
+    made = [
+        make.call(callee="201" if turn % 3 else "202", started_at=NOON + timedelta(minutes=turn)) for turn in range(60)
+    ]
+    for order in ("newest", "oldest"):
+        first = nina.get(f"{ALL}&order={order}").text
+        assert rows(first) == 50
+        following = first[first.index("after=") :].split('"')[0].replace("&amp;", "&")
+        rest = nina.get(f"{ALL}&order={order}&{following}").text
+        seen = [key for call in made if (key := spell_id(call.call_key)) in first or key in rest]
+        assert len(seen) == 60
+        assert rows(rest) == 10
+
+
+def test_an_extension_that_passes_on(nina: PageCheckingClient, cast: Cast, make: Make) -> None:
+    """From that day it is theirs; in the calls before, whoever had it is a colleague, even beside one of theirs."""
+    passed = NOON + timedelta(days=1)
+    make.narrow(cast.nina, "204", from_at=passed)
+    make.call(callee="204", started_at=passed - timedelta(milliseconds=1))
+    both = make.call(callee="204", caller="201", started_at=NOON, names={"204": "Ada Reed"})
+    make.call(callee="204", started_at=passed)
+    page = nina.get(ALL).text
+    assert rows(page) == 2
+    assert "204 from" in page
+    assert "A colleague" in page
+    detail = nina.get(f"{LOG}/{spell_id(both.call_key)}").text
+    assert "Ada" not in detail
+    assert "204" not in detail
+    assert [row["Reached name"] for row in exported(nina)] == ["Ada Reed", "A colleague"]
+    assert rows(nina.get(f"{ALL}&party={spell_id(make.party('204').id)}").text) == 1
+    assert rows(search(nina, words="Ada")) == 1
+
+
+def test_of_a_call_that_went_on_they_see_their_own_part(nina: PageCheckingClient, make: Make) -> None:
+    """The colleague is one: in the rows, the page and its title, the export."""
+    grace, names = make.party("205", name="Grace Stone"), {"205": "Grace Stone"}
+    call = make.call(
+        caller=MINE, dialed="201", callee="205", names=names, talk=240, answered_by_id=make.party("201").id
+    )
+    own = {"caller": MINE, "dialed": "201", "reached": "201", "billsec": 60}
+    make.record(call, **own)
+    later = call.started_at + timedelta(seconds=70)
+    make.record(call, started_at=later, answered_at=later, caller=MINE, dialed="205", reached="205", billsec=180)
+    other = {"started_at": later, "answered_at": None, "billsec": 0, "result": 2, "disposition": "NO ANSWER"}
+    make.record(call, caller=MINE, dialed="206", reached="206", **other)
+    page, detail = nina.get(ALL).text, nina.get(f"{LOG}/{spell_id(call.call_key)}").text
+    assert "Extension 201" in page
+    assert "Then with a colleague, 3 min" in detail
+    assert "transferred to a colleague" in detail
+    [row] = exported(nina)
+    assert row["Reached"] == "201"
+    for text in (page, detail, str(row)):
+        for word in ("Grace", "205", "206", spell_id(grace.id)):
+            assert word not in text, word
+    assert "are not shown to you: you see the calls of some extensions only" in detail
+
+
+def test_they_land_on_my_calls(nina: PageCheckingClient, make: Make, colleague: Call) -> None:
+    make.call(callee="201", caller=MINE, started_at=now(), talk=120)
+    page = nina.get("/", follow_redirects=True).text
+    assert "<h1>My calls</h1>" in page
+    assert "You see extensions 201 and 202." in page
+    assert rows(page) == 1
+    assert "Overview" not in page
+    assert "2 min" in page
+    assert "Grace" not in page
+
+
+def test_without_an_extension_there_is_no_call(
+    client: PageCheckingClient, cast: Cast, make: Make, colleague: Call
+) -> None:
+    client.sign_in(cast.nina)
+    page = client.get("/o/harbour/").text
+    assert "You see no extension yet." in page
+    assert rows(client.get(ALL).text) == 0
+    assert exported(client) == []
+
+
+def test_the_bar_holds_what_they_can_open(nina: PageCheckingClient) -> None:
+    page = nina.get("/o/harbour/").text
+    bar = page[page.index('<nav aria-label="Pages">') : page.index("</nav>")]
+    assert "Phone systems" not in bar
+    assert "My calls" in bar
+    for path in ("/phone-systems", "/imports"):
+        assert nina.get(f"/o/harbour{path}").status_code == 403
+
+
+def test_an_empty_period_offers_their_nearest_day(nina: PageCheckingClient, make: Make, colleague: Call) -> None:
+    make.call(callee="201", started_at=datetime(2019, 5, 3, 12, tzinfo=UTC))
+    assert "The newest is of 3 May 2019." in nina.get(f"{LOG}?from=2020-01-01&to=2020-01-31").text
+    assert "The next is of 3 May 2019." in nina.get(f"{LOG}?from=2018-01-01&to=2018-01-31").text
+
+
+def test_more_than_can_be_counted_is_told_so(
+    nina: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(totals, "COUNTED_AT_MOST", 55)
+    for turn in range(60):
+        make.call(callee="201", started_at=NOON + timedelta(minutes=turn), outcome=Outcome.NO_ANSWER)
+    page = nina.get(ALL).text
+    assert "more than 55" in page
+
+
+def test_security_6_the_export_ends_when_less_may_be_seen(
+    nina: PageCheckingClient, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.calls.export._CHUNK_ROWS", 2)
+    for turn in range(6):
+        make.call(callee="201", caller=MINE, started_at=NOON + timedelta(minutes=turn))
+    answer = nina.get(f"{LOG}/export?period=all", buffered=False)
+    pieces = iter(answer.response)
+    next(pieces)
+    make.membership(cast.nina, may_export=False)
+    with pytest.raises(Exception, match=""):
+        list(pieces)
+
+
+def test_who_may_not_export_is_not_offered_it(nina: PageCheckingClient, cast: Cast, make: Make) -> None:
+    make.call(callee="201")
+    assert "Export 1 call" in nina.get(ALL).text
+    make.membership(cast.nina, may_export=False)
+    assert "Export" not in nina.get(ALL).text
+    assert nina.get(f"{LOG}/export?period=all").status_code == 403

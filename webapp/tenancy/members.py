@@ -1,0 +1,15 @@
+"""What a narrowed member sees, as it is stored. Asked by the guard for every request, by exports and pages."""
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from webapp.tenancy.lock import kept
+from webapp.tenancy.models import MembershipParty
+from webapp.tenancy.narrowing import Narrowing, narrowing_of
+
+_PARTIES = kept(select(MembershipParty).where(MembershipParty.user_account_id == bindparam("person")))
+
+
+def load_narrowing(session: Session, user_account_id: int) -> Narrowing:
+    """Of a member of the bound organization who is narrowed."""
+    return narrowing_of(session.scalars(_PARTIES, {"person": user_account_id}))

@@ -1,0 +1,139 @@
+"""Which parties' calls a narrowed person sees, in which days, and what the session lock adds for it.
+
+A Narrowing is a value: of a member, of an invitation that is not sent yet, of a preview. Each package says here, beside
+its models, what a narrowed session sees of every tenant table; of a table that nobody has spoken for it sees nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, FromClause, and_, false, or_
+
+from webapp.clock import from_ms, to_ms
+from webapp.database.base import Base
+from webapp.tenancy.models import MembershipParty, Tenant
+
+
+class PartyDays(NamedTuple):
+    """A party, and the calls of it that are open: those that start in from_ms <= instant < until_ms (None: no end)."""
+
+    party_id: int
+    from_ms: int = 0
+    until_ms: int | None = None
+
+    @property
+    def start(self) -> datetime | None:
+        """None for no bound."""
+        return from_ms(self.from_ms) if self.from_ms > 0 else None
+
+    @property
+    def end(self) -> datetime | None:
+        return None if self.until_ms is None else from_ms(self.until_ms)
+
+    def holds(self, other: "PartyDays") -> bool:
+        """Whether all that the other opens is open here."""
+        ends_in_time = self.until_ms is None or (other.until_ms is not None and other.until_ms <= self.until_ms)
+        return self.party_id == other.party_id and self.from_ms <= other.from_ms and ends_in_time
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """Sees the calls in which one of these parties took part, in its days. Without any: no call at all."""
+
+    windows: tuple[PartyDays, ...] = ()
+
+    @cached_property
+    def party_ids(self) -> frozenset[int]:
+        return frozenset(window.party_id for window in self.windows)
+
+    def opens(self, party_id: int | None, ms: int) -> bool:
+        """Whether this party is theirs in a call that starts at `ms`, milliseconds since 1970."""
+        return party_id in self.party_ids and any(
+            each.party_id == party_id and each.from_ms <= ms and (each.until_ms is None or ms < each.until_ms)
+            for each in self.windows
+        )
+
+    def took_part(self, call_party: FromClause) -> ColumnElement[bool]:
+        """Of rows of call_party, or an alias: one of theirs, in its days."""
+        if not self.windows:
+            return false()
+        party_id, started_at = call_party.c.party_id, call_party.c.started_at
+        always = sorted(each.party_id for each in self.windows if each.start is None and each.end is None)
+        conditions: list[ColumnElement[bool]] = [party_id.in_(always)] if always else []
+        for each in self.windows:
+            if each.party_id not in always:
+                after = [] if each.start is None else [started_at >= each.start]
+                before = [] if each.end is None else [started_at < each.end]
+                conditions.append(and_(party_id == each.party_id, *after, *before))
+        # The list of all of them first: by it the key of call_party is walked.
+        return conditions[0] if len(conditions) == 1 else and_(party_id.in_(sorted(self.party_ids)), or_(*conditions))
+
+
+def covers(outer: Narrowing | None, inner: Narrowing | None) -> bool:
+    """Whether `inner` opens nothing that `outer` does not; None is somebody who is not narrowed."""
+    if outer is None:
+        return True
+    return inner is not None and all(any(has.holds(wanted) for has in outer.windows) for wanted in inner.windows)
+
+
+def narrowing_of(rows: Iterable[MembershipParty]) -> Narrowing:
+    """As stored: instants from 1970 on."""
+    return Narrowing(
+        tuple(
+            sorted(
+                (
+                    PartyDays(row.party_id, to_ms(row.from_at), None if row.until_at is None else to_ms(row.until_at))
+                    for row in rows
+                ),
+                key=lambda each: (each.party_id, each.from_ms),
+            )
+        )
+    )
+
+
+Condition = Callable[[Narrowing, int], ColumnElement[bool]]
+_conditions: dict[type[Any], Condition | None] = {}
+
+
+def narrowed_by(mapped: type[Any], condition: Condition) -> None:
+    """A narrowed session sees the rows that meet condition(narrowing, organization_id)."""
+    _conditions[mapped] = condition
+
+
+def open_to_narrowed(*mapped: type[Any]) -> None:
+    """Tables that tell of no call: a narrowed session sees them like any other."""
+    _conditions.update(dict.fromkeys(mapped))
+
+
+def closed_to_narrowed(*mapped: type[Any]) -> None:
+    """Tables that a narrowed session sees nothing of: they tell of calls, and cannot be cut."""
+    for each in mapped:
+        narrowed_by(each, lambda _narrowing, _organization_id: false())
+
+
+def conditions_for(narrowing: Narrowing, organization_id: int) -> Iterator[tuple[type[Any], ColumnElement[bool]]]:
+    """What the lock adds to each tenant table that is not open."""
+    for mapped in tenant_classes():
+        condition = _conditions.get(mapped, _nothing)
+        if condition is not None:
+            yield mapped, condition(narrowing, organization_id)
+
+
+def tenant_classes() -> list[type[Any]]:
+    """Every mapped class whose rows belong to one organization, but Membership."""
+    return [mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Tenant)]
+
+
+def has_spoken_for(mapped: type[Any]) -> bool:
+    """Whether a package has said what a narrowed session sees of it; a test wants an answer for each."""
+    return mapped in _conditions
+
+
+def _nothing(_narrowing: Narrowing, _organization_id: int) -> ColumnElement[bool]:
+    return false()
+
+
+open_to_narrowed(MembershipParty)
