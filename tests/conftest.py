@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.postgresql", "tests.client", "tests.cast", "tests.make")
+pytest.register_assert_rewrite("tests.postgresql", "tests.client", "tests.cast", "tests.make", "tests.mailbox")
 
 from argon2 import PasswordHasher  # noqa: E402
 from flask import Flask  # noqa: E402

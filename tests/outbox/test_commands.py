@@ -48,7 +48,10 @@ def test_list_mail_shows_every_mail_and_no_secret(
     assert lines[spell_id(put_off)].endswith(": waiting: 451 not now, says the relay")
     assert lines[spell_id(gone)].endswith(": handed over")
     assert lines[spell_id(waiting)].endswith("test_link for d@example.com, queued just now: waiting")
-    assert "In all, 2 wait and 1 were refused. This service has no mail set up" in done.output
+    assert (
+        "In all, 2 mails wait to go, 1 was refused (flask list-mail --dead). This service has no mail set up"
+        in done.output
+    )
     assert TOKEN not in done.output
     assert "Olive" not in done.output, "nothing of its words"
 
@@ -164,12 +167,12 @@ def check_mail(settings: Settings, database: Database, **environ: str) -> tuple[
 def test_check_without_a_relay_is_right_until_mail_waits(settings: Settings, database: Database, queue: Queue) -> None:
     assert check_mail(settings, database) == (
         True,
-        "no relay is set, so none goes. 0 wait to go, none was refused. "
+        "no relay is set, so none goes. 0 mails wait to go, none was refused. "
         "Set SMTP_URL and MAIL_FROM, and what waits goes.",
     )
     queue()
     ok, words = check_mail(settings, database)
-    assert (ok, "1 wait to go" in words) == (False, True)
+    assert (ok, "1 mail waits to go, none" in words) == (False, True)
 
 
 def test_check_with_a_relay_counts(
@@ -183,7 +186,7 @@ def test_check_with_a_relay_counts(
     ok, words = check_mail(settings, database, SMTP_URL=f"smtp://127.0.0.1:{relay.port}", MAIL_FROM="calls@example.com")
     assert ok
     assert "127.0.0.1 answers" in words
-    assert "1 wait to go, 1 were refused: flask list-mail --dead" in words
+    assert "1 mail waits to go, 1 was refused (flask list-mail --dead)." in words
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,10 @@ def test_mail_from_may_have_a_name(
         {"to": "olive@example.com, all@example.com"},
         {"to": "olive@example.com\n"},
         {"to": "Olive <olive@example.com>"},
+        {"to": "ölive@example.com, all@example.com"},
+        {"to": "olive@example.com\x1b[2J"},
+        {"to": "@example.com"},
+        {"to": "example.com"},
         {"message_id": "<a@callbook>\r\nBcc: all@example.com"},
     ],
 )

@@ -1,5 +1,6 @@
 """The sender against a real SMTP server: what arrives, what waits, what is refused. Both engines."""
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ import time_machine
 
 from config import Settings
 from tests.mailbox import text_of
-from tests.outbox.conftest import TOKEN, Queue, Relay, free_port, read, with_relay
+from tests.outbox.conftest import TOKEN, Queue, Relay, free_port, read, running, with_relay
 from webapp import create_app
 from webapp.database.engine import Database
 from webapp.jobs.worker import Worker
@@ -161,6 +162,57 @@ def test_a_relay_that_closes_in_the_middle(database: Database, mailing: Settings
         MailState.WAITING,
     ]
     assert [read(database, mail_id).attempts for mail_id in ids] == [1, 1, 0]
+
+
+def test_what_a_dead_sender_left_is_held_back_too(
+    database: Database, settings: Settings, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "MOST_AN_HOUR", 0)
+    with time_machine.travel(START, tick=False) as clock:
+        mail_id = queue()
+        assert claims.claim(database)
+        clock.shift(claims.LEASE)
+        assert claims.is_any_due(database)
+        send_due(database, with_relay(settings, f"smtp://127.0.0.1:{free_port()}"))
+        assert not claims.is_any_due(database)
+        assert read(database, mail_id).state == MailState.WAITING
+
+
+def test_an_address_that_the_relay_cannot_take(database: Database, settings: Settings, queue: Queue) -> None:
+    relay = Relay()
+    with running(relay, enable_SMTPUTF8=False):
+        mail_id, other = queue("ölive@example.com"), queue()
+        send_due(database, with_relay(settings, f"smtp://127.0.0.1:{relay.port}"))
+
+    assert (read(database, mail_id).state, read(database, mail_id).error) == (
+        MailState.REFUSED,
+        "the relay takes no such address",
+    )
+    assert read(database, other).state == MailState.HANDED_OVER
+
+
+def test_an_address_beyond_ascii_goes_where_the_relay_can(database: Database, settings: Settings, queue: Queue) -> None:
+    relay = Relay()
+    with running(relay, enable_SMTPUTF8=True):
+        queue("ölive@exämple.com")
+        send_due(database, with_relay(settings, f"smtp://127.0.0.1:{relay.port}"))
+
+    assert relay.recipients == ["ölive@exämple.com"]
+
+
+def test_several_senders_at_once_send_each_mail_once(
+    database: Database, mailing: Settings, relay: Relay, queue: Queue
+) -> None:
+    for number in range(30):
+        queue(f"{number}@example.com")
+    threads = [threading.Thread(target=send_due, args=(database, mailing)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(relay.recipients) == sorted(f"{number}@example.com" for number in range(30))
+    assert relay.connections > 1, "they worked side by side"
 
 
 def test_a_mail_older_than_a_week_is_not_sent(

@@ -50,6 +50,7 @@ def queue_mail(
         created_at=now(),
         ended_at=None,
     )
+    session.flush()  # what is wrong with the caller's rows is no matter of ours
     try:
         with session.begin_nested():
             session.add(message)

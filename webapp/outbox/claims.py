@@ -10,7 +10,7 @@ import socket
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import CursorResult, and_, delete, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from webapp import clock
@@ -134,8 +134,14 @@ def hold_back(database: Database, words: str) -> int:
     with writing_session(database) as session:
         result = session.execute(
             update(OutboxMessage)
-            .where(*_waiting(now))
-            .values(due_at=now + _FIRST_RETRY, error=words)
+            .where(or_(and_(*_waiting(now)), and_(*_abandoned(now))))
+            .values(
+                state=MailState.WAITING,
+                due_at=now + _FIRST_RETRY,
+                error=words,
+                lease_owner=None,
+                lease_until=None,
+            )
             .execution_options(synchronize_session=False)
         )
         session.commit()

@@ -60,7 +60,7 @@ def list_mail_command(slug: str | None, dead: bool, as_json: bool) -> None:
         click.echo(json.dumps(_shown(message)) if as_json else _line(message))
     if not as_json:
         nothing = "" if can_send(settings) else " This service has no mail set up: SMTP_URL and MAIL_FROM."
-        click.echo(f"In all, {counts.waiting:,} wait and {counts.refused:,} were refused.{nothing}")
+        click.echo(f"In all, {counts.words}{nothing}")
 
 
 def _organization_id(session: LockedSession, slug: str) -> int:

@@ -26,8 +26,11 @@ class MailCounts:
 
     @property
     def words(self) -> str:
-        refused = f"{self.refused:,} were refused: flask list-mail --dead" if self.refused else "none was refused"
-        return f"{self.waiting:,} wait to go, {refused}."
+        """ "2 mails wait to go, 1 was refused (flask list-mail --dead)." """
+        waiting = "1 mail waits to go" if self.waiting == 1 else f"{self.waiting:,} mails wait to go"
+        if not self.refused:
+            return f"{waiting}, none was refused."
+        return f"{waiting}, {self.refused:,} {'was' if self.refused == 1 else 'were'} refused (flask list-mail --dead)."
 
 
 def mail_states(session: LockedSession, causes: Iterable[str], *, can_send: bool) -> dict[str, str]:

@@ -24,6 +24,8 @@ from webapp.sealing import Unsealable, unseal
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 _SENDER_NAME = "Callbook"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: One address and nothing beside it. Whoever queues mail has had it checked by email-validator.
+_ADDRESS = re.compile(r"""([^\x00-\x20\x7f-\xa0@<>()\[\],;:\\"]+)@([^\x00-\x20\x7f-\xa0@<>()\[\],;:\\"]+)""")
 
 
 class Unwritable(Exception):
@@ -82,7 +84,7 @@ def _compose(settings: Settings, message: OutboxMessage, subject: str, text: str
     name, sender = parseaddr(settings.mail_from or "")
     mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(name or _SENDER_NAME, addr_spec=sender) if sender else _SENDER_NAME
-    mail["To"] = Address(addr_spec=message.to_address)
+    mail["To"] = _recipient(message.to_address)
     mail["Subject"] = subject
     mail["Date"] = message.created_at
     mail["Message-ID"] = message.message_id
@@ -90,3 +92,11 @@ def _compose(settings: Settings, message: OutboxMessage, subject: str, text: str
     mail.set_content(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", cte="quoted-printable")
     mail.add_alternative(html.strip() + "\n", subtype="html", cte="quoted-printable")
     return mail
+
+
+def _recipient(address: str) -> Address:
+    """Made of its parts: addr_spec= takes no letters beyond ASCII before the "@"."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise ValueError("no address")
+    return Address(username=found[1], domain=found[2])

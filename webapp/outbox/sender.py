@@ -87,6 +87,8 @@ def _try(settings: Settings, relay: Relay, held: OutboxMessage) -> Trouble | Non
         hand_over(relay, render_mail(settings, held), sender_address(settings), held.to_address)
     except Unwritable as error:
         return Trouble(str(error), for_good=True)
+    except ValueError as error:  # of this mail: SMTP cannot carry it
+        return Trouble(f"could not be sent: {type(error).__name__}", for_good=True)
     except RELAY_ERRORS as error:
         return judge(error)
     return None
