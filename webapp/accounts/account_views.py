@@ -65,7 +65,7 @@ def delete() -> ResponseReturnValue:
         for step in delete_account(database, person_id, ids):
             step.commit()
     except Refused as refusal:
-        status = 422 if request.method == "POST" else 422
+        status = 422 if request.method == "POST" else 200
         return render_template("accounts/delete.html", problem=refusal.sentence), status
     logs.event("account.deleted", user_account_id=person_id)
     logout_user()
