@@ -15,7 +15,7 @@ from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
 from webapp.accounts import limits, sign_in
 from webapp.accounts.browsers import Where
-from webapp.accounts.models import SessionState, WebSession
+from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.accounts.people import set_password
 from webapp.accounts.second_factor import Keys
 from webapp.accounts.web_sessions import WAITING_LIMIT
@@ -201,7 +201,7 @@ def test_security_04_a_new_password_ends_who_waits(
 ) -> None:
     give_password(client, cast.olive)
     with writing_session(database) as session:
-        set_password(session, stored(database, cast.olive), "nine large ships at sea")
+        set_password(session, session.get_one(UserAccount, cast.olive.id), "nine large ships at sea")
         session.commit()
     assert client.get(CODE).location == "/sign-in"
 

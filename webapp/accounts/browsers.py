@@ -36,6 +36,9 @@ _SYSTEMS = (
 )
 
 
+_LOOPBACK_6 = "::/64"  # what limits make of ::1
+
+
 @dataclass(frozen=True)
 class Where:
     """From where somebody asks: their network, as limits count it, and their browser in words."""
@@ -65,7 +68,7 @@ def describe_network(network: str) -> str:
     except ValueError:
         return "an unknown network"
     first = found.network_address
-    if first.is_loopback:
+    if first.is_loopback or network == _LOOPBACK_6:
         return "this computer itself"
     kind = f"IPv{found.version} network"
     if first.is_private and not _is_documentation(found):
