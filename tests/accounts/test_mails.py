@@ -1,4 +1,4 @@
-"""The mails about an account: each renders from the words that it is queued with, in text and HTML, and names no more."""
+"""The mails about an account: each renders from the words that it is queued with, in text and HTML."""
 
 import re
 
