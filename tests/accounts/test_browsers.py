@@ -50,16 +50,16 @@ def test_a_browser_in_words(user_agent: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        ("127.0.0.1", "this computer itself"),
-        ("::/64", "this computer itself"),
-        ("192.168.1.20", "private network, 192.168.1.20"),
-        ("10.0.0.1", "private network, 10.0.0.1"),
-        ("fd00:1:2:3::/64", "private network, fd00:1:2:3::/64"),
+        ("127.0.0.1", "This computer itself"),
+        ("::/64", "This computer itself"),
+        ("192.168.1.20", "Private network 192.168.1.20"),
+        ("10.0.0.1", "Private network 10.0.0.1"),
+        ("fd00:1:2:3::/64", "Private network fd00:1:2:3::/64"),
         ("81.2.69.142", "IPv4 network 81.2.69.142"),
         ("198.51.100.7", "IPv4 network 198.51.100.7"),
         ("2001:db8:1:2::/64", "IPv6 network 2001:db8:1:2::/64"),
-        ("unknown", "an unknown network"),
-        ("", "an unknown network"),
+        ("unknown", "An unknown network"),
+        ("", "An unknown network"),
     ],
 )
 def test_a_network_in_words(network: str, words: str) -> None:

@@ -44,8 +44,8 @@ def test_it_lists_my_sessions_in_words(app: Flask, client: PageCheckingClient, c
     second(app, cast)
     page = client.get(PAGE).text
     assert "Firefox on Linux" in page
-    assert "private network, 10.1.2.3" in page
-    assert "this computer itself" in page
+    assert "Private network 10.1.2.3" in page
+    assert "This computer itself" in page
     assert page.count("(this one)") == 1
     assert "rv:128" not in page
     others = app.test_client()

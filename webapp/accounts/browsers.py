@@ -66,13 +66,13 @@ def describe_network(network: str) -> str:
     try:
         found = ipaddress.ip_network(network)
     except ValueError:
-        return "an unknown network"
+        return "An unknown network"
     first = found.network_address
     if first.is_loopback or network == _LOOPBACK_6:
-        return "this computer itself"
+        return "This computer itself"
     kind = f"IPv{found.version} network"
     if first.is_private and not _is_documentation(found):
-        return f"private network, {network}"
+        return f"Private network {network}"
     return f"{kind} {network}"
 
 
