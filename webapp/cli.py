@@ -13,13 +13,17 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from config import Settings, SettingsError, load_settings
-from webapp.accounts.people import create_user
+from webapp.accounts.account_events import note
+from webapp.accounts.browsers import Where
+from webapp.accounts.mails import tell
+from webapp.accounts.people import create_user, end_all_sessions
 from webapp.accounts.queries import find_person
+from webapp.accounts.second_factor import remove_factor
 from webapp.checkup import check_everything
 from webapp.database.installation import InstallationError, check_start, initialize, number_key_file, open_database
 from webapp.database.upgrade_files import UpgradeFilesError
 from webapp.database.upgrades import upgrade
-from webapp.errors import CallbookError
+from webapp.errors import CallbookError, Refused
 from webapp.organizations.actions import add_member, create_organization
 from webapp.organizations.queries import get_organization
 from webapp.services import Services
@@ -33,7 +37,14 @@ _LONGEST_PASSWORD_INPUT = 4096
 
 def register_commands(app: Flask) -> None:
     """Add every command to `flask`."""
-    for command in (init_db, upgrade_db, create_organization_command, create_user_command, check):
+    for command in (
+        init_db,
+        upgrade_db,
+        create_organization_command,
+        create_user_command,
+        remove_factor_command,
+        check,
+    ):
         app.cli.add_command(command)
     register_source_commands(app)
 
@@ -131,6 +142,24 @@ def create_user_command(email: str, slug: str, role: str, password_stdin: bool) 
         add_member(session, person, Role[role.upper()])
     known = "" if is_new else " They had an account; its password is as it was."
     click.echo(f"{person.email} is {role} of {slug}.{known}")
+
+
+@click.command("remove-second-factor")
+@click.argument("email")
+@with_appcontext
+def remove_factor_command(email: str) -> None:
+    """For somebody who has lost both phone and recovery codes. Make sure that it is them who ask."""
+    with writing() as session:
+        person = find_person(session, email)
+        if person is None:
+            raise Refused(f"Nobody here has the address {email}.")
+        if person.totp_secret is None:
+            raise Refused(f"{person.email} has no authenticator app.")
+        remove_factor(session, person)
+        end_all_sessions(session, person)
+        event = note(session, person.id, "factor.removed", Where("", "the person who runs Callbook"))
+        tell(session, "second_factor_changed", person, event)
+    click.echo(f"{person.email} signs in by password alone now; their open browsers are signed out, and they are told.")
 
 
 def _read_password(from_stdin: bool) -> str:
