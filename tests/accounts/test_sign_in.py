@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from argon2 import PasswordHasher
 from flask import Flask
+from sqlalchemy import event
 
 from tests.cast import PASSWORD, Cast
 from tests.client import PART, PageCheckingClient
@@ -181,6 +182,27 @@ def test_security_11_nobody_learns_who_has_an_account(
         text = answer.text.replace(email, "").replace(client.csrf_token, "")
         seen.add((answer.status_code, text, json.dumps(sorted(name for name, _ in answer.headers))))
     assert len(seen) == 1
+
+
+def test_security_11_the_work_is_the_same_whoever_it_is(
+    client: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    """As many transactions that write, each with a row: neither hash nor disk tells who has an account."""
+    done: list[str] = []
+    event.listen(database.engine, "commit", lambda _connection: done.append("commit"))
+    event.listen(
+        database.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_more: done.append(statement.split()[0].upper()),
+    )
+    counts = []
+    for email in ("nobody@example.com", cast.olive.email):
+        client.get("/sign-in")
+        done.clear()
+        assert client.send("/sign-in", {"email": email, "password": "wrong"}).status_code == 422
+        counts.append((done.count("commit"), done.count("INSERT")))
+    assert counts[0] == counts[1]
+    assert counts[0][1] >= 5  # four limits and the refusal
 
 
 def test_security_12_tries_are_counted_before_the_password_is_checked(
