@@ -17,7 +17,7 @@ def test_security_51_what_is_sealed_says_nothing() -> None:
 
 def test_security_51_another_key_does_not_open_it() -> None:
     sealed = seal(OLD, b"a secret")
-    for spoilt in (sealed[:-1], sealed[:20] + b"A" + sealed[21:], b""):
+    for spoilt in (sealed[:-1], sealed[:20] + (b"A" if sealed[20:21] != b"A" else b"B") + sealed[21:], b""):
         with pytest.raises(Unsealable):
             unseal(OLD, spoilt)
     with pytest.raises(Unsealable):
