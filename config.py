@@ -189,9 +189,8 @@ def _secret_key(text: str, problems: dict[str, str]) -> str:
 def _fallbacks(text: str | None, problems: dict[str, str]) -> tuple[str, ...]:
     keys = tuple(part.strip() for part in (text or "").split(",") if part.strip())
     if any(len(key.encode()) < 32 for key in keys):
-        problems["SECRET_KEY_FALLBACKS"] = (
-            "holds a key of fewer than 32 characters. Give the earlier values of SECRET_KEY, with commas between them."
-        )
+        sentence = "holds a key of fewer than 32 characters. Give earlier values of SECRET_KEY, with commas between."
+        problems["SECRET_KEY_FALLBACKS"] = sentence
     return keys
 
 

@@ -13,14 +13,18 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from config import Settings, SettingsError, load_settings
-from webapp.accounts.people import create_user
+from webapp.accounts.account_events import note
+from webapp.accounts.browsers import Where
+from webapp.accounts.mails import tell
+from webapp.accounts.people import create_user, end_all_sessions
 from webapp.accounts.queries import find_person
+from webapp.accounts.second_factor import remove_factor
 from webapp.audit.commands import register_commands as register_audit_commands
 from webapp.checkup import check_everything
 from webapp.database.installation import InstallationError, check_start, initialize, number_key_file, open_database
 from webapp.database.upgrade_files import UpgradeFilesError
 from webapp.database.upgrades import upgrade
-from webapp.errors import CallbookError
+from webapp.errors import CallbookError, Refused
 from webapp.invitations.actions import Inviter, file_unconfirmed, invite, whole_offer
 from webapp.organizations.actions import add_member, create_organization
 from webapp.organizations.members import has_owner
@@ -42,6 +46,7 @@ def register_commands(app: Flask) -> None:
         upgrade_db,
         create_organization_command,
         create_user_command,
+        remove_factor_command,
         check,
         list_mail_command,
         retry_mail_command,
@@ -179,6 +184,24 @@ def _file_invitation(email: str, slug: str, role: Role) -> None:
         f"{slug} has an owner, who decides who comes in. {invitation.email} stands on its People page now; nothing is "
         "mailed, and no password was set, until an owner confirms it."
     )
+
+
+@click.command("remove-second-factor")
+@click.argument("email")
+@with_appcontext
+def remove_factor_command(email: str) -> None:
+    """For somebody who has lost both phone and recovery codes. Make sure that it is them who ask."""
+    with writing() as session:
+        person = find_person(session, email)
+        if person is None:
+            raise Refused(f"Nobody here has the address {email}.")
+        if person.totp_secret is None:
+            raise Refused(f"{person.email} has no authenticator app.")
+        remove_factor(session, person)
+        end_all_sessions(session, person)
+        event = note(session, person.id, "factor.removed", Where("", "the person who runs Callbook"))
+        tell(session, "second_factor_changed", person, event)
+    click.echo(f"{person.email} signs in by password alone now; their open browsers are signed out, and they are told.")
 
 
 def _read_password(from_stdin: bool) -> str:

@@ -21,6 +21,7 @@ from webapp import clock, create_app
 from webapp.accounts.password_strength import weakness
 from webapp.accounts.people import create_user, set_password
 from webapp.accounts.queries import find_person
+from webapp.accounts.second_factor import remove_factor
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start, initialize, number_key, open_database
@@ -159,6 +160,7 @@ def _person(database: Database, organization: Organization) -> str:
             add_member(session, create_user(session, EMAIL, password), Role.OWNER)
         else:
             set_password(session, person, password)
+            remove_factor(session, person)  # sealed under the key of the last run
         session.commit()
     return password
 

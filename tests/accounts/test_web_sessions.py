@@ -1,9 +1,11 @@
 """The one cookie and the row behind it."""
 
+import base64
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 import time_machine
@@ -17,9 +19,11 @@ from tests.client import PageCheckingClient
 from webapp import access, create_app
 from webapp.accounts.models import UserAccount, WebSession
 from webapp.accounts.people import disable_user, set_password
-from webapp.accounts.web_sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, digest_of
+from webapp.accounts.web_sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, BrowserSession, digest_of, set_idle_minutes
 from webapp.clock import now
 from webapp.database.engine import Database
+from webapp.organizations.actions import add_member
+from webapp.tenancy.models import Organization, Role
 from webapp.tenancy.sessions import reading_session, writing_session
 
 
@@ -107,13 +111,99 @@ def test_security_02_the_cookie_says_nothing(inside: PageCheckingClient, databas
     assert session_id.encode() not in row.payload.encode() + row.id_digest
 
 
-def test_security_02_ids_are_never_the_same(app: Flask) -> None:
-    values = {cookie_of_new_visitor(app) for _ in range(200)}
-    assert len(values) == 200
+def test_security_02_the_cookie_is_small(inside: PageCheckingClient) -> None:
+    assert len(f"__Host-sid={cookie_of(inside)}") < 120
 
 
-def cookie_of_new_visitor(app: Flask) -> str:
-    return app.session_interface.open_session(app, app.request_class({}))["csrf_token"]  # type: ignore[index]
+def test_security_02_no_bit_of_10000_ids_can_be_foretold(app: Flask) -> None:
+    """Chi-square of every bit, and of every bit against the one of the id before: beyond 30 once in 10 million."""
+    with app.test_request_context("/"):
+        ids = [new_session_id(app) for _ in range(10_000)]
+    assert len(set(ids)) == len(ids)
+    bits = [int.from_bytes(base64.urlsafe_b64decode(each + "="), "big") for each in ids]
+    changes = [one ^ other for one, other in pairwise(bits)]
+    for numbers in (bits, changes):
+        half = len(numbers) / 2
+        for bit in range(256):
+            ones = sum(number >> bit & 1 for number in numbers)
+            assert 2 * (ones - half) ** 2 / half < 30, bit
+
+
+def new_session_id(app: Flask) -> str:
+    """As a visitor gets it who sees their first form."""
+    session = app.session_interface.open_session(app, app.request_class({}))
+    assert isinstance(session, BrowserSession)
+    assert session["csrf_token"]
+    assert session.session_id is not None
+    return session.session_id
+
+
+@pytest.fixture
+def reception(cast: Cast, database: Database) -> Callable[[int], None]:
+    """Sets how long Harbour's quiet screens stay signed in."""
+
+    def choose(minutes: int) -> None:
+        with writing_session(database) as session:
+            set_idle_minutes(session.get_one(Organization, cast.harbour.id), minutes)
+            session.commit()
+
+    return choose
+
+
+def test_security_05_a_reception_desk_stays_signed_in(
+    clock: time_machine.Traveller, client: PageCheckingClient, cast: Cast, reception: Callable[[int], None]
+) -> None:
+    reception(240)
+    client.sign_in(cast.olive)
+    clock.shift(timedelta(minutes=240) - timedelta(seconds=1))
+    assert is_inside(client)
+    clock.shift(timedelta(minutes=240))
+    assert not is_inside(client)
+
+
+def test_security_05_the_shortest_of_several_counts(
+    clock: time_machine.Traveller,
+    client: PageCheckingClient,
+    cast: Cast,
+    database: Database,
+    reception: Callable[[int], None],
+) -> None:
+    reception(480)
+    with writing_session(database, cast.quayside.id) as session:
+        add_member(session, session.get_one(UserAccount, cast.olive.id), Role.VIEWER)
+        session.commit()
+    client.sign_in(cast.olive)
+    clock.shift(timedelta(minutes=30))
+    assert client.get("/account").status_code == 303
+
+
+def test_security_05_a_changed_limit_counts_at_once_where_one_is_signed_in(
+    clock: time_machine.Traveller,
+    inside: PageCheckingClient,
+    database: Database,
+    reception: Callable[[int], None],
+) -> None:
+    reception(120)
+    clock.shift(timedelta(minutes=29))
+    assert is_inside(inside)  # and follows
+    clock.shift(timedelta(minutes=119))
+    assert is_inside(inside)
+    clock.shift(timedelta(minutes=40))
+    reception(30)
+    part = inside.get_part("/o/harbour/calls")
+    assert part.status_code == 401
+    assert rows(database) == []
+
+
+def test_only_known_limits_can_be_chosen(cast: Cast) -> None:
+    for minutes in (0, 5, 31, 721, 1440):
+        with pytest.raises(ValueError, match="one of"):
+            set_idle_minutes(cast.harbour, minutes)
+
+
+def test_a_session_names_its_browser_and_network(inside: PageCheckingClient, database: Database) -> None:
+    [row] = rows(database)
+    assert (row.network, row.browser) == ("127.0.0.1", "an unknown browser")
 
 
 def test_security_03_signing_in_changes_the_id(app: Flask, client: PageCheckingClient, cast: Cast) -> None:

@@ -9,7 +9,7 @@ import pytest
 from config import Settings
 from tests.conftest import make_settings
 from webapp import create_app
-from webapp.accounts import password_strength, passwords, sign_in, web_sessions
+from webapp.accounts import limits, links, password_strength, passwords, second_factor, sign_in, web_sessions
 from webapp.body_limits import KEPT_FREE_BYTES, MIB, USUAL_BYTES
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO, MAX_UNPACKED_BYTES
 from webapp.invitations import views as invitations
@@ -60,6 +60,13 @@ def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
     hours = int(web_sessions.ABSOLUTE_LIMIT.total_seconds() // 3600)
     assert f"| when nothing is done in it | {minutes} minutes |" in SECURITY
     assert f"| in any case | {hours} hours after signing in |" in SECURITY
+    waits = int(web_sessions.WAITING_LIMIT.total_seconds() // 60)
+    assert f"| when the code does not follow the password | {waits} minutes |" in SECURITY
+    proved = int(web_sessions.PROVED_FOR.total_seconds() // 60)
+    assert f"within the last {proved} minutes" in SECURITY
+    assert f"valid for {links.VALID_MINUTES} minutes" in SECURITY
+    assert second_factor.RECOVERY_CODES == 10
+    assert "Ten recovery codes" in SECURITY
 
 
 @pytest.mark.parametrize(
@@ -69,11 +76,17 @@ def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
         ("one person, from all networks not known for them", sign_in.PER_PERSON),
         ("one network", sign_in.PER_NETWORK),
         ("everybody, from networks not known for them", sign_in.EVERYBODY),
+        ("codes of one person, app and recovery", limits.CODES),
+        ("proving again, one person", limits.PROOFS),
+        ("links for a new password, one address", limits.RESETS_PER_ADDRESS),
+        ("links for a new password, one network", limits.RESETS_PER_NETWORK),
+        ("links to confirm an address, one person", limits.CONFIRMATIONS),
+        ("links followed, one network", limits.LINKS),
         ("buttons of invitations, one network", invitations.PER_NETWORK),
     ],
 )
 def test_security_6_1_1_throttling_is_that_of_the_code(words: str, limit: Limit) -> None:
-    assert f"| {words} | {limit.burst:,} | {limit.every_ms / 1000:g} seconds |" in SECURITY
+    assert f"| {words} | {limit.burst:,} | {limit.every_ms / 1000:,g} seconds |" in SECURITY
 
 
 def test_other_figures_are_those_of_the_code() -> None:

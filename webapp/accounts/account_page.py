@@ -3,13 +3,13 @@
 from flask import Response, render_template
 from flask_login import current_user
 
-from webapp.accounts.forms import EmailForm, NameForm
+from webapp.accounts.forms import AddressForm, NameForm
 from webapp.accounts.links import VALID_MINUTES
 from webapp.accounts.queries import list_addresses
 from webapp.tenancy.request import looking
 
 
-def account_page(name_form: NameForm, email_form: EmailForm) -> Response:
+def account_page(name_form: NameForm, email_form: AddressForm) -> Response:
     with looking() as session:
         addresses = list_addresses(session, current_user.id)
     page = render_template(

@@ -12,7 +12,7 @@ from webapp.accounts.account_events import note
 from webapp.accounts.account_page import account_page
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
-from webapp.accounts.forms import EmailForm, NameForm
+from webapp.accounts.forms import AddressForm, NameForm
 from webapp.accounts.holdings import list_holdings
 from webapp.accounts.leaving import delete_account, refuse_only_owner
 from webapp.accounts.models import UserAccount
@@ -29,7 +29,7 @@ from webapp.tenancy.request import close_session, db, looking
 def account() -> ResponseReturnValue:
     form = NameForm(data={"name": current_user.name})
     if not form.validate_on_submit():
-        return account_page(form, EmailForm(formdata=None))
+        return account_page(form, AddressForm(formdata=None))
     rename(db().get_one(UserAccount, current_user.id), form.name.data or "")
     db().commit()
     flash("Your name is changed.", "ok")
@@ -65,7 +65,7 @@ def delete() -> ResponseReturnValue:
         for step in delete_account(database, person_id, ids):
             step.commit()
     except Refused as refusal:
-        status = 422 if request.method == "POST" else 422
+        status = 422 if request.method == "POST" else 200
         return render_template("accounts/delete.html", problem=refusal.sentence), status
     logs.event("account.deleted", user_account_id=person_id)
     logout_user()

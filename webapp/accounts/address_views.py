@@ -11,7 +11,7 @@ from webapp.accounts.account_page import account_page
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.entering import keys, too_many
-from webapp.accounts.forms import EmailForm, NameForm
+from webapp.accounts.forms import AddressForm, NameForm
 from webapp.accounts.links import VALID_MINUTES, file_link
 from webapp.accounts.mails import mail_link, tell
 from webapp.accounts.models import LinkKind, UserAccount, UserEmail
@@ -27,7 +27,7 @@ from webapp.tenancy.request import db, looking
 @access.proved
 def add_address() -> ResponseReturnValue:
     """The answer is the same for an address of somebody else, to whom no mail goes."""
-    form = EmailForm()
+    form = AddressForm()
     try:
         if not form.validate():
             return _again(form)
@@ -74,11 +74,11 @@ def choose_primary() -> ResponseReturnValue:
 
 def _person_and_address() -> tuple[UserAccount, str]:
     """The address stands in the form: none is ever part of an address of ours."""
-    form = EmailForm()
+    form = AddressForm()
     if not form.validate():
         raise NotFound
     return db().get_one(UserAccount, current_user.id), (form.email.data or "").lower()
 
 
-def _again(form: EmailForm) -> ResponseReturnValue:
+def _again(form: AddressForm) -> ResponseReturnValue:
     return account_page(NameForm(formdata=None, data={"name": current_user.name}), form)

@@ -36,6 +36,9 @@ _SYSTEMS = (
 )
 
 
+_LOOPBACK_6 = "::/64"  # what limits make of ::1
+
+
 @dataclass(frozen=True)
 class Where:
     """From where somebody asks: their network, as limits count it, and their browser in words."""
@@ -63,13 +66,13 @@ def describe_network(network: str) -> str:
     try:
         found = ipaddress.ip_network(network)
     except ValueError:
-        return "an unknown network"
+        return "An unknown network"
     first = found.network_address
-    if first.is_loopback:
-        return "this computer itself"
+    if first.is_loopback or network == _LOOPBACK_6:
+        return "This computer itself"
     kind = f"IPv{found.version} network"
     if first.is_private and not _is_documentation(found):
-        return f"private network, {network}"
+        return f"Private network {network}"
     return f"{kind} {network}"
 
 

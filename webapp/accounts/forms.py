@@ -37,8 +37,14 @@ class EmailForm(FlaskForm):  # type: ignore[misc]
     email = EmailField("E-mail address", _required("Enter an e-mail address.", _EMAIL_AT_MOST), filters=[_strip])
 
 
+class AddressForm(FlaskForm):  # type: ignore[misc]
+    """One more address of a person."""
+
+    email = EmailField("Another address", _required("Enter an e-mail address.", _EMAIL_AT_MOST), filters=[_strip])
+
+
 class NameForm(FlaskForm):  # type: ignore[misc]
-    name = StringField("Name", [Length(max=100, message="It has at most 100 characters.")], filters=[_strip])
+    name = StringField("Your name", [Length(max=100, message="It has at most 100 characters.")], filters=[_strip])
 
 
 class NewPasswordForm(FlaskForm):  # type: ignore[misc]

@@ -6,7 +6,7 @@ Registered by views.py when the app is made.
 import json
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from webapp.accounts.account_events import KEPT_DAYS, note
 from webapp.accounts.browsers import Where
@@ -76,15 +76,14 @@ def _look_after(database: Database, user_account_id: int) -> None:
     with reading_session(database) as looking:
         looking.bind_person(user_account_id)
         memberships = [membership for membership, _organization in list_memberships(looking)]
-    with writing_session(database) as session:
-        person = session.get(UserAccount, user_account_id)
-        if person is None:
-            return
-        since = _alone_since(memberships, person.alone_since)
-        if since == person.alone_since and (since is None or since >= now() - ALONE_FOR):
-            return
-        person.alone_since = since
-        session.commit()
+        person = looking.get(UserAccount, user_account_id)
+    if person is None:
+        return
+    since = _alone_since(memberships, person.alone_since)
+    if since != person.alone_since:
+        with writing_session(database) as session:
+            session.execute(update(UserAccount).where(UserAccount.id == user_account_id).values(alone_since=since))
+            session.commit()
     if since is not None and since < now() - ALONE_FOR:
         for step in delete_account(database, user_account_id, [each.organization_id for each in memberships]):
             step.commit()

@@ -114,7 +114,7 @@ def _confirm_address(link: AccountLink) -> ResponseReturnValue:
     is_theirs = current_user.is_authenticated and current_user.id == link.user_account_id
     if request.method != "POST" or not is_theirs:
         page = render_template("accounts/confirm_address.html", link=link, is_theirs=is_theirs)
-        return Response(page, 422 if request.method == "POST" else 403)
+        return Response(page, 403 if request.method == "POST" else 200)
     person = db().get_one(UserAccount, link.user_account_id)
     if not use_link(db(), link) or not add_address(db(), person, link.email):
         db().rollback()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, g, request
 from flask import session as flask_session
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, Signer
@@ -137,6 +137,7 @@ class BrowserSession(SessionMixin):
                 note(session, person.id, kind, where)  # type: ignore[union-attr]
             session.commit()
         self._row, self._payload, self._looked = row, payload, True
+        _forget_token()
 
     def _idle_minutes(self, person: UserAccount | None) -> int:
         shortest = None
@@ -159,6 +160,7 @@ class BrowserSession(SessionMixin):
             session.commit()
         self.session_id, self._looked = fresh_id, False
         self._row, self._person, self._payload = None, None, {}
+        _forget_token()
         assert isinstance(changed, CursorResult)
         return bool(changed.rowcount == 1)
 
@@ -308,6 +310,11 @@ def browser_session() -> BrowserSession:
     found = flask_session._get_current_object()  # type: ignore[attr-defined]
     assert isinstance(found, BrowserSession)
     return found
+
+
+def _forget_token() -> None:
+    """Flask-WTF keeps a request's token in `g`: one of the old id, which the page of this answer must not carry."""
+    g.pop(_CSRF, None)
 
 
 def digest_of(session_id: str) -> bytes:

@@ -1,0 +1,36 @@
+"""flask remove-second-factor: for somebody who has lost phone and codes."""
+
+from click.testing import Result
+from flask import Flask
+
+from tests.accounts.authenticator import events, mails, set_up_app, stored
+from tests.cast import Cast
+from tests.client import PageCheckingClient
+from webapp.database.engine import Database
+
+
+def run(app: Flask, email: str) -> Result:
+    return app.test_cli_runner().invoke(args=["remove-second-factor", email])
+
+
+def test_the_password_alone_signs_in_again(
+    app: Flask, client: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    client.sign_in(cast.olive)
+    set_up_app(client)
+    done = run(app, cast.olive.email)
+    assert done.exit_code == 0, done.output
+    assert "signs in by password alone now" in done.output
+    assert client.get("/account").status_code == 303
+    assert stored(database, cast.olive).totp_secret is None
+    assert events(database, cast.olive)[-1] == "factor.removed"
+    assert len(mails(database, "second_factor_changed")) == 2
+    client.sign_in(cast.olive)
+    assert "The person who runs Callbook" in client.get("/security-settings").text
+
+
+def test_who_has_none_is_told(app: Flask, cast: Cast) -> None:
+    for email, said in ((cast.max.email, "has no authenticator app"), ("nobody@example.com", "Nobody here has")):
+        done = run(app, email)
+        assert done.exit_code == 1
+        assert said in done.output
