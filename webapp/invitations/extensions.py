@@ -9,7 +9,7 @@ both lines when an extension is handed over. Days are the organization's.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
@@ -115,30 +115,29 @@ def digits_of(session: LockedSession, spans: Iterable[Span]) -> dict[int, str]:
 
 def spell_extensions(spans: Iterable[Span], digits: dict[int, str], time_zone: str) -> str:
     """The lines that read_extensions() takes, each once."""
-    zone = ZoneInfo(time_zone)
-    lines: dict[str, None] = {}
-    for span in spans:
-        since = "" if span.from_at == ALWAYS else f" from {span.from_at.astimezone(zone).date()}"
-        until = "" if span.until_at is None else f" until {span.until_at.astimezone(zone).date()}"
-        if span.party_id in digits:
-            lines[f"{digits[span.party_id]}{since}{until}"] = None
+    lines = _tell_spans(spans, digits, lambda instant: instant.astimezone(ZoneInfo(time_zone)).date().isoformat())
     return "\n".join(lines)
 
 
 def name_extensions(spans: Iterable[Span], digits: dict[int, str], time_zone: str) -> str:
     """In a sentence: "extensions 204 and 205 from 3 May 2026"."""
-    zone = ZoneInfo(time_zone)
-    names: dict[str, None] = {}
-    hidden = 0
-    for span in spans:
-        if span.party_id not in digits:
-            hidden += 1
-            continue
-        since = "" if span.from_at == ALWAYS else f" from {format_date(span.from_at.astimezone(zone).date())}"
-        until = "" if span.until_at is None else f" until {format_date(span.until_at.astimezone(zone).date())}"
-        names[f"{digits[span.party_id]}{since}{until}"] = None
-    told = [*names, *([f"{hidden} more"] if hidden else [])]
+    spans = list(spans)
+    told = _tell_spans(spans, digits, lambda instant: format_date(instant.astimezone(ZoneInfo(time_zone)).date()))
+    hidden = sum(span.party_id not in digits for span in spans)
+    if hidden:
+        told.append(f"{hidden} more")
     if not told:
         return "no extension"
-    word = "extension" if len(told) == 1 else "extensions"
-    return f"{word} {told[0]}" if len(told) == 1 else f"{word} {', '.join(told[:-1])} and {told[-1]}"
+    return f"extension {told[0]}" if len(told) == 1 else f"extensions {', '.join(told[:-1])} and {told[-1]}"
+
+
+def _tell_spans(spans: Iterable[Span], digits: dict[int, str], spell: Callable[[datetime], str]) -> list[str]:
+    """Those that the reader may see, shortest first, each once."""
+    seen = [span for span in spans if span.party_id in digits]
+    seen.sort(key=lambda span: (len(digits[span.party_id]), digits[span.party_id], span.from_at))
+    lines: dict[str, None] = {}
+    for span in seen:
+        since = "" if span.from_at == ALWAYS else f" from {spell(span.from_at)}"
+        until = "" if span.until_at is None else f" until {spell(span.until_at)}"
+        lines[f"{digits[span.party_id]}{since}{until}"] = None
+    return list(lines)
