@@ -184,6 +184,13 @@ def test_extensions_are_read_with_their_days(
     with reading_session(database, cast.harbour.id) as session:
         rows = session.scalars(select(InvitationParty).where(InvitationParty.invitation_id == made.id)).all()
     assert {row.party_id for row in rows} == {party.id, *(each.id for each in twice)}
+    [dated] = [row for row in rows if row.party_id == party.id]
+    assert dated.until_at is not None
+    assert (dated.from_at.isoformat(), dated.until_at.isoformat()) == (
+        "2026-05-02T23:00:00+00:00",
+        "2026-06-01T23:00:00+00:00",  # the first of June belongs to it
+    )
+    assert "204 from 2026-05-03 until 2026-06-01" in client.get(f"{PEOPLE}/invitations/{spell_id(made.id)}").text
 
 
 @pytest.mark.parametrize(
@@ -192,7 +199,7 @@ def test_extensions_are_read_with_their_days(
         ("extensions", "999", "No phone system here has had a call of extension 999"),
         ("extensions", "the workshop", "cannot be read"),
         ("extensions", "204 from May", "“May” is no day"),
-        ("extensions", "204 from 2026-05-03 until 2026-05-03", "ends before it begins"),
+        ("extensions", "204 from 2026-05-03 until 2026-05-02", "ends before it begins"),
         ("extensions", "204 since 2026-05-03", "cannot be read"),
         ("ends_on", "2020-01-01", "Give a day to come"),
         ("ends_on", "soon", "Not a valid date"),
