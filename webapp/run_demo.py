@@ -26,6 +26,7 @@ from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start, initialize, number_key, open_database
 from webapp.database.upgrades import upgrade
+from webapp.demo_people import invite_others
 from webapp.errors import CallbookError
 from webapp.ingest.importer import run_import
 from webapp.jobs.stored_files import open_stored_file, store_stream
@@ -118,6 +119,9 @@ def prepare(settings: Settings, database: Database, tell: Callable[[str], None])
     password = _person(database, organization)
     for system in _SYSTEMS:
         _add_calls(database, settings, organization, system, tell)
+    with writing_session(database, organization.id) as session:
+        invite_others(session, organization, settings.secret_key)
+        session.commit()
     return password
 
 
@@ -157,7 +161,9 @@ def _person(database: Database, organization: Organization) -> str:
     with writing_session(database, organization.id) as session:
         person = find_person(session, EMAIL)
         if person is None:
-            add_member(session, create_user(session, EMAIL, password), Role.OWNER)
+            person = create_user(session, EMAIL, password)
+            person.name = "Olive"
+            add_member(session, person, Role.OWNER)
         else:
             set_password(session, person, password)
             remove_factor(session, person)  # sealed under the key of the last run

@@ -11,8 +11,11 @@ from tests.make import Make
 from webapp import clock
 from webapp.calls.models import Call, ImportState, Pbx
 from webapp.database.ids import spell_id
+from webapp.invitations.extensions import read_extensions
 from webapp.jobs.stored_files import open_stored_file, store_stream
+from webapp.organizations.offers import Offer
 from webapp.sources import imports
+from webapp.tenancy.models import Numbers, Role
 
 READERS = Path(__file__).resolve().parents[1] / "data" / "readers"
 CAPTURED = READERS / "asterisk_cdr_csv" / "captured_21col_office_a.csv"
@@ -84,7 +87,28 @@ def hang(make: Make, importing: Importing) -> dict[str, str]:
         "columns": f"{files}/{spell_id(table)}/columns",
         "import, unknown": f"{files}/{spell_id(letter)}",
         **{f"import, {name}": f"{files}/{state}" for name, state in states.items()},
+        **_people(make),
         "no such page": f"{HARBOUR}/nothing-here",
+    }
+
+
+def _people(make: Make) -> dict[str, str]:
+    """The People page with somebody narrowed and invitations, and the settings."""
+    with make.session() as session:
+        spans = read_extensions(session, "202\n203 from 2026-05-03", make.organization.time_zone).spans
+    narrow = Offer(Role.VIEWER, Numbers.SHOWN_ONE_BY_ONE, False, True, spans, clock.now() + timedelta(days=40))
+    people, member = f"{HARBOUR}/people", spell_id(make.member(offer=narrow).id)
+    make.invitation("somebody-with-a-very-long-name@a-long-domain.example.com", narrow)
+    expired = make.invitation(expires_at=clock.now())
+    return {
+        "people": people,
+        "invite": f"{people}/invite",
+        "change somebody": f"{people}/members/{member}",
+        "remove somebody": f"{people}/members/{member}/remove",
+        "change an invitation": f"{people}/invitations/{spell_id(expired.id)}",
+        "leave": f"{people}/leave",
+        "settings": f"{HARBOUR}/settings",
+        "settings, signing in": f"{HARBOUR}/settings/signing-in",
     }
 
 

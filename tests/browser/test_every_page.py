@@ -78,6 +78,10 @@ def test_pages_before_signing_in(open_browser: Callable[..., Page], signed_in: C
     found = look_at(
         page, [("sign in", "/sign-in"), ("signed out", "/sign-in?left=yes"), ("no cookie", "/sign-in/check")]
     )
+    found += look_at(
+        page,
+        [("stranger", "/"), ("privacy", "/privacy"), ("security", "/security"), ("bad link", "/invitations/nonsense")],
+    )
     page.goto("/sign-in")
     page.get_by_label("E-mail").fill("nobody@example.com")
     page.get_by_label("Password").fill("mistaken")

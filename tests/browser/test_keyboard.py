@@ -34,7 +34,7 @@ def tab_to(page: Page, name: str) -> None:
 
 @pytest.mark.usefixtures("calls")
 def test_from_signing_in_to_a_call_and_back(page: Page) -> None:
-    page.goto("/")
+    page.goto("/sign-in")
     page.keyboard.type("vera@example.com")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)

@@ -4,14 +4,13 @@
     205 from 2026-05-03
     206 until 2026-05-03
 
-"from" is the first day; "until" is the day from which the calls are somebody else's, so that the same date stands in
-both lines when an extension is handed over. Days are the organization's.
+"from" is the first day and "until" the last one, both of them included. Days are the organization's.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -50,15 +49,23 @@ def read_extensions(session: LockedSession, text: str, time_zone: str) -> Read:
             "known once it took part in a call that was imported.",
             _FIELD,
         )
-    spans = {
-        (party.id, since): Span(party.id, since, until) for digits, since, until in written for party in known[digits]
-    }
+    spans = _widest(Span(party.id, since, until) for digits, since, until in written for party in known[digits])
     notes = [
         f"Extension {digits} is in {len(parties)} phone systems: it stands for all of them."
         for digits, parties in sorted(known.items())
         if len(parties) > 1
     ]
-    return Read(tuple(spans.values()), tuple(notes))
+    return Read(spans, tuple(notes))
+
+
+def _widest(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Of two lines that begin alike the one that ends later: a party has one span from an instant on."""
+    kept: dict[tuple[int, datetime], Span] = {}
+    for span in spans:
+        known = kept.get((span.party_id, span.from_at))
+        if known is None or span.holds(known):
+            kept[(span.party_id, span.from_at)] = span
+    return tuple(kept.values())
 
 
 def _read_line(line: str, zone: ZoneInfo) -> tuple[str, datetime, datetime | None]:
@@ -69,21 +76,25 @@ def _read_line(line: str, zone: ZoneInfo) -> tuple[str, datetime, datetime | Non
             "2026-05-03.",
             _FIELD,
         )
-    since = _first_instant(found["since"], zone) if found["since"] else ALWAYS
-    until = _first_instant(found["until"], zone) if found["until"] else None
+    since = _start_of(_read_day(found["since"]), zone) if found["since"] else ALWAYS
+    until = _start_of(_read_day(found["until"]) + timedelta(days=1), zone) if found["until"] else None
     if until is not None and until <= since:
         raise Refused(f"“{line}” ends before it begins.", _FIELD)
     return found["digits"], since, until
 
 
-def _first_instant(text: str, zone: ZoneInfo) -> datetime:
+def _start_of(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
+
+
+def _read_day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
         raise Refused(f"“{text[:30]}” is no day. Write it as 2026-05-03.", _FIELD) from None
     if not 1970 < day.year < 2200:
         raise Refused(f"“{text}” is too far away.", _FIELD)
-    return datetime.combine(day, time(), zone)
+    return day
 
 
 def _find(session: LockedSession, digits: set[str]) -> dict[str, list[Party]]:
@@ -115,30 +126,29 @@ def digits_of(session: LockedSession, spans: Iterable[Span]) -> dict[int, str]:
 
 def spell_extensions(spans: Iterable[Span], digits: dict[int, str], time_zone: str) -> str:
     """The lines that read_extensions() takes, each once."""
-    zone = ZoneInfo(time_zone)
-    lines: dict[str, None] = {}
-    for span in spans:
-        since = "" if span.from_at == ALWAYS else f" from {span.from_at.astimezone(zone).date()}"
-        until = "" if span.until_at is None else f" until {span.until_at.astimezone(zone).date()}"
-        if span.party_id in digits:
-            lines[f"{digits[span.party_id]}{since}{until}"] = None
+    lines = _tell_spans(spans, digits, lambda instant: instant.astimezone(ZoneInfo(time_zone)).date().isoformat())
     return "\n".join(lines)
 
 
 def name_extensions(spans: Iterable[Span], digits: dict[int, str], time_zone: str) -> str:
     """In a sentence: "extensions 204 and 205 from 3 May 2026"."""
-    zone = ZoneInfo(time_zone)
-    names: dict[str, None] = {}
-    hidden = 0
-    for span in spans:
-        if span.party_id not in digits:
-            hidden += 1
-            continue
-        since = "" if span.from_at == ALWAYS else f" from {format_date(span.from_at.astimezone(zone).date())}"
-        until = "" if span.until_at is None else f" until {format_date(span.until_at.astimezone(zone).date())}"
-        names[f"{digits[span.party_id]}{since}{until}"] = None
-    told = [*names, *([f"{hidden} more"] if hidden else [])]
+    spans = list(spans)
+    told = _tell_spans(spans, digits, lambda instant: format_date(instant.astimezone(ZoneInfo(time_zone)).date()))
+    hidden = sum(span.party_id not in digits for span in spans)
+    if hidden:
+        told.append(f"{hidden} more")
     if not told:
         return "no extension"
-    word = "extension" if len(told) == 1 else "extensions"
-    return f"{word} {told[0]}" if len(told) == 1 else f"{word} {', '.join(told[:-1])} and {told[-1]}"
+    return f"extension {told[0]}" if len(told) == 1 else f"extensions {', '.join(told[:-1])} and {told[-1]}"
+
+
+def _tell_spans(spans: Iterable[Span], digits: dict[int, str], spell: Callable[[datetime], str]) -> list[str]:
+    """Those that the reader may see, shortest first, each once."""
+    seen = [span for span in spans if span.party_id in digits]
+    seen.sort(key=lambda span: (len(digits[span.party_id]), digits[span.party_id], span.from_at))
+    lines: dict[str, None] = {}
+    for span in seen:
+        since = "" if span.from_at == ALWAYS else f" from {spell(span.from_at)}"
+        until = "" if span.until_at is None else f" until {spell(span.until_at - timedelta(milliseconds=1))}"
+        lines[f"{digits[span.party_id]}{since}{until}"] = None
+    return list(lines)

@@ -157,6 +157,7 @@ def _change_page(
         name=name,
         invitation=invitation,
         person=person,
+        in_place=htmx.wants_part(),
         known_extensions=list_extensions(db()),
     )
 

@@ -63,6 +63,8 @@ class Offer:
 
 def offer_of_membership(session: LockedSession, membership: Membership) -> Offer:
     """What the member has."""
+    if not membership.narrowed:
+        return _offer(membership, [])
     rows = session.scalars(
         select(MembershipParty)
         .where(MembershipParty.user_account_id == membership.user_account_id)
@@ -73,6 +75,8 @@ def offer_of_membership(session: LockedSession, membership: Membership) -> Offer
 
 def offer_of_invitation(session: LockedSession, invitation: Invitation) -> Offer:
     """What the invitation offers."""
+    if not invitation.narrowed:
+        return _offer(invitation, [])
     rows = session.scalars(
         select(InvitationParty)
         .where(InvitationParty.invitation_id == invitation.id)

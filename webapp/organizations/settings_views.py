@@ -51,5 +51,5 @@ def signing_in() -> ResponseReturnValue:
         return htmx.render("settings/signing_in.html", "settings/_signing_in.html", status=status, form=form)
     change_signing_in(db(), current_user.id, form.idle_minutes.data, bool(form.second_factor_required.data))
     db().commit()
-    flash("The settings are stored. How long a quiet screen stays counts from each person's next sign-in.", "ok")
+    flash("The settings are stored.", "ok")
     return htmx.go_to(url_for("settings.signing_in"))

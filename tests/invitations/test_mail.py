@@ -1,0 +1,91 @@
+"""The mails of invitations: they have every word they need, and their links are of BASE_URL."""
+
+import json
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.cast import Cast
+from tests.client import PageCheckingClient
+from tests.invitations.test_joining import NEW
+from tests.invitations.test_link import held
+from tests.make import Make
+from webapp import access
+from webapp.database.engine import Database
+from webapp.outbox.models import OutboxMessage
+from webapp.tenancy.models import Role
+from webapp.tenancy.sessions import reading_session
+
+BASE = "https://calls.example.com"
+
+
+def mails(database: Database, template: str) -> list[OutboxMessage]:
+    with reading_session(database) as session:
+        return list(session.scalars(select(OutboxMessage).where(OutboxMessage.template == template)))
+
+
+def render(app: Flask, mail: OutboxMessage, ending: str) -> str:
+    """As the sender does: the mail's words, base_url and token."""
+    words = {**json.loads(mail.words), "base_url": BASE, "token": "7-secret"}
+    return app.jinja_env.get_template(f"emails/{mail.template}{ending}").render(**words)
+
+
+@pytest.mark.parametrize("by_operator", [True, False])
+def test_security_41_an_invitation_links_to_base_url(
+    app: Flask, cast: Cast, make: Make, database: Database, by_operator: bool
+) -> None:
+    make.invitation("ada@example.com", by=None if by_operator else cast.olive)
+    [mail] = mails(database, "invitation")
+    assert "secret" not in mail.words and "token" not in mail.words
+    for ending in (".txt", ".html"):
+        text = render(app, mail, ending)
+        assert f"{BASE}/invitations/7-secret" in text
+        assert f"{BASE}/privacy" in text and f"{BASE}/security" in text
+        assert "Harbour Boats" in text and "Welcome aboard" in text
+        assert ("olive@example.com" in text) == (not by_operator)
+    subject = render(app, mail, ".subject.txt")
+    assert len(subject.splitlines()) == 1 and "Harbour Boats" in subject
+
+
+def test_security_41_the_request_names_no_host_in_a_mail(
+    client: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    client.sign_in(cast.olive)
+    client.get("/o/harbour/people/invite")
+    evil = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    fields = {"emails": "ada@example.com", "role": "viewer", "numbers": "full"}
+    assert client.send("/o/harbour/people/invite", fields, headers=evil).status_code == 303
+    refused = client.send("/o/harbour/people/invite", fields, headers={"Host": "evil.example"})
+    assert refused.status_code == 400
+    [mail] = mails(database, "invitation")
+    assert "evil" not in mail.words
+
+
+def test_the_inviter_is_told_who_joined(
+    app: Flask, client: PageCheckingClient, cast: Cast, make: Make, database: Database
+) -> None:
+    held(client, make.token_of(make.invitation("ada@example.com", by=cast.max)))
+    client.get("/invitation")
+    client.send("/invitation", NEW)
+    [mail] = mails(database, "invitation_accepted")
+    assert (mail.to_address, mail.secret) == (cast.max.email, None)
+    for ending in (".txt", ".html"):
+        text = render(app, mail, ending)
+        assert "Ada Lovelace" in text and f"{BASE}/o/harbour/people" in text
+    assert render(app, mail, ".subject.txt").strip() == "Ada Lovelace has joined Harbour Boats"
+
+
+def test_see_what_they_will_see_is_offered_where_there_is_such_a_page(
+    app: Flask, client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    make.invitation("ada@example.com")
+    client.sign_in(cast.olive)
+    if "organizations.look_as" not in app.view_functions:
+        assert "See what they" not in client.get("/o/harbour/people").text
+        view = access.member(Role.MANAGER)(lambda: "")
+        app._got_first_request = False
+        app.add_url_rule("/o/<slug:slug>/look-as", "organizations.look_as", view, methods=["POST"])
+    page = client.get("/o/harbour/people").text
+    assert page.count('action="/o/harbour/look-as"') == 4
+    assert 'formaction="/o/harbour/look-as"' in client.get("/o/harbour/people/invite").text
