@@ -382,7 +382,7 @@ def test_a_page_asks_the_same_few_statements_whatever_it_shows(
 ) -> None:
     client.sign_in(cast.vera)
     make.call()
-    client.get(LOG)  # the day of the last use is written now
+    client.get(LOG)  # the day of the last use, and that she looked, are written now
     with statements(database) as few:
         client.get(LOG)
     for minute in range(1, 60):
