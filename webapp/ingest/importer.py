@@ -261,7 +261,7 @@ class _Import:
         normalize = self._normalizer.normalize
         keeps_from = self._plan.keeps_from_ms
         for done, item in enumerate(items, start=1):
-            if type(item) is ParsedRecord:
+            if isinstance(item, ParsedRecord):
                 # Rows counted before too: their order tells the two hours of a DST night apart.
                 record = normalize(item)
                 if keeps_from is not None and record.started_at < keeps_from:
@@ -272,7 +272,7 @@ class _Import:
                     batch.take(record)
             elif isinstance(item, BadLine):
                 batch.refuse(item.line_number, item.raw, item.reason)
-            elif isinstance(item, NotACall):
+            else:
                 batch.skip(item, first=done == 1)
             if done <= self._plan.read_count:
                 batch = _Batch()
@@ -290,7 +290,7 @@ class _Import:
             try:
                 with bulk_transaction(self._database, self._plan.organization_id) as transaction:
                     self._write(transaction, batch, groups, position)
-                    held = transaction.held_seconds
+                held = transaction.held_seconds
                 self._counted += batch.read
                 break
             except (sqlite3.IntegrityError, postgresql_errors.ForeignKeyViolation, postgresql_errors.UniqueViolation):

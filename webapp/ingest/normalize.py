@@ -94,8 +94,9 @@ class Normalizer:
         """`stored_start`: of a row that is read again, not in the order of its file: its hour was decided then."""
         # Taken apart at once: a million times thirty fields, each by its name, are seconds.
         (
-            line_number, raw, pbx_record_id, link_ids, leg_id, peer_leg_id, start, answer, end, epoch, duration, billsec,
-            kind, result, disposition, hangup_cause, caller, caller_name, dialed, reached, did, *places, direction,
+            line_number, raw, pbx_record_id, link_ids, leg_id, peer_leg_id, start, answer, end, epoch, duration,
+            billsec, kind, result, disposition, hangup_cause, caller, caller_name, dialed, reached, did, *places,
+            direction,
         ) = row  # fmt: skip
         local_ms = _local_ms(start)
         started, flags = self._instant(start, local_ms, epoch, stored_start)
