@@ -12,8 +12,10 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.cast import Cast
 from tests.conftest import make_settings
+from webapp.database.bulk import bulk_transaction
 from webapp.database.engine import Database, WriteGate
 from webapp.database.installation import initialize
+from webapp.organizations.actions import create_organization
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -133,3 +135,20 @@ def test_pages_write_beside_each_other_and_a_batch_lets_them_all_in() -> None:
         thread.join()
     with gate.batch():
         assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+def test_bulk_writers_empty_the_log_themselves_so_that_no_page_has_to(on_sqlite: Database) -> None:
+    """What stands in the database file after a checkpoint only: the size of the file tells that there was one."""
+    path = on_sqlite.sqlite_path
+    with writing_session(on_sqlite) as session:
+        organization_id = create_organization(session, "harbour", "Harbour Ltd", "Europe/London", "GB").id
+        session.commit()
+    before = path.stat().st_size
+
+    rows = [(organization_id, number, 0, 0, b"", False, 0) for number in range(3000)]
+    columns = ("organization_id", "id", "byte_count", "stored_count", "digest", "complete", "created_at")
+    with bulk_transaction(on_sqlite, organization_id) as transaction:
+        transaction.insert("stored_file", columns, rows)
+        assert path.stat().st_size == before
+    assert path.stat().st_size > before
+    assert transaction.ended is not None

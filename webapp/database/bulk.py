@@ -25,6 +25,8 @@ class BulkTransaction:
     def __init__(self, cursor: Any, dialect: str, organization_id: int) -> None:
         self.organization_id = organization_id
         self.began = time.monotonic()
+        self.ended: float | None = None
+        self.row_count = 0  #: rows that it was given to write
         self._cursor = cursor
         self._postgresql = dialect == "postgresql"
 
@@ -35,6 +37,7 @@ class BulkTransaction:
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
+            self.row_count += len(rows)
             self._cursor.executemany(self._sql(sql), rows)
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -57,6 +60,7 @@ class BulkTransaction:
         """Insert many rows. `on_conflict` is an ON CONFLICT clause; it may name `excluded`."""
         if not rows:
             return
+        self.row_count += len(rows)
         names = ", ".join(columns)
         if not self._postgresql:
             marks = ", ".join("?" * len(columns))
@@ -82,7 +86,8 @@ class BulkTransaction:
 
     @property
     def held_seconds(self) -> float:
-        return time.monotonic() - self.began
+        """How long others had to wait for it; once it is over, with its COMMIT."""
+        return (self.ended or time.monotonic()) - self.began
 
     def _sql(self, sql: str) -> str:
         return sql.replace("?", "%s") if self._postgresql else sql
@@ -124,6 +129,8 @@ def bulk_transaction(database: Database, organization_id: int) -> Iterator[BulkT
             yield transaction
         finally:
             cursor.close()
+    transaction.ended = time.monotonic()
+    database.count_bulk_rows(transaction.row_count)
 
 
 def optimize(database: Database) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ _LONGEST_WAIT_SECONDS = 20.0
 _POLL_SECONDS = 0.003
 STATEMENT_MS = 15_000
 _STEPS_BETWEEN_LOOKS = 100_000  # of SQLite's machine: a millisecond or so
+_ROWS_OF_A_CHECKPOINT = 2000  #: of bulk writers; some megabytes of the write-ahead log
 
 
 class WriteGate:
@@ -67,6 +68,7 @@ class Database:
         self.url = make_url(url)
         self.dialect: str = self.url.get_backend_name()
         self.gate = WriteGate()
+        self._bulk_rows = 0
         make = _sqlite_engine if self.dialect == "sqlite" else _postgresql_engine
         self.engine = make(url, pool_size, statement_ms)
         self.reading = self.engine.execution_options(**{ACCESS: "read"})
@@ -89,6 +91,21 @@ class Database:
         else:
             with self.gate.page():
                 _begin_immediate(raw)
+
+    def count_bulk_rows(self, count: int) -> None:
+        """Told by bulk writers once their transaction is over: empties SQLite's write-ahead log now and then.
+
+        Nobody waits for it: no lock is held that a page's write needs. SQLite by itself would do it inside the
+        COMMIT that meets a long log, be it that of a page's one row.
+        """
+        self._bulk_rows += count
+        if self.dialect == "sqlite" and self._bulk_rows >= _ROWS_OF_A_CHECKPOINT:
+            self._bulk_rows = 0
+            with self.engine.connect() as connection, suppress(sqlite3.Error):  # what it leaves, the next one takes
+                raw = connection.connection.dbapi_connection
+                assert isinstance(raw, sqlite3.Connection)
+                raw.execute("PRAGMA query_only = OFF")
+                raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @property
     def sqlite_path(self) -> Path:
@@ -121,6 +138,7 @@ def _sqlite_engine(url: str, pool_size: int, statement_ms: int) -> Engine:
             "cache_size = -8192",
             "temp_store = MEMORY",
             "journal_size_limit = 67108864",
+            "wal_autocheckpoint = 8192",  # pages; an import empties the log itself, see count_bulk_rows
         ):
             raw.execute(f"PRAGMA {pragma}")
 

@@ -5,12 +5,11 @@ same transaction, so that they always equal the calls.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from webapp.calls.outcomes import Outcome, is_missed
+from webapp.calls.outcomes import Direction, Outcome, is_missed
 from webapp.calls.periods import month_number
 from webapp.clock import from_ms
 from webapp.database.bulk import BulkTransaction
@@ -19,7 +18,11 @@ from webapp.ingest.parties import PartyDirectory
 
 _SLOT_MS = 900_000
 _SLOTS_REMEMBERED = 4000  # six weeks: files are in order
-_ANSWERED = int(Outcome.ANSWERED)
+_ANSWERED_OR_MISSED = {
+    (int(direction), int(outcome)): (int(outcome == Outcome.ANSWERED), int(is_missed(direction, outcome)))
+    for direction in Direction
+    for outcome in Outcome
+}
 _PACKERS = tuple(struct.Struct(f">{count}q") for count in range(16))
 _CALL_COLUMNS = (
     "organization_id", "started_at", "call_key", "pbx_id", "direction", "outcome", "caller_id", "caller_reason",
@@ -81,49 +84,55 @@ class LocalDays:
 _Sums = dict[tuple[int, ...], list[int]]
 
 
-@dataclass
 class _Moves:
-    """By how much calls that come and go move the totals."""
+    """By how much calls that come and go move the totals. Days and months are the sums of their slots."""
 
-    slots: _Sums = field(default_factory=dict)
-    days: _Sums = field(default_factory=dict)
-    party_days: _Sums = field(default_factory=dict)
+    def __init__(self, days: LocalDays) -> None:
+        self.slots: _Sums = {}
+        self.party_days: _Sums = {}
+        self._day = days.day
 
-    @property
-    def months(self) -> _Sums:
-        """The days summed once more: a batch has few of them."""
-        months: _Sums = {}
-        for (day, *kind), sums in self.days.items():
-            key = (month_number(day), *kind)
-            months[key] = [one + more for one, more in zip(months.get(key, _NOTHING), sums, strict=True)]
-        return months
-
-    def count(self, call: StoredCall, party_ids: Iterable[int], day: int, sign: int) -> None:
-        ring, wait, talk = sign * call.ring_seconds, sign * call.wait_seconds, sign * call.talk_seconds
-        price, unpriced = (sign * call.price, 0) if call.price is not None else (0, sign)
-        for sums, when in ((self.slots, call.started_at // _SLOT_MS), (self.days, day)):
-            key = (when, call.pbx_id, call.direction, call.outcome)
-            row = sums.get(key)
-            if row is None:
-                sums[key] = [sign, ring, wait, talk, price, unpriced]
-            else:
-                row[0] += sign
-                row[1] += ring
-                row[2] += wait
-                row[3] += talk
-                row[4] += price
-                row[5] += unpriced
-        answered = sign if call.outcome == _ANSWERED else 0
-        missed = sign if is_missed(call.direction, call.outcome) else 0
+    def count(self, call: StoredCall, party_ids: Iterable[int], sign: int) -> None:
+        _key, started_at, pbx_id, direction, outcome, ring, wait, talk, price, _records, _ids = call
+        slot = started_at // _SLOT_MS
+        row = self.slots.get(key := (slot, pbx_id, direction, outcome))
+        if row is None:
+            row = self.slots[key] = [0] * len(_SUMS)
+        row[0] += sign
+        row[1] += sign * ring
+        row[2] += sign * wait
+        row[3] += sign * talk
+        if price is None:
+            row[5] += sign
+        else:
+            row[4] += sign * price
+        day = self._day(slot)
+        answered, missed = _ANSWERED_OR_MISSED[direction, outcome]
         for party_id in party_ids:
             row = self.party_days.get((party_id, day))
             if row is None:
-                self.party_days[party_id, day] = [sign, answered, missed, talk]
+                self.party_days[party_id, day] = [sign, sign * answered, sign * missed, sign * talk]
             else:
                 row[0] += sign
-                row[1] += answered
-                row[2] += missed
-                row[3] += talk
+                row[1] += sign * answered
+                row[2] += sign * missed
+                row[3] += sign * talk
+
+    def days(self) -> _Sums:
+        return _summed(self.slots, self._day)
+
+    @staticmethod
+    def months(days: _Sums) -> _Sums:
+        return _summed(days, month_number)
+
+
+def _summed(finer: _Sums, coarse: Callable[[int], int]) -> _Sums:
+    """The same sums by a coarser measure of time; the finer one stands first in each key."""
+    found: _Sums = {}
+    for (when, *kind), sums in finer.items():
+        key = (coarse(when), *kind)
+        found[key] = [one + more for one, more in zip(found.get(key, _NOTHING), sums, strict=True)]
+    return found
 
 
 class CallWriter:
@@ -145,13 +154,12 @@ class CallWriter:
 
         Parties that took part in the old ones only go, if no other call has them.
         """
-        moves = _Moves()
-        day = self._days.day
+        moves = _Moves(self._days)
         left: set[int] = set()
         for stored in old:
             party_ids = unpack_ids(stored.party_ids)
             left.update(party_ids)
-            moves.count(stored, party_ids, day(stored.started_at // _SLOT_MS), -1)
+            moves.count(stored, party_ids, -1)
         self._delete(transaction, old)
         calls: list[tuple[object, ...]] = []
         call_parties: list[tuple[int, ...]] = []
@@ -164,7 +172,7 @@ class CallWriter:
             call_parties += [
                 (organization_id, party_id, started_at, call_key, role) for party_id, role in roles.items()
             ]
-            moves.count(_as_stored(call), roles, day(started_at // _SLOT_MS), 1)
+            moves.count(_as_stored(call), roles, 1)
             left.difference_update(roles)
         transaction.insert("call", _CALL_COLUMNS, calls)
         transaction.insert("call_party", _CALL_PARTY_COLUMNS, call_parties)
@@ -218,11 +226,11 @@ def unpack_ids(packed: bytes) -> tuple[int, ...]:
 
 
 def _as_stored(call: NewCall) -> StoredCall:
-    draft = call.draft
+    call_key, pbx_id, draft = call
     return StoredCall(
-        call.call_key,
+        call_key,
         draft.started_at,
-        call.pbx_id,
+        pbx_id,
         draft.direction,
         draft.outcome,
         draft.ring_seconds,
@@ -244,37 +252,41 @@ def _party_roles(draft: CallDraft, ids: dict[str, int]) -> dict[int, int]:
 
 
 def _call_row(organization_id: int, call: NewCall, ids: dict[str, int], roles: dict[int, int]) -> tuple[object, ...]:
-    draft = call.draft
-    caller, dialed, callee, answered_by, did = draft.caller, draft.dialed, draft.callee, draft.answered_by, draft.did
+    call_key, pbx_id, draft = call
+    (
+        started_at, ended_at, direction, outcome, caller, caller_reason, _name, dialed, callee, answered_by, did,
+        ring_seconds, wait_seconds, talk_seconds, record_count, flags, _roles,
+    ) = draft  # fmt: skip
     return (
         organization_id,
-        draft.started_at,
-        call.call_key,
-        call.pbx_id,
-        int(draft.direction),
-        int(draft.outcome),
+        started_at,
+        call_key,
+        pbx_id,
+        int(direction),
+        int(outcome),
         None if caller is None else ids[caller[0]],
-        int(draft.caller_reason),
+        int(caller_reason),
         None if dialed is None else ids[dialed[0]],
         None if callee is None else ids[callee[0]],
         None if answered_by is None else ids[answered_by[0]],
         None if did is None else ids[did[0]],
-        draft.ring_seconds,
-        draft.wait_seconds,
-        draft.talk_seconds,
-        draft.ended_at,
-        draft.record_count,
-        draft.flags,
+        ring_seconds,
+        wait_seconds,
+        talk_seconds,
+        ended_at,
+        record_count,
+        flags,
         pack_ids(tuple(roles)),
         None,
     )
 
 
 def _move_totals(transaction: BulkTransaction, moves: _Moves, *, shrinking: bool) -> None:
+    days = moves.days()
     for table, keys, sums, moved in (
         ("call_total", ("slot", "pbx_id", "direction", "outcome"), _SUMS, moves.slots),
-        ("call_day", ("day", "pbx_id", "direction", "outcome"), _SUMS, moves.days),
-        ("call_month", ("month", "pbx_id", "direction", "outcome"), _SUMS, moves.months),
+        ("call_day", ("day", "pbx_id", "direction", "outcome"), _SUMS, days),
+        ("call_month", ("month", "pbx_id", "direction", "outcome"), _SUMS, moves.months(days)),
         ("party_total", ("party_id", "day"), _PARTY_SUMS, moves.party_days),
     ):
         rows = [(transaction.organization_id, *key, *values) for key, values in sorted(moved.items()) if any(values)]

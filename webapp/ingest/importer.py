@@ -27,7 +27,7 @@ from webapp.ingest.import_plan import ENDED, UNENDED, ImportPlan, load_plan
 from webapp.ingest.normalize import Normalizer, NormalRecord
 from webapp.ingest.numbers import NumberPlan
 from webapp.ingest.readers import READERS
-from webapp.ingest.records import BadLine, Item, NotACall, ReadOptions
+from webapp.ingest.records import BadLine, Item, NotACall, ParsedRecord, ReadOptions
 from webapp.ingest.source import UnreadableFile, open_text
 from webapp.ingest.writer import Group, RecordWriter, Stored
 from webapp.jobs.stored_files import is_disk_full, open_stored_file
@@ -66,14 +66,17 @@ _NO_FORMAT = "No format was chosen for this file. Choose one and import it again
 class _Batch:
     """Rows read and not yet stored."""
 
-    records: list[NormalRecord] = field(default_factory=list)
+    by_key: dict[int, NormalRecord] = field(default_factory=dict)
     rejected: list[BadLine] = field(default_factory=list)
-    keys: dict[int, int] = field(default_factory=dict)
     read: int = 0
     skipped: int = 0
     duplicates: int = 0
     raw_bytes: int = 0
     header: bytes | None = None
+
+    @property
+    def records(self) -> list[NormalRecord]:
+        return list(self.by_key.values())
 
     def skip(self, item: NotACall, *, first: bool) -> None:
         if first and len(item.raw) <= _KEPT_OF_REFUSED:
@@ -89,13 +92,10 @@ class _Batch:
 
     def take(self, record: NormalRecord) -> bool:
         """False when the record's key is taken by another row: what is stored decides then, in the next batch."""
-        content = record.content_hash ^ record.id_hash
-        known = self.keys.get(record.record_key)
-        if known is None:
-            self.keys[record.record_key] = content
-            self.records.append(record)
+        known = self.by_key.setdefault(record.record_key, record)
+        if known is record:
             self.raw_bytes += len(record.raw)
-        elif known == content:
+        elif known.content_hash == record.content_hash and known.id_hash == record.id_hash:
             self.duplicates += 1
         else:
             return False
@@ -261,20 +261,19 @@ class _Import:
         normalize = self._normalizer.normalize
         keeps_from = self._plan.keeps_from_ms
         for done, item in enumerate(items, start=1):
-            if isinstance(item, NotACall):
-                batch.skip(item, first=done == 1)
-            elif isinstance(item, BadLine):
-                batch.refuse(item.line_number, item.raw, item.reason)
-            else:
-                record = normalize(
-                    item
-                )  # rows counted before too: their order tells the two hours of a DST night apart
+            if isinstance(item, ParsedRecord):
+                # Rows counted before too: their order tells the two hours of a DST night apart.
+                record = normalize(item)
                 if keeps_from is not None and record.started_at < keeps_from:
                     batch.refuse(item.line_number, item.raw, _TOO_OLD)
                 elif not batch.take(record):
                     yield batch
                     batch = _Batch()
                     batch.take(record)
+            elif isinstance(item, BadLine):
+                batch.refuse(item.line_number, item.raw, item.reason)
+            else:
+                batch.skip(item, first=done == 1)
             if done <= self._plan.read_count:
                 batch = _Batch()
                 if not done % _PASSED_OVER:
@@ -291,7 +290,7 @@ class _Import:
             try:
                 with bulk_transaction(self._database, self._plan.organization_id) as transaction:
                     self._write(transaction, batch, groups, position)
-                    held = transaction.held_seconds
+                held = transaction.held_seconds
                 self._counted += batch.read
                 break
             except (sqlite3.IntegrityError, postgresql_errors.ForeignKeyViolation, postgresql_errors.UniqueViolation):

@@ -26,10 +26,15 @@ _LONGEST_SECONDS = 2**31 - 1
 _LONGEST_TEXT = 500  # characters of a text field that are kept; the raw row has all of it
 _MINUTE_BITS, _HASH_BITS, _DAY_BITS, _LINK_BITS = 27, 36, 16, 47
 _LINKS_REMEMBERED = 10_000
+_HOURS_REMEMBERED = 2000  # files are in order
 _OUT_OF_ORDER_MS = 600_000  # rows are written at the end of a call, so starts go back a little
 _EPOCH_FITS_MS = 600_000  # how far the start may lie from the epoch in an id to tell two hours apart
 
+_DAY_SECONDS = 86_400
+_ID, _LINK, _ROW = b"id", b"link", b"row"  # what a hash is for
+
 # As plain numbers: arithmetic on flags of the enum costs a microsecond each, a million times.
+_UNKNOWN, _INBOUND, _OUTBOUND, _INTERNAL = map(int, Direction)
 _REPEATED_HOUR, _MISSING_HOUR = int(RecordFlag.REPEATED_HOUR), int(RecordFlag.MISSING_HOUR)
 _ODD_DURATION, _ODD_TIME = int(RecordFlag.ODD_DURATION), int(RecordFlag.ODD_TIME)
 
@@ -69,6 +74,9 @@ class NormalRecord(NamedTuple):
     raw: bytes
 
 
+_record = NormalRecord._make
+
+
 class Normalizer:
     """Normalizes the rows of one phone system, in the order of one file."""
 
@@ -79,44 +87,50 @@ class Normalizer:
         self._offsets: dict[int, int | None] = {}
         self._last_ms = 0
         self._latest_ms = now_ms() + _DAY_MS
-        self._states = {use: _hash_state(number_key, use, settings.pbx_id) for use in (b"id", b"link", b"row")}
+        self._states = {use: _hash_state(number_key, use, settings.pbx_id) for use in (_ID, _LINK, _ROW)}
         self._links: dict[str, int] = {}
 
     def normalize(self, row: ParsedRecord, stored_start: int | None = None) -> NormalRecord:
         """`stored_start`: of a row that is read again, not in the order of its file: its hour was decided then."""
-        local_ms = _local_ms(row.started)
-        started, flags = self._instant(row.started, local_ms, row.epoch, stored_start)
+        # Taken apart at once: a million times thirty fields, each by its name, are seconds.
+        (
+            line_number, raw, pbx_record_id, link_ids, leg_id, peer_leg_id, start, answer, end, epoch, duration,
+            billsec, kind, result, disposition, hangup_cause, caller, caller_name, dialed, reached, did, *places,
+            direction,
+        ) = row  # fmt: skip
+        local_ms = _local_ms(start)
+        started, flags = self._instant(start, local_ms, epoch, stored_start)
         # The other times follow the start by what the clock shows, so that a change of hours within a call is harmless.
-        answered = None if row.answered is None else _possible(started + _after(local_ms, row.answered, row.started))
-        ended = None if row.ended is None else _possible(started + _after(local_ms, row.ended, row.started))
-        duration, billsec, odd = _seconds(row.duration, row.billsec)
-        flags |= odd
+        answered = None if answer is None else _possible(started + _after(local_ms, answer, start))
+        ended = None if end is None else _possible(started + _after(local_ms, end, start))
+        if not (0 <= billsec <= _DAY_SECONDS and 0 <= duration <= _DAY_SECONDS):
+            duration, billsec, flags = _within_columns(duration), _within_columns(billsec), flags | _ODD_DURATION
         if not _FIRST_LIKELY_MS <= started <= self._latest_ms:
             flags |= _ODD_TIME
             started = _possible(started)
-        id_hash = self._hashed(b"id", row.pbx_record_id)
+        id_hash = self._hashed(_ID, pbx_record_id.encode("utf-8", "surrogatepass"))
         minute = min(max(local_ms // 60_000, 0), (1 << _MINUTE_BITS) - 1)
         day = ((local_ms // _DAY_MS) & ((1 << _DAY_BITS) - 1)) << _LINK_BITS
-        links = tuple([day | self._link_hash(link) for link in row.link_ids])
-        return NormalRecord._make(
+        texts = (disposition, caller, caller_name, dialed, reached, did, leg_id, peer_leg_id, *places)
+        return _record(
             (
                 (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)),
                 id_hash,
-                self._hashed_bytes(b"row", row.raw.replace(b'"', b"")),
-                links,
-                row.line_number,
+                self._hashed(_ROW, raw.translate(None, b'"')),
+                tuple([day | self._link_hash(link) for link in link_ids]),
+                line_number,
                 started,
                 answered,
                 ended,
                 duration,
                 billsec,
-                int(row.kind),
-                int(row.result),
-                int(self._direction(row)),
+                int(kind),
+                int(result),
+                int(direction) or self._direction(row),
                 flags,
-                row.hangup_cause if row.hangup_cause is None or 0 <= row.hangup_cause < 32768 else None,
-                *_texts(row),
-                row.raw,
+                hangup_cause if hangup_cause is None or 0 <= hangup_cause < 32768 else None,
+                *(texts if _are_plain(texts) else map(_text, texts)),
+                raw,
             )
         )
 
@@ -126,13 +140,12 @@ class Normalizer:
         if found is None:
             if len(self._links) >= _LINKS_REMEMBERED:
                 self._links.clear()
-            found = self._links[link] = self._hashed(b"link", link) & ((1 << _LINK_BITS) - 1)
+            found = self._hashed(_LINK, link.encode("utf-8", "surrogatepass"))
+            found &= (1 << _LINK_BITS) - 1
+            self._links[link] = found
         return found
 
-    def _hashed(self, use: bytes, text: str) -> int:
-        return self._hashed_bytes(use, text.encode("utf-8", "surrogatepass"))
-
-    def _hashed_bytes(self, use: bytes, content: bytes) -> int:
+    def _hashed(self, use: bytes, content: bytes) -> int:
         state = self._states[use].copy()
         state.update(content)
         return int.from_bytes(state.digest(), "big") >> 1
@@ -147,6 +160,8 @@ class Normalizer:
         try:
             offset = self._offsets[hour]
         except KeyError:
+            if len(self._offsets) >= _HOURS_REMEMBERED:
+                self._offsets.clear()
             offset = self._offsets[hour] = self._offset_of_hour(hour)
         if offset is not None:
             self._last_ms = local_ms - offset
@@ -190,31 +205,29 @@ class Normalizer:
             return second, _REPEATED_HOUR
         return first, _REPEATED_HOUR
 
-    def _direction(self, row: ParsedRecord) -> Direction:
-        if row.direction:  # UNKNOWN is 0
-            return row.direction
+    def _direction(self, row: ParsedRecord) -> int:
+        """The Direction of a row whose format does not say it."""
         outside = self.settings.outside_lines
         if outside is None:
-            return Direction.UNKNOWN
+            return _UNKNOWN
         if row.line in outside or row.context in outside:
-            return Direction.INBOUND
+            return _INBOUND
         if row.peer_line in outside:
-            return Direction.OUTBOUND
+            return _OUTBOUND
         dialed = self.plan.identify(row.dialed, dialled_out=True)
         if dialed is not None and dialed.e164 and self.plan.is_extension(row.caller):
-            return Direction.OUTBOUND
-        return Direction.INTERNAL
+            return _OUTBOUND
+        return _INTERNAL
 
 
 def _local_ms(started: datetime) -> int:
     """Milliseconds from 1970 to a time as its row writes it, whatever the zone."""
-    days = started.toordinal() - _EPOCH_ORDINAL
-    seconds = days * 86_400 + started.hour * 3600 + started.minute * 60 + started.second
-    return seconds * 1000 + started.microsecond // 1000
+    since = (started if started.tzinfo is None else started.replace(tzinfo=None)) - _EPOCH
+    return (since.days * _DAY_SECONDS + since.seconds) * 1000 + since.microseconds // 1000
 
 
 def _possible(ms: int) -> int:
-    return min(max(ms, _EARLIEST_MS), _LATEST_MS)
+    return ms if _EARLIEST_MS <= ms <= _LATEST_MS else min(max(ms, _EARLIEST_MS), _LATEST_MS)
 
 
 def _after(local_ms: int, later: datetime, started: datetime) -> int:
@@ -227,11 +240,8 @@ def _ms(delta: timedelta) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
 
 
-def _seconds(duration: int, billsec: int) -> tuple[int, int, int]:
-    """Durations that the columns can hold, and whether they are odd."""
-    if 0 <= billsec <= 86_400 and 0 <= duration <= 86_400:
-        return duration, billsec, 0
-    return min(max(duration, 0), _LONGEST_SECONDS), min(max(billsec, 0), _LONGEST_SECONDS), _ODD_DURATION
+def _within_columns(seconds: int) -> int:
+    return min(max(seconds, 0), _LONGEST_SECONDS)
 
 
 def _hash_state(number_key: bytes, use: bytes, pbx_id: int) -> "hashlib.blake2b":
@@ -239,28 +249,10 @@ def _hash_state(number_key: bytes, use: bytes, pbx_id: int) -> "hashlib.blake2b"
     return hashlib.blake2b(use + str(pbx_id).encode() + b"\x1f", key=number_key[:64], digest_size=8)
 
 
-def _texts(row: ParsedRecord) -> tuple[str, ...]:
-    """The text fields in the order of NormalRecord, as the database can hold them."""
-    texts = (
-        row.disposition,
-        row.caller,
-        row.caller_name,
-        row.dialed,
-        row.reached,
-        row.did,
-        row.leg_id,
-        row.peer_leg_id,
-        row.line,
-        row.peer_line,
-        row.context,
-        row.application,
-        row.queue_name,
-        row.account_code,
-    )
+def _are_plain(texts: tuple[str, ...]) -> bool:
+    """Whether the database can hold them as they are."""
     together = "".join(texts)
-    if len(together) <= _LONGEST_TEXT and together.isascii() and "\x00" not in together:
-        return texts
-    return tuple([_text(text) for text in texts])
+    return len(together) <= _LONGEST_TEXT and together.isascii() and "\x00" not in together
 
 
 def _text(text: str) -> str:

@@ -10,7 +10,7 @@ from webapp.database.ids import new_id
 from webapp.destinations.models import PartyKind
 from webapp.ingest.numbers import Identity
 
-_REMEMBERED_AT_MOST = 15_000
+_REMEMBERED_AT_MOST = 60_000
 _NO_NAMES = frozenset(
     {"anonymous", "unknown", "unavailable", "private", "restricted", "withheld", "asterisk", "wireless caller"}
 )

@@ -162,50 +162,54 @@ class RecordWriter:
         old_records = records_of_calls(transaction, touched)
         new_calls: list[NewCall] = []
         rows: list[tuple[object, ...]] = []
-        links: set[tuple[int, int, int]] = set()
+        links: list[tuple[int, int, int]] = []
+        organization_id = transaction.organization_id
         for cluster in clusters:
             if not cluster.size:  # joined to another
                 continue
-            records = (
-                cluster.groups[0].records
-                if len(cluster.groups) == 1
-                else [record for group in cluster.groups for record in group.records]
-            )
-            call_key = min(cluster.call_keys) if cluster.call_keys else records[0].record_key
-            earlier = [record for key in cluster.call_keys for record in old_records.get(key, ())]
-            draft = (
-                cluster.groups[0].draft
-                if not earlier and len(cluster.groups) == 1
-                else assemble([*earlier, *records], self._plan)
-            )
+            call_key, records, draft = self._call_of(cluster, old_records)
             new_calls.append(NewCall(call_key, self._pbx_id, draft))
             done.calls += 1 - len(cluster.call_keys)
             done.stored += len(records)
-            rows.extend(self._row(transaction.organization_id, record, call_key) for record in records)
-            links.update(
-                [(transaction.organization_id, key, call_key) for record in records for key in record.link_keys]
-            )
-            for dissolved in cluster.call_keys - {call_key}:
-                move_links(transaction, dissolved, call_key, old_records.get(dissolved, ()))
+            for record in records:
+                rows.append(self._row(organization_id, record, call_key))
+                links += [(organization_id, key, call_key) for key in record.link_keys]
+            for dissolved in cluster.call_keys:
+                if dissolved != call_key:
+                    move_links(transaction, dissolved, call_key, old_records.get(dissolved, ()))
         transaction.insert("call_record", RECORD_COLUMNS, rows)
         transaction.insert(
-            "call_link", ("organization_id", "link_key", "call_key"), sorted(links), "ON CONFLICT DO NOTHING"
+            "call_link", ("organization_id", "link_key", "call_key"), sorted(set(links)), "ON CONFLICT DO NOTHING"
         )
         self.calls.replace(transaction, [stored[key] for key in touched], new_calls)
 
+    def _call_of(
+        self, cluster: _Cluster, old_records: dict[int, list[NormalRecord]]
+    ) -> tuple[int, Sequence[NormalRecord], CallDraft]:
+        """The key of the call that a cluster becomes, its new records, and the call."""
+        groups, call_keys = cluster.groups, cluster.call_keys
+        if not call_keys and len(groups) == 1:
+            records, draft = groups[0]
+            return records[0].record_key, records, draft
+        records = [record for group in groups for record in group.records]
+        call_key = min(call_keys) if call_keys else records[0].record_key
+        earlier = [record for key in call_keys for record in old_records.get(key, ())]
+        return call_key, records, assemble([*earlier, *records], self._plan)
+
     def _row(self, organization_id: int, record: NormalRecord, call_key: int) -> tuple[object, ...]:
+        record_key, id_hash, content_hash, link_keys, line_number = record[:5]
         return (
             organization_id,
-            record.record_key,
-            record.id_hash,
-            record.content_hash,
+            record_key,
+            id_hash,
+            content_hash,
             call_key,
             self._pbx_id,
             self._import_file_id,
-            record.line_number,
+            line_number,
             1,
             *record[5:29],
-            pack_ids(record.link_keys),
+            pack_ids(link_keys),
             record.raw,
         )
 
