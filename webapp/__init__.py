@@ -15,6 +15,7 @@ from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
 from webapp.calls import views as calls
 from webapp.database.engine import Database
+from webapp.invitations import look_as_views as look_as
 from webapp.organizations import views as organizations
 from webapp.reports import views as reports
 from webapp.services import Services
@@ -23,7 +24,7 @@ from webapp.tenancy import guard, request
 
 ROOT = Path(__file__).resolve().parent.parent
 #: In order: a later feature may use an earlier one, never the other way round.
-FEATURES = (health, accounts, organizations, calls, call_detail, sources, reports)
+FEATURES = (health, accounts, organizations, look_as, calls, call_detail, sources, reports)
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
 
@@ -68,5 +69,6 @@ def _what_layouts_need() -> dict[str, Any]:
         "current_organization": place.organization if place else None,
         "current_membership": place.membership if place else None,
         "navigation": navigation.links(place.membership) if place else [],
+        "looks_as": place.looks_as if place else "",
         "my_organizations": [place.organization for place in request.my_places()],
     }
