@@ -22,6 +22,7 @@ from webapp.database.upgrades import upgrade
 from webapp.errors import CallbookError
 from webapp.organizations.actions import add_member, create_organization
 from webapp.organizations.queries import get_organization
+from webapp.permissions import print_matrix
 from webapp.services import Services
 from webapp.sources.commands import register_commands as register_source_commands
 from webapp.tenancy.lock import LockedSession
@@ -33,7 +34,7 @@ _LONGEST_PASSWORD_INPUT = 4096
 
 def register_commands(app: Flask) -> None:
     """Add every command to `flask`."""
-    for command in (init_db, upgrade_db, create_organization_command, create_user_command, check):
+    for command in (init_db, upgrade_db, create_organization_command, create_user_command, check, permissions):
         app.cli.add_command(command)
     register_source_commands(app)
 
@@ -70,6 +71,13 @@ def writing() -> Iterator[LockedSession]:
                 session.commit()
         finally:
             database.dispose()
+
+
+@click.command("permissions")
+@with_appcontext
+def permissions() -> None:
+    """Print who may call which address: every route, from anonymous to owner."""
+    click.echo(print_matrix(current_app))
 
 
 @click.command("init-db")
