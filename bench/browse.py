@@ -23,6 +23,8 @@ from webapp.tenancy.sessions import reading_session
 LOG = f"/o/{SLUG}/calls"
 _TIMES_ITS_TEMPLATE = 2.0
 _TIMES_A_TENTH = 1.2
+_SHARE_OF_THE_GUARD = 0.25
+FIRST = "first page of 30 days"
 
 
 class Pages(NamedTuple):
@@ -62,6 +64,16 @@ def _compare(
             f"against sign-in, guard and template ({milliseconds(guarded)}) {took / guarded:.2f}"
         ),
     )
+    if name == FIRST:
+        share = max(guarded - alone, 0.0) / took
+        yield Result(
+            f"{engine.name}: call log, {name}: marker, session and membership, of the whole page",
+            milliseconds(max(guarded - alone, 0.0)),
+            milliseconds(took),
+            share,
+            _SHARE_OF_THE_GUARD,
+            note=f"{share:.0%} of its time",
+        )
     yield Result(
         f"{engine.name}: call log, {name}: {pages.calls:,} calls against {fewer.calls:,}",
         milliseconds(took),
@@ -91,7 +103,7 @@ def _pages(engine: Engine, scale: Scale, calls: int) -> Iterator[Pages]:
         browser,
         count,
         {
-            "first page of 30 days": LOG,
+            FIRST: LOG,
             "first page of all": f"{LOG}?period=all",
             "middle page of all": f"{LOG}?period=all&after={_behind(database, organization_id, count // 2)}",
             "last page of all": f"{LOG}?period=all&after={last}",

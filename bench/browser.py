@@ -40,10 +40,10 @@ class Page:
 class Browser:
     """Signed in by the real form; the session is the row that this made."""
 
-    def __init__(self, app: Flask, database: Database) -> None:
+    def __init__(self, app: Flask, database: Database, email: str = EMAIL) -> None:
         self.app = app
         self.database = database
-        self._cookie = _sign_in(app)
+        self._cookie = _sign_in(app, email)
 
     def get(self, path: str, *, part: bool = False) -> Page:
         pieces, status = self.answer(path, part=part)
@@ -116,10 +116,10 @@ class Browser:
         return EnvironBuilder(path=path, base_url=BASE_URL, headers=headers).get_environ()
 
 
-def _sign_in(app: Flask) -> str:
+def _sign_in(app: Flask, email: str) -> str:
     client = app.test_client()
     token = token_of(client.get("/sign-in", base_url=BASE_URL).text)
-    form = {"csrf_token": token, "email": EMAIL, "password": PASSWORD}
+    form = {"csrf_token": token, "email": email, "password": PASSWORD}
     answer = client.post("/sign-in", base_url=BASE_URL, data=form)
     cookie = client.get_cookie("sid", "localhost")
     if answer.status_code != 303 or cookie is None:

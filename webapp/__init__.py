@@ -16,6 +16,7 @@ from webapp.calls import detail_views as call_detail
 from webapp.calls import totals
 from webapp.calls import views as calls
 from webapp.database.engine import Database
+from webapp.invitations import look_as_views as look_as
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
@@ -42,6 +43,7 @@ FEATURES = (
     company_settings,
     invitations,
     people,
+    look_as,
     calls,
     call_detail,
     sources,
@@ -96,5 +98,6 @@ def _what_layouts_need() -> dict[str, Any]:
         "current_organization": place.organization if place else None,
         "current_membership": place.membership if place else None,
         "navigation": navigation.links(place.membership) if place else [],
+        "looks_as": place.looks_as if place else "",
         "my_organizations": [place.organization for place in request.my_places()],
     }

@@ -30,6 +30,7 @@ from webapp.organizations.actions import add_member, create_organization
 from webapp.organizations.members import has_owner
 from webapp.organizations.queries import get_organization
 from webapp.outbox.commands import list_mail_command, retry_mail_command
+from webapp.permissions import print_matrix
 from webapp.services import Services
 from webapp.sources.commands import register_commands as register_source_commands
 from webapp.tenancy.lock import LockedSession
@@ -50,6 +51,7 @@ def register_commands(app: Flask) -> None:
         check,
         list_mail_command,
         retry_mail_command,
+        permissions,
     ):
         app.cli.add_command(command)
     register_audit_commands(app)
@@ -88,6 +90,13 @@ def writing() -> Iterator[LockedSession]:
                 session.commit()
         finally:
             database.dispose()
+
+
+@click.command("permissions")
+@with_appcontext
+def permissions() -> None:
+    """Print who may call which address: every route, from anonymous to owner."""
+    click.echo(print_matrix(current_app))
 
 
 @click.command("init-db")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import NOON, Make
-from webapp.calls import totals
+from webapp.calls import browse, export, totals
 from webapp.calls.models import Call
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.clock import now
 from webapp.database.ids import spell_id
+from webapp.errors import Forbidden
 from webapp.tenancy.models import Numbers
 
 LOG = "/o/harbour/calls"
@@ -22,8 +24,9 @@ MINE, COLLEAGUES = "+442079460123", "+442079460777"
 
 
 @pytest.fixture
-def nina(client: PageCheckingClient, cast: Cast, make: Make) -> PageCheckingClient:
+def nina(client: PageCheckingClient, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch) -> PageCheckingClient:
     """Sees the calls of 201 and 202; with full numbers, so that what is shown can be told."""
+    monkeypatch.setattr(browse, "SEARCH_MS", 60_000.0)  # a slow machine would show what was found so far
     make.membership(cast.nina, numbers=Numbers.FULL)
     make.narrow(cast.nina, "201", "202")
     client.sign_in(cast.nina)
@@ -34,6 +37,11 @@ def nina(client: PageCheckingClient, cast: Cast, make: Make) -> PageCheckingClie
 def colleague(make: Make) -> Call:
     """A call of an extension that is not theirs."""
     return make.call(callee="205", caller=COLLEAGUES, names={"205": "Grace Stone"}, talk=61)
+
+
+def words_of(page: str) -> str:
+    """What stands below the bar, without the addresses in it."""
+    return re.sub(r'(?:href|action|datetime|value)="[^"]*"', "", page[page.find("<main") :])
 
 
 def rows(text: str) -> int:
@@ -130,7 +138,7 @@ def test_an_extension_that_passes_on(nina: PageCheckingClient, cast: Cast, make:
     assert "A colleague" in page
     detail = nina.get(f"{LOG}/{spell_id(both.call_key)}").text
     assert "Ada" not in detail
-    assert "204" not in detail
+    assert "204" not in words_of(detail)
     assert [row["Reached name"] for row in exported(nina)] == ["Ada Reed", "A colleague"]
     assert rows(nina.get(f"{ALL}&party={spell_id(make.party('204').id)}").text) == 1
     assert rows(search(nina, words="Ada")) == 1
@@ -155,8 +163,9 @@ def test_of_a_call_that_went_on_they_see_their_own_part(nina: PageCheckingClient
     [row] = exported(nina)
     assert row["Reached"] == "201"
     for text in (page, detail, str(row)):
-        for word in ("Grace", "205", "206", spell_id(grace.id)):
-            assert word not in text, word
+        assert spell_id(grace.id) not in text
+        for word in ("Grace", "205", "206"):
+            assert word not in words_of(text), word
     assert "are not shown to you: you see the calls of some extensions only" in detail
 
 
@@ -209,14 +218,14 @@ def test_more_than_can_be_counted_is_told_so(
 def test_security_6_the_export_ends_when_less_may_be_seen(
     nina: PageCheckingClient, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.calls.export._CHUNK_ROWS", 2)
+    monkeypatch.setattr(export, "_CHUNK_ROWS", 2)
     for turn in range(6):
         make.call(callee="201", caller=MINE, started_at=NOON + timedelta(minutes=turn))
     answer = nina.get(f"{LOG}/export?period=all", buffered=False)
     pieces = iter(answer.response)
     next(pieces)
     make.membership(cast.nina, may_export=False)
-    with pytest.raises(Exception, match=""):
+    with pytest.raises(Forbidden):
         list(pieces)
 
 

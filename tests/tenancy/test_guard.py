@@ -274,7 +274,7 @@ def test_the_request_is_bound_to_its_organization(
         "organization": "harbour",
         "role": Role.MANAGER,
         "names": ["At the harbour"],
-        "memberships": 4,  # three of this organization, and Max's own in the other
+        "memberships": 5,  # four of this organization, and Max's own in the other
         "self_address": "/o/harbour/look",
         "other_address": "/o/quayside/look",
     }

@@ -159,7 +159,7 @@ def _chunks(
             lines = session.execute(*_walk(selection, window, place, size)).all()
             last = _after(lines[-1]) if len(lines) == size else None
         else:
-            walk = _walk_parties if selection.walks is None else _walk_theirs
+            walk = _walk_parties if selection.walks is None else walk_theirs
             keys = session.execute(*walk(selection, window, place, size)).all()
             last = Cursor(to_ms(keys[-1].started_at), keys[-1].call_key) if len(keys) == size else None
             lines = _lines_of(session, selection, {(to_ms(key.started_at), key.call_key) for key in keys})
@@ -190,7 +190,7 @@ def _walk_parties(selection: Selection, window: Window, place: Cursor | None, si
     return statement.order_by(*_order(CallParty, selection.newest_first)).limit(_SIZE), {**bounds, "size": size}
 
 
-def _walk_theirs(selection: Selection, window: Window, place: Cursor | None, size: int) -> Walk:
+def walk_theirs(selection: Selection, window: Window, place: Cursor | None, size: int) -> Walk:
     """The calls of a narrowed reader's parties: the first ones of each by its key, put in one order."""
     parts: list[Subquery] = []
     values: dict[str, Any] = {"size": size}

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     SmallInteger,
-    Table,
     Text,
     and_,
     exists,
@@ -28,7 +27,7 @@ from webapp.database.base import Base
 from webapp.database.types import Instant, SmallEnum
 from webapp.destinations.models import Party, PartyKind
 from webapp.tenancy.models import Tenant
-from webapp.tenancy.narrowing import Narrowing, closed_to_narrowed, narrowed_by, open_to_narrowed
+from webapp.tenancy.narrowing import Narrowing, bare, closed_to_narrowed, narrowed_by, open_to_narrowed
 
 
 class ImportState(IntEnum):
@@ -298,15 +297,9 @@ class CallSearch(Tenant, Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
-def _table(mapped: type[Base]) -> Table:
-    """Bare, so that the lock does not narrow its own conditions again."""
-    assert isinstance(mapped.__table__, Table)
-    return mapped.__table__
-
-
 def _of_call(narrowing: Narrowing, organization_id: int, started_at: Any, call_key: Any) -> ColumnElement[bool]:
     """In the call with this key a party of theirs took part, in its days."""
-    own = _table(CallParty).alias()
+    own = bare(CallParty)
     return exists().where(
         own.c.organization_id == organization_id,
         narrowing.took_part(own),
@@ -317,7 +310,7 @@ def _of_call(narrowing: Narrowing, organization_id: int, started_at: Any, call_k
 
 def _of_record(narrowing: Narrowing, organization_id: int, call_key: Any) -> ColumnElement[bool]:
     """The same where the call's start is not at hand."""
-    call = _table(Call).alias()
+    call = bare(Call)
     return exists().where(
         call.c.organization_id == organization_id,
         call.c.call_key == call_key,
@@ -326,7 +319,7 @@ def _of_record(narrowing: Narrowing, organization_id: int, call_key: Any) -> Col
 
 
 def _of_version(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
-    record = _table(CallRecord).alias()
+    record = bare(CallRecord)
     return exists().where(
         record.c.organization_id == organization_id,
         record.c.record_key == CallRecordVersion.record_key,
@@ -336,7 +329,7 @@ def _of_version(narrowing: Narrowing, organization_id: int) -> ColumnElement[boo
 
 def _of_party(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
     """Theirs, and whoever else took part in their calls, but the extensions of others: these are colleagues."""
-    other = _table(CallParty).alias()
+    other = bare(CallParty)
     in_their_calls = exists().where(
         other.c.organization_id == organization_id,
         other.c.party_id == Party.id,

@@ -24,7 +24,7 @@ from webapp.sources.forms import ReadAsForm
 from webapp.sources.progress import progress_of
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, Role
-from webapp.tenancy.request import current_membership, current_organization
+from webapp.tenancy.request import current_membership, current_organization, current_reader
 
 _WORKER_SHOULD_HAVE_BEGUN = timedelta(seconds=30)
 
@@ -84,9 +84,10 @@ def _before(session: LockedSession, file: ImportFile, pbx: Pbx) -> dict[str, Any
     return {
         "form": ReadAsForm(formdata=None, data={"reader_name": file.format, "time_zone": file.time_zone}),
         "preview": preview,
+        "raw_reader": current_reader(),
         "unreadable": unreadable,
         "guess": guess,
-        "calls": reading.show_calls(preview.calls, pbx.region) if preview else [],
+        "calls": reading.show_calls(preview.calls, pbx.region, current_reader()) if preview else [],
         "columns": None if columns is None else [labels[name] for name in columns.columns if name in labels],
         "zone_problem": reading.describe_zone_problem(preview.zone_proof, file.time_zone) if preview else "",
         "same_file": queries.find_same_file(session, file),

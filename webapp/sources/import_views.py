@@ -21,7 +21,7 @@ from webapp.sources.blueprint import bp
 from webapp.sources.forms import ColumnsForm, ReadAsForm
 from webapp.sources.import_pages import import_page, local_today, progress_part
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import close_session, current_membership, current_organization, db
+from webapp.tenancy.request import close_session, current_membership, current_organization, current_reader, db
 
 
 @bp.get("/imports")
@@ -94,7 +94,7 @@ def columns(import_file_id: int) -> ResponseReturnValue:
     # Another delimiter cuts the file into other columns: then they are chosen anew, before anything is stored.
     cut_anew = form.is_submitted() and form.delimiter.data != present.delimiter
     shown_map = form.column_map() if form.is_submitted() else present
-    shown, notes = reading.list_columns(services().database, file, shown_map)
+    shown, notes = reading.list_columns(services().database, file, shown_map, current_reader())
     if cut_anew or (form.is_submitted() and len(form.columns) != len(shown)):
         form = ColumnsForm(formdata=None, data=_as_fields(shown_map, len(shown), keep=False))
     elif not form.is_submitted():
@@ -115,6 +115,7 @@ def columns(import_file_id: int) -> ResponseReturnValue:
         columns=shown,
         notes=notes,
         fields=describe_fields(),
+        why_no_samples="" if current_reader().sees_raw else current_reader().why_not_raw,
     )
 
 

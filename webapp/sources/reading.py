@@ -13,6 +13,7 @@ from webapp.calls.models import ImportFile, Pbx
 from webapp.calls.outcomes import Direction
 from webapp.calls.words import DIRECTION_LABELS, NO_CALLER, ShownOutcome, show_outcome
 from webapp.database.engine import Database
+from webapp.destinations.masking import mask_name, mask_text
 from webapp.formatting import format_number, format_span, format_time
 from webapp.ingest.guesses import Answers as GuessedAnswers
 from webapp.ingest.guesses import LineGuess, guess_answers
@@ -25,6 +26,7 @@ from webapp.ingest.settings import PbxSettings
 from webapp.ingest.source import open_text
 from webapp.jobs.stored_files import open_stored_file
 from webapp.sources.blueprint import bp
+from webapp.tenancy.reader import Reader
 
 _SAMPLES = 4
 _LONGEST_SAMPLE = 60
@@ -85,22 +87,23 @@ def describe_zone_problem(proof: ZoneProof | None, time_zone: str) -> str:
     return f"Ids in it carry the true time. By them its clock {clock}; the clocks of {zone} did not."
 
 
-def show_calls(calls: Sequence[PreviewCall], region: str) -> list[ShownCall]:
-    return [show_call(call, region) for call in calls]
+def show_calls(calls: Sequence[PreviewCall], region: str, reader: Reader) -> list[ShownCall]:
+    return [show_call(call, region, reader) for call in calls]
 
 
-def show_call(call: PreviewCall, region: str) -> ShownCall:
+def show_call(call: PreviewCall, region: str, reader: Reader) -> ShownCall:
     """`region` is the phone system's."""
-    number = _number(call.caller, region) or NO_CALLER[call.caller_reason]
+    number = _number(call.caller, region, reader) or NO_CALLER[call.caller_reason]
+    name = mask_name(call.caller_name, call.caller) if reader.is_masked else call.caller_name
     return ShownCall(
         started_at=call.started_at,
         direction=call.direction,
         direction_label=DIRECTION_LABELS[call.direction],
-        caller=call.caller_name or number,
-        caller_number=number if call.caller_name else "",
-        caller_e164=call.caller if call.caller.startswith("+") else "",
-        reached=_number(call.reached, region),
-        reached_e164=call.reached if call.reached.startswith("+") else "",
+        caller=name or number,
+        caller_number=number if name else "",
+        caller_e164=_masked(call.caller, reader) if call.caller.startswith("+") else "",
+        reached=_number(call.reached, region, reader),
+        reached_e164=_masked(call.reached, reader) if call.reached.startswith("+") else "",
         outcome=show_outcome(call.direction, call.outcome),
         ring_seconds=call.ring_seconds,
         talk_seconds=call.talk_seconds,
@@ -133,8 +136,13 @@ def group_by_day(calls: Sequence[ShownCall], zone: ZoneInfo) -> list[tuple[date,
     return [(day, list(of_day)) for day, of_day in days]
 
 
-def _number(text: str, region: str) -> str:
-    return format_number(text, region) if text.startswith("+") else text
+def _number(text: str, region: str, reader: Reader) -> str:
+    return _masked(format_number(text, region) if text.startswith("+") else text, reader)
+
+
+def _masked(text: str, reader: Reader) -> str:
+    """With every number in it masked; an extension is shorter than what is taken for one."""
+    return mask_text(text) if reader.is_masked else text
 
 
 def read_head(database: Database, file: ImportFile) -> Head:
@@ -143,8 +151,13 @@ def read_head(database: Database, file: ImportFile) -> Head:
         return open_text(stream).head
 
 
-def list_columns(database: Database, file: ImportFile, columns: ColumnMap) -> tuple[list[Column], tuple[str, ...]]:
-    """The columns of a CSV, cut by `columns.delimiter`, and what is to be looked at in the guess."""
+def list_columns(
+    database: Database, file: ImportFile, columns: ColumnMap, reader: Reader
+) -> tuple[list[Column], tuple[str, ...]]:
+    """The columns of a CSV, cut by `columns.delimiter`, and what is to be looked at in the guess.
+
+    A reader who does not see lines of files sees no samples, and of a header no number.
+    """
     head = read_head(database, file)
     lines = head.lines[1:] if head.lines and separator_of(head.lines[0]) else head.lines
     rows = [row for line in lines if (row := split_line(line, columns.delimiter))]
@@ -153,9 +166,11 @@ def list_columns(database: Database, file: ImportFile, columns: ColumnMap) -> tu
     width = max((len(row) for row in rows[:50]), default=0)
     shown = [
         Column(
-            names[place].strip() if place < len(names) and names[place].strip() else f"Column {place + 1}",
+            _masked(names[place].strip(), reader)
+            if place < len(names) and names[place].strip()
+            else f"Column {place + 1}",
             tuple(row[place].strip()[:_LONGEST_SAMPLE] for row in data if place < len(row) and row[place].strip())[
-                :_SAMPLES
+                : _SAMPLES if reader.sees_raw else 0
             ],
         )
         for place in range(width)
@@ -170,10 +185,10 @@ def guess_from_file(database: Database, number_key: bytes, file: ImportFile | No
     return guess_answers(preview_import(database, number_key, file, pbx).first_rows, pbx.region)
 
 
-def name_lines(guesses: Sequence[LineGuess], known: Sequence[str]) -> list[tuple[str, str]]:
+def name_lines(guesses: Sequence[LineGuess], known: Sequence[str], reader: Reader) -> list[tuple[str, str]]:
     """(name, words) of each line to choose from: those of the file, with what was seen on them, then others known."""
     seen = {guess.name for guess in guesses}
-    words = [(guess.name, _describe(guess)) for guess in guesses]
+    words = [(guess.name, _masked(_describe(guess), reader)) for guess in guesses]
     return [*words, *((name, name) for name in known if name not in seen)]
 
 

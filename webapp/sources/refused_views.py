@@ -12,12 +12,12 @@ from flask_login import current_user
 from webapp import access, htmx
 from webapp.audit.viewing import note, note_view
 from webapp.database.engine import Database
-from webapp.errors import BadRequest
+from webapp.errors import BadRequest, Forbidden
 from webapp.services import services
 from webapp.sources.blueprint import bp
 from webapp.sources.queries import REFUSED_ON_A_PAGE, get_import, get_pbx, list_refused
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_organization, db
+from webapp.tenancy.request import current_organization, current_reader, db
 from webapp.tenancy.sessions import reading_session
 
 _LINES_AT_ONCE = 500
@@ -30,6 +30,7 @@ _SHOWN_CHARACTERS = 400
 @access.sees_every_call
 def refused(import_file_id: int, after: int) -> ResponseReturnValue:
     file = get_import(db(), import_file_id)
+    _check_reader()
     if after >= 1 << 31:
         raise BadRequest
     me, organization_id = current_user.id, current_organization().id
@@ -56,6 +57,7 @@ def refused(import_file_id: int, after: int) -> ResponseReturnValue:
 def refused_lines(import_file_id: int) -> ResponseReturnValue:
     """The refused lines as they stood in the file, beneath its header line: put right, they can be uploaded again."""
     file = get_import(db(), import_file_id)
+    _check_reader()
     name = PurePath(file.file_name.removesuffix(".gz"))
     database, organization_id = services().database, current_organization().id
     note(database, organization_id, current_user.id, "refused_lines.downloaded", file.id, file=file.file_name)
@@ -65,6 +67,13 @@ def refused_lines(import_file_id: int) -> ResponseReturnValue:
     )
     answer.headers["Content-Disposition"] = _as_attachment(f"{name.stem}-refused{name.suffix or '.csv'}")
     return answer
+
+
+def _check_reader() -> None:
+    """Lines of a file name numbers in full."""
+    reader = current_reader()
+    if not reader.sees_raw:
+        raise Forbidden(f"The lines of a file are not shown to you: {reader.why_not_raw}.")
 
 
 def _as_attachment(name: str) -> str:

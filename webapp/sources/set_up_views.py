@@ -23,7 +23,7 @@ from webapp.sources.forms import SetUpForm
 from webapp.sources.import_pages import local_today
 from webapp.sources.imports import READ_AGAIN
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_organization, db
+from webapp.tenancy.request import current_organization, current_reader, db
 
 
 @bp.route("/phone-systems/<id:pbx_id>/set-up", methods=["GET", "POST"])
@@ -85,7 +85,7 @@ def _guess(pbx: Pbx) -> GuessedAnswers:
 
 def _form(pbx: Pbx, guess: GuessedAnswers) -> SetUpForm:
     """With the stored answers, or with the guesses where nobody has answered yet."""
-    stored = Answers.of(pbx)
+    stored, reader = Answers.of(pbx), current_reader()
     if pbx.answered_at is not None:
         begin = stored
     else:
@@ -98,7 +98,7 @@ def _form(pbx: Pbx, guess: GuessedAnswers) -> SetUpForm:
             time_zone=pbx.time_zone,
         )
     data: dict[str, Any] = {**vars(begin), "outside_lines": sorted(begin.outside_lines)}
-    return SetUpForm(data=data, lines=reading.name_lines(guess.lines, sorted(stored.outside_lines)))
+    return SetUpForm(data=data, lines=reading.name_lines(guess.lines, sorted(stored.outside_lines), reader))
 
 
 def _set_up_page(form: SetUpForm, pbx: Pbx, guess: GuessedAnswers) -> Response:
@@ -125,9 +125,12 @@ def _compare_page(form: SetUpForm, pbx: Pbx, answers: Answers) -> Response:
     )
     changes = compare(db(), number_key(services().settings), settings)
     zone = ZoneInfo(current_organization().time_zone)
+    reader = current_reader()
     pairs = [
         reading.show_change(
-            reading.show_call(change.before, pbx.region), reading.show_call(change.after, answers.region), zone
+            reading.show_call(change.before, pbx.region, reader),
+            reading.show_call(change.after, answers.region, reader),
+            zone,
         )
         for change in changes
     ]

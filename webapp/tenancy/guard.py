@@ -6,6 +6,7 @@ Registered by create_app(), which calls `check_markers` last: an app with an unm
 from collections.abc import Callable
 
 from flask import Flask, current_app, g, request
+from flask import session as browser_session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import bindparam, or_, select
@@ -16,14 +17,18 @@ from webapp.clock import now
 from webapp.database.types import Instant
 from webapp.errors import BadRequest, Forbidden, NotFound
 from webapp.tenancy.lock import kept
+from webapp.tenancy.looking_as import KEY, read_looking_as
 from webapp.tenancy.members import load_narrowing
 from webapp.tenancy.models import Membership, Organization, OrganizationState
+from webapp.tenancy.narrowing import Narrowing
+from webapp.tenancy.reader import reader_of
 from webapp.tenancy.request import (
     SAFE_METHODS,
     Place,
     bind_narrowing,
     bind_person,
     bind_place,
+    current_membership,
     current_place,
     looking,
     my_places,
@@ -42,6 +47,7 @@ _PLACES = kept(
     .order_by(Organization.name, Organization.id)
 )
 
+_WHILE_LOOKING = frozenset({"organizations.stop_looking"})  #: done as the person themselves
 _NOT_NARROWED = "This page tells of calls of the whole organization, and you see those of some extensions only."
 
 
@@ -127,13 +133,34 @@ def _enter(slug: str, mark: access.Access) -> None:
     if place is None:
         logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
         raise NotFound
-    if mark.role is not None and place.membership.role < mark.role:
-        logs.event("access.role_too_small", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise Forbidden
+    looking_as = read_looking_as(browser_session.get(KEY), place.organization.id) if KEY in browser_session else None
     bind_place(place)
-    if place.membership.narrowed:
-        with looking() as session:
-            narrowing = load_narrowing(session, place.membership.user_account_id)
+    narrowing = _load_narrowing(place.membership)
+    reader = reader_of(place.membership, narrowing)
+    if looking_as is not None and looking_as.fits(place.membership, reader) and request.endpoint not in _WHILE_LOOKING:
+        _refuse_changes()
+        bind_place(Place(place.organization, looking_as.as_membership(place.membership), looking_as.words))
+        narrowing = looking_as.reader.narrowing
+    _check_role(mark)
+    if narrowing is not None:
         bind_narrowing(narrowing)
         if mark.sees_every_call:
             raise Forbidden(_NOT_NARROWED)
+
+
+def _load_narrowing(membership: Membership) -> Narrowing | None:
+    if not membership.narrowed:
+        return None
+    with looking() as session:
+        return load_narrowing(session, membership.user_account_id)
+
+
+def _refuse_changes() -> None:
+    if request.method not in SAFE_METHODS:
+        raise Forbidden("You are looking at the pages as somebody else. Stop that first, then nothing keeps you.")
+
+
+def _check_role(mark: access.Access) -> None:
+    if mark.role is not None and current_membership().role < mark.role:
+        logs.event("access.role_too_small", endpoint=request.endpoint, user_account_id=current_user.id)
+        raise Forbidden

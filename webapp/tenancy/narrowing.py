@@ -127,6 +127,13 @@ def tenant_classes() -> list[type[Any]]:
     return [mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Tenant)]
 
 
+def bare(mapped: type[Base]) -> FromClause:
+    """The table of an entity under another name, for a condition: the lock does not narrow its own conditions again,
+    so each names the organization itself.
+    """
+    return mapped.__table__.alias()
+
+
 def has_spoken_for(mapped: type[Any]) -> bool:
     """Whether a package has said what a narrowed session sees of it; a test wants an answer for each."""
     return mapped in _conditions

@@ -6,7 +6,9 @@ Made by tenancy/request.py: current_reader(), and by the export for each chunk. 
 from dataclasses import dataclass
 
 from webapp.tenancy.models import Membership, Numbers
-from webapp.tenancy.narrowing import Narrowing
+from webapp.tenancy.narrowing import Narrowing, covers
+
+_MORE_DIGITS = {Numbers.MASKED: 0, Numbers.SHOWN_ONE_BY_ONE: 1, Numbers.FULL: 2}
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Reader:
     def sees_raw(self) -> bool:
         """Whether what phone systems wrote shows as it was written: it names numbers and colleagues."""
         return not self.is_masked and self.narrowing is None
+
+    def covers(self, other: "Reader") -> bool:
+        """Whether the other sees nothing that this one does not: nobody gives more than they have."""
+        more_digits = _MORE_DIGITS[other.numbers] > _MORE_DIGITS[self.numbers]
+        more_files = other.may_export and not self.may_export
+        return not more_digits and not more_files and covers(self.narrowing, other.narrowing)
 
     @property
     def why_not_raw(self) -> str:

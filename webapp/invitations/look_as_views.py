@@ -1,0 +1,117 @@
+"""See what they will see: an organization's pages as somebody with a smaller role, narrowed or masked, would see them.
+
+Adds to the blueprint of organizations/ (the extensions are read by destinations/, which comes after it). The guard
+applies what is kept here in the browser's session to every GET, and refuses every other POST meanwhile.
+"""
+
+from zoneinfo import ZoneInfo
+
+from flask import flash, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, RadioField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # newer than the types
+
+from webapp import access, htmx
+from webapp.addresses import organization_home
+from webapp.clock import now_ms
+from webapp.destinations.extensions import read_extensions, spell_extensions, tell_opened
+from webapp.errors import Forbidden
+from webapp.organizations.views import bp
+from webapp.tenancy.looking_as import KEY, LookingAs
+from webapp.tenancy.models import Numbers, Role
+from webapp.tenancy.narrowing import Narrowing
+from webapp.tenancy.reader import Reader
+from webapp.tenancy.request import current_membership, current_organization, current_reader, db
+
+__all__ = ["bp"]
+
+NUMBERS_WORDS = {
+    Numbers.FULL: "In full",
+    Numbers.MASKED: "Masked: the last four digits are dots",
+    Numbers.SHOWN_ONE_BY_ONE: "Masked, and one at a time can be shown",
+}
+
+
+class LookAsForm(FlaskForm):  # type: ignore[misc]
+    """The fields of the invitation form that decide what somebody sees."""
+
+    role = RadioField(
+        "Role", choices=[SelectChoice(role.word, role.word.capitalize()) for role in Role], default=Role.VIEWER.word
+    )
+    numbers = RadioField(
+        "Outside numbers",
+        choices=[SelectChoice(each.name.lower(), words) for each, words in NUMBERS_WORDS.items()],
+        default=Numbers.FULL.name.lower(),
+    )
+    may_export = BooleanField("May export calls")
+    extensions = TextAreaField("Only these extensions")
+
+
+@bp.route("/o/<slug:slug>/look-as", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+def look_as() -> ResponseReturnValue:
+    """GET asks as whom; POST begins."""
+    form = LookAsForm(data={"extensions": _own_lines(), "may_export": current_reader().may_export})
+    if not form.validate_on_submit():
+        return _page(form)
+    narrowing = _read_narrowing(form)
+    if form.extensions.errors:
+        return _page(form)
+    role = Role[form.role.data.upper()]
+    reader = Reader(Numbers[form.numbers.data.upper()], form.may_export.data, narrowing)
+    looking = LookingAs(current_organization().id, role, reader, _tell(role, reader), now_ms())
+    if not looking.fits(current_membership(), current_reader()):
+        raise Forbidden("This is more than you see yourself. Nobody can give, or look as, more than they have.")
+    session[KEY] = looking.spell()
+    return htmx.go_to(organization_home(current_organization().slug))
+
+
+@bp.post("/o/<slug:slug>/look-as/stop")
+@access.member(Role.VIEWER)
+def stop_looking() -> ResponseReturnValue:
+    """Back to what the person is."""
+    if session.pop(KEY, None) is not None:
+        flash("You see everything again that is yours to see.", "ok")
+    if current_membership().role >= Role.MANAGER:
+        return htmx.go_to(url_for("organizations.look_as"))
+    return htmx.go_to(organization_home(current_organization().slug))
+
+
+def _page(form: LookAsForm) -> ResponseReturnValue:
+    status = 422 if form.errors else 200
+    return htmx.render(
+        "organizations/look_as.html",
+        "organizations/_look_as.html",
+        status=status,
+        form=form,
+        opened=_own_lines(),
+    )
+
+
+def _own_lines() -> str:
+    """The extensions of a manager who is narrowed: they can look, as they can invite, within these."""
+    narrowing = current_reader().narrowing
+    if narrowing is None:
+        return ""
+    return spell_extensions(db(), narrowing, ZoneInfo(current_organization().time_zone))
+
+
+def _read_narrowing(form: LookAsForm) -> Narrowing | None:
+    """None where no extension is written. What is wrong goes beside the field."""
+    text = form.extensions.data or ""
+    if not text.strip():
+        return None
+    read = read_extensions(db(), text, ZoneInfo(current_organization().time_zone))
+    form.extensions.errors = read.errors
+    return read.narrowing
+
+
+def _tell(role: Role, reader: Reader) -> str:
+    article = "an" if role == Role.OWNER else "a"
+    words = f"{article} {role.word}"
+    if reader.narrowing is not None:
+        words += f" who sees {tell_opened(db(), reader.narrowing, ZoneInfo(current_organization().time_zone))}"
+    if reader.is_masked:
+        words += ", with masked numbers"
+    return words if reader.may_export else f"{words}, without export"

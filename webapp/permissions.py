@@ -1,0 +1,83 @@
+"""The permission matrix: who may call which address, as the markers and the guard say. Printed by `flask permissions`.
+
+Generated from the routes, so that a new one is in it by itself; tests/house/test_permissions.py walks every cell.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from webapp import access
+from webapp.tenancy.models import Role
+
+OPEN, SIGN_IN, NOT_THERE, REFUSED = "yes", "sign in", "404", "403"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody who asks, as the matrix has them. `role` is None for those outside the organization."""
+
+    name: str
+    signed_in: bool = True
+    role: Role | None = None
+    narrowed: bool = False
+
+
+COLUMNS = (
+    Who("anonymous", signed_in=False),
+    Who("outsider"),
+    Who("viewer", role=Role.VIEWER),
+    Who("narrowed viewer", role=Role.VIEWER, narrowed=True),
+    Who("manager", role=Role.MANAGER),
+    Who("owner", role=Role.OWNER),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One address with one method, and what each of COLUMNS gets there."""
+
+    endpoint: str
+    method: str
+    rule: str
+    cells: tuple[str, ...]
+
+
+def permission_lines(app: Flask) -> Iterator[Line]:
+    """Every address and method of the app, by address."""
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        mark = access.of(app.view_functions[rule.endpoint])
+        cells = tuple(what_they_get(mark, who) for who in COLUMNS)
+        for method in methods_of(rule):
+            yield Line(rule.endpoint, method, rule.rule, cells)
+
+
+def methods_of(rule: Rule) -> list[str]:
+    """Without those that Flask adds by itself."""
+    return [method for method in _METHODS if method in (rule.methods or ())]
+
+
+def what_they_get(mark: access.Access, who: Who) -> str:
+    """By the rules of the guard: signing in first, then the organization, then the role."""
+    if not mark.signed_in:
+        return OPEN
+    if not who.signed_in:
+        return SIGN_IN
+    if mark.role is None:
+        return OPEN
+    if who.role is None:
+        return NOT_THERE
+    return REFUSED if who.role < mark.role or (who.narrowed and mark.sees_every_call) else OPEN
+
+
+def print_matrix(app: Flask) -> str:
+    """The matrix as text, a line for each address and method."""
+    rows = [("", "", *(who.name for who in COLUMNS))]
+    rows += [(line.method, line.rule, *line.cells) for line in permission_lines(app)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
