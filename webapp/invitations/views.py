@@ -6,11 +6,14 @@ bar is clean from then on; joining is a second POST.
 
 from flask import Blueprint, Response, flash, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user
+from flask_login import current_user
 
 from webapp import access, error_pages, htmx, logs, rate_limits
+from webapp.accounts.browsers import here
+from webapp.accounts.entering import enter
 from webapp.accounts.models import UserAccount
-from webapp.accounts.web_sessions import BrowserSession
+from webapp.accounts.sign_in import Try
+from webapp.accounts.web_sessions import browser_session
 from webapp.addresses import organization_home
 from webapp.error_pages import Words
 from webapp.errors import NotFound, Refused, TooManyTries
@@ -102,8 +105,8 @@ def _let_in(newcomer: UserAccount | None) -> None:
     """The invitation is used: the session keeps it no longer. Somebody new is signed in."""
     session.pop(_HELD, None)
     if newcomer is not None:
-        _browser_session().start(newcomer)
-        login_user(newcomer)
+        where = here()
+        enter(newcomer, Try(newcomer.email, where.network, where.browser))
 
 
 def _refuse(opened: Opened, form: AcceptForm, refusal: Refused) -> ResponseReturnValue:
@@ -152,16 +155,10 @@ def _hold(held: Held) -> None:
     if current_user.is_authenticated:
         session[_HELD] = kept
     else:
-        _browser_session().begin({_HELD: kept})
+        browser_session().begin({_HELD: kept})
 
 
 def _held() -> Held | None:
     """What this browser holds, if anything."""
     kept = session.get(_HELD)
     return Held(kept["organization_id"], bytes.fromhex(kept["digest"])) if kept else None
-
-
-def _browser_session() -> BrowserSession:
-    found = session._get_current_object()  # type: ignore[attr-defined]
-    assert isinstance(found, BrowserSession)
-    return found

@@ -55,7 +55,7 @@ def _token(settings: Settings, message: OutboxMessage) -> str:
     if message.secret is None:
         return ""
     try:
-        return unseal(settings.secret_key, message.secret).decode()
+        return unseal(settings.secret_key, message.secret, settings.secret_key_fallbacks).decode()
     except Unsealable:
         raise Unwritable("its link was sealed under another SECRET_KEY") from None
 
