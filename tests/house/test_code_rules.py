@@ -15,7 +15,14 @@ CODE = sorted(WEBAPP.rglob("*.py"))
 TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.html") if path.parent.name != "emails")
 
 #: May hold connections and Core: they are the database, the lock itself, or a short statement of their own.
-BENEATH_THE_LOCK = ("database/", "tenancy/lock.py", "tenancy/sessions.py", "rate_limits.py", "health.py")
+BENEATH_THE_LOCK = (
+    "database/",
+    "tenancy/lock.py",
+    "tenancy/narrowing.py",
+    "tenancy/sessions.py",
+    "rate_limits.py",
+    "health.py",
+)
 #: May write in bulk, past the session lock: the writer of calls, and stored files.
 BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py")
 #: Short sessions of their own, which must land whatever becomes of the request.
