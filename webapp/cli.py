@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from config import Settings, SettingsError, load_settings
-from webapp.accounts.account_events import note
+from webapp.accounts.account_events import note_event
 from webapp.accounts.browsers import Where
 from webapp.accounts.mails import tell
 from webapp.accounts.people import create_user, end_all_sessions
@@ -208,7 +208,7 @@ def remove_factor_command(email: str) -> None:
             raise Refused(f"{person.email} has no authenticator app.")
         remove_factor(session, person)
         end_all_sessions(session, person)
-        event = note(session, person.id, "factor.removed", Where("", "the person who runs Callbook"))
+        event = note_event(session, person.id, "factor.removed", Where("", "the person who runs Callbook"))
         tell(session, "second_factor_changed", person, event)
     click.echo(f"{person.email} signs in by password alone now; their open browsers are signed out, and they are told.")
 

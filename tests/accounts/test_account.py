@@ -81,7 +81,7 @@ def test_an_account_is_deleted(client: PageCheckingClient, cast: Cast, database:
         assert session.get(UserAccount, cast.max.id) is None
         members = set(session.scalars(select(Membership.user_account_id)))
         newest = session.scalars(select(AuditEvent).order_by(AuditEvent.position.desc())).first()
-    assert members == {cast.olive.id, cast.vera.id}
+    assert members == {cast.olive.id, cast.vera.id, cast.nina.id}
     assert newest is not None
     assert (newest.kind, newest.actor_id) == ("member.left", cast.max.id)
     with database.reading.connect() as connection:

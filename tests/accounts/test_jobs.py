@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from tests.accounts.authenticator import stored
 from tests.cast import Cast, assemble_cast
-from webapp.accounts.account_events import note
+from webapp.accounts.account_events import note_event
 from webapp.accounts.browsers import Where
 from webapp.accounts.jobs import ALONE_FOR, forget_alone, forget_what_is_over
 from webapp.accounts.links import file_link
@@ -25,7 +25,7 @@ def people(database: Database) -> set[int]:
 
 
 def everybody(cast: Cast) -> set[int]:
-    return {person.id for person in (cast.olive, cast.max, cast.vera, cast.quentin, cast.nora)}
+    return {person.id for person in (cast.olive, cast.max, cast.vera, cast.quentin, cast.nora, cast.nina)}
 
 
 def test_both_are_chores(app: object) -> None:
@@ -86,7 +86,7 @@ def test_links_and_events_that_are_over_go(clock: time_machine.Traveller, databa
     cast = assemble_cast(database)
     with writing_session(database) as session:
         file_link(session, cast.olive, LinkKind.NEW_PASSWORD, cast.olive.email)
-        note(session, cast.olive.id, "sign_in.done", Where("", ""))
+        note_event(session, cast.olive.id, "sign_in.done", Where("", ""))
         session.commit()
     for days, left in ((1, (1, 1)), (1, (0, 1)), (364, (0, 0))):
         clock.shift(timedelta(days=days))

@@ -186,9 +186,7 @@ def test_it_stays_on_while_an_organization_requires_it(
     assert "Turn it off" not in client.get("/security-settings").text
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/account", "/security-settings", "/o/harbour/calls", "/o/harbour/phone-systems/new"]
-)
+@pytest.mark.parametrize("path", ["/account", "/security-settings", "/o/harbour/calls", "/o/harbour/phone-systems/new"])
 def test_who_needs_a_factor_sets_it_up_before_anything_else(
     client: PageCheckingClient, cast: Cast, database: Database, path: str
 ) -> None:

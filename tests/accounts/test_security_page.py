@@ -9,7 +9,7 @@ from flask import Flask
 from tests.accounts.authenticator import events, mails, stored
 from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
-from webapp.accounts.account_events import KINDS, SHOWN_AT_MOST, note
+from webapp.accounts.account_events import KINDS, SHOWN_AT_MOST, note_event
 from webapp.accounts.browsers import Where
 from webapp.accounts.queries import list_sessions
 from webapp.database.engine import Database
@@ -161,8 +161,8 @@ def test_a_known_network_is_no_news(client: PageCheckingClient, cast: Cast, data
 def test_fifty_events_are_shown(client: PageCheckingClient, cast: Cast, database: Database) -> None:
     with writing_session(database) as session:
         for kind in list(KINDS) * 4:
-            note(session, cast.olive.id, kind, Where("192.0.2.1", "Opera on Windows"))
-        note(session, cast.max.id, "sign_in.done", Where("192.0.2.1", "a browser of Max"))
+            note_event(session, cast.olive.id, kind, Where("192.0.2.1", "Opera on Windows"))
+        note_event(session, cast.max.id, "sign_in.done", Where("192.0.2.1", "a browser of Max"))
         session.commit()
     client.sign_in(cast.olive)
     page = client.get(PAGE).text
@@ -172,7 +172,7 @@ def test_fifty_events_are_shown(client: PageCheckingClient, cast: Cast, database
 
 def test_an_event_that_nobody_told_is_refused(cast: Cast, database: Database) -> None:
     with writing_session(database) as session, pytest.raises(KeyError):
-        note(session, cast.olive.id, "unheard.of", Where("", ""))
+        note_event(session, cast.olive.id, "unheard.of", Where("", ""))
 
 
 def test_times_are_of_the_first_organization(

@@ -85,7 +85,7 @@ def test_the_chain_of_the_service_itself_is_there(database: Database, cast: Cast
 
 def test_every_new_organization_has_its_own_chain(database: Database, cast: Cast, harbour: int) -> None:
     assert verify_chain(database, cast.quayside.id).head.position == 2
-    assert verify_chain(database, harbour).head.position == 14
+    assert verify_chain(database, harbour).head.position == 15
 
 
 # -------------------------------------------------------------------------------------------------------- tampering
@@ -108,7 +108,7 @@ AT_5 = "WHERE organization_id = ? AND position = 5"
         (["DELETE FROM audit_event WHERE organization_id = ? AND position > 11"], 12, "shorter than its head"),
         (["DELETE FROM audit_event WHERE organization_id = ?"], 1, "shorter than its head"),
         (["UPDATE audit_head SET position = 11 WHERE organization_id = ?"], 12, "longer than its head"),
-        (["DELETE FROM audit_head WHERE organization_id = ?"], 14, "no head any more"),
+        (["DELETE FROM audit_head WHERE organization_id = ?"], 15, "no head any more"),
         (
             [
                 f"{SET} position = 99 {AT_5}",
@@ -237,9 +237,9 @@ def test_what_is_appended_meanwhile_is_no_fault(
 
     monkeypatch.setattr(verify, "_read_rows", grow)
     found = verify_chain(database, harbour)
-    assert (found.wrong, found.head.position) == (None, 14)
+    assert (found.wrong, found.head.position) == (None, 15)
 
 
 def test_every_action_is_in_the_transaction_of_what_it_records(make: Make, cast: Cast) -> None:
     with reading_session(make.database, cast.harbour.id) as session:
-        assert session.scalar(select(func.count()).select_from(AuditEvent)) == 4  # made, and three joined
+        assert session.scalar(select(func.count()).select_from(AuditEvent)) == 5  # made, and four joined

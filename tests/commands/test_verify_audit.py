@@ -35,7 +35,7 @@ def test_it_prints_every_head_and_that_all_is_whole(app: Flask, make: Make) -> N
     done = run(app)
     assert done.exit_code == 0
     heads = [line.split() for line in done.stdout.splitlines()]
-    assert [head[:3] for head in heads] == [["head", "-", "0"], ["head", "harbour", "4"], ["head", "quayside", "2"]]
+    assert [head[:3] for head in heads] == [["head", "-", "0"], ["head", "harbour", "5"], ["head", "quayside", "2"]]
     assert all(len(bytes.fromhex(head[3])) == 32 for head in heads)
     assert "Every chain is whole (3)." in done.stderr
 
@@ -68,17 +68,17 @@ def test_security_31_a_head_that_was_kept_finds_what_was_cut_off(
     kept.write_text(f"Kept on Monday\n{run(app).stdout}", "utf-8")
     assert run(app, "--head", str(kept)).exit_code == 0
     with reading_session(make.database, cast.harbour.id) as session:
-        row_hash = session.scalar(select(AuditEvent.row_hash).where(AuditEvent.position == 6))
+        row_hash = session.scalar(select(AuditEvent.row_hash).where(AuditEvent.position == 7))
     for table in ("audit_event", "audit_detail"):
-        tamper(f"DELETE FROM {table} WHERE organization_id = ? AND position > 6", values=(cast.harbour.id,))
+        tamper(f"DELETE FROM {table} WHERE organization_id = ? AND position > 7", values=(cast.harbour.id,))
     tamper(
-        "UPDATE audit_head SET position = 6, row_hash = ? WHERE organization_id = ?",
+        "UPDATE audit_head SET position = 7, row_hash = ? WHERE organization_id = ?",
         values=(row_hash, cast.harbour.id),
     )
     assert run(app).exit_code == 0  # by itself the chain looks whole
     done = run(app, "--head", str(kept))
     assert done.exit_code == 1
-    assert "wrong harbour 7: it was there when the head was kept; the chain ends at 6" in done.stderr
+    assert "wrong harbour 8: it was there when the head was kept; the chain ends at 7" in done.stderr
     assert "written anew" not in done.stderr
     add(make, 5)
     assert "wrong harbour 7: it is another row" in run(app, "--organization", "harbour", "--head", str(kept)).stderr

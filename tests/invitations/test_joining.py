@@ -44,7 +44,7 @@ def test_somebody_new_is_let_in(client: PageCheckingClient, cast: Cast, make: Ma
         membership = session.get_one(Membership, (cast.harbour.id, ada.id))
         assert (membership.invitation_id, membership.role) == (invitation.id, Role.VIEWER)
         kinds = [event.kind for event in session.scalars(select(AuditEvent).order_by(AuditEvent.position))]
-        assert kinds[-1] == "member.joined"
+        assert kinds[-2:] == ["member.joined", "sign_in.done"]
         [told] = session.scalars(select(OutboxMessage).where(OutboxMessage.template == "invitation_accepted"))
     assert (told.to_address, "Ada Lovelace" in told.words) == ("olive@example.com", True)
     assert_neutral(client, token)

@@ -65,7 +65,7 @@ def test_two_tabs_on_two_organizations_are_never_mixed(
 def test_the_people_of_the_other_one_are_not_listed(client: PageCheckingClient, both: Cast) -> None:
     client.sign_in(both.olive)
     page = client.get("/o/harbour/people").text
-    assert page.count('id="people-member-') == 3
+    assert page.count('id="people-member-') == 4
     assert "quentin@example.com" not in page
 
 

@@ -201,7 +201,7 @@ def test_filters_narrow_rows_and_file_alike(olive: PageCheckingClient, make: Mak
         (f"who={max_key}&what=imports", 2),
         ("who=operator&what=imports", 1),
         ("who=operator&what=settings", 1),
-        ("what=people", 3),
+        ("what=people", 4),
         ("to=2020-01-01", 0),
     ):
         assert len(rows_of(olive.get(f"{LOOKED}?{query}").text)) == expected, query

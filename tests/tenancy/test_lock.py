@@ -250,13 +250,14 @@ def test_memberships_are_of_the_organization_or_of_the_person(database: Database
             cast.olive.id,
             cast.max.id,
             cast.vera.id,
+            cast.nina.id,
         }
 
 
 def test_a_person_changes_no_membership_outside_the_bound_organization(database: Database, cast: Cast) -> None:
     with writing_session(database, cast.harbour.id) as session:
         session.bind_person(cast.quentin.id)
-        assert session.execute(update(Membership).values(role=Role.VIEWER)).rowcount == 3  # type: ignore[attr-defined]
+        assert session.execute(update(Membership).values(role=Role.VIEWER)).rowcount == 4  # type: ignore[attr-defined]
         session.commit()
     with reading_session(database, cast.quayside.id) as session:
         assert session.scalars(select(Membership)).one().role is Role.OWNER

@@ -1,6 +1,6 @@
 """What happened to a person's own account: the closed list, and the one way to note it.
 
-note(session, person.id, "password.changed", where) in the transaction of what it tells. The Security page shows the
+note_event(session, person.id, "password.changed", where) in the transaction of what it tells. The Security page shows the
 last 50. Who looked at what in an organization is the audit's (audit/).
 """
 
@@ -35,7 +35,7 @@ KINDS = {
 }
 
 
-def note(session: Session, user_account_id: int, kind: str, where: Where) -> AccountEvent:
+def note_event(session: Session, user_account_id: int, kind: str, where: Where) -> AccountEvent:
     """Write it down. Raises KeyError for a kind that KINDS does not tell."""
     KINDS[kind]
     event = AccountEvent(

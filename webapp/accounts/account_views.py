@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
 from webapp import access, htmx, logs
-from webapp.accounts.account_events import note
+from webapp.accounts.account_events import note_event
 from webapp.accounts.account_page import account_page
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
@@ -41,7 +41,7 @@ def account() -> ResponseReturnValue:
 @access.proved
 def download() -> ResponseReturnValue:
     """All that is held about the person, for themselves or another service."""
-    note(db(), current_user.id, "data.downloaded", here())
+    note_event(db(), current_user.id, "data.downloaded", here())
     held = json.dumps(list_holdings(db(), current_user), default=_spell, ensure_ascii=False, indent=1)
     db().commit()
     logs.event("account.downloaded", user_account_id=current_user.id)

@@ -6,7 +6,7 @@ from flask_login import current_user
 
 from webapp import access, htmx, logs
 from webapp.accounts import limits
-from webapp.accounts.account_events import note
+from webapp.accounts.account_events import note_event
 from webapp.accounts.account_page import account_page
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
@@ -52,7 +52,7 @@ def add_address() -> ResponseReturnValue:
 def remove() -> ResponseReturnValue:
     person, address = _person_and_address()
     remove_address(db(), person, address)
-    tell(db(), "address_changed", person, note(db(), person.id, "address.removed", here()), [address])
+    tell(db(), "address_changed", person, note_event(db(), person.id, "address.removed", here()), [address])
     db().commit()
     logs.event("address.removed", user_account_id=person.id)
     flash(f"{address} is none of your addresses any more.", "ok")
@@ -65,7 +65,7 @@ def remove() -> ResponseReturnValue:
 def choose_primary() -> ResponseReturnValue:
     person, address = _person_and_address()
     make_primary(db(), person, address)
-    tell(db(), "address_changed", person, note(db(), person.id, "address.primary", here()))
+    tell(db(), "address_changed", person, note_event(db(), person.id, "address.primary", here()))
     db().commit()
     logs.event("address.primary", user_account_id=person.id)
     flash(f"{address} is your primary address now.", "ok")

@@ -10,7 +10,7 @@ from flask_login import current_user
 from webapp import access, htmx, logs
 from webapp.accounts import second_factor
 from webapp.accounts import sign_in as steps
-from webapp.accounts.account_events import note
+from webapp.accounts.account_events import note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.entering import keys, too_many
@@ -49,7 +49,7 @@ def set_up_factor() -> ResponseReturnValue:
         return _set_up_page(form, secret)
     person = db().get_one(UserAccount, current_user.id)
     codes = second_factor.set_factor(db(), keys(), person, secret, step)
-    tell(db(), "second_factor_changed", person, note(db(), person.id, "factor.set", here()))
+    tell(db(), "second_factor_changed", person, note_event(db(), person.id, "factor.set", here()))
     end_all_sessions(db(), person)
     db().commit()
     session.pop(_PENDING)
@@ -66,7 +66,7 @@ def renew_codes() -> ResponseReturnValue:
     if person.totp_secret is None:
         raise Refused("There is no authenticator app yet. Set one up: the codes come with it.")
     codes = second_factor.renew_recovery_codes(db(), keys(), person)
-    tell(db(), "second_factor_changed", person, note(db(), person.id, "recovery.renewed", here()))
+    tell(db(), "second_factor_changed", person, note_event(db(), person.id, "recovery.renewed", here()))
     db().commit()
     logs.event("recovery.renewed", user_account_id=person.id)
     return render_template("accounts/recovery_codes.html", codes=codes, is_new=False)
@@ -95,7 +95,7 @@ def turn_off_factor() -> ResponseReturnValue:
         return _turn_off_page(form)
     person = db().get_one(UserAccount, current_user.id)
     second_factor.remove_factor(db(), person)
-    tell(db(), "second_factor_changed", person, note(db(), person.id, "factor.removed", here()))
+    tell(db(), "second_factor_changed", person, note_event(db(), person.id, "factor.removed", here()))
     end_all_sessions(db(), person)
     db().commit()
     browser_session().start(person)

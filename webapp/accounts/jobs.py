@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
-from webapp.accounts.account_events import KEPT_DAYS, note
+from webapp.accounts.account_events import KEPT_DAYS, note_event
 from webapp.accounts.browsers import Where
 from webapp.accounts.leaving import delete_account
 from webapp.accounts.links import file_link, sweep_links
@@ -52,7 +52,7 @@ def mail_reset(work: Work) -> None:
             return
         token = file_link(session, person, LinkKind.NEW_PASSWORD, words["email"])
         mail_link(session, settings.secret_key, LinkKind.NEW_PASSWORD, words["email"], token)
-        note(session, person.id, "password.link_sent", Where(words["network"], words["browser"]))
+        note_event(session, person.id, "password.link_sent", Where(words["network"], words["browser"]))
         session.commit()
 
 

@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from webapp import access, logs
 from webapp.accounts import limits
-from webapp.accounts.account_events import note
+from webapp.accounts.account_events import note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.entering import keys, too_many
@@ -101,7 +101,7 @@ def _set_new_password(link: AccountLink) -> ResponseReturnValue:
     except Refused as refusal:
         form.password.errors = [refusal.sentence]
         return _new_password_page(form, status=422)
-    event = note(db(), person.id, "password.set_by_link", here())
+    event = note_event(db(), person.id, "password.set_by_link", here())
     tell(db(), "password_changed", person, event)
     db().commit()
     logs.event("password.set_by_link", user_account_id=person.id)
@@ -121,7 +121,7 @@ def _confirm_address(link: AccountLink) -> ResponseReturnValue:
         close_session()
         session.pop(_LINK, None)
         return _over()
-    tell(db(), "address_changed", person, note(db(), person.id, "address.added", here()))
+    tell(db(), "address_changed", person, note_event(db(), person.id, "address.added", here()))
     db().commit()
     session.pop(_LINK, None)
     flash(f"{link.email} is one of your addresses now.", "ok")

@@ -9,7 +9,7 @@ from sqlalchemy import delete
 
 from webapp import access, htmx, logs
 from webapp.accounts import limits, passwords, second_factor
-from webapp.accounts.account_events import KINDS, note
+from webapp.accounts.account_events import KINDS, note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import describe_network, here
 from webapp.accounts.entering import too_many
@@ -54,7 +54,7 @@ def end_session(web_session_id: int) -> ResponseReturnValue:
     if found is None or found.id == browser_session().row_id:
         raise NotFound
     db().execute(delete(WebSession).where(WebSession.id == found.id))
-    note(db(), current_user.id, "session.ended", here())
+    note_event(db(), current_user.id, "session.ended", here())
     db().commit()
     flash(f"{found.browser[:1].upper()}{found.browser[1:]} is signed out.", "ok")
     return htmx.go_to(url_for("accounts.security"))
@@ -66,7 +66,7 @@ def end_session(web_session_id: int) -> ResponseReturnValue:
 def end_other_sessions() -> ResponseReturnValue:
     this_one = browser_session().row_id
     db().execute(delete(WebSession).where(WebSession.user_account_id == current_user.id, WebSession.id != this_one))
-    note(db(), current_user.id, "sessions.ended", here())
+    note_event(db(), current_user.id, "sessions.ended", here())
     db().commit()
     flash("All other browsers are signed out.", "ok")
     return htmx.go_to(url_for("accounts.security"))
@@ -96,7 +96,7 @@ def change_password() -> ResponseReturnValue:
     except Refused as refusal:
         form.password.errors = [refusal.sentence]
         return _password_page(form)
-    tell(db(), "password_changed", person, note(db(), person.id, "password.changed", here()))
+    tell(db(), "password_changed", person, note_event(db(), person.id, "password.changed", here()))
     db().commit()
     logs.event("password.changed", user_account_id=person.id)
     browser_session().start(person)

@@ -12,7 +12,7 @@ from enum import Enum
 
 from webapp import rate_limits
 from webapp.accounts import limits, passwords, second_factor
-from webapp.accounts.account_events import note
+from webapp.accounts.account_events import note_event
 from webapp.accounts.browsers import Where
 from webapp.accounts.mails import tell
 from webapp.accounts.models import UserAccount
@@ -86,11 +86,11 @@ def pass_code(database: Database, keys: Keys, person: UserAccount, code: str, wh
         if second_factor.looks_like_recovery(code):
             taken = second_factor.take_recovery_code(session, keys, person, code)
             if taken:
-                tell(session, "recovery_code_used", person, note(session, person.id, "recovery.used", where))
+                tell(session, "recovery_code_used", person, note_event(session, person.id, "recovery.used", where))
         else:
             taken = second_factor.take_code(session, keys, person, code)
         if not taken:
-            note(session, person.id, "sign_in.refused", where)
+            note_event(session, person.id, "sign_in.refused", where)
         session.commit()
     return taken
 
@@ -120,7 +120,7 @@ def _note_refusal(database: Database, person: UserAccount | None, attempt: Try) 
         rate_limits.remember(database, _REFUSED_FOR_MS, "refused", attempt.email.strip().lower())
         return
     with writing_session(database) as session:
-        note(session, person.id, "sign_in.refused", attempt.where)
+        note_event(session, person.id, "sign_in.refused", attempt.where)
         session.commit()
 
 

@@ -19,7 +19,7 @@ from itsdangerous import BadSignature, Signer
 from sqlalchemy import CursorResult, and_, bindparam, delete, or_, select, update
 
 from webapp import access
-from webapp.accounts.account_events import note
+from webapp.accounts.account_events import note_event
 from webapp.accounts.browsers import here
 from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.accounts.queries import find_shortest_idle
@@ -134,7 +134,7 @@ class BrowserSession(SessionMixin):
             _delete(session, old_id)
             session.add(row)
             for kind in events if person else ():
-                note(session, person.id, kind, where)  # type: ignore[union-attr]
+                note_event(session, person.id, kind, where)  # type: ignore[union-attr]
             session.commit()
         self._row, self._payload, self._looked = row, payload, True
         _forget_token()
@@ -177,7 +177,7 @@ class BrowserSession(SessionMixin):
         with writing_session(self.database) as session:
             _delete(session, self.session_id)
             for kind in events if self._person else ():
-                note(session, self._person.id, kind, here())  # type: ignore[union-attr]
+                note_event(session, self._person.id, kind, here())  # type: ignore[union-attr]
             session.commit()
         self.session_id, self._row, self._person, self._payload, self._looked = None, None, None, {}, True
         self._waiting_person = None
