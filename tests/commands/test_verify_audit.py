@@ -81,7 +81,7 @@ def test_security_31_a_head_that_was_kept_finds_what_was_cut_off(
     assert "wrong harbour 8: it was there when the head was kept; the chain ends at 7" in done.stderr
     assert "written anew" not in done.stderr
     add(make, 5)
-    assert "wrong harbour 7: it is another row" in run(app, "--organization", "harbour", "--head", str(kept)).stderr
+    assert "wrong harbour 8: it is another row" in run(app, "--organization", "harbour", "--head", str(kept)).stderr
 
 
 def test_a_chain_that_has_grown_fits_its_old_heads(app: Flask, make: Make, tmp_path: Path) -> None:

@@ -122,12 +122,12 @@ def test_without_extensions_every_call_is_seen(
 @pytest.mark.parametrize(
     ("extensions", "problem"),
     [
-        ("201\nGrace", "is not an extension"),
-        ("201 from yesterday", "names no day"),
+        ("201\nGrace", "cannot be read"),
+        ("201 from yesterday", "is no day"),
         ("201 from 2026-05-03 until 2026-05-01", "ends before it begins"),
-        ("299", "There is no call of extension 299 yet"),
-        ("\n".join(str(number) for number in range(200, 301)), "at most 100"),
-        ("201 from 9999-12-31 until 9999-12-31", "names no day"),
+        ("299", "No phone system here has had a call of extension 299"),
+        ("\n".join(str(number) for number in range(200, 401)), "at most 200"),
+        ("201 from 9999-12-31 until 9999-12-31", "is too far away"),
     ],
 )
 def test_what_is_wrong_is_told_beside_the_field(

@@ -1,7 +1,7 @@
 """What happened to a person's own account: the closed list, and the one way to note it.
 
-note_event(session, person.id, "password.changed", where) in the transaction of what it tells. The Security page shows the
-last 50. Who looked at what in an organization is the audit's (audit/).
+note_event(session, person.id, "password.changed", where) in the transaction of what it tells. The Security page shows
+the last 50. Who looked at what in an organization is the audit's (audit/).
 """
 
 from sqlalchemy.orm import Session

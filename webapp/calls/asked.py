@@ -15,9 +15,9 @@ from webapp.calls.filters import CallFilter, ReadFilter, read_filter
 from webapp.calls.models import Pbx
 from webapp.calls.searches import SearchWords, find_words
 from webapp.calls.words import ShownParty, show_party
-from webapp.destinations.extensions import tell_opened
 from webapp.destinations.models import Party
 from webapp.errors import NotFound
+from webapp.invitations.extensions import tell_opened
 from webapp.pagination import Cursor, read_cursor
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import Organization
@@ -91,7 +91,7 @@ def understand(
         region=organization.region,
         present=present,
         reader=reader,
-        opened="" if reader.narrowing is None else tell_opened(session, reader.narrowing, zone),
+        opened="" if reader.narrowing is None else tell_opened(session, reader.narrowing, organization.time_zone),
     )
 
 

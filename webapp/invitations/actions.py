@@ -6,6 +6,7 @@ Each action queues its mail and records itself in the transaction of the caller,
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -112,21 +113,21 @@ def confirm(session: LockedSession, inviter: Inviter, invitation: Invitation) ->
     _check_state(invitation, InvitationState.UNCONFIRMED)
     invitation.state, invitation.invited_by = InvitationState.OPEN, inviter.person_id
     _send(session, inviter, invitation)
-    _record(session, "invitation.confirmed", inviter, invitation)
+    record(session, "invitation.confirmed", **_about(inviter, invitation))
 
 
 def resend(session: LockedSession, inviter: Inviter, invitation: Invitation) -> None:
     """A new link, for another seven days; the one before is dead."""
     _check_state(invitation, InvitationState.OPEN)
     _send(session, inviter, invitation)
-    _record(session, "invitation.resent", inviter, invitation)
+    record(session, "invitation.resent", **_about(inviter, invitation))
 
 
 def revoke(session: LockedSession, inviter: Inviter, invitation: Invitation) -> None:
     """Its link opens nothing from now on."""
     _check_state(invitation, *_WAITING)
     _end(invitation)
-    _record(session, "invitation.revoked", inviter, invitation)
+    record(session, "invitation.revoked", **_about(inviter, invitation))
 
 
 def change(session: LockedSession, inviter: Inviter, invitation: Invitation, offer: Offer) -> None:
@@ -246,5 +247,6 @@ def _end(invitation: Invitation) -> None:
     invitation.state, invitation.ended_at, invitation.token_digest = InvitationState.REVOKED, now(), _NO_LINK
 
 
-def _record(session: LockedSession, kind: str, inviter: Inviter, invitation: Invitation) -> None:
-    record(session, kind, actor_id=inviter.person_id, object_id=invitation.id, email=invitation.email)
+def _about(inviter: Inviter, invitation: Invitation) -> dict[str, Any]:
+    """Who did it to which invitation, as the audit wants it."""
+    return {"actor_id": inviter.person_id, "object_id": invitation.id, "email": invitation.email}

@@ -18,8 +18,9 @@ from sqlalchemy import select
 from webapp.destinations.models import Party, PartyKind
 from webapp.errors import Refused
 from webapp.formatting import format_date
-from webapp.organizations.offers import ALWAYS, Span
+from webapp.organizations.offers import ALWAYS
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.narrowing import Narrowing, PartyDays
 
 _LINE = re.compile(r"(?P<digits>[0-9*#]{1,20})(?:\s+from\s+(?P<since>\S+))?(?:\s+until\s+(?P<until>\S+))?", re.I)
 _LINES_AT_MOST = 200
@@ -31,7 +32,7 @@ _FIELD = "extensions"
 class Read:
     """What was written, as spans; `notes` are what the reader should be told about it."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[PartyDays, ...]
     notes: tuple[str, ...]
 
 
@@ -49,7 +50,9 @@ def read_extensions(session: LockedSession, text: str, time_zone: str) -> Read:
             "known once it took part in a call that was imported.",
             _FIELD,
         )
-    spans = _widest(Span(party.id, since, until) for digits, since, until in written for party in known[digits])
+    spans = _widest(
+        PartyDays.between(party.id, since, until) for digits, since, until in written for party in known[digits]
+    )
     notes = [
         f"Extension {digits} is in {len(parties)} phone systems: it stands for all of them."
         for digits, parties in sorted(known.items())
@@ -58,9 +61,9 @@ def read_extensions(session: LockedSession, text: str, time_zone: str) -> Read:
     return Read(spans, tuple(notes))
 
 
-def _widest(spans: Iterable[Span]) -> tuple[Span, ...]:
+def _widest(spans: Iterable[PartyDays]) -> tuple[PartyDays, ...]:
     """Of two lines that begin alike the one that ends later: a party has one span from an instant on."""
-    kept: dict[tuple[int, datetime], Span] = {}
+    kept: dict[tuple[int, datetime], PartyDays] = {}
     for span in spans:
         known = kept.get((span.party_id, span.from_at))
         if known is None or span.holds(known):
@@ -116,7 +119,7 @@ def list_extensions(session: LockedSession) -> list[tuple[str, str]]:
     return sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0]))
 
 
-def digits_of(session: LockedSession, spans: Iterable[Span]) -> dict[int, str]:
+def digits_of(session: LockedSession, spans: Iterable[PartyDays]) -> dict[int, str]:
     """The digits of the parties, by id, as far as the reader may see them."""
     ids = {span.party_id for span in spans}
     if not ids:
@@ -124,13 +127,13 @@ def digits_of(session: LockedSession, spans: Iterable[Span]) -> dict[int, str]:
     return {party.id: party.digits for party in session.scalars(select(Party).where(Party.id.in_(ids)))}
 
 
-def spell_extensions(spans: Iterable[Span], digits: dict[int, str], time_zone: str) -> str:
+def spell_extensions(spans: Iterable[PartyDays], digits: dict[int, str], time_zone: str) -> str:
     """The lines that read_extensions() takes, each once."""
     lines = _tell_spans(spans, digits, lambda instant: instant.astimezone(ZoneInfo(time_zone)).date().isoformat())
     return "\n".join(lines)
 
 
-def name_extensions(spans: Iterable[Span], digits: dict[int, str], time_zone: str) -> str:
+def name_extensions(spans: Iterable[PartyDays], digits: dict[int, str], time_zone: str) -> str:
     """In a sentence: "extensions 204 and 205 from 3 May 2026"."""
     spans = list(spans)
     told = _tell_spans(spans, digits, lambda instant: format_date(instant.astimezone(ZoneInfo(time_zone)).date()))
@@ -142,7 +145,7 @@ def name_extensions(spans: Iterable[Span], digits: dict[int, str], time_zone: st
     return f"extension {told[0]}" if len(told) == 1 else f"extensions {', '.join(told[:-1])} and {told[-1]}"
 
 
-def _tell_spans(spans: Iterable[Span], digits: dict[int, str], spell: Callable[[datetime], str]) -> list[str]:
+def _tell_spans(spans: Iterable[PartyDays], digits: dict[int, str], spell: Callable[[datetime], str]) -> list[str]:
     """Those that the reader may see, shortest first, each once."""
     seen = [span for span in spans if span.party_id in digits]
     seen.sort(key=lambda span: (len(digits[span.party_id]), digits[span.party_id], span.from_at))
@@ -152,3 +155,10 @@ def _tell_spans(spans: Iterable[Span], digits: dict[int, str], spell: Callable[[
         until = "" if span.until_at is None else f" until {spell(span.until_at - timedelta(milliseconds=1))}"
         lines[f"{digits[span.party_id]}{since}{until}"] = None
     return list(lines)
+
+
+def tell_opened(session: LockedSession, narrowing: Narrowing, time_zone: str) -> str:
+    """What somebody who is narrowed sees: "extensions 201 and 202", "no extension yet"."""
+    if not narrowing.windows:
+        return "no extension yet"
+    return name_extensions(narrowing.windows, digits_of(session, narrowing.windows), time_zone)

@@ -1,10 +1,8 @@
 """See what they will see: an organization's pages as somebody with a smaller role, narrowed or masked, would see them.
 
-Adds to the blueprint of organizations/ (the extensions are read by destinations/, which comes after it). The guard
-applies what is kept here in the browser's session to every GET, and refuses every other POST meanwhile.
+Adds to the blueprint of organizations/, whose pages these are; extensions are read as the invitation's form does. The
+guard applies what is kept here in the browser's session to every GET, and refuses every other POST meanwhile.
 """
-
-from zoneinfo import ZoneInfo
 
 from flask import flash, session, url_for
 from flask.typing import ResponseReturnValue
@@ -15,8 +13,8 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # 
 from webapp import access, htmx
 from webapp.addresses import organization_home
 from webapp.clock import now_ms
-from webapp.destinations.extensions import read_extensions, spell_extensions, tell_opened
-from webapp.errors import Forbidden
+from webapp.errors import Forbidden, Refused
+from webapp.invitations.extensions import digits_of, read_extensions, spell_extensions, tell_opened
 from webapp.organizations.views import bp
 from webapp.tenancy.looking_as import KEY, LookingAs
 from webapp.tenancy.models import Numbers, Role
@@ -94,7 +92,8 @@ def _own_lines() -> str:
     narrowing = current_reader().narrowing
     if narrowing is None:
         return ""
-    return spell_extensions(db(), narrowing, ZoneInfo(current_organization().time_zone))
+    windows = narrowing.windows
+    return spell_extensions(windows, digits_of(db(), windows), current_organization().time_zone)
 
 
 def _read_narrowing(form: LookAsForm) -> Narrowing | None:
@@ -102,16 +101,19 @@ def _read_narrowing(form: LookAsForm) -> Narrowing | None:
     text = form.extensions.data or ""
     if not text.strip():
         return None
-    read = read_extensions(db(), text, ZoneInfo(current_organization().time_zone))
-    form.extensions.errors = read.errors
-    return read.narrowing
+    try:
+        read = read_extensions(db(), text, current_organization().time_zone)
+    except Refused as refusal:
+        form.extensions.errors = [refusal.sentence]
+        return None
+    return Narrowing(read.spans)
 
 
 def _tell(role: Role, reader: Reader) -> str:
     article = "an" if role == Role.OWNER else "a"
     words = f"{article} {role.word}"
     if reader.narrowing is not None:
-        words += f" who sees {tell_opened(db(), reader.narrowing, ZoneInfo(current_organization().time_zone))}"
+        words += f" who sees {tell_opened(db(), reader.narrowing, current_organization().time_zone)}"
     if reader.is_masked:
         words += ", with masked numbers"
     return words if reader.may_export else f"{words}, without export"

@@ -1,6 +1,6 @@
 """The People page: who is in, who is invited, inviting, changing, removing, leaving. Holds `bp`, named people."""
 
-from flask import Blueprint, Response, current_app, flash, url_for
+from flask import Blueprint, Response, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -202,9 +202,3 @@ def _sure_page(form: SureForm, action: str, person: UserAccount | None) -> Respo
     """Before a removal, or with person None before leaving."""
     status = 422 if form.errors or form.form_errors else 200
     return htmx.render("people/sure.html", "people/_sure.html", status=status, form=form, action=action, person=person)
-
-
-@bp.app_context_processor
-def _what_rows_need() -> dict[str, object]:
-    """Whether "See what they will see" is there: it is a page of organizations/."""
-    return {"can_look_as": "organizations.look_as" in current_app.view_functions}

@@ -13,6 +13,7 @@ from webapp.errors import Refused
 from webapp.organizations.models import Invitation, InvitationParty
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, MembershipParty, Numbers, Role
+from webapp.tenancy.narrowing import PartyDays
 
 ALWAYS = from_ms(0)  #: from_at of a span without a beginning
 #: Who has the key may give the values.
@@ -24,21 +25,6 @@ _NUMBERS_WITHIN = {
 
 
 @dataclass(frozen=True)
-class Span:
-    """A party whose calls are open, if they start in from_at <= instant < until_at (None: no end)."""
-
-    party_id: int
-    from_at: datetime
-    until_at: datetime | None
-
-    def holds(self, other: "Span") -> bool:
-        """Whether the other one opens nothing that this one does not."""
-        if self.party_id != other.party_id or other.from_at < self.from_at:
-            return False
-        return self.until_at is None or (other.until_at is not None and other.until_at <= self.until_at)
-
-
-@dataclass(frozen=True)
 class Offer:
     """`narrowed`: only the calls of `spans`; without it there are none."""
 
@@ -46,7 +32,7 @@ class Offer:
     numbers: Numbers
     may_export: bool
     narrowed: bool
-    spans: tuple[Span, ...]
+    spans: tuple[PartyDays, ...]
     ends_at: datetime | None
 
     @property
@@ -70,7 +56,7 @@ def offer_of_membership(session: LockedSession, membership: Membership) -> Offer
         .where(MembershipParty.user_account_id == membership.user_account_id)
         .order_by(MembershipParty.from_at, MembershipParty.party_id)
     )
-    return _offer(membership, [Span(row.party_id, row.from_at, row.until_at) for row in rows])
+    return _offer(membership, [PartyDays.between(row.party_id, row.from_at, row.until_at) for row in rows])
 
 
 def offer_of_invitation(session: LockedSession, invitation: Invitation) -> Offer:
@@ -82,10 +68,10 @@ def offer_of_invitation(session: LockedSession, invitation: Invitation) -> Offer
         .where(InvitationParty.invitation_id == invitation.id)
         .order_by(InvitationParty.from_at, InvitationParty.party_id)
     )
-    return _offer(invitation, [Span(row.party_id, row.from_at, row.until_at) for row in rows])
+    return _offer(invitation, [PartyDays.between(row.party_id, row.from_at, row.until_at) for row in rows])
 
 
-def _offer(row: Membership | Invitation, spans: list[Span]) -> Offer:
+def _offer(row: Membership | Invitation, spans: list[PartyDays]) -> Offer:
     return Offer(row.role, row.numbers, row.may_export, row.narrowed, tuple(spans), row.ends_at)
 
 

@@ -18,8 +18,8 @@ from webapp.calls.periods import local_day, named_period
 from webapp.calls.selection import select_calls
 from webapp.calls.totals import Totals, total_calls
 from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
-from webapp.destinations.extensions import tell_opened
 from webapp.formatting import format_count, format_span
+from webapp.invitations.extensions import tell_opened
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.reader import Reader
 
@@ -38,7 +38,7 @@ def my_calls(session: LockedSession, zone: ZoneInfo, region: str, present: datet
     """What templates/reports/my_calls.html needs."""
     assert reader.narrowing is not None
     return {
-        "opened": tell_opened(session, reader.narrowing, zone),
+        "opened": tell_opened(session, reader.narrowing, zone.key),
         "stretches": [_stretch(session, name, zone, region, present, reader) for name in ("today", "30d")],
         "newest_calls": list_newest(session, zone, region, present, reader),
         "missed_meaning": MISSED_MEANING,

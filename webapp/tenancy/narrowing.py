@@ -24,6 +24,19 @@ class PartyDays(NamedTuple):
     from_ms: int = 0
     until_ms: int | None = None
 
+    @classmethod
+    def between(cls, party_id: int, from_at: datetime, until_at: datetime | None) -> "PartyDays":
+        """As tables have them: from_at is 1970 where there is no beginning."""
+        return cls(party_id, max(0, to_ms(from_at)), None if until_at is None else to_ms(until_at))
+
+    @property
+    def from_at(self) -> datetime:
+        return from_ms(self.from_ms)
+
+    @property
+    def until_at(self) -> datetime | None:
+        return None if self.until_ms is None else from_ms(self.until_ms)
+
     @property
     def start(self) -> datetime | None:
         """None for no bound."""
@@ -31,7 +44,8 @@ class PartyDays(NamedTuple):
 
     @property
     def end(self) -> datetime | None:
-        return None if self.until_ms is None else from_ms(self.until_ms)
+        """None for no bound."""
+        return self.until_at
 
     def holds(self, other: "PartyDays") -> bool:
         """Whether all that the other opens is open here."""
@@ -84,10 +98,7 @@ def narrowing_of(rows: Iterable[MembershipParty]) -> Narrowing:
     return Narrowing(
         tuple(
             sorted(
-                (
-                    PartyDays(row.party_id, to_ms(row.from_at), None if row.until_at is None else to_ms(row.until_at))
-                    for row in rows
-                ),
+                (PartyDays.between(row.party_id, row.from_at, row.until_at) for row in rows),
                 key=lambda each: (each.party_id, each.from_ms),
             )
         )
