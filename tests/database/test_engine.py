@@ -145,7 +145,7 @@ def test_bulk_writers_empty_the_log_themselves_so_that_no_page_has_to(on_sqlite:
         session.commit()
     before = path.stat().st_size
 
-    rows = [(organization_id, number, 0, 0, b"", False, 0) for number in range(3000)]
+    rows = [(organization_id, number, 0, 0, b"", False, 0) for number in range(12_000)]
     columns = ("organization_id", "id", "byte_count", "stored_count", "digest", "complete", "created_at")
     with bulk_transaction(on_sqlite, organization_id) as transaction:
         transaction.insert("stored_file", columns, rows)

@@ -23,7 +23,7 @@ _LONGEST_WAIT_SECONDS = 20.0
 _POLL_SECONDS = 0.003
 STATEMENT_MS = 15_000
 _STEPS_BETWEEN_LOOKS = 100_000  # of SQLite's machine: a millisecond or so
-_ROWS_OF_A_CHECKPOINT = 2000  #: of bulk writers; some megabytes of the write-ahead log
+_ROWS_OF_A_CHECKPOINT = 10_000  #: of bulk writers: a few batches, ten megabytes or two of the write-ahead log
 
 
 class WriteGate:
