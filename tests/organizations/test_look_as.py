@@ -69,12 +69,20 @@ def test_nothing_can_be_changed_meanwhile(max_: PageCheckingClient, calls: dict[
     begin(max_)
     for path, fields in (
         ("/o/harbour/phone-systems/new", {"name": "Head office"}),
-        ("/o/harbour/calls/search", {"words": "201"}),
         (LOOK, {"role": "manager", "numbers": "full"}),
     ):
         refused = max_.send(path, fields)
         assert refused.status_code == 403, path
         assert "You are looking at the pages as somebody else." in refused.text
+
+
+def test_a_search_is_no_change(max_: PageCheckingClient, calls: dict[str, Call]) -> None:
+    """It finds what the other person would find: nothing of the extensions that are closed to them."""
+    begin(max_)
+    for words, found in (("201", 2), ("205", 0)):
+        answer = max_.send("/o/harbour/calls/search", {"words": words, "period": "all"})
+        assert answer.status_code == 303
+        assert rows(max_.get(answer.location).text) == found, words
 
 
 def test_stop_ends_it(max_: PageCheckingClient, calls: dict[str, Call]) -> None:

@@ -75,6 +75,7 @@ KINDS: dict[str, Kind] = {
     "invitation.revoked": Kind("The invitation of {email} was revoked", ("email",)),
     "member.changed": Kind("The access of {email} was changed: {before} → {after}", ("email", "before", "after")),
     "member.removed": Kind("{email} was removed", ("email",)),
+    "member.signed_out": Kind("{email} was signed out everywhere", ("email",)),
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
 

@@ -87,10 +87,11 @@ def tell_step(kind: int, result: int, who: str, rang_seconds: int, talk_seconds:
     return _unanswered_step(result, who, f" for {rang}" if rang_seconds > 0 else "")
 
 
-def tell_colleague(talk_seconds: int) -> str:
-    """That a colleague of a narrowed reader talked: "Then with a colleague, 3 min"."""
+def tell_colleague(talk_seconds: int, *, follows: bool) -> str:
+    """That a colleague of a narrowed reader talked: "Then with a colleague, 3 min", if it `follows` their own part."""
     talked = format_seconds(talk_seconds)
-    return f"Then with a colleague, {talked}" if talked else "Then with a colleague"
+    words = "Then with a colleague" if follows else "Taken by a colleague"
+    return f"{words}, {talked}" if talked else words
 
 
 def _unanswered_step(result: int, who: str, rang: str) -> str:

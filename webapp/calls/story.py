@@ -39,11 +39,12 @@ class Step:
     ring_seconds: int
     talk_seconds: int
     record_count: int
+    follows: bool = False  #: a colleague's, and the narrowed reader's own part came before it
 
     @property
     def sentence(self) -> str:
         if self.who == COLLEAGUE_PLACE and self.kind == LegKind.PHONE and self.result == LegResult.ANSWERED:
-            return tell_colleague(self.talk_seconds)
+            return tell_colleague(self.talk_seconds, follows=self.follows)
         return tell_step(self.kind, self.result, self.who, self.ring_seconds, self.talk_seconds)
 
     @property
@@ -126,11 +127,14 @@ def _as_race(step: Step, steps: Sequence[Step]) -> Step:
 
 def own_part(steps: Sequence[Step]) -> list[Step]:
     """What a narrowed reader sees of a call: of their colleagues only that they talked, and how long."""
-    return [
-        step
-        for step in steps
-        if step.who != COLLEAGUE_PLACE or step.kind != LegKind.PHONE or step.result == LegResult.ANSWERED
-    ]
+    kept: list[Step] = []
+    for step in steps:
+        if step.who != COLLEAGUE_PLACE or step.kind != LegKind.PHONE:
+            kept.append(step)
+        elif step.result == LegResult.ANSWERED:
+            talked_before = any(other.result == LegResult.ANSWERED and other.who != COLLEAGUE_PLACE for other in kept)
+            kept.append(replace(step, follows=talked_before))
+    return kept
 
 
 def tell_story(call: Call, steps: Sequence[Step], queue_name: str, places: dict[int, str]) -> CallStory:

@@ -181,6 +181,17 @@ def remove(member_id: int) -> ResponseReturnValue:
     return htmx.go_to(url_for("people.index"))
 
 
+@bp.post("/members/<id:member_id>/sign-out")
+@access.member(Role.OWNER)
+@access.proved
+def sign_out(member_id: int) -> ResponseReturnValue:
+    """A telephone is lost, a screen was left: every browser of the person is signed out."""
+    person = members.sign_out(db(), current_membership(), member_id)
+    db().commit()
+    flash(f"{person.name or person.email} is signed out everywhere.", "ok")
+    return htmx.go_to(url_for("people.index"))
+
+
 @bp.route("/leave", methods=["GET", "POST"])
 @access.member(Role.VIEWER)
 def leave() -> ResponseReturnValue:

@@ -76,6 +76,14 @@ def remove_member(session: LockedSession, actor: Membership, person_id: int, *, 
     return person
 
 
+def sign_out(session: LockedSession, actor: Membership, person_id: int) -> UserAccount:
+    """End every session of the person, in whatever browser. Raises NotFound and Forbidden."""
+    _membership, person = get_changeable(session, actor, person_id)
+    end_all_sessions(session, person)
+    record(session, "member.signed_out", actor_id=actor.user_account_id, object_id=person.id, email=person.email)
+    return person
+
+
 def leave(session: LockedSession, person_id: int, *, elsewhere: bool) -> UserAccount:
     """As remove_member, by the person. They stay signed in: their account is still theirs."""
     hold_organization(session)

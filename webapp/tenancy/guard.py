@@ -47,7 +47,8 @@ _PLACES = kept(
     .order_by(Organization.name, Organization.id)
 )
 
-_WHILE_LOOKING = frozenset({"organizations.stop_looking"})  #: done as the person themselves
+#: Done as the person themselves. A search only keeps the words of whoever typed them.
+_WHILE_LOOKING = frozenset({"organizations.stop_looking", "calls.search"})
 _NOT_NARROWED = "This page tells of calls of the whole organization, and you see those of some extensions only."
 
 
