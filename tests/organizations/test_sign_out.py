@@ -47,7 +47,7 @@ def test_security_06_an_owner_signs_somebody_out_everywhere(
 def test_who_may_not(client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.max)
     assert client.send(address(cast.vera.id)).status_code == 403
-    assert "Sign vera" not in client.get(PEOPLE).text
+    assert "Sign out vera" not in client.get(PEOPLE).text
     client.sign_in(cast.olive)
     assert client.send(address(new_id())).status_code == 404
     assert client.send(address(cast.quentin.id)).status_code == 404
