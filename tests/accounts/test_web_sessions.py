@@ -362,7 +362,7 @@ def test_security_07_a_key_that_was_changed_keeps_sessions(app: Flask, inside: P
 
 def test_security_08_visitors_leave_no_rows(app: Flask, database: Database) -> None:
     client = app.test_client(use_cookies=False)
-    for _ in range(100):
+    for _ in range(1_000):
         client.get("/sign-in")
     with reading_session(database) as session:
         assert session.scalar(select(func.count()).select_from(WebSession)) == 0
