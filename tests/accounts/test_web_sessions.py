@@ -378,6 +378,27 @@ def test_rows_that_have_run_out_are_swept(
     assert [row.user_account_id for row in rows(database)] == [cast.max.id]
 
 
+def test_security_03_who_signs_in_takes_over_nothing_of_who_was_here(
+    app: Flask, inside: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    session_id = cookie_of(inside).partition(".")[0]
+    with app.test_request_context("/sign-in"):
+        session = BrowserSession(database, b"key", session_id)
+        session["looking_as"] = {"role": 1}
+        session.save()
+        assert "looking_as" in rows(database)[0].payload
+        session.start(cast.max)
+    assert [(row.user_account_id, row.payload) for row in rows(database)] == [(cast.max.id, "{}")]
+
+
+def test_what_was_kept_on_the_way_in_stays(app: Flask, cast: Cast, database: Database) -> None:
+    with app.test_request_context("/sign-in"):
+        session = BrowserSession(database, b"key", None)
+        session.begin({"invitation": "held"})
+        session.start(cast.max)
+    assert [(row.user_account_id, row.payload) for row in rows(database)] == [(cast.max.id, '{"invitation": "held"}')]
+
+
 def test_messages_wait_for_the_next_page(app: Flask, client: PageCheckingClient, cast: Cast) -> None:
     @access.signed_in
     def say() -> str:

@@ -106,9 +106,13 @@ class BrowserSession(SessionMixin):
         self._person, self._waiting_person = None, person
 
     def start(self, person: UserAccount, *events: str) -> None:
-        """Sign the person in: a new id and a row for it; the old id is dead from now on. `events` are noted with it."""
+        """Sign the person in: a new id and a row for it; the old id is dead from now on. `events` are noted with it.
+
+        What was kept on their way in stays; what somebody who was signed in here before had kept is none of theirs.
+        """
         self._look()
-        self._open_row(person, SessionState.SIGNED_IN, self._payload, events)
+        on_their_way = self._row is not None and self._row.state == SessionState.ON_ITS_WAY
+        self._open_row(person, SessionState.SIGNED_IN, self._payload if on_their_way else {}, events)
         self._person, self._waiting_person = person, None
 
     def _open_row(
