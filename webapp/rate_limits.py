@@ -61,9 +61,14 @@ def hit(database: Database, limit: Limit, *what: str) -> int:
 
 
 def remember(database: Database, for_ms: int, *what: str) -> None:
-    """Keep a mark for so long. Sweeps the rows that say nothing any more."""
+    """Keep a mark for so long."""
     with database.writing.begin() as connection:
         connection.execute(_REMEMBER, {"key": digest("mark", *what), "until": now_ms() + for_ms})
+
+
+def sweep(database: Database) -> None:
+    """Forget the rows that say nothing any more. An hourly chore: two among sign-ins could wait for each other."""
+    with database.writing.begin() as connection:
         connection.execute(_SWEEP, {"now": now_ms()})
 
 

@@ -17,6 +17,7 @@ from webapp.calls.outcomes import Direction
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
 from webapp.destinations.masking import mask_name, mask_number, mask_text
+from webapp.destinations.models import Party, PartyKind
 from webapp.tenancy.models import Numbers
 from webapp.tenancy.sessions import reading_session
 
@@ -66,13 +67,11 @@ def test_the_last_four_digits_are_dots_in_any_spelling(written: str, shown: str)
 
 
 def test_numbers_inside_words_are_masked() -> None:
-    assert (
-        mask_text("call 020 7946 0182 or +44 20 7946 0999, room 12")
-        == "call 020 7946 •••• or +44 20 7946 ••••, room 12"
-    )
-    assert mask_name("Smith 02079460182", "442079460182") == "Smith 0207946••••"
+    assert mask_text("call 020 7946 0182 or +44 20 7946 0999, room 12") == "call 020•••• or +44 2••••, room 12"
+    assert mask_name("Smith 02079460182", "442079460182") == "Smith 020••••"
     assert mask_name("Smith 0182", "442079460182") == "Smith ••••"
-    assert mask_name("020 7946 0182", "442079460182") == "020 7946 ••••"
+    assert mask_name("020 7946 0182", "442079460182") == "020••••"
+    assert mask_name("02079460182 201", "442079460182") == "020••••"
 
 
 @pytest.fixture
@@ -98,6 +97,21 @@ def test_no_page_shows_a_hidden_digit(vera: PageCheckingClient, make: Make, call
     detail = vera.get(f"{LOG}/{spell_id(call.call_key)}").text
     assert "are not shown to you: the last digits of outside numbers are dots for you" in detail
     assert "as it stands in the file" not in detail
+
+
+@pytest.mark.parametrize("dialled", ["#31#02079460182", "*6702079460182", "w02079460182"])
+def test_a_number_behind_a_code_is_masked(vera: PageCheckingClient, make: Make, dialled: str) -> None:
+    """A dialled code is a service; the number that follows it is somebody's all the same."""
+    make.call(caller="201", callee="701", direction=Direction.OUTBOUND)
+    party = make.party("701")
+    with make.session() as session:
+        stored = session.get_one(Party, (make.organization.id, party.id))
+        stored.kind, stored.digits = PartyKind.SERVICE, dialled
+        session.commit()
+    for path in (ALL, f"{LOG}/export?period=all", f"{ALL}&party={spell_id(party.id)}"):
+        assert shown_digits(vera.get(path).get_data(as_text=True), HIDDEN) == [], path
+    answer = vera.send(f"{LOG}/search", {"words": "9460182", "period": "all"})
+    assert "data-row-link" not in vera.get(answer.location).text
 
 
 def shown_digits(text: str, *hidden: str) -> list[str]:

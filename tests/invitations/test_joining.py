@@ -15,7 +15,9 @@ from webapp.accounts.models import UserAccount, UserEmail, WebSession
 from webapp.accounts.queries import find_person
 from webapp.audit.models import AuditEvent
 from webapp.database.engine import Database
+from webapp.invitations.actions import whole_offer
 from webapp.invitations.extensions import read_extensions
+from webapp.organizations.members import remove_member
 from webapp.organizations.models import Invitation, InvitationState
 from webapp.organizations.offers import Offer
 from webapp.outbox.models import OutboxMessage
@@ -231,3 +233,54 @@ def test_who_holds_an_invitation_is_nobody_yet(client: PageCheckingClient, make:
     assert row.user_account_id is None
     assert token not in row.payload
     assert client.get("/o/harbour/").location.startswith("/sign-in")
+
+
+@pytest.mark.parametrize("what", ["removed", "demoted", "masked", "ended"])
+def test_security_19_an_invitation_holds_as_long_as_its_inviter_could_give_it(
+    client: PageCheckingClient, cast: Cast, make: Make, what: str
+) -> None:
+    """Else somebody who expects to be removed would come back by a link of their own making."""
+    token = make.token_of(make.invitation("ada@example.com", whole_offer(Role.MANAGER), by=cast.max))
+    assert client.get(f"/invitations/{token}").status_code == 200
+    with make.session() as session:
+        membership = session.get_one(Membership, (cast.harbour.id, cast.max.id))
+        if what == "removed":
+            session.delete(membership)
+        elif what == "demoted":
+            membership.role = Role.VIEWER
+        elif what == "masked":
+            membership.numbers = Numbers.MASKED
+        else:
+            membership.ends_at = clock.now()
+        session.commit()
+    assert_neutral(client, token)
+
+
+def test_security_19_who_is_removed_comes_in_by_no_other_invitation(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    token = make.token_of(make.invitation("vera@home.example"))
+    with make.session() as session:
+        session.add(UserEmail(email="vera@home.example", user_account_id=cast.vera.id, confirmed_at=clock.now()))
+        session.commit()
+    with make.session() as session:
+        olive = session.get_one(Membership, (cast.harbour.id, cast.olive.id))
+        remove_member(session, olive, cast.vera.id, elsewhere=False)
+        session.commit()
+    assert_neutral(client, token)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101])
+def test_a_newcomer_has_a_name(client: PageCheckingClient, cast: Cast, make: Make, name: str) -> None:
+    held(client, make.token_of(make.invitation("ada@example.com")))
+    assert client.send("/invitation", {**NEW, "name": name}).status_code == 422
+
+
+def test_a_name_stands_in_one_line(client: PageCheckingClient, cast: Cast, make: Make, database: Database) -> None:
+    """It comes into subjects of mails, which would be refused with a line end in them."""
+    held(client, make.token_of(make.invitation("ada@example.com")))
+    assert client.send("/invitation", {**NEW, "name": "Ada\r\n Lovelace"}).status_code == 303
+    with reading_session(database) as session:
+        ada = find_person(session, "ada@example.com")
+    assert ada is not None
+    assert ada.name == "Ada Lovelace"

@@ -25,7 +25,7 @@ from webapp.database.ids import spell_id
 from webapp.errors import Forbidden
 from webapp.organizations import who_looked
 from webapp.organizations.looked_filter import LookedFilter
-from webapp.tenancy.models import Membership
+from webapp.tenancy.models import Membership, Numbers
 from webapp.tenancy.sessions import reading_session
 
 LOOKED = "/o/harbour/who-looked"
@@ -255,13 +255,37 @@ def test_no_cell_of_the_file_is_a_formula(olive: PageCheckingClient, make: Make,
     assert "'=cmd|' /C calc'!A0" in {row["Who"] for row in file_of(olive)}
 
 
+def test_a_masked_owner_sees_no_words_of_searches(olive: PageCheckingClient, make: Make, cast: Cast) -> None:
+    with make.session() as session:
+        record(session, "search.made", actor_id=cast.max.id, words="“020 7946 0182”")
+        session.commit()
+    assert "020 7946 0182" in olive.get(LOOKED).text
+    with make.session() as session:
+        session.get_one(Membership, (cast.harbour.id, cast.olive.id)).numbers = Numbers.MASKED
+        session.commit()
+    for text in (olive.get(LOOKED).text, str(file_of(olive))):
+        assert "0182" not in text
+        assert "Searched the calls for (not shown to you)" in text
+
+
+def test_whoever_may_not_export_takes_no_file_away(olive: PageCheckingClient, make: Make, cast: Cast) -> None:
+    with make.session() as session:
+        session.get_one(Membership, (cast.harbour.id, cast.olive.id)).may_export = False
+        session.commit()
+    assert olive.get(EXPORT).status_code == 403
+    with make.session() as session:
+        session.get_one(Membership, (cast.harbour.id, cast.olive.id)).narrowed = True
+        session.commit()
+    assert olive.get(LOOKED).status_code == 403
+
+
 def test_the_file_ends_when_the_reader_is_no_owner_any_more(
     olive: PageCheckingClient, make: Make, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(who_looked, "_ROWS_AT_ONCE", 2)
     add_events(make, 20)
     chunks = who_looked.export_events(
-        make.database, make.organization.id, cast.olive.id, LookedFilter(), ZoneInfo("Europe/London")
+        make.database, make.organization.id, cast.olive.id, LookedFilter(), ZoneInfo("Europe/London"), masked=False
     )
     assert len(next(chunks)) == 2
     leave(make, cast.olive.id)

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from webapp.database.engine import Database
-from webapp.rate_limits import Limit, hit, is_remembered, network_of, remember
+from webapp.rate_limits import Limit, hit, is_remembered, network_of, remember, sweep
 
 LIMIT = Limit("test", 3, 10_000)
 START = 1_780_000_000
@@ -47,6 +47,7 @@ def test_a_mark_is_kept_so_long_and_swept(app: Flask, database: Database) -> Non
         clock.shift(6)
         assert not is_remembered(database, "olive@example.com", "192.0.2.1")
         remember(database, 5_000, "max@example.com", "192.0.2.1")
+        sweep(database)
         with database.reading.connect() as connection:
             assert connection.execute(text("SELECT count(*) FROM throttle")).scalar_one() == 1
 

@@ -156,7 +156,8 @@ def test_security_24_with_it_the_rows_of_one_organization(
     [
         "UPDATE pbx SET organization_id = :theirs",
         "INSERT INTO call_search SELECT :theirs, 1, 1, '{}', now()",
-        "INSERT INTO membership SELECT :theirs, user_account_id, role, created_at FROM membership",
+        "INSERT INTO membership SELECT :theirs, user_account_id, invitation_id, role, numbers, may_export, narrowed,"
+        " ends_at, last_used_at, created_at FROM membership",
     ],
 )
 def test_security_24_a_row_of_another_organization_is_refused(

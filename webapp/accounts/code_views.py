@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from webapp import access, logs
 from webapp.accounts import sign_in as steps
+from webapp.accounts import sign_in_audit
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.entering import after, enter, keys, too_many
@@ -46,6 +47,7 @@ def enter_code() -> ResponseReturnValue:
         return response
     if not taken:
         logs.event("sign_in.refused")
+        sign_in_audit.note_refusal(services().database, person.email)
         return _page(form, status=422, mistake=_MISTAKEN)
     leads_to = session.pop(NEXT, None)
     enter(person, steps.Try(person.email, where.network, where.browser))

@@ -51,7 +51,10 @@ def after(address: str | None) -> str:
 
 def path_of(address: str | None) -> str | None:
     """Path and query of a page of ours that a header names."""
-    parts = urlsplit(address or "")
+    try:
+        parts = urlsplit(address or "")
+    except ValueError:
+        return None
     if parts.netloc != request.host:
         return None
     return own(f"{parts.path}?{parts.query}" if parts.query else parts.path)

@@ -11,6 +11,7 @@ from webapp import access, error_pages, htmx, logs
 from webapp.accounts.entering import asked_for
 from webapp.accounts.prove_views import prove_page
 from webapp.accounts.web_sessions import USUAL_IDLE_MINUTES, browser_session
+from webapp.addresses import own_path
 from webapp.tenancy.request import my_places
 
 #: Open to who has no second factor although an organization of theirs requires one.
@@ -32,7 +33,8 @@ def check_person(mark: access.Access) -> ResponseReturnValue | None:
         logs.event("prove.asked", endpoint=request.endpoint, user_account_id=current_user.id)
         if request.method == "POST" and not htmx.asked():
             return prove_page(asked_for(), status=401)
-        return _send_to(url_for("accounts.prove", next=asked_for()))
+        where = url_for("accounts.prove", next=asked_for())
+        return _send_to(where if own_path(where) else url_for("accounts.prove"))  # an address that would be too long
     return None
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
+from webapp import rate_limits
 from webapp.accounts.account_events import KEPT_DAYS, note_event
 from webapp.accounts.browsers import Where
 from webapp.accounts.leaving import delete_account
@@ -33,6 +34,7 @@ def register_jobs() -> None:
     register(MAIL_RESET, mail_reset)
     register_chore("accounts.forget_what_is_over", forget_what_is_over)
     register_chore("accounts.forget_alone", forget_alone)
+    register_chore("rate_limits.sweep", rate_limits.sweep)
 
 
 def ask_for_reset(session: LockedSession, keys: Keys, email: str, where: Where) -> None:

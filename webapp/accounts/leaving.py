@@ -14,6 +14,7 @@ from webapp.audit.actions import record
 from webapp.database.engine import Database
 from webapp.errors import Refused
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -32,6 +33,7 @@ def refuse_only_owner(database: Database, user_account_id: int, organization_ids
 
 def leave(session: LockedSession, user_account_id: int) -> None:
     """End the person's membership in the bound organization. Raises Refused to the only owner."""
+    hold_organization(session)
     found = session.scalars(
         select(Membership).where(
             Membership.organization_id == session.organization_id, Membership.user_account_id == user_account_id

@@ -1,13 +1,13 @@
 """Finds people, and what belongs to a person. Called by signing in, the account pages, the commands, organizations/."""
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.account_events import SHOWN_AT_MOST
 from webapp.accounts.models import AccountEvent, AccountState, SessionState, UserAccount, UserEmail, WebSession
 from webapp.clock import now
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Membership, Organization, OrganizationState, Role
+from webapp.tenancy.models import Membership, Numbers, Organization, OrganizationState, Role
 
 
 def find_person(session: Session, email: str) -> UserAccount | None:
@@ -77,7 +77,7 @@ def find_shortest_idle(session: LockedSession) -> int | None:
 
 
 def is_only_owner(session: LockedSession, user_account_id: int) -> bool:
-    """Whether the person is the one owner of the bound organization who can still sign in."""
+    """Whether the person is the one owner of the bound organization who has all of it, for ever, and can sign in."""
     owners = set(
         session.scalars(
             select(Membership.user_account_id)
@@ -85,8 +85,11 @@ def is_only_owner(session: LockedSession, user_account_id: int) -> bool:
             .where(
                 Membership.organization_id == session.organization_id,
                 Membership.role == Role.OWNER,
+                Membership.numbers == Numbers.FULL,
+                Membership.may_export,
+                ~Membership.narrowed,
+                Membership.ends_at.is_(None),
                 UserAccount.state == AccountState.ACTIVE,
-                or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
             )
         )
     )

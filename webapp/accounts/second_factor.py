@@ -105,7 +105,11 @@ def take_code(session: Session, keys: Keys, person: UserAccount, code: str) -> b
     return _changed_one(
         session.execute(
             update(UserAccount)
-            .where(UserAccount.id == person.id, UserAccount.totp_last_step < step)
+            .where(
+                UserAccount.id == person.id,
+                UserAccount.totp_last_step < step,
+                UserAccount.totp_secret == person.totp_secret,  # else an app that was replaced would come back
+            )
             .values(totp_last_step=step, totp_secret=seal(keys.current, secret.encode()))
         )
     )

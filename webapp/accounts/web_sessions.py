@@ -101,8 +101,7 @@ class BrowserSession(SessionMixin):
 
         What is in `payload` is kept until they are in, and then in the session of the person.
         """
-        self._look()
-        self._open_row(person, SessionState.ON_ITS_WAY, {**self._payload, **payload})
+        self._open_row(person, SessionState.ON_ITS_WAY, {**self._kept_on_the_way(), **payload})
         self._person, self._waiting_person = None, person
 
     def start(self, person: UserAccount, *events: str) -> None:
@@ -110,10 +109,13 @@ class BrowserSession(SessionMixin):
 
         What was kept on their way in stays; what somebody who was signed in here before had kept is none of theirs.
         """
+        self._open_row(person, SessionState.SIGNED_IN, self._kept_on_the_way(), events)
+        self._person, self._waiting_person = person, None
+
+    def _kept_on_the_way(self) -> dict[str, Any]:
         self._look()
         on_their_way = self._row is not None and self._row.state == SessionState.ON_ITS_WAY
-        self._open_row(person, SessionState.SIGNED_IN, self._payload if on_their_way else {}, events)
-        self._person, self._waiting_person = person, None
+        return self._payload if on_their_way else {}
 
     def _open_row(
         self, person: UserAccount | None, state: SessionState, payload: dict[str, Any], events: tuple[str, ...] = ()

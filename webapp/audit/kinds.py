@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ERASED = "(erased)"  #: in the place of words that are no longer kept
+NOT_SHOWN = "(not shown to you)"  #: in the place of words that may hold a number, to a masked reader
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,15 @@ def kinds_of(group: Group) -> list[str]:
     return [kind for kind in KINDS if group_of(kind) is group]
 
 
-def tell(kind: str, words: str | None) -> str:
-    """The sentence of an event. `words` is the JSON of its audit_detail, None once it is erased."""
+def tell(kind: str, words: str | None, *, masked: bool = False) -> str:
+    """The sentence of an event. `words` is the JSON of its audit_detail, None once it is erased.
+
+    `masked`: for somebody from whom numbers are hidden, and so what others typed into searches.
+    """
     known = KINDS.get(kind)
     if known is None:  # of a version of Callbook that this one is not
         return kind
+    if masked and group_of(kind) is Group.SEARCHES:
+        return known.sentence.format(**dict.fromkeys(known.words, NOT_SHOWN))
     values = dict.fromkeys(known.words, ERASED) if words is None else json.loads(words)
     return known.sentence.format(**values)

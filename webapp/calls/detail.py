@@ -185,7 +185,7 @@ def _name_places(call: Call, parties: Sequence[Party], region: str, reader: Read
     """The same inside sentences."""
     places = dict.fromkeys(_ids_of(call), COLLEAGUE_PLACE) if reader.narrowing is not None else {}
     for party in parties:
-        hidden = reader.is_masked and masked_party(party.kind)
+        hidden = reader.is_masked and masked_party(party.kind, party.digits)
         name = mask_name(party.name, party.digits) if hidden else party.name
         places[party.id] = place_name(party, name, write_number(party, region, reader))
     return places
@@ -204,7 +204,7 @@ def _queue_name(records: Sequence[CallRecord], reader: Reader) -> str:
 
 
 def _list_hidden(parties: Sequence[Party]) -> tuple[int, ...]:
-    return tuple(party.id for party in parties if masked_party(party.kind))
+    return tuple(party.id for party in parties if masked_party(party.kind, party.digits))
 
 
 def list_other_calls(

@@ -25,7 +25,7 @@ from webapp.calls.words import COLLEAGUE, NO_CALLER, show_outcome
 from webapp.clock import now
 from webapp.csv_out import CsvRow, guard_cell
 from webapp.database.engine import Database
-from webapp.destinations.masking import mask_name, mask_number, masked_party
+from webapp.destinations.masking import mask_digits, mask_name, masked_party
 from webapp.destinations.models import Party
 from webapp.errors import Forbidden
 from webapp.pagination import Cursor
@@ -88,9 +88,9 @@ def export_calls(database: Database, order: ExportOrder) -> Iterator[list[CsvRow
     selection = first_standing = None
     while True:
         with reading_session(database, order.organization_id) as session:
-            standing = _check_reader(session, order)
+            standing = find_standing(session, order.user_account_id)
             first_standing = first_standing or standing
-            if standing != first_standing:
+            if standing != first_standing or not standing[1].covers(order.reader):
                 raise Forbidden  # what they may see has changed meanwhile
             if order.reader.narrowing is not None:
                 session.bind_narrowing(order.reader.narrowing)
@@ -106,14 +106,17 @@ def export_calls(database: Database, order: ExportOrder) -> Iterator[list[CsvRow
             return
 
 
-def _check_reader(session: LockedSession, order: ExportOrder) -> tuple[int, Reader]:
-    """Their role and what they may see at this moment. (It opens more than the order where they look as another.)"""
+def find_standing(session: LockedSession, user_account_id: int) -> tuple[int, Reader]:
+    """The role of who takes a file away, and what they may see at this moment. Raises Forbidden where they may not.
+
+    It opens more than they asked for where they look as another.
+    """
     found = session.scalar(
         select(Membership)
         .join(Organization, Organization.id == Membership.organization_id)
         .join(UserAccount, UserAccount.id == Membership.user_account_id)
         .where(
-            Membership.user_account_id == order.user_account_id,
+            Membership.user_account_id == user_account_id,
             Organization.state == OrganizationState.OPEN,
             or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
             UserAccount.state == AccountState.ACTIVE,
@@ -152,8 +155,8 @@ class _RowWriter:
 
     def _cells(self, kind: Any, e164: Any, digits: Any, name: Any) -> tuple[str, str]:
         number = e164 or digits
-        if self._reader.is_masked and masked_party(kind):
-            number, name = mask_number(number), mask_name(name, digits)
+        if self._reader.is_masked and masked_party(kind, digits):
+            number, name = mask_digits(kind, number), mask_name(name, digits)
         return guard_cell(number), guard_cell(name)
 
     def rows(self, lines: Sequence[CallLine]) -> list[CsvRow]:

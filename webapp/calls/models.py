@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     and_,
     exists,
+    func,
     or_,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -297,6 +298,10 @@ class CallSearch(Tenant, Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
+_EMERGENCY = ("112", "911", "999")
+_SHORTEST_OUTSIDE = 7  #: digits: no extension is as long
+
+
 def _of_call(narrowing: Narrowing, organization_id: int, started_at: Any, call_key: Any) -> ColumnElement[bool]:
     """In the call with this key a party of theirs took part, in its days."""
     own = bare(CallParty)
@@ -336,7 +341,17 @@ def _of_party(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]
         _of_call(narrowing, organization_id, other.c.started_at, other.c.call_key),
     )
     theirs = Party.id.in_(sorted(narrowing.party_ids))
-    return or_(theirs, and_(Party.kind != PartyKind.EXTENSION, in_their_calls))
+    return or_(theirs, and_(_is_outside(), in_their_calls))
+
+
+def _is_outside() -> ColumnElement[bool]:
+    """Surely nobody of the house: a short number or a name that could not be made out may be a colleague's."""
+    code = or_(Party.digits.like("*%"), Party.digits.like("#%"), Party.digits.in_(_EMERGENCY))
+    return or_(
+        Party.kind == PartyKind.OUTSIDE,
+        and_(Party.kind == PartyKind.SERVICE, code),
+        and_(Party.kind == PartyKind.OTHER, func.length(Party.digits) >= _SHORTEST_OUTSIDE),
+    )
 
 
 narrowed_by(Call, lambda narrowing, at: _of_call(narrowing, at, Call.started_at, Call.call_key))

@@ -23,6 +23,7 @@ from webapp.calls.windows import Budget, Window, list_windows
 from webapp.clock import from_ms, to_ms
 from webapp.pagination import Cursor
 from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.narrowing import PartyDays
 
 COUNTED_AT_MOST = 10_000  #: where no total knows the answer
 COUNT_MS = 15.0
@@ -105,7 +106,7 @@ def count_by_day(session: LockedSession, selection: Selection, days: Iterable[in
         return {}
     statement = _with_conditions(_sums_by_day(), selection, CallDay)
     rows = session.execute(statement, {"first": wanted[0], "last": wanted[-1]})
-    return {row[0]: Figures(*row[1:]) for row in rows if row[0] in wanted}
+    return {row[0]: Figures(*map(int, row[1:])) for row in rows if row[0] in wanted}  # PostgreSQL sums to Decimal
 
 
 def find_nearest_day(session: LockedSession, selection: Selection) -> date | None:
@@ -131,22 +132,37 @@ def find_nearest_day(session: LockedSession, selection: Selection) -> date | Non
     return None if found is None else day_of_number(found)
 
 
+def _windows_of(selection: Selection) -> Iterable[PartyDays]:
+    """The parties whose calls are asked for; those of the reader in their days only."""
+    assert selection.narrowing is not None
+    if selection.driver is None:
+        return selection.walks or ()
+    theirs = selection.narrowing.windows
+    own = {party_id: [each for each in theirs if each.party_id == party_id] for party_id in selection.driver}
+    return [each for party_id, windows in own.items() for each in windows or [PartyDays(party_id)]]
+
+
+def _calls_within(window: PartyDays) -> Select[datetime]:
+    """When the calls of a party start, in its days: one of them."""
+    statement = select(CallParty.started_at).where(CallParty.party_id == window.party_id).limit(1)
+    if window.start is not None:
+        statement = statement.where(CallParty.started_at >= window.start)
+    return statement if window.end is None else statement.where(CallParty.started_at < window.end)
+
+
 def _find_nearest_call(session: LockedSession, selection: Selection) -> date | None:
     """The same for a narrowed reader, among the calls themselves."""
     period = selection.period
-    parties = selection.driver or tuple({each.party_id for each in selection.walks or ()})
-    theirs = select(CallParty.started_at).limit(1)
+    theirs = [_calls_within(each) for each in _windows_of(selection)]
     found: list[datetime] = []
-    for party_id in parties:
-        own = theirs.where(CallParty.party_id == party_id)
-        if period.start is not None:
-            found += session.scalars(
-                own.where(CallParty.started_at < period.start).order_by(CallParty.started_at.desc())
-            )
+    if period.start is not None:
+        for own in theirs:
+            before = own.where(CallParty.started_at < period.start)
+            found += session.scalars(before.order_by(CallParty.started_at.desc()))
     if not found and period.end is not None:
-        for party_id in parties:
-            own = theirs.where(CallParty.party_id == party_id, CallParty.started_at >= period.end)
-            found += session.scalars(own.order_by(CallParty.started_at))
+        for own in theirs:
+            after = own.where(CallParty.started_at >= period.end)
+            found += session.scalars(after.order_by(CallParty.started_at))
         return local_day(min(found), selection.zone) if found else None
     return local_day(max(found), selection.zone) if found else None
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from webapp.calls.models import CallerReason
 from webapp.calls.outcomes import Direction, Outcome, is_missed
-from webapp.destinations.masking import mask_name, mask_number, masked_party
+from webapp.destinations.masking import mask_digits, mask_name, mask_number, masked_party
 from webapp.destinations.models import LineType, Party, PartyKind
 from webapp.formatting import format_number
 from webapp.tenancy.reader import Reader
@@ -91,7 +91,7 @@ def show_party(party: Party | Row[*tuple[Any, ...]], region: str, reader: Reader
     """A party, or a row of its columns that are asked for here, as people of `region` read it."""
     number = write_number(party, region, reader)
     name, e164 = party.name, party.e164 or ""
-    if reader.is_masked and masked_party(party.kind):
+    if reader.is_masked and masked_party(party.kind, party.digits):
         name, e164 = mask_name(name, party.digits), mask_number(e164)
     if party.kind == PartyKind.OUTSIDE:
         place = party.region if party.region not in ("", region) else ""
@@ -108,4 +108,4 @@ def show_party(party: Party | Row[*tuple[Any, ...]], region: str, reader: Reader
 def write_number(party: Party | Row[*tuple[Any, ...]], region: str, reader: Reader) -> str:
     """The number or extension as people of `region` write it, masked where the reader sees it so."""
     number = format_number(party.e164, region) if party.e164 else party.digits
-    return mask_number(number) if reader.is_masked and masked_party(party.kind) else number
+    return mask_digits(party.kind, number) if reader.is_masked and masked_party(party.kind, party.digits) else number

@@ -13,11 +13,12 @@ from webapp.invitations.actions import is_member
 from webapp.invitations.tokens import digest_token, organization_in
 from webapp.invitations.words import OfferWords, tell_offer
 from webapp.organizations.actions import join
-from webapp.organizations.members import add_spans, hold_organization
+from webapp.organizations.members import add_spans
 from webapp.organizations.models import Invitation, InvitationState
-from webapp.organizations.offers import offer_of_invitation
+from webapp.organizations.offers import is_within, offer_of_invitation, offer_of_membership
 from webapp.outbox.actions import queue_mail
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Membership, Organization, OrganizationState
 
 NAME_AT_MOST = 100
@@ -70,7 +71,22 @@ def open_invitation(session: LockedSession, held: Held | None, *, to_accept: boo
     invitation = session.scalars(wanted.with_for_update() if to_accept else wanted).one_or_none()
     if invitation is None or (invitation.ends_at is not None and invitation.ends_at <= now()):
         raise NotFound
+    if not _could_still_give(session, invitation):
+        raise NotFound
     return Opened(invitation, organization)
+
+
+def _could_still_give(session: LockedSession, invitation: Invitation) -> bool:
+    """Whether the inviter is still here and still has what they offered. The operator's offers need nobody.
+
+    So nobody who is removed, narrowed or given a smaller role comes back through a link that they made before.
+    """
+    if invitation.invited_by is None:
+        return True
+    inviter = session.get(Membership, (session.organization_id, invitation.invited_by))
+    if inviter is None or (inviter.ends_at is not None and inviter.ends_at <= now()):
+        return False
+    return is_within(offer_of_invitation(session, invitation), offer_of_membership(session, inviter))
 
 
 def tell_what(session: LockedSession, opened: Opened) -> OfferWords:
@@ -97,8 +113,8 @@ def is_for(session: LockedSession, opened: Opened, person: UserAccount) -> bool:
 
 def accept_as_newcomer(session: LockedSession, opened: Opened, name: str, password: str) -> UserAccount:
     """An account for the invited address, and its membership. Raises Refused with the field that is wrong."""
-    name = name.strip()
-    if not name or len(name) > NAME_AT_MOST:
+    name = " ".join(name.split())  # it stands in the subject of mails
+    if not name or len(name) > NAME_AT_MOST or not name.isprintable():
         raise Refused(f"Give your name, at most {NAME_AT_MOST} characters.", "name")
     organization = opened.organization
     person = create_user(session, opened.invitation.email, password, (organization.name, organization.slug, name))

@@ -110,9 +110,10 @@ def join(session: LockedSession, person: UserAccount, invitation: Invitation) ->
 
 def checked_name(name: str) -> str:
     """An organization's name. Raises Refused."""
-    if not name.strip() or len(name.strip()) > NAME_AT_MOST:
+    name = " ".join(name.split())  # it stands in the subject of mails: a line end there is refused
+    if not name or len(name) > NAME_AT_MOST or not name.isprintable():
         raise Refused(f"Give it a name of at most {NAME_AT_MOST} characters.", "name")
-    return name.strip()
+    return name
 
 
 def checked_time_zone(name: str) -> str:

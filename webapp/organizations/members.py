@@ -1,17 +1,20 @@
 """Changes the members of the bound organization, and keeps it from losing its last owner. Called by invitations/."""
 
-from sqlalchemy import func, select
+from sqlalchemy import select, update
 
-from webapp.accounts.models import AccountState, UserAccount
+from webapp.accounts.models import UserAccount, UserEmail
 from webapp.accounts.people import end_all_sessions
+from webapp.accounts.queries import is_only_owner
 from webapp.audit.actions import record
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.errors import Forbidden, NotFound, Refused
+from webapp.organizations.models import Invitation, InvitationState
 from webapp.organizations.offers import Offer, check_within, is_within, offer_of_membership, write_offer
 from webapp.tenancy.guard import list_places
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Membership, MembershipParty, Numbers, Organization, Role
+from webapp.tenancy.members import hold_organization
+from webapp.tenancy.models import Membership, MembershipParty, Role
 from webapp.tenancy.sessions import reading_session
 
 _LAST_OWNER = (
@@ -22,7 +25,7 @@ _LAST_OWNER = (
 def get_member(session: LockedSession, person_id: int) -> tuple[Membership, UserAccount]:
     """A member of the bound organization. Raises NotFound."""
     assert session.organization_id is not None
-    membership = session.get(Membership, (session.organization_id, person_id))
+    membership = session.get(Membership, (session.organization_id, person_id), populate_existing=True)
     person = session.get(UserAccount, person_id) if membership is not None else None
     if membership is None or person is None:
         raise NotFound
@@ -32,7 +35,9 @@ def get_member(session: LockedSession, person_id: int) -> tuple[Membership, User
 def get_changeable(session: LockedSession, actor: Membership, person_id: int) -> tuple[Membership, UserAccount]:
     """A member whom the actor may change or remove: one who has no more than the actor. Raises NotFound, Forbidden."""
     membership, person = get_member(session, person_id)
-    if actor.role < Role.MANAGER:
+    # Whoever waited for the lock may have lost meanwhile what the guard has seen of them.
+    present = session.get(Membership, (session.organization_id, actor.user_account_id), populate_existing=True)
+    if present is None or min(present.role, actor.role) < Role.MANAGER:
         raise Forbidden
     if not is_within(offer_of_membership(session, membership), offer_of_membership(session, actor)):
         raise Forbidden(f"{person.email} may do or see more than you here: an owner can change that.")
@@ -97,6 +102,7 @@ def leave(session: LockedSession, person_id: int, *, elsewhere: bool) -> UserAcc
 
 def _take_away(session: LockedSession, membership: Membership, person: UserAccount, *, elsewhere: bool) -> None:
     _keep_an_owner(session, membership, person, None)
+    _revoke_invitations(session, person)
     session.delete(membership)
     if not elsewhere:
         person.alone_since = now()
@@ -104,11 +110,17 @@ def _take_away(session: LockedSession, membership: Membership, person: UserAccou
     session.flush()
 
 
-def hold_organization(session: LockedSession) -> None:
-    """Until the transaction ends nobody else changes members: two owners cannot remove each other at once."""
-    session.scalars(
-        select(Organization).where(Organization.id == session.organization_id).with_for_update(key_share=True)
-    ).one()
+def _revoke_invitations(session: LockedSession, person: UserAccount) -> None:
+    """Those to any address of theirs: who is out does not come back by another link."""
+    addresses = select(UserEmail.email).where(UserEmail.user_account_id == person.id)
+    session.execute(
+        update(Invitation)
+        .where(
+            Invitation.state.in_((InvitationState.OPEN, InvitationState.UNCONFIRMED)), Invitation.email.in_(addresses)
+        )
+        .values(state=InvitationState.REVOKED, ended_at=now(), token_digest=b"")
+        .execution_options(synchronize_session=False)
+    )
 
 
 def has_owner(session: LockedSession) -> bool:
@@ -125,22 +137,7 @@ def _keep_an_owner(session: LockedSession, membership: Membership, person: UserA
     before = offer_of_membership(session, membership)
     if not before.is_whole or (after is not None and after.is_whole):
         return
-    others = session.scalar(
-        select(func.count())
-        .select_from(Membership)
-        .join(UserAccount, UserAccount.id == Membership.user_account_id)
-        .where(
-            Membership.organization_id == session.organization_id,
-            Membership.user_account_id != person.id,
-            Membership.role == Role.OWNER,
-            Membership.numbers == Numbers.FULL,
-            Membership.may_export,
-            ~Membership.narrowed,
-            Membership.ends_at.is_(None),
-            UserAccount.state == AccountState.ACTIVE,
-        )
-    )
-    if not others:
+    if is_only_owner(session, person.id):
         raise Refused(_LAST_OWNER.format(name=person.name or person.email), "role")
 
 

@@ -102,8 +102,8 @@ def list_events(
     return [Event(*row) for row in session.execute(query)]
 
 
-def show_events(session: LockedSession, events: Sequence[Event]) -> list[LookedRow]:
-    """With who it was, and where what they are about lies."""
+def show_events(session: LockedSession, events: Sequence[Event], *, masked: bool) -> list[LookedRow]:
+    """With who it was, and where what they are about lies. `masked`: numbers are hidden from the reader."""
     people = name_people(session, {event.actor_id for event in events if event.actor_id is not None})
     things = {event.position: (_about(event), event.object_id or 0) for event in events if event.object_id is not None}
     pages = find_pages(session, things.values())
@@ -111,7 +111,7 @@ def show_events(session: LockedSession, events: Sequence[Event]) -> list[LookedR
         LookedRow(
             event,
             THE_OPERATOR if event.actor_id is None else people[event.actor_id],
-            tell(event.kind, event.words),
+            tell(event.kind, event.words, masked=masked),
             pages.get(things[event.position]) if event.position in things else None,
         )
         for event in events
@@ -180,7 +180,7 @@ def tell_filter(session: LockedSession, chosen: LookedFilter) -> list[tuple[str,
 
 
 def export_events(
-    database: Database, organization_id: int, reader_id: int, chosen: LookedFilter, zone: ZoneInfo
+    database: Database, organization_id: int, reader_id: int, chosen: LookedFilter, zone: ZoneInfo, *, masked: bool
 ) -> Iterator[list[CsvRow]]:
     """The rows of the file under CSV_HEADER. Raises Forbidden where the reader may no longer."""
     before: int | None = None
@@ -189,13 +189,13 @@ def export_events(
             _check_owner(session, reader_id)
             events = list_events(session, chosen, zone, before, _ROWS_AT_ONCE)
             people = name_people(session, {event.actor_id for event in events if event.actor_id is not None})
-        yield [_csv_row(event, people, zone) for event in events]
+        yield [_csv_row(event, people, zone, masked) for event in events]
         if len(events) < _ROWS_AT_ONCE:
             return
         before = events[-1].position
 
 
-def _csv_row(event: Event, people: dict[int, Person], zone: ZoneInfo) -> CsvRow:
+def _csv_row(event: Event, people: dict[int, Person], zone: ZoneInfo, masked: bool) -> CsvRow:
     who = THE_OPERATOR if event.actor_id is None else people[event.actor_id]
     return (
         event.position,
@@ -203,7 +203,7 @@ def _csv_row(event: Event, people: dict[int, Person], zone: ZoneInfo) -> CsvRow:
         f"{event.at:%Y-%m-%dT%H:%M:%SZ}",
         guard_cell(who.label),
         guard_cell(who.detail),
-        guard_cell(tell(event.kind, event.words)),
+        guard_cell(tell(event.kind, event.words, masked=masked)),
         GROUP_LABELS[group_of(event.kind)] if event.kind in KINDS else "",
         bytes(event.row_hash).hex(),
     )
@@ -217,6 +217,7 @@ def _check_owner(session: LockedSession, reader_id: int) -> None:
         .where(
             Membership.user_account_id == reader_id,
             Membership.organization_id == session.organization_id,
+            ~Membership.narrowed,
             Organization.state == OrganizationState.OPEN,
             or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
             UserAccount.state == AccountState.ACTIVE,

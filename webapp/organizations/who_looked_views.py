@@ -15,7 +15,7 @@ from webapp.audit.kinds import GROUP_LABELS
 from webapp.audit.viewing import note, note_view, sweep_viewing
 from webapp.csv_out import csv_pieces, csv_response
 from webapp.database.ids import spell_id
-from webapp.errors import Refused
+from webapp.errors import Forbidden, Refused
 from webapp.jobs.handlers import register_chore
 from webapp.organizations.looked_filter import OPERATOR, Asked, LookedFilter, read_asked
 from webapp.organizations.who_looked import (
@@ -34,7 +34,7 @@ from webapp.organizations.who_looked import (
 )
 from webapp.services import services
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_organization, db
+from webapp.tenancy.request import current_organization, current_reader, db
 
 bp = Blueprint("who_looked", __name__)
 navigation.add("Who looked", "who_looked.index", 80, Role.OWNER)
@@ -63,6 +63,7 @@ def _register_chore(_state: BlueprintSetupState) -> None:
 
 @bp.get("/o/<slug:slug>/who-looked")
 @access.member(Role.OWNER)
+@access.sees_every_call
 def index() -> ResponseReturnValue:
     """A page of events, or the rows that htmx goes on with."""
     organization = current_organization()
@@ -72,7 +73,7 @@ def index() -> ResponseReturnValue:
     shown = events[:ROWS_ON_A_PAGE]
     more = _address(asked.chosen, shown[-1].position) if len(events) > ROWS_ON_A_PAGE else ""
     rows: dict[str, Any] = {
-        "rows": show_events(db(), shown),
+        "rows": show_events(db(), shown, masked=current_reader().is_masked),
         "more": more,
         "zone": zone,
         "today": clock.now().astimezone(zone).date(),
@@ -86,8 +87,11 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/o/<slug:slug>/who-looked/export")
 @access.member(Role.OWNER)
+@access.sees_every_call
 def export() -> ResponseReturnValue:
     """Every event of the selection as CSV, streamed."""
+    if not current_reader().may_export:
+        raise Forbidden("You may look here, but not take a file away.")
     organization, database = current_organization(), services().database
     asked = read_asked(request.args)
     for name, sentence in asked.errors.items():
@@ -95,7 +99,9 @@ def export() -> ResponseReturnValue:
     selection = "; ".join(f"{name} {value}" for name, value, _without in tell_filter(db(), asked.chosen))
     note(database, organization.id, current_user.id, "who_looked.exported", selection=selection or "everything")
     zone = ZoneInfo(organization.time_zone)
-    rows = export_events(database, organization.id, current_user.id, asked.chosen, zone)
+    rows = export_events(
+        database, organization.id, current_user.id, asked.chosen, zone, masked=current_reader().is_masked
+    )
     day = clock.now().astimezone(zone).date().isoformat()
     return csv_response(f"{organization.slug}-who-looked-{day}.csv", csv_pieces(CSV_HEADER, rows))
 

@@ -46,6 +46,7 @@ def overview() -> ResponseReturnValue:
     present, reader = now(), current_reader()
     today = local_day(present, zone)
     if reader.narrowing is not None:
+        note_view(services().database, organization.id, current_user.id, "overview.viewed")
         return render_template("reports/my_calls.html", **my_calls(db(), zone, region, present, reader))
     systems = list_health(db(), today, zone)
     if all(each.last_day is None for each in systems):

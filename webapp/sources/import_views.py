@@ -18,7 +18,7 @@ from webapp.jobs.stored_files import delete_stored_file
 from webapp.services import services
 from webapp.sources import imports, queries, reading
 from webapp.sources.blueprint import bp
-from webapp.sources.forms import ColumnsForm, ReadAsForm
+from webapp.sources.forms import DELIMITERS, ColumnsForm, ReadAsForm
 from webapp.sources.import_pages import import_page, local_today, progress_part
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import close_session, current_membership, current_organization, current_reader, db
@@ -92,8 +92,9 @@ def columns(import_file_id: int) -> ResponseReturnValue:
     present = read_column_map(file.column_map) or ColumnMap(",", True, {}, "ymd")
     form = ColumnsForm(data=_as_fields(present))
     # Another delimiter cuts the file into other columns: then they are chosen anew, before anything is stored.
-    cut_anew = form.is_submitted() and form.delimiter.data != present.delimiter
-    shown_map = form.column_map() if form.is_submitted() else present
+    submitted = form.is_submitted() and form.delimiter.data in DELIMITERS
+    cut_anew = submitted and form.delimiter.data != present.delimiter
+    shown_map = form.column_map() if submitted else present
     shown, notes = reading.list_columns(services().database, file, shown_map, current_reader())
     if cut_anew or (form.is_submitted() and len(form.columns) != len(shown)):
         form = ColumnsForm(formdata=None, data=_as_fields(shown_map, len(shown), keep=False))

@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from webapp import access, htmx
 from webapp.audit.viewing import note, note_view
+from webapp.calls.export import find_standing
 from webapp.database.engine import Database
 from webapp.errors import BadRequest, Forbidden
 from webapp.services import services
@@ -58,11 +59,13 @@ def refused_lines(import_file_id: int) -> ResponseReturnValue:
     """The refused lines as they stood in the file, beneath its header line: put right, they can be uploaded again."""
     file = get_import(db(), import_file_id)
     _check_reader()
+    if not current_reader().may_export:
+        raise Forbidden("You may look at these lines, but not take them away.")
     name = PurePath(file.file_name.removesuffix(".gz"))
     database, organization_id = services().database, current_organization().id
     note(database, organization_id, current_user.id, "refused_lines.downloaded", file.id, file=file.file_name)
     answer = Response(
-        _raw_lines(database, organization_id, file.id, file.header),
+        _raw_lines(database, organization_id, current_user.id, file.id, file.header),
         mimetype="application/octet-stream",
     )
     answer.headers["Content-Disposition"] = _as_attachment(f"{name.stem}-refused{name.suffix or '.csv'}")
@@ -82,13 +85,17 @@ def _as_attachment(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _raw_lines(database: Database, organization_id: int, import_file_id: int, header: bytes | None) -> Iterator[bytes]:
-    """Read by key in short transactions, so that a slow reader holds nothing open."""
+def _raw_lines(
+    database: Database, organization_id: int, reader_id: int, import_file_id: int, header: bytes | None
+) -> Iterator[bytes]:
+    """Read by key in short transactions, so that a slow reader holds nothing open; each asks whether they still may."""
     if header is not None:
         yield header + b"\n"
     after = 0
     while True:
         with reading_session(database, organization_id) as session:
+            if not find_standing(session, reader_id)[1].sees_raw:
+                raise Forbidden
             lines = list_refused(session, import_file_id, after, _LINES_AT_ONCE)
         if not lines:
             return

@@ -109,6 +109,8 @@ def _check() -> ResponseReturnValue | None:
     if unsafe:
         # Last, for it reads the body: nobody who may not send a large file makes us keep it.
         current_app.extensions["csrf"].protect()
+        if any("\x00" in value for values in request.form.listvalues() for value in values):
+            raise BadRequest  # nobody types it, and PostgreSQL keeps none
     return _ask_gates(mark) if mark.signed_in else None
 
 

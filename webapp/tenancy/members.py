@@ -1,10 +1,13 @@
-"""What a narrowed member sees, as it is stored. Asked by the guard for every request, by exports and pages."""
+"""What a narrowed member sees, as it is stored, and the lock under which members change.
+
+Asked by the guard for every request, by exports and pages.
+"""
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from webapp.tenancy.lock import kept
-from webapp.tenancy.models import MembershipParty
+from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.models import MembershipParty, Organization
 from webapp.tenancy.narrowing import Narrowing, narrowing_of
 
 _PARTIES = kept(select(MembershipParty).where(MembershipParty.user_account_id == bindparam("person")))
@@ -13,3 +16,10 @@ _PARTIES = kept(select(MembershipParty).where(MembershipParty.user_account_id ==
 def load_narrowing(session: Session, user_account_id: int) -> Narrowing:
     """Of a member of the bound organization who is narrowed."""
     return narrowing_of(session.scalars(_PARTIES, {"person": user_account_id}))
+
+
+def hold_organization(session: LockedSession) -> None:
+    """Until the transaction ends nobody else changes members: two owners cannot remove each other at once."""
+    session.scalars(
+        select(Organization).where(Organization.id == session.organization_id).with_for_update(key_share=True)
+    ).one()
