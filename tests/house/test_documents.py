@@ -12,6 +12,7 @@ from webapp import create_app
 from webapp.accounts import limits, links, password_strength, passwords, second_factor, sign_in, web_sessions
 from webapp.body_limits import KEPT_FREE_BYTES, MIB, USUAL_BYTES
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO, MAX_UNPACKED_BYTES
+from webapp.invitations import people_views
 from webapp.invitations import views as invitations
 from webapp.rate_limits import Limit
 from webapp.sources.imports import LARGEST_FILE
@@ -83,6 +84,7 @@ def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
         ("links to confirm an address, one person", limits.CONFIRMATIONS),
         ("links followed, one network", limits.LINKS),
         ("buttons of invitations, one network", invitations.PER_NETWORK),
+        ("mails of invitations, one organization", people_views.MAILS_PER_ORGANIZATION),
     ],
 )
 def test_security_6_1_1_throttling_is_that_of_the_code(words: str, limit: Limit) -> None:

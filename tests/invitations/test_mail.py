@@ -12,7 +12,9 @@ from tests.invitations.test_joining import NEW
 from tests.invitations.test_link import held
 from tests.make import Make
 from webapp.database.engine import Database
+from webapp.invitations import people_views
 from webapp.outbox.models import OutboxMessage
+from webapp.rate_limits import Limit
 from webapp.tenancy.sessions import reading_session
 
 BASE = "https://calls.example.com"
@@ -82,3 +84,17 @@ def test_see_what_they_will_see_is_offered_where_there_is_such_a_page(
     page = client.get("/o/harbour/people").text
     assert page.count('action="/o/harbour/look-as"') == 5
     assert 'formaction="/o/harbour/look-as"' in client.get("/o/harbour/people/invite").text
+
+
+def test_security_6_1_1_one_organization_does_not_use_up_the_relay(
+    client: PageCheckingClient, cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people_views, "MAILS_PER_ORGANIZATION", Limit("test", 2, 60_000))
+    client.sign_in(cast.olive)
+    client.get("/o/harbour/people/invite")
+    fields = {"role": "viewer", "numbers": "full"}
+    two = client.send("/o/harbour/people/invite", {**fields, "emails": "ada@example.com\neve@example.com"})
+    assert two.status_code == 303
+    third = client.send("/o/harbour/people/invite", {**fields, "emails": "ben@example.com"})
+    assert third.status_code == 429
+    assert sorted(mail.to_address for mail in mails(database, "invitation")) == ["ada@example.com", "eve@example.com"]

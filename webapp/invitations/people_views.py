@@ -1,12 +1,12 @@
 """The People page: who is in, who is invited, inviting, changing, removing, leaving. Holds `bp`, named people."""
 
-from flask import Blueprint, Response, flash, url_for
+from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from webapp import access, htmx, navigation
+from webapp import access, htmx, navigation, rate_limits
 from webapp.accounts.models import UserAccount
-from webapp.errors import Refused
+from webapp.errors import Refused, TooManyTries
 from webapp.invitations import actions
 from webapp.invitations.extensions import list_extensions
 from webapp.invitations.forms import InviteForm, OfferForm, SureForm, spell_offer
@@ -16,10 +16,14 @@ from webapp.invitations.queries import get_changeable_invitation, get_invitation
 from webapp.organizations import members
 from webapp.organizations.models import Invitation
 from webapp.organizations.offers import Offer, check_within, offer_of_invitation, offer_of_membership
+from webapp.rate_limits import Limit
 from webapp.services import services
+from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, db
 
+#: Invitations that one organization may mail: the relay is everybody's.
+MAILS_PER_ORGANIZATION = Limit("invitation:organization", 100, 60_000)
 bp = Blueprint("people", __name__, url_prefix="/o/<slug:slug>/people")
 
 navigation.add("People", "people.index", 70, Role.MANAGER)
@@ -35,6 +39,8 @@ def index() -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.proved
 def invite() -> ResponseReturnValue:
+    if request.method == "POST":
+        _begin_change(mails=len(request.form.get("emails", "").splitlines()))
     mine = offer_of_membership(db(), current_membership())
     zone = current_organization().time_zone
     usual = Offer(Role.VIEWER, mine.numbers, mine.may_export, mine.narrowed, mine.spans, mine.ends_at)
@@ -67,7 +73,9 @@ def _invite_page(form: InviteForm) -> Response:
 
 @bp.post("/invitations/<id:invitation_id>/resend")
 @access.member(Role.MANAGER)
+@access.proved
 def resend(invitation_id: int) -> ResponseReturnValue:
+    _begin_change(mails=1)
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     actions.resend(db(), inviter(), invitation)
     db().commit()
@@ -77,6 +85,7 @@ def resend(invitation_id: int) -> ResponseReturnValue:
 @bp.post("/invitations/<id:invitation_id>/revoke")
 @access.member(Role.MANAGER)
 def revoke(invitation_id: int) -> ResponseReturnValue:
+    _begin_change()
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     actions.revoke(db(), inviter(), invitation)
     db().commit()
@@ -87,11 +96,22 @@ def revoke(invitation_id: int) -> ResponseReturnValue:
 @access.member(Role.OWNER)
 @access.proved
 def confirm(invitation_id: int) -> ResponseReturnValue:
+    _begin_change(mails=1)
     invitation = get_invitation(db(), invitation_id)
     check_within(offer_of_invitation(db(), invitation), offer_of_membership(db(), current_membership()))
     actions.confirm(db(), inviter(), invitation)
     db().commit()
     return _answer_list(f"{invitation.email} is invited now.")
+
+
+def _begin_change(mails: int = 0) -> None:
+    """Counts the mails to come, before any write is open; then holds the organization, so that what is read is last."""
+    organization_id = str(current_organization().id)
+    for _mail in range(mails):
+        wait_seconds = rate_limits.hit(services().database, MAILS_PER_ORGANIZATION, organization_id)
+        if wait_seconds:
+            raise TooManyTries(wait_seconds)
+    hold_organization(db())
 
 
 def _answer_list(told: str) -> ResponseReturnValue:
@@ -106,6 +126,8 @@ def _answer_list(told: str) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.proved
 def change_invitation(invitation_id: int) -> ResponseReturnValue:
+    if request.method == "POST":
+        _begin_change()
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
     form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_invitation(db(), invitation), zone))

@@ -162,6 +162,8 @@ def list_columns(
     lines = head.lines[1:] if head.lines and separator_of(head.lines[0]) else head.lines
     rows = [row for line in lines if (row := split_line(line, columns.delimiter))]
     names = rows[0] if columns.has_header and rows else []
+    if not reader.sees_raw and any(letter.isdecimal() for name in names for letter in name):
+        names = []  # it may be no header but the first record
     data = rows[1:] if columns.has_header else rows
     width = max((len(row) for row in rows[:50]), default=0)
     shown = [
