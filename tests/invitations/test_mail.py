@@ -98,3 +98,16 @@ def test_security_6_1_1_one_organization_does_not_use_up_the_relay(
     third = client.send("/o/harbour/people/invite", {**fields, "emails": "ben@example.com"})
     assert third.status_code == 429
     assert sorted(mail.to_address for mail in mails(database, "invitation")) == ["ada@example.com", "eve@example.com"]
+
+
+def test_too_many_addresses_are_named_and_count_for_nothing(
+    client: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    client.sign_in(cast.olive)
+    client.get("/o/harbour/people/invite")
+    many = "\n".join(f"p{number}@example.com" for number in range(2 * people_views.MAILS_PER_ORGANIZATION.burst))
+    fields = {"role": "viewer", "numbers": "full"}
+    refused = client.send("/o/harbour/people/invite", {**fields, "emails": many})
+    assert refused.status_code == 422 and "p0@example.com" in refused.text
+    assert client.send("/o/harbour/people/invite", {**fields, "emails": "ada@example.com"}).status_code == 303
+    assert len(mails(database, "invitation")) == 1

@@ -70,7 +70,7 @@ def invite_all(
     session: LockedSession, inviter: Inviter, addresses: Iterable[str], offer: Offer, words: str
 ) -> list[Invited]:
     """Invite each address with the same offer; each has its own result. Raises Refused when there are too many."""
-    lines = list(dict.fromkeys(line.strip() for line in addresses if line.strip()))
+    lines = list_addresses(addresses)
     if not lines:
         raise Refused("Give at least one e-mail address.", "emails")
     if len(lines) > ADDRESSES_AT_MOST:
@@ -83,6 +83,11 @@ def invite_all(
         except Refused as refusal:
             results.append(Invited(line, None, refusal.sentence))
     return results
+
+
+def list_addresses(lines: Iterable[str]) -> list[str]:
+    """Each address that somebody wrote, once."""
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 def invite(session: LockedSession, inviter: Inviter, address: str, offer: Offer, words: str = "") -> Invitation:

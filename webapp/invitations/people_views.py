@@ -40,7 +40,8 @@ def index() -> ResponseReturnValue:
 @access.proved
 def invite() -> ResponseReturnValue:
     if request.method == "POST":
-        _begin_change(mails=len(request.form.get("emails", "").splitlines()))
+        asked = len(actions.list_addresses(request.form.get("emails", "").splitlines()))
+        _begin_change(mails=asked if asked <= actions.ADDRESSES_AT_MOST else 0)  # of more none is mailed
     mine = offer_of_membership(db(), current_membership())
     zone = current_organization().time_zone
     usual = Offer(Role.VIEWER, mine.numbers, mine.may_export, mine.narrowed, mine.spans, mine.ends_at)
