@@ -58,7 +58,7 @@ def invite() -> ResponseReturnValue:
         form.refuse(refusal)
         return _invite_page(form)
     if not any(result.invitation for result in results):
-        form.emails.errors = [f"{result.address}: {result.problem}" for result in results]
+        form.emails.errors = [result.problem for result in results]  # each names its address
         return _invite_page(form)
     db().commit()
     tell_results(results, read.notes)
