@@ -1,11 +1,13 @@
 """Notes what people look at, in short sessions of its own: the pages themselves only read. Called by views.
 
-A page that somebody reads on and on is in the audit once a quarter of an hour: note_view() then costs one read. A page
-calls it before it sends what it shows, so that nothing is seen that could not be noted.
+A page that somebody reads on and on is in the audit once a quarter of an hour: after the first time note_view() costs
+nothing in this process, and one read in another. A page calls it before it sends what it shows, so that nothing is
+seen that could not be noted.
 """
 
 from collections.abc import Iterable
 from datetime import timedelta
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import bindparam, delete, select
 
@@ -30,6 +32,9 @@ _NOTED = kept(
     )
 )
 Word = str | int | bool | None
+_REMEMBERED_AT_MOST = 10_000  #: views of one database; then the rows are asked again
+#: What is committed, and the audit is never taken back: nobody needs to ask for it again.
+_remembered: WeakKeyDictionary[Database, set[tuple[object, ...]]] = WeakKeyDictionary()
 
 
 def note_view(
@@ -47,15 +52,22 @@ def note_view(
         "object_id": (object_id or 0) if KINDS[kind].each else 0,
         "slot": now_ms() // _SLOT_MS,
     }
+    remembered = _remembered.setdefault(database, set())
+    view = (organization_id, *key.values())
+    if view in remembered:
+        return
     with reading_session(database, organization_id) as session:
-        if session.scalar(_NOTED, key) is not None:
-            return
-    with writing_session(database, organization_id) as session:
-        hold_head(session)  # from here nobody else notes the same
-        if session.scalar(_NOTED, key) is None:
-            session.add(AuditViewing(**key))
-            record(session, kind, actor_id=user_account_id, object_id=object_id, **words)
-            session.commit()
+        noted = session.scalar(_NOTED, key) is not None
+    if not noted:
+        with writing_session(database, organization_id) as session:
+            hold_head(session)  # from here nobody else notes the same
+            if session.scalar(_NOTED, key) is None:
+                session.add(AuditViewing(**key))
+                record(session, kind, actor_id=user_account_id, object_id=object_id, **words)
+                session.commit()
+    if len(remembered) >= _REMEMBERED_AT_MOST:
+        remembered.clear()
+    remembered.add(view)
 
 
 def note(

@@ -5,16 +5,17 @@ answer, from party_total for one single party; else found in bounded slices and 
 its export.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FunctionElement, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, FunctionElement, Select, and_, bindparam, func, null, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.browse import CallPage, page_of_lines, walk_theirs
+from webapp.calls.filters import CallFilter
 from webapp.calls.models import Call, CallDay, CallMonth, CallParty, CallTotal, PartyTotal
 from webapp.calls.outcomes import MISSED_OUTCOMES, Direction, Outcome
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day, month_number, month_start
@@ -69,6 +70,29 @@ class Totals:
         return self.counted_to is None and not self.more
 
 
+Summed = type[CallMonth] | type[CallDay] | type[CallTotal]
+Sums = Select[*tuple[Any, ...]]
+_WHEN: Mapping[type, InstrumentedAttribute[int]] = {
+    CallMonth: CallMonth.month,
+    CallDay: CallDay.day,
+    CallTotal: CallTotal.slot,
+}
+
+
+class _Stretch(NamedTuple):
+    """The months, days or slots from `first` to `last`, both included, None for no bound: in one sum, or each day."""
+
+    entity: Summed
+    first: int | None
+    last: int | None
+    by_day: bool = False
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        """Those that are given, by the names of their parameters."""
+        return {name: value for name, value in (("first", self.first), ("last", self.last)) if value is not None}
+
+
 def has_calls(session: LockedSession) -> bool:
     """Whether any call is summed by the days of the organization."""
     return session.scalars(select(CallDay.day).limit(1)).first() is not None
@@ -79,7 +103,7 @@ def total_calls(session: LockedSession, selection: Selection, budget: Budget | N
     if selection.is_empty:
         return Totals(Figures())
     if selection.is_summed:
-        return Totals(_summed(session, selection))
+        return Totals(_read_sums(session, selection, list(_stretches(selection)))[0])
     if selection.is_direct and selection.call_filter.party_id is not None and not selection.period.has_edges:
         return Totals(_of_party(session, selection), sides_known=False)
     if selection.narrowing is not None:
@@ -92,21 +116,31 @@ def total_calls(session: LockedSession, selection: Selection, budget: Budget | N
     return _counted_by_chunks(session, selection, budget)
 
 
-def total_page(session: LockedSession, selection: Selection, page: CallPage) -> Totals:
-    """The totals beside the first page of a selection. What this page has found anyway is not looked for again."""
-    if selection.is_summed or (page.next_cursor is not None and page.searched_to is None):
-        return total_calls(session, selection)
-    return Totals(_figures_of_lines(page.lines), counted_to=page.searched_to)
+def total_page(session: LockedSession, selection: Selection, page: CallPage) -> tuple[Totals, Mapping[int, Figures]]:
+    """The totals beside the first page of a selection, and of the days on it as count_by_day() has them.
+
+    What this page has found anyway is not looked for again.
+    """
+    if selection.is_summed and not selection.is_empty:
+        days = _days_apart(selection, {row.day for row in page.rows})
+        whole, by_day = _read_sums(session, selection, [*_stretches(selection), *days])
+        return Totals(whole), by_day
+    if page.next_cursor is not None and page.searched_to is None:
+        return total_calls(session, selection), {}
+    return Totals(_figures_of_lines(page.lines), counted_to=page.searched_to), {}
 
 
 def count_by_day(session: LockedSession, selection: Selection, days: Iterable[int]) -> Mapping[int, Figures]:
     """The figures of single local days of the selection; empty where call_day cannot tell them."""
-    wanted = sorted(set(days))
-    if not wanted or not selection.is_summed or selection.period.has_edges:
-        return {}
-    statement = _with_conditions(_sums_by_day(), selection, CallDay)
-    rows = session.execute(statement, {"first": wanted[0], "last": wanted[-1]})
-    return {row[0]: Figures(*map(int, row[1:])) for row in rows if row[0] in wanted}  # PostgreSQL sums to Decimal
+    stretches = _days_apart(selection, set(days))
+    return _read_sums(session, selection, stretches)[1] if stretches else {}
+
+
+def _days_apart(selection: Selection, days: Collection[int]) -> list[_Stretch]:
+    """From the first to the last of these days, each by itself; none where call_day cannot tell them."""
+    if not days or not selection.is_summed or selection.period.has_edges:
+        return []
+    return [_Stretch(CallDay, min(days), max(days), by_day=True)]
 
 
 def find_nearest_day(session: LockedSession, selection: Selection) -> date | None:
@@ -215,81 +249,78 @@ def _as_figures(line: CallLine) -> tuple[int, ...]:
     )
 
 
-def _summed(session: LockedSession, selection: Selection) -> Figures:
-    figures = Figures()
-    for entity, first, last in _stretches(selection):
-        bounds = {name: value for name, value in (("first", first), ("last", last)) if value is not None}
-        statement = _with_conditions(_sums(entity, frozenset(bounds)), selection, entity)
-        figures = figures.plus(session.execute(statement, bounds).one())
-    return figures
+def _read_sums(
+    session: LockedSession, selection: Selection, stretches: Sequence[_Stretch]
+) -> tuple[Figures, dict[int, Figures]]:
+    """The figures of all stretches together, and of each day of those that are asked for by day. One statement."""
+    shape = tuple((each.entity, frozenset(each.bounds), each.by_day) for each in stretches)
+    is_bare = not summed_conditions(selection.call_filter, CallDay)
+    statement = _kept_sums(shape) if is_bare else _sums(shape, selection.call_filter)
+    values = {f"{name}{place}": value for place, each in enumerate(stretches) for name, value in each.bounds.items()}
+    whole, days = Figures(), {}
+    for day, *sums in session.execute(statement, values):
+        if day is None:
+            whole = whole.plus(sums)
+        else:
+            days[day] = Figures(*(int(each or 0) for each in sums))  # PostgreSQL sums to Decimal
+    return whole, days
 
 
-Summed = type[CallMonth] | type[CallDay] | type[CallTotal]
-Sums = Select[*tuple[Any, ...]]
-_WHEN: Mapping[type, InstrumentedAttribute[int]] = {
-    CallMonth: CallMonth.month,
-    CallDay: CallDay.day,
-    CallTotal: CallTotal.slot,
-}
+_Shape = tuple[tuple[Summed, frozenset[str], bool], ...]  #: of each stretch its entity, its bounds, and by_day
+
+
+def _sums(shape: _Shape, call_filter: CallFilter | None = None) -> Sums:
+    """Rows of a day, or NULL, and the columns of Figures; `first0`, `last1`, ... are the bounds of the stretches."""
+    parts = []
+    for place, (entity, bounds, by_day) in enumerate(shape):
+        statement = select(entity.day if by_day else null(), *_SUMS[entity])  # type: ignore[union-attr]
+        if "first" in bounds:
+            statement = statement.where(_WHEN[entity] >= bindparam(f"first{place}"))
+        if "last" in bounds:
+            statement = statement.where(_WHEN[entity] <= bindparam(f"last{place}"))
+        if call_filter is not None:
+            statement = statement.where(*summed_conditions(call_filter, entity))
+        parts.append(statement.group_by(entity.day) if by_day else statement)  # type: ignore[union-attr]
+    if len(parts) == 1:
+        return parts[0]
+    return select(*union_all(*parts).subquery().c)
 
 
 @cache
-def _sums(entity: Summed, bounds: frozenset[str]) -> Sums:
-    """Figures of the months, days or slots from `first` to `last`, both included, where these bounds are given."""
-    statement = select(*_SUMS[entity])
-    if "first" in bounds:
-        statement = statement.where(_WHEN[entity] >= bindparam("first"))
-    if "last" in bounds:
-        statement = statement.where(_WHEN[entity] <= bindparam("last"))
-    return kept(statement)
+def _kept_sums(shape: _Shape) -> Sums:
+    return kept(_sums(shape))
 
 
-@cache
-def _sums_by_day() -> Sums:
-    """The days from `first` to `last`, each with its figures, none of them NULL."""
-    within = CallDay.day.between(bindparam("first"), bindparam("last"))
-    sums = (func.coalesce(each, 0) for each in _SUMS[CallDay])
-    return kept(select(CallDay.day, *sums).where(within).group_by(CallDay.day))
-
-
-def _with_conditions(statement: Sums, selection: Selection, entity: Summed) -> Sums:
-    conditions = summed_conditions(selection.call_filter, entity)
-    return statement.where(*conditions) if conditions else statement  # else it would be kept no more
-
-
-def _stretches(selection: Selection) -> Iterator[tuple[Summed, int | None, int | None]]:
-    """The whole months and days of the period, and from call_total what it has before and after them.
-
-    Each with the first and the last month, day or slot, None for no bound.
-    """
+def _stretches(selection: Selection) -> Iterator[_Stretch]:
+    """The whole months and days of the period, and from call_total what it has before and after them."""
     period, zone = selection.period, selection.zone
     first, last = period.first_day, period.last_day
     if first is not None and last is not None and first > last:
-        yield CallTotal, *_slots(period.start, period.end)
+        yield _Stretch(CallTotal, *_slots(period.start, period.end))
         return
     yield from _months_and_days(first, last)
     if period.start is not None and first is not None:
         begins = day_start(day_of_number(first), zone)
         if period.start < begins:
-            yield CallTotal, *_slots(period.start, begins)
+            yield _Stretch(CallTotal, *_slots(period.start, begins))
     if period.end is not None and last is not None:
         ends = day_start(day_of_number(last + 1), zone)
         if ends < period.end:
-            yield CallTotal, *_slots(ends, period.end)
+            yield _Stretch(CallTotal, *_slots(ends, period.end))
 
 
-def _months_and_days(first: int | None, last: int | None) -> Iterator[tuple[Summed, int | None, int | None]]:
+def _months_and_days(first: int | None, last: int | None) -> Iterator[_Stretch]:
     """The days from `first` to `last`: by the month where that saves many rows."""
     first_month = None if first is None else month_number(first - 1) + 1
     last_month = None if last is None else month_number(last + 1) - 1
     if first_month is not None and last_month is not None and last_month - first_month < _MONTHS_WORTH_IT:
-        yield CallDay, first, last
+        yield _Stretch(CallDay, first, last)
         return
-    yield CallMonth, first_month, last_month
+    yield _Stretch(CallMonth, first_month, last_month)
     if first is not None and first_month is not None and first < month_start(first_month):
-        yield CallDay, first, month_start(first_month) - 1
+        yield _Stretch(CallDay, first, month_start(first_month) - 1)
     if last is not None and last_month is not None and month_start(last_month + 1) <= last:
-        yield CallDay, month_start(last_month + 1), last
+        yield _Stretch(CallDay, month_start(last_month + 1), last)
 
 
 def _slots(start: datetime | None, end: datetime | None) -> tuple[int | None, int | None]:

@@ -1,5 +1,6 @@
 """The call log: browse, search, export. Loaded by create_app(); one call's page is in detail_views.py."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,7 +31,7 @@ from webapp.calls.log_page import (
 from webapp.calls.periods import local_day
 from webapp.calls.searches import find_words, keep_words
 from webapp.calls.selection import Selection, select_calls
-from webapp.calls.totals import Totals, count_by_day, find_nearest_day, total_calls, total_page
+from webapp.calls.totals import Figures, Totals, count_by_day, find_nearest_day, total_calls, total_page
 from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
 from webapp.clock import now
 from webapp.csv_out import csv_pieces, csv_response
@@ -60,8 +61,7 @@ def index() -> ResponseReturnValue:
     page = page_of_calls(db(), selection, asked.region, asked.cursor)
     note_view(services().database, current_organization().id, current_user.id, "call_log.viewed")
     continued = wants_part() and asked.cursor is not None
-    totals = None if continued else _totals(asked, selection, page)
-    counts = count_by_day(db(), selection, {row.day for row in page.rows})
+    totals, counts = _totals(asked, selection, page, continued=continued)
     rows = _rows(asked, page, totals) | {"days": days_of_rows(asked, page.rows, counts, continued=continued)}
     if continued:
         # The rows above stay in sight while these come: Back and reload begin with them, so that no row read is lost.
@@ -114,10 +114,14 @@ def export() -> ResponseReturnValue:
     return csv_response(name, csv_pieces(HEADER, export_calls(services().database, order)))
 
 
-def _totals(asked: Asked, selection: Selection, page: CallPage) -> Totals:
+def _totals(
+    asked: Asked, selection: Selection, page: CallPage, *, continued: bool
+) -> tuple[Totals | None, Mapping[int, Figures]]:
+    """Those of the selection, where the page shows them, and of the days on it."""
     if asked.cursor is None:
         return total_page(db(), selection, page)
-    return total_calls(db(), selection)
+    counts = count_by_day(db(), selection, {row.day for row in page.rows})
+    return None if continued else total_calls(db(), selection), counts
 
 
 def _rows(asked: Asked, page: CallPage, totals: Totals | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _DEADLINE = "callbook_deadline"
+_QUERY_ONLY = "callbook_query_only"
 ACCESS = "callbook_access"  #: execution option: "read", "write" or "bulk"
 _LONGEST_WAIT_SECONDS = 20.0
 _POLL_SECONDS = 0.003
@@ -81,11 +82,10 @@ class Database:
         access = connection.get_execution_options().get(ACCESS, "write")
         raw = connection.connection.dbapi_connection
         assert isinstance(raw, sqlite3.Connection)
+        _set_query_only(connection, raw, only=access == "read")
         if access == "read":
-            raw.execute("PRAGMA query_only = ON")
             raw.execute("BEGIN")
             return
-        raw.execute("PRAGMA query_only = OFF")
         if access == "bulk":  # its caller holds the gate for the whole batch
             _begin_immediate(raw)
         else:
@@ -104,7 +104,7 @@ class Database:
             with self.engine.connect() as connection, suppress(sqlite3.Error):  # what it leaves, the next one takes
                 raw = connection.connection.dbapi_connection
                 assert isinstance(raw, sqlite3.Connection)
-                raw.execute("PRAGMA query_only = OFF")
+                _set_query_only(connection, raw, only=False)
                 raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @property
@@ -171,6 +171,13 @@ def _postgresql_engine(url: str, pool_size: int, statement_ms: int) -> Engine:
         max_overflow=20,
         connect_args={"options": f"-c timezone=UTC -c statement_timeout={statement_ms}"},
     )
+
+
+def _set_query_only(connection: Connection, raw: sqlite3.Connection, *, only: bool) -> None:
+    """Said only when it changes: SQLite throws away every statement that the connection keeps prepared."""
+    if connection.info.get(_QUERY_ONLY) is not only:
+        raw.execute(f"PRAGMA query_only = {'ON' if only else 'OFF'}")
+        connection.info[_QUERY_ONLY] = only
 
 
 def _begin_immediate(raw: sqlite3.Connection) -> None:
