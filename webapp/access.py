@@ -8,6 +8,7 @@ def browse() -> ResponseReturnValue: ...
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cache
 from typing import Any, TypeVar
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -86,6 +87,7 @@ def takes_body(largest: int) -> Callable[[View], View]:
     return mark
 
 
+@cache
 def of(view: Callable[..., Any]) -> Access:
     """The view's marker with what stands besides. Raises AccessError when it has none."""
     mark: Access | None = getattr(view, _MARK, None)

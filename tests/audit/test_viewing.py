@@ -1,14 +1,17 @@
-"""Noting views: once in a quarter of an hour whoever asks at the same time, and then at the cost of one read."""
+"""Noting views: once in a quarter of an hour whoever asks at the same time, and from then on at no cost."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import event, select, text
 
 from tests.cast import Cast
+from webapp.audit import viewing
 from webapp.audit.models import AuditEvent
 from webapp.audit.viewing import note, note_view
 from webapp.database.engine import ACCESS, Database
@@ -41,13 +44,40 @@ def viewed(database: Database, organization_id: int) -> list[AuditEvent]:
         return list(session.scalars(select(AuditEvent).where(AuditEvent.kind.like("%.viewed"))))
 
 
-def test_the_second_view_is_one_read(database: Database, cast: Cast) -> None:
+def test_the_second_view_asks_nothing_and_in_another_process_it_is_one_read(database: Database, cast: Cast) -> None:
     note_view(database, cast.harbour.id, cast.vera.id, "call.viewed", 7, started="x")
     with watched(database) as (begun, statements):
         note_view(database, cast.harbour.id, cast.vera.id, "call.viewed", 7, started="x")
+    assert (begun, statements) == ([], [])
+    elsewhere = Database(database.url.render_as_string(hide_password=False))
+    with watched(elsewhere) as (begun, statements):
+        note_view(elsewhere, cast.harbour.id, cast.vera.id, "call.viewed", 7, started="x")
+    elsewhere.dispose()
     assert begun == ["read"]
     assert len(statements) == 1
     assert len(viewed(database, cast.harbour.id)) == 1
+
+
+def test_what_could_not_be_noted_is_asked_again(
+    database: Database, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_anything: object, **_words: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(viewing, "record", fail)
+        with pytest.raises(RuntimeError):
+            note_view(database, cast.harbour.id, cast.vera.id, "call_log.viewed")
+    note_view(database, cast.harbour.id, cast.vera.id, "call_log.viewed")
+    assert len(viewed(database, cast.harbour.id)) == 1
+
+
+def test_the_next_quarter_of_an_hour_is_another_view(database: Database, cast: Cast) -> None:
+    with time_machine.travel(datetime(2026, 6, 24, 12, 14, tzinfo=UTC), tick=False) as clock:
+        for _view in range(3):
+            note_view(database, cast.harbour.id, cast.vera.id, "call_log.viewed")
+            clock.shift(timedelta(minutes=1))
+    assert len(viewed(database, cast.harbour.id)) == 2
 
 
 def test_that_read_goes_by_the_key(database: Database, cast: Cast) -> None:

@@ -69,6 +69,33 @@ def test_a_reading_transaction_is_query_only_and_deferred(on_sqlite: Database) -
         assert writing.exec_driver_sql("PRAGMA query_only").scalar_one() == 0
 
 
+def test_a_connection_follows_what_its_next_transaction_is_for(tmp_path: Path) -> None:
+    """And says so to SQLite only where that changes: it would throw away the statements it keeps prepared."""
+    database = Database(f"sqlite:///{tmp_path / 'one.sqlite'}", pool_size=1)
+    said: list[str] = []
+    with database.writing.connect() as writing:
+        raw = writing.connection.dbapi_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.set_trace_callback(lambda sql: said.append(sql) if "query_only" in sql else None)
+    for use in (
+        database.reading,
+        database.reading,
+        database.writing,
+        database.writing,
+        database.bulk,
+        database.reading,
+    ):
+        with use.connect() as connection:
+            only = use is database.reading
+            assert connection.connection.dbapi_connection is raw
+            connection.execute(text("SELECT 1"))
+            if only:
+                with pytest.raises(DBAPIError, match="readonly"):
+                    connection.execute(text("CREATE TABLE thing (id INTEGER)"))
+    assert said == ["PRAGMA query_only = ON", "PRAGMA query_only = OFF", "PRAGMA query_only = ON"]
+    database.dispose()
+
+
 def test_a_writing_transaction_holds_the_lock_from_its_first_statement(on_sqlite: Database) -> None:
     with on_sqlite.writing.connect() as writing:
         writing.execute(text("SELECT 1"))

@@ -5,18 +5,20 @@ are not even read, the session lock sees to; here they are told from parties tha
 """
 
 import struct
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from webapp.calls.selection import CallLine
 from webapp.tenancy.narrowing import Narrowing
 
+_SIDES = (5, 7)  # of caller_id and reached_id in LINE_COLUMNS
 COLLEAGUE_ID = -1  #: in the place of a party id; no party has it
 
 
-def party_ids_shown(line: CallLine, narrowing: Narrowing | None) -> set[int]:
-    """Whoever the row of this call may name."""
-    ids = {line.caller_id, line.reached_id} - {None}
-    return ids if narrowing is None else ids | set(_theirs(line, narrowing))
+def party_ids_shown(lines: Sequence[CallLine], narrowing: Narrowing | None) -> set[int]:
+    """Whoever the rows of these calls may name."""
+    ids = {line[place] for place in _SIDES for line in lines}
+    ids.discard(None)
+    return ids if narrowing is None else ids.union(*(_theirs(line, narrowing) for line in lines))
 
 
 def sides_shown(

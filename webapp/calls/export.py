@@ -57,7 +57,6 @@ _MINUTES = [f"{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
 _SECONDS = [f"{second:02}" for second in range(60)]
 _NAMES_AT_MOST = 20_000
 _ASKED_AT_ONCE = 1024
-_PARTY_PLACES = (5, 7)  # of caller_id and reached_id in LINE_COLUMNS
 _GONE = ("", "")  # a party that an undo has just removed
 _COLLEAGUE = ("", COLLEAGUE.title)
 _NO_CALLER = {int(reason): (words, "") for reason, words in NO_CALLER.items()}
@@ -141,17 +140,12 @@ class _RowWriter:
         """Look up the parties of these calls that are not known yet."""
         if len(self._parties) > _NAMES_AT_MOST:
             self._parties = {None: ("", "")}
-        asked = sorted(self._asked(lines) - self._parties.keys())
+        asked = sorted(party_ids_shown(lines, self._reader.narrowing) - self._parties.keys())
         columns = (Party.id, Party.kind, Party.e164, Party.digits, Party.name)
         for first in range(0, len(asked), _ASKED_AT_ONCE):
             some = asked[first : first + _ASKED_AT_ONCE]
             for party_id, *written in session.execute(select(*columns).where(Party.id.in_(evened(some)))):
                 self._parties[party_id] = self._cells(*written)
-
-    def _asked(self, lines: Sequence[CallLine]) -> set[int]:
-        if self._reader.narrowing is None:
-            return {line[place] for place in _PARTY_PLACES for line in lines}
-        return {party_id for line in lines for party_id in party_ids_shown(line, self._reader.narrowing)}
 
     def _cells(self, kind: Any, e164: Any, digits: Any, name: Any) -> tuple[str, str]:
         number = e164 or digits

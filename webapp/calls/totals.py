@@ -8,10 +8,22 @@ its export.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
+from enum import IntEnum
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FunctionElement, Select, and_, bindparam, func, null, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FunctionElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.browse import CallPage, page_of_lines, walk_theirs
@@ -205,17 +217,22 @@ def _figure_columns(
     entity: "Summed | type[Call]", calls: Callable[[], FunctionElement[int]]
 ) -> tuple[ColumnElement[Any], ...]:
     """The columns of Figures, in its order. FILTER, not GROUP BY: nothing is sorted, which halves the time."""
-    inbound = entity.direction == Direction.INBOUND
+    inbound = entity.direction == _written(Direction.INBOUND)
     return (
         calls(),
         func.sum(entity.talk_seconds),
-        calls().filter(entity.outcome == Outcome.ANSWERED),
+        calls().filter(entity.outcome == _written(Outcome.ANSWERED)),
         calls().filter(inbound),
-        calls().filter(inbound, entity.outcome == Outcome.ANSWERED),
-        calls().filter(inbound, entity.outcome == Outcome.VOICEMAIL),
-        calls().filter(inbound, entity.outcome.in_(sorted(MISSED_OUTCOMES))),
-        calls().filter(inbound, entity.outcome == Outcome.UNKNOWN),
+        calls().filter(inbound, entity.outcome == _written(Outcome.ANSWERED)),
+        calls().filter(inbound, entity.outcome == _written(Outcome.VOICEMAIL)),
+        calls().filter(inbound, entity.outcome.in_([_written(each) for each in sorted(MISSED_OUTCOMES)])),
+        calls().filter(inbound, entity.outcome == _written(Outcome.UNKNOWN)),
     )
+
+
+def _written(constant: IntEnum) -> ColumnElement[int]:
+    """Into the statement itself: eighteen parameters that never change cost more than the sums."""
+    return literal_column(str(int(constant)))
 
 
 _SUMS: Mapping[type, tuple[ColumnElement[Any], ...]] = {

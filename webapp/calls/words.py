@@ -3,9 +3,9 @@
 Read by the call log, one call's page, the overview and the export. Nothing here asks the database.
 """
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
-
-from sqlalchemy import Row
 
 from webapp.calls.models import CallerReason
 from webapp.calls.outcomes import Direction, Outcome, is_missed
@@ -36,7 +36,7 @@ NO_CALLER = {
     CallerReason.WITHHELD: "Withheld number",
     CallerReason.NOT_GIVEN: "No number given",
 }
-_LINE_TYPES = {LineType.MOBILE: "mobile", LineType.FREEPHONE: "freephone"}
+_LINE_TYPES: Mapping[int, str] = {LineType.MOBILE: "mobile", LineType.FREEPHONE: "freephone"}
 
 
 class ShownOutcome(NamedTuple):
@@ -87,11 +87,35 @@ SHOWN_OUTCOMES = {
 SHOWN_NO_CALLER = {int(reason): show_caller(None, reason) for reason in CallerReason}
 
 
-def show_party(party: Party | Row[*tuple[Any, ...]], region: str, reader: Reader) -> ShownParty:
-    """A party, or a row of its columns that are asked for here, as people of `region` read it."""
-    number = write_number(party, region, reader)
+def show_party(party: Party, region: str, reader: Reader) -> ShownParty:
+    """A party as people of `region` read it."""
+    return _show(party, region, reader.is_masked)
+
+
+class PartyFacts(NamedTuple):
+    """What is read of a party to show it."""
+
+    id: int
+    kind: int
+    e164: str | None
+    digits: str
+    region: str
+    line_type: int
+    name: str
+
+
+@lru_cache(maxsize=4_000)
+def show_known_party(facts: tuple[Any, ...], region: str, masked: bool) -> ShownParty:
+    """The same of PartyFacts, as a plain tuple. They alone decide, so it is worked out once: pages show the same
+    people and customers again and again.
+    """
+    return _show(PartyFacts(*facts), region, masked)
+
+
+def _show(party: Party | PartyFacts, region: str, masked: bool) -> ShownParty:
+    number = _write(party, region, masked)
     name, e164 = party.name, party.e164 or ""
-    if reader.is_masked and masked_party(party.kind, party.digits):
+    if masked and masked_party(party.kind, party.digits):
         name, e164 = mask_name(name, party.digits), mask_number(e164)
     if party.kind == PartyKind.OUTSIDE:
         place = party.region if party.region not in ("", region) else ""
@@ -105,7 +129,11 @@ def show_party(party: Party | Row[*tuple[Any, ...]], region: str, reader: Reader
     return ShownParty(party.id, title, detail, number, e164, name)
 
 
-def write_number(party: Party | Row[*tuple[Any, ...]], region: str, reader: Reader) -> str:
+def write_number(party: Party, region: str, reader: Reader) -> str:
     """The number or extension as people of `region` write it, masked where the reader sees it so."""
+    return _write(party, region, reader.is_masked)
+
+
+def _write(party: Party | PartyFacts, region: str, masked: bool) -> str:
     number = format_number(party.e164, region) if party.e164 else party.digits
-    return mask_digits(party.kind, number) if reader.is_masked and masked_party(party.kind, party.digits) else number
+    return mask_digits(party.kind, number) if masked and masked_party(party.kind, party.digits) else number

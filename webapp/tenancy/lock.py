@@ -10,9 +10,9 @@ Opened through sessions.py by requests, jobs and commands; bulk writing goes by 
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NoReturn, TypeVarTuple
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVarTuple
 
-from sqlalchemy import Connection, Select, TextClause, event, false, inspect, or_
+from sqlalchemy import Connection, Result, Select, TextClause, event, false, inspect, or_
 from sqlalchemy.orm import FromStatement, ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.elements import ClauseElement, ColumnClause
@@ -24,7 +24,6 @@ from webapp.tenancy.narrowing import Narrowing, conditions_for
 _INSPECTED_AT_MOST = 2000
 _CRITERIA_AT_MOST = 2000
 _NARROWED_AT_MOST = 5000
-_HARMLESS_LITERALS = {"*", "1"}  # count(*) and EXISTS (SELECT 1 ...) as SQLAlchemy writes them
 
 
 class TenancyError(RuntimeError):
@@ -37,6 +36,18 @@ class LockedSession(Session):
     organization_id: int | None = None
     user_account_id: int | None = None
     narrowing: Narrowing | None = None
+    only_reads: bool = False  #: said by sessions.py, whose engine sees to it
+
+    if not TYPE_CHECKING:  # the overloads of Session.execute() hold
+
+        def execute(self, statement: Any, params: Any = None, **options: Any) -> Result[Any]:
+            """A kept statement of plain columns goes to the connection at once, narrowed: in a session that only reads
+            there is nothing to flush and no object to load, and half of the time of a small query is saved.
+            """
+            if self.only_reads and not options and statement in _kept_columns:
+                narrowed = _narrow_kept(statement, self.organization_id, self.user_account_id, self.narrowing)
+                return super().connection().execute(narrowed, params)
+            return super().execute(statement, params, **options)
 
     def bind_organization(self, organization_id: int) -> None:
         """Show this organization's rows from now on. Raises TenancyError when another one is bound."""
@@ -97,6 +108,7 @@ def _bind_transaction(session: LockedSession, _transaction: SessionTransaction, 
 
 Columns = TypeVarTuple("Columns")
 _kept: set[Any] = set()  #: by identity: what is made of one of them, by where() or options(), is none
+_kept_columns: set[Any] = set()  #: those of them whose rows hold no object
 
 
 def kept(statement: Select[*Columns]) -> Select[*Columns]:
@@ -106,6 +118,8 @@ def kept(statement: Select[*Columns]) -> Select[*Columns]:
     compiled without reading the statement again: that is most of the time of a small query.
     """
     _kept.add(statement)
+    if not any(isinstance(column["expr"], type) for column in statement.column_descriptions):
+        _kept_columns.add(statement)
     return statement
 
 
@@ -219,7 +233,8 @@ def _refuse_in(scope: ClauseElement) -> None:
         elif isinstance(element, TextClause | TextualSelect):
             raise TenancyError("text() is not narrowed")
         elif isinstance(element, ColumnClause):
-            if element.is_literal and element.name not in _HARMLESS_LITERALS:
+            # count(*), EXISTS (SELECT 1 ...) and other plain numbers name no table.
+            if element.is_literal and element.name != "*" and not element.name.isdecimal():
                 raise TenancyError("literal_column() is not narrowed")
             tables += _tables(element.table)
         elif isinstance(element, FromClause) and not isinstance(element, SelectBase):

@@ -19,6 +19,7 @@ def writing_session(database: Database, organization_id: int | None = None) -> L
 
 def _open(database: Database, use: str, organization_id: int | None) -> LockedSession:
     session = LockedSession(getattr(database, use), expire_on_commit=False)
+    session.only_reads = use == "reading"
     if organization_id is not None:
         session.bind_organization(organization_id)
     return session
