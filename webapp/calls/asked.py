@@ -75,7 +75,7 @@ def understand(
     read = read_filter(arguments, zone, present)
     chosen = read.call_filter
     cursor, above = (_read_place(arguments, key, read) for key in ("after", "above"))
-    pbxes = tuple(PbxName(*row) for row in session.execute(_PBXES))
+    pbxes = tuple(PbxName(*row) for row in session.rows(_PBXES))
     if not set(chosen.pbx_ids) <= {pbx.id for pbx in pbxes}:
         raise NotFound
     words = None if chosen.search_id is None else find_words(session, user_account_id, chosen.search_id)

@@ -156,7 +156,7 @@ def _chunks(
     place = cursor
     while True:
         if not walks_parties:
-            lines = session.execute(*_walk(selection, window, place, size)).all()
+            lines = session.rows(*_walk(selection, window, place, size))
             last = _after(lines[-1]) if len(lines) == size else None
         else:
             walk = _walk_parties if selection.walks is None else walk_theirs
@@ -310,7 +310,7 @@ def find_parties(
     if not ids:
         return {}
     listed = evened(ids)
-    rows = session.execute(_parties_of(len(listed)), dict(zip(_id_names(len(listed)), listed, strict=True)))
+    rows = session.rows(_parties_of(len(listed)), dict(zip(_id_names(len(listed)), listed, strict=True)))
     masked = selection.reader.is_masked
     return {row[0]: show_known_party(tuple(row), region, masked) for row in rows}
 

@@ -275,7 +275,7 @@ def _read_sums(
     statement = _kept_sums(shape) if is_bare else _sums(shape, selection.call_filter)
     values = {f"{name}{place}": value for place, each in enumerate(stretches) for name, value in each.bounds.items()}
     whole, days = Figures(), {}
-    for day, *sums in session.execute(statement, values):
+    for day, *sums in session.rows(statement, values):
         if day is None:
             whole = whole.plus(sums)
         else:

@@ -10,13 +10,12 @@ from flask import session as browser_session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import bindparam, or_, select
-from sqlalchemy.orm import Session
 
 from webapp import access, logs
 from webapp.clock import now
 from webapp.database.types import Instant
 from webapp.errors import BadRequest, Forbidden, NotFound
-from webapp.tenancy.lock import kept
+from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.looking_as import KEY, read_looking_as
 from webapp.tenancy.members import load_narrowing
 from webapp.tenancy.models import Membership, Organization, OrganizationState
@@ -126,9 +125,9 @@ def find_places(user_account_id: int) -> None:
         set_places(list_places(session))
 
 
-def list_places(session: Session) -> list[Place]:
+def list_places(session: LockedSession) -> list[Place]:
     """The open organizations of the bound person, by name."""
-    return [Place(organization, membership) for membership, organization in session.execute(_PLACES, {"now": now()})]
+    return [Place(organization, membership) for membership, organization in session.rows(_PLACES, {"now": now()})]
 
 
 def _enter(slug: str, mark: access.Access) -> None:
