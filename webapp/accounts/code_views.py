@@ -45,13 +45,12 @@ def enter_code() -> ResponseReturnValue:
         response = _page(form, status=429, mistake=too_many(refusal.wait_seconds))
         response.headers["Retry-After"] = str(refusal.wait_seconds)
         return response
-    if not taken:
-        logs.event("sign_in.refused")
-        sign_in_audit.note_refusal(services().database, person.email)
-        return _page(form, status=422, mistake=_MISTAKEN)
-    leads_to = session.pop(NEXT, None)
-    enter(person, steps.Try(person.email, where.network, where.browser))
-    return redirect(url_for("accounts.check_cookie", next=leads_to), 303)
+    leads_to = session.pop(NEXT, None) if taken else None
+    if taken and enter(person, steps.Try(person.email, where.network, where.browser), waited=True):
+        return redirect(url_for("accounts.check_cookie", next=leads_to), 303)
+    logs.event("sign_in.refused")
+    sign_in_audit.note_refusal(services().database, person.email)
+    return _page(form, status=422, mistake=_MISTAKEN)
 
 
 def _back_to_the_password() -> ResponseReturnValue:

@@ -103,10 +103,15 @@ def prove(database: Database, keys: Keys, person: UserAccount, password: str, co
     return person.totp_secret is None or pass_code(database, keys, person, code, where)
 
 
-def remember_network(database: Database, person: UserAccount, attempt: Try) -> bool:
-    """From here the person has signed in: tries of strangers elsewhere do not count against it. Whether it is new."""
+def is_new_network(database: Database, person: UserAccount, attempt: Try) -> bool:
+    """Whether the person has not signed in from there lately."""
+    return not limits.is_known_network(database, attempt.network, name_of(person))
+
+
+def remember_network(database: Database, person: UserAccount, attempt: Try) -> None:
+    """From here the person has signed in: tries of strangers elsewhere do not count against it."""
     email = attempt.email.strip().lower()
-    return limits.remember_network(database, attempt.network, name_of(person), person.email, email or person.email)
+    limits.remember_network(database, attempt.network, name_of(person), person.email, email or person.email)
 
 
 def name_of(person: UserAccount) -> str:
