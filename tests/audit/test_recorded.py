@@ -8,16 +8,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select
 
-from tests.cast import Cast
+from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
 from tests.sources.conftest import HARBOUR, HandsIn, asterisk_file, hands_in
-from webapp.accounts.models import UserAccount
-from webapp.audit.models import AuditDetail, AuditEvent
+from webapp.accounts import web_sessions
+from webapp.accounts.models import UserAccount, WebSession
+from webapp.audit import actions
+from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
 from webapp.audit.verify import verify_chain
 from webapp.database.engine import ACCESS, Database
 from webapp.database.ids import read_id, spell_id
 from webapp.organizations.actions import add_member
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, Role
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -69,6 +72,42 @@ def test_signing_in_and_out_is_in_the_chain_of_every_organization_of_the_person(
     expected = [("sign_in.done", cast.max.id, None, {}), ("sign_out.done", cast.max.id, None, {})]
     assert recorded() == expected
     assert events_of(database, cast.quayside)[-2:] == expected
+
+
+@pytest.mark.parametrize("unwritable", ["harbour", "quayside"])
+def test_security_28_nobody_is_in_whose_sign_in_cannot_be_noted(
+    client: PageCheckingClient, cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch, unwritable: str
+) -> None:
+    """In none of their organizations: the lines are there before the session, or in its transaction."""
+    organization_id = getattr(cast, unwritable).id
+    with writing_session(database, cast.quayside.id) as session:
+        add_member(session, session.get_one(UserAccount, cast.max.id), Role.VIEWER)
+        session.commit()
+    hold_head = actions.hold_head
+
+    def fail(session: LockedSession) -> AuditHead:
+        if session.organization_id == organization_id:
+            raise OSError("the disk is full")
+        return hold_head(session)
+
+    monkeypatch.setattr(actions, "hold_head", fail)
+    client.get("/sign-in")
+    with pytest.raises(OSError, match="full"):
+        client.send("/sign-in", {"email": cast.max.email, "password": PASSWORD})
+    with reading_session(database) as reading:
+        assert reading.scalars(select(WebSession)).all() == []
+
+
+def test_a_sign_in_that_is_refused_at_the_last_step_is_none(
+    client: PageCheckingClient,
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: Callable[[], list[Recorded]],
+) -> None:
+    monkeypatch.setattr(web_sessions, "is_unchanged", lambda held, proved: False)
+    client.get("/sign-in")
+    assert client.send("/sign-in", {"email": cast.max.email, "password": PASSWORD}).status_code == 422
+    assert [kind for kind, *_ in recorded()] == ["sign_in.refused"]
 
 
 def refuse(client: PageCheckingClient, email: str, times: int = 1) -> None:

@@ -32,11 +32,11 @@ def enter(person: UserAccount, attempt: steps.Try, *, waited: bool = False) -> b
     """
     is_new = steps.is_new_network(services().database, person, attempt)
     events = ["sign_in.new_network", "sign_in.done"] if is_new else ["sign_in.done"]
-    if not browser_session().start(person, *events, waited=waited):
+    organization_id = sign_in_audit.note_sign_in(services().database, person.id)
+    if not browser_session().start(person, *events, waited=waited, organization_id=organization_id):
         return False
     steps.remember_network(services().database, person, attempt)
     login_user(person)
-    sign_in_audit.note_sign_in(services().database, person.id)
     logs.event("sign_in.done", user_account_id=person.id)
     return True
 

@@ -18,9 +18,16 @@ from webapp.tenancy.sessions import reading_session
 _SLOT_MS = int(SLOT.total_seconds() * 1000)
 
 
-def note_sign_in(database: Database, user_account_id: int) -> None:
-    for organization_id in _organizations_of(database, user_account_id):
+def note_sign_in(database: Database, user_account_id: int) -> int | None:
+    """Before the session begins, so that none is without its lines. Gives the organization of the line that is left.
+
+    A transaction belongs to one organization: that line lands with the session itself, and the others before it. None:
+    the person is in no organization.
+    """
+    organizations = _organizations_of(database, user_account_id)
+    for organization_id in organizations[1:]:
         note(database, organization_id, user_account_id, "sign_in.done")
+    return organizations[0] if organizations else None
 
 
 def note_sign_out(database: Database, user_account_id: int) -> None:

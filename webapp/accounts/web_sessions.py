@@ -23,6 +23,7 @@ from webapp.accounts.browsers import here
 from webapp.accounts.credentials import hold_person, is_unchanged
 from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.accounts.queries import find_shortest_idle
+from webapp.audit.actions import record
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
@@ -105,14 +106,17 @@ class BrowserSession(SessionMixin):
         self._person, self._waiting_person = None, person
         return True
 
-    def start(self, person: UserAccount, *events: str, waited: bool = False) -> bool:
+    def start(
+        self, person: UserAccount, *events: str, waited: bool = False, organization_id: int | None = None
+    ) -> bool:
         """Sign the person in: a new id and a row for it; the old id is dead from now on. `events` are noted with it.
 
         What was kept on their way in stays; what somebody who was signed in here before had kept is none of theirs.
-        `waited`: they passed the first step before, and this browser's row says so. False, and nothing is changed, when
-        what they proved, as `person` was read, counts no more.
+        `waited`: they passed the first step before, and this browser's row says so. `organization_id`: in whose audit
+        the sign-in stands from the same moment. False, and nothing is changed, when what they proved, as `person` was
+        read, counts no more.
         """
-        if not self._open_row(person, SessionState.SIGNED_IN, self._kept_on_the_way(), events, waited):
+        if not self._open_row(person, SessionState.SIGNED_IN, self._kept_on_the_way(), events, waited, organization_id):
             return False
         self._person, self._waiting_person = person, None
         return True
@@ -129,6 +133,7 @@ class BrowserSession(SessionMixin):
         payload: dict[str, Any],
         events: tuple[str, ...] = (),
         waited: bool = False,
+        organization_id: int | None = None,
     ) -> bool:
         fresh_id, started_at = secrets.token_urlsafe(32), now()
         signed_in, where = state == SessionState.SIGNED_IN, here()
@@ -145,12 +150,14 @@ class BrowserSession(SessionMixin):
             browser=where.browser,
             payload=json.dumps(payload),
         )
-        with writing_session(self.database) as session:
+        with writing_session(self.database, organization_id) as session:
             if not self._make_way(session, person, waited):
                 return False
             session.add(row)
             for kind in events if person else ():
                 note_event(session, person.id, kind, where)  # type: ignore[union-attr]
+            if person and organization_id is not None:
+                record(session, "sign_in.done", actor_id=person.id)
             session.commit()
         self.session_id, self._row, self._payload, self._looked = fresh_id, row, payload, True
         _forget_token()
