@@ -94,6 +94,7 @@ def turn_off_factor() -> ResponseReturnValue:
         form.code.errors = [f"{words.happened} {words.todo}"]
         return _turn_off_page(form)
     if not proved:
+        logs.event("prove.refused", user_account_id=current_user.id)
         form.code.errors = ["The password or the code is not right, or the code was used already."]
         return _turn_off_page(form)
     person = browser_session().hold(db())

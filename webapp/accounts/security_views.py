@@ -8,7 +8,8 @@ from flask_login import current_user
 from sqlalchemy import delete
 
 from webapp import access, htmx, logs
-from webapp.accounts import limits, passwords, second_factor
+from webapp.accounts import second_factor
+from webapp.accounts import sign_in as steps
 from webapp.accounts.account_events import KINDS, note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import describe_network, here
@@ -19,7 +20,6 @@ from webapp.accounts.mails import tell
 from webapp.accounts.models import WebSession
 from webapp.accounts.people import end_all_sessions, set_password
 from webapp.accounts.queries import list_events, list_sessions, words_about
-from webapp.accounts.sign_in import name_of
 from webapp.accounts.web_sessions import browser_session
 from webapp.clock import now
 from webapp.errors import NotFound, Refused, TooManyTries
@@ -82,12 +82,13 @@ def change_password() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _password_page(form)
     try:
-        limits.count(services().database, limits.PROOFS, name_of(current_user), here().network)
+        proved = steps.prove_password(services().database, current_user, form.present.data or "", here())
     except TooManyTries as refusal:
         words = too_many(refusal.wait_seconds)
         form.present.errors = [f"{words.happened} {words.todo}"]
         return _password_page(form)
-    if not passwords.check_password(current_user.password_digest, form.present.data or ""):
+    if not proved:
+        logs.event("prove.refused", user_account_id=current_user.id)
         form.present.errors = ["This is not your present password."]
         return _password_page(form)
     with looking() as session:

@@ -1,4 +1,5 @@
-"""Notes sign-ins and sign-outs in the audit of every organization of the person. Called by the views of this package.
+"""Notes sign-ins, sign-outs and refusals in the audit of every organization of the person. Called by the views of this
+package, and by sign_in.py.
 
 What somebody does who is not known is nobody's matter: it is in the log alone.
 """
@@ -50,6 +51,12 @@ def note_refusal(database: Database, email: str) -> None:
         who = ("sign-in refused", email.strip().lower())
         if not rate_limits.is_remembered(database, *who):
             rate_limits.remember(database, _SLOT_MS, *who)
+
+
+def note_refused_proof(database: Database, user_account_id: int) -> None:
+    """That somebody who is signed in could not prove who they are: once in a quarter of an hour, as above."""
+    for organization_id in _organizations_of(database, user_account_id):
+        note_view(database, organization_id, user_account_id, "prove.refused")
 
 
 def _organizations_of(database: Database, user_account_id: int) -> Sequence[int]:
