@@ -24,9 +24,9 @@ from webapp.accounts import sign_in as steps
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.code_views import NEXT
-from webapp.accounts.entering import after, asked_for, enter, own, too_many
+from webapp.accounts.entering import after, asked_for, enter, keys, own, too_many
 from webapp.accounts.forms import SignInForm
-from webapp.accounts.jobs import register_jobs
+from webapp.accounts.jobs import file_refusal, register_jobs
 from webapp.accounts.models import UserAccount
 from webapp.accounts.session_cookie import BrowserSessions
 from webapp.accounts.web_sessions import browser_session
@@ -96,7 +96,7 @@ def sign_in() -> ResponseReturnValue:
     elif person is not None and enter(person, attempt):
         return redirect(url_for("accounts.check_cookie", next=next_page), 303)
     logs.event("sign_in.refused")
-    sign_in_audit.note_refusal(services().database, attempt.email)
+    file_refusal(services().database, keys(), attempt.email)
     return _page(form, status=422, mistake=_MISTAKEN)
 
 
