@@ -21,6 +21,7 @@ from sqlalchemy import CursorResult, and_, bindparam, delete, or_, select, updat
 from webapp.accounts.account_events import note_event
 from webapp.accounts.browsers import here
 from webapp.accounts.credentials import hold_person, is_unchanged
+from webapp.accounts.mails import tell_of_network
 from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.accounts.queries import find_shortest_idle
 from webapp.audit.actions import record
@@ -155,7 +156,9 @@ class BrowserSession(SessionMixin):
                 return False
             session.add(row)
             for kind in events if person else ():
-                note_event(session, person.id, kind, where)  # type: ignore[union-attr]
+                event = note_event(session, person.id, kind, where)  # type: ignore[union-attr]
+                if kind == "sign_in.new_network":
+                    tell_of_network(session, person, event)  # type: ignore[arg-type]
             if person and organization_id is not None:
                 record(session, "sign_in.done", actor_id=person.id)
             session.commit()
