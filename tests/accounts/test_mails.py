@@ -20,9 +20,15 @@ NOTICE = {
 }
 
 
-@pytest.mark.parametrize("template", [*TEMPLATES, "recovery_code_used"])
+@pytest.mark.parametrize("template", [*TEMPLATES, "recovery_code_used", "new_network"])
 def test_a_mail_has_a_subject_a_text_and_a_page(app: Flask, template: str) -> None:
-    words = {**NOTICE, "minutes": 60, "token": "the-token", "base_url": "https://calls.example.com"}
+    words = {
+        **NOTICE,
+        "place": "IPv4 network 203.0.113.7",
+        "minutes": 60,
+        "token": "the-token",
+        "base_url": "https://calls.example.com",
+    }
     with app.app_context():
         subject, text, page = (
             app.jinja_env.get_template(f"emails/{template}.{ending}").render(**words)

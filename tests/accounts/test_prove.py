@@ -3,16 +3,20 @@
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import select
 
-from tests.accounts.authenticator import code_of, dump, give_password, set_up_app
+from tests.accounts.authenticator import SET_UP, code_of, dump, events, give_password, set_up_app
 from tests.cast import PASSWORD, Cast
 from tests.client import PART, PageCheckingClient
 from tests.every_address import Address, addresses, unknown_ids
 from webapp import access
 from webapp.accounts import limits
+from webapp.accounts.account_events import KINDS
 from webapp.accounts.web_sessions import PROVED_FOR
+from webapp.audit.models import AuditEvent
 from webapp.database.engine import Database
-from webapp.tenancy.models import Role
+from webapp.tenancy.models import Organization, Role
+from webapp.tenancy.sessions import reading_session
 
 #: Whatever is as dangerous as these must be marked access.proved, or ask for password and code itself.
 DANGEROUS = {
@@ -173,6 +177,50 @@ def test_security_12_proof_is_counted(stale: PageCheckingClient) -> None:
     statuses = [prove(stale, password="wrong") for _ in range(limits.PROOFS.burst + 1)]
     assert statuses == [422] * limits.PROOFS.burst + [429]
     assert prove(stale) == 429
+
+
+def audit_of(database: Database, organization: Organization) -> list[str]:
+    with reading_session(database, organization.id) as session:
+        return list(session.scalars(select(AuditEvent.kind).order_by(AuditEvent.position)))
+
+
+@pytest.mark.parametrize("wrong", ["password", "code"])
+def test_security_32_refused_proof_is_noted_like_a_refused_sign_in(
+    client: PageCheckingClient, cast: Cast, clock: time_machine.Traveller, database: Database, wrong: str
+) -> None:
+    """In the account each time, in the organization's audit once in a quarter of an hour; what is right, nowhere."""
+    client.sign_in(cast.olive)
+    secret, _codes = set_up_app(client)
+    clock.shift(PROVED_FOR)
+    given = {"password": PASSWORD, "code": code_of(secret), wrong: "000000"}
+    for _ in range(3):
+        assert prove(client, **given) == 422
+    assert prove(client, code=code_of(secret)) == 303
+    assert events(database, cast.olive)[-4:] == ["factor.set", *["prove.refused"] * 3]
+    assert audit_of(database, cast.harbour).count("prove.refused") == 1
+    assert "sign_in.refused" not in audit_of(database, cast.harbour)
+    assert KINDS["prove.refused"] in client.get("/security-settings").text
+
+
+@pytest.mark.parametrize("path", ["/security-settings/password", f"{SET_UP}/turn-off"])
+def test_security_32_so_it_is_where_a_page_asks_by_itself(
+    client: PageCheckingClient, cast: Cast, clock: time_machine.Traveller, database: Database, path: str
+) -> None:
+    client.sign_in(cast.olive)
+    set_up_app(client)
+    data = {"present": "wrong", "password": "nine large ships at sea", "code": "000000"}
+    assert client.send(path, data).status_code == 422
+    assert events(database, cast.olive)[-1] == "prove.refused"
+    assert audit_of(database, cast.harbour).count("prove.refused") == 1
+
+
+def test_security_12_what_is_not_looked_at_is_not_noted(
+    stale: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    """So nobody floods an account with events: beyond the limit there are none."""
+    for _ in range(limits.PROOFS.burst + 3):
+        prove(stale, password="wrong")
+    assert events(database, cast.olive).count("prove.refused") == limits.PROOFS.burst
 
 
 def test_security_04_a_session_that_was_ended_is_not_brought_back(

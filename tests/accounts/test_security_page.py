@@ -6,12 +6,16 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.accounts.authenticator import events, mails, stored
+from tests.accounts.authenticator import events, mails, stored, words_of
 from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
+from webapp.accounts import web_sessions
 from webapp.accounts.account_events import KINDS, SHOWN_AT_MOST, note_event
 from webapp.accounts.browsers import Where
+from webapp.accounts.jobs import forget_what_is_over
+from webapp.accounts.models import UserEmail
 from webapp.accounts.queries import list_sessions
+from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id, spell_id
 from webapp.tenancy.sessions import reading_session, writing_session
@@ -156,6 +160,65 @@ def test_a_known_network_is_no_news(client: PageCheckingClient, cast: Cast, data
         client.sign_in(cast.olive)
         client.send("/sign-out")
     assert events(database, cast.olive).count("sign_in.new_network") == 1
+
+
+def from_network(app: Flask, cast: Cast, network: str) -> None:
+    client = app.test_client()
+    assert isinstance(client, PageCheckingClient)
+    client.environ_base = {**client.environ_base, "HTTP_USER_AGENT": FIREFOX, "REMOTE_ADDR": network}
+    client.sign_in(cast.olive)
+
+
+def test_asvs_6_3_5_a_sign_in_from_a_new_network_is_mailed(
+    app: Flask, client: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    """To every address, whichever somebody may have taken over; not the first of all, and not twice for one network."""
+    client.sign_in(cast.olive)
+    assert mails(database, "new_network") == []
+    with writing_session(database) as session:
+        session.add(UserEmail(email="olive@home.example", user_account_id=cast.olive.id, confirmed_at=now()))
+        session.commit()
+    for _ in range(2):
+        from_network(app, cast, "203.0.113.7")
+    told = mails(database, "new_network")
+    assert sorted(mail.to_address for mail in told) == [cast.olive.email, "olive@home.example"]
+    assert [mail.organization_id for mail in told] == [None, None]
+    assert words_of(told[0])["place"] == "IPv4 network 203.0.113.7"
+    assert words_of(told[0])["browser"] == "Firefox on Linux"
+
+
+def test_asvs_6_3_5_a_network_not_used_for_long_is_new_again(
+    app: Flask, cast: Cast, database: Database, clock: time_machine.Traveller
+) -> None:
+    """After 90 days; after a year too, when no event tells any more that somebody ever signed in."""
+    from_network(app, cast, "203.0.113.7")
+    clock.shift(timedelta(days=89))
+    from_network(app, cast, "203.0.113.7")
+    assert mails(database, "new_network") == []
+    clock.shift(timedelta(days=91))
+    from_network(app, cast, "203.0.113.7")
+    assert len(mails(database, "new_network")) == 1
+    clock.shift(timedelta(days=400))
+    forget_what_is_over(database)
+    assert events(database, cast.olive) == []
+    from_network(app, cast, "203.0.113.7")
+    assert len(mails(database, "new_network")) == 2
+
+
+def test_asvs_6_3_5_the_mail_lands_with_the_session_or_not_at_all(
+    app: Flask, client: PageCheckingClient, cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.sign_in(cast.olive)
+    monkeypatch.setattr(web_sessions, "is_unchanged", lambda held, proved: False)
+    other = app.test_client()
+    assert isinstance(other, PageCheckingClient)
+    other.environ_base = {**other.environ_base, "REMOTE_ADDR": "203.0.113.7"}
+    other.get("/sign-in")
+    assert other.send("/sign-in", {"email": cast.olive.email, "password": PASSWORD}).status_code == 422
+    assert mails(database, "new_network") == []
+    monkeypatch.undo()
+    from_network(app, cast, "203.0.113.7")  # which is new still
+    assert len(mails(database, "new_network")) == 1
 
 
 def test_fifty_events_are_shown(client: PageCheckingClient, cast: Cast, database: Database) -> None:

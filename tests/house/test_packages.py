@@ -20,7 +20,7 @@ from scripts.write_sbom import read_pins
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from webapp import serving
-from webapp.accounts import forms, web_sessions
+from webapp.accounts import forms, session_cookie
 from webapp.body_limits import LingeringChannel
 from webapp.database.engine import Database
 from webapp.tenancy.lock import LockedSession
@@ -119,7 +119,7 @@ def test_itsdangerous_signs_the_cookie(app: Flask, client: PageCheckingClient, s
     client.get("/sign-in")
     cookie = client.get_cookie("sid")
     assert cookie is not None
-    signer = web_sessions._signer(app)
+    signer = session_cookie._signer(app)
     assert isinstance(signer, Signer)
 
     assert signer.unsign(cookie.value)

@@ -19,6 +19,7 @@ KINDS = {
     "sign_in.refused": "Somebody tried to sign in and was refused",
     "sign_in.new_network": "Signed in from a network not used before",
     "sign_out.done": "Signed out",
+    "prove.refused": "Asked again who it is, a signed-in browser gave a wrong password or code",
     "password.changed": "Password changed",
     "password.link_sent": "A link for a new password was asked for",
     "password.set_by_link": "New password set through a link by mail",

@@ -6,11 +6,11 @@ from flask_login import current_user
 
 from webapp import access, logs
 from webapp.accounts import sign_in as steps
-from webapp.accounts import sign_in_audit
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.entering import after, enter, keys, too_many
 from webapp.accounts.forms import CodeForm
+from webapp.accounts.jobs import file_refusal
 from webapp.accounts.web_sessions import browser_session
 from webapp.error_pages import Words
 from webapp.errors import TooManyTries
@@ -45,13 +45,12 @@ def enter_code() -> ResponseReturnValue:
         response = _page(form, status=429, mistake=too_many(refusal.wait_seconds))
         response.headers["Retry-After"] = str(refusal.wait_seconds)
         return response
-    if not taken:
-        logs.event("sign_in.refused")
-        sign_in_audit.note_refusal(services().database, person.email)
-        return _page(form, status=422, mistake=_MISTAKEN)
-    leads_to = session.pop(NEXT, None)
-    enter(person, steps.Try(person.email, where.network, where.browser))
-    return redirect(url_for("accounts.check_cookie", next=leads_to), 303)
+    leads_to = session.pop(NEXT, None) if taken else None
+    if taken and enter(person, steps.Try(person.email, where.network, where.browser), waited=True):
+        return redirect(url_for("accounts.check_cookie", next=leads_to), 303)
+    logs.event("sign_in.refused")
+    file_refusal(services().database, keys(), person.email)
+    return _page(form, status=422, mistake=_MISTAKEN)
 
 
 def _back_to_the_password() -> ResponseReturnValue:

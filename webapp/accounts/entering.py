@@ -6,6 +6,7 @@ Called by the views files of this package; invitations/ lets a person in by `ent
 from urllib.parse import urlsplit
 
 from flask import current_app, request
+from flask.typing import ResponseReturnValue
 from flask_login import login_user
 
 from webapp import logs
@@ -23,13 +24,27 @@ HOME = "/"
 _NOT_AFTERWARDS = ("/sign-in", "/sign-out", "/prove")
 
 
-def enter(person: UserAccount, attempt: steps.Try) -> None:
-    """Sign the person in: every step is passed. The one place where a session begins."""
-    is_new = steps.remember_network(services().database, person, attempt)
-    browser_session().start(person, *(["sign_in.new_network"] if is_new else []), "sign_in.done")
+def enter(person: UserAccount, attempt: steps.Try, *, waited: bool = False) -> bool:
+    """Sign the person in: every step is passed. The one place where a session begins.
+
+    `waited`: they passed a step in an earlier request, of which this browser's session knows. False, and nobody is in,
+    when what they passed counts no more: the answer is that to a wrong password.
+    """
+    is_new = steps.is_new_network(services().database, person, attempt)
+    events = ["sign_in.new_network", "sign_in.done"] if is_new else ["sign_in.done"]
+    organization_id = sign_in_audit.note_sign_in(services().database, person.id)
+    if not browser_session().start(person, *events, waited=waited, organization_id=organization_id):
+        return False
+    steps.remember_network(services().database, person, attempt)
     login_user(person)
-    sign_in_audit.note_sign_in(services().database, person.id)
     logs.event("sign_in.done", user_account_id=person.id)
+    return True
+
+
+def outside() -> ResponseReturnValue:
+    """The answer to somebody whose session was ended while they asked: that to whoever is not signed in."""
+    answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    return answer
 
 
 def keys() -> Keys:

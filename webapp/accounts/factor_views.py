@@ -13,11 +13,10 @@ from webapp.accounts import sign_in as steps
 from webapp.accounts.account_events import note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
-from webapp.accounts.entering import keys, too_many
+from webapp.accounts.entering import keys, outside, too_many
 from webapp.accounts.forms import CodeForm, ProveForm
 from webapp.accounts.gates import requires_factor
 from webapp.accounts.mails import tell
-from webapp.accounts.models import UserAccount
 from webapp.accounts.people import end_all_sessions
 from webapp.accounts.web_sessions import browser_session
 from webapp.errors import Refused, TooManyTries
@@ -47,14 +46,16 @@ def set_up_factor() -> ResponseReturnValue:
     if step is None:
         form.code.errors = ["This is not the code that the app shows now. Check that the phone's clock is right."]
         return _set_up_page(form, secret)
-    person = db().get_one(UserAccount, current_user.id)
+    person = browser_session().hold(db())
+    if person is None:
+        return outside()
     codes = second_factor.set_factor(db(), keys(), person, secret, step)
     tell(db(), "second_factor_changed", person, note_event(db(), person.id, "factor.set", here()))
-    end_all_sessions(db(), person)
+    end_all_sessions(db(), person, but=browser_session().row_id)
     db().commit()
-    session.pop(_PENDING)
-    browser_session().start(person)
     logs.event("factor.set", user_account_id=person.id)
+    if browser_session().renew(person):
+        session.pop(_PENDING, None)
     return render_template("accounts/recovery_codes.html", codes=codes, is_new=True)
 
 
@@ -62,7 +63,9 @@ def set_up_factor() -> ResponseReturnValue:
 @access.signed_in
 @access.proved
 def renew_codes() -> ResponseReturnValue:
-    person = db().get_one(UserAccount, current_user.id)
+    person = browser_session().hold(db())
+    if person is None:
+        return outside()
     if person.totp_secret is None:
         raise Refused("There is no authenticator app yet. Set one up: the codes come with it.")
     codes = second_factor.renew_recovery_codes(db(), keys(), person)
@@ -91,15 +94,19 @@ def turn_off_factor() -> ResponseReturnValue:
         form.code.errors = [f"{words.happened} {words.todo}"]
         return _turn_off_page(form)
     if not proved:
+        logs.event("prove.refused", user_account_id=current_user.id)
         form.code.errors = ["The password or the code is not right, or the code was used already."]
         return _turn_off_page(form)
-    person = db().get_one(UserAccount, current_user.id)
+    person = browser_session().hold(db())
+    if person is None:
+        return outside()
     second_factor.remove_factor(db(), person)
     tell(db(), "second_factor_changed", person, note_event(db(), person.id, "factor.removed", here()))
-    end_all_sessions(db(), person)
+    end_all_sessions(db(), person, but=browser_session().row_id)
     db().commit()
-    browser_session().start(person)
     logs.event("factor.removed", user_account_id=person.id)
+    if not browser_session().renew(person):
+        return outside()
     flash("The authenticator app is turned off: your password alone signs you in.", "ok")
     return htmx.go_to(url_for("accounts.security"))
 

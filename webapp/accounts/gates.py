@@ -3,12 +3,12 @@
 Registered by views.py; access.proved is enforced here.
 """
 
-from flask import Response, current_app, request, url_for
+from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
 from webapp import access, error_pages, htmx, logs
-from webapp.accounts.entering import asked_for
+from webapp.accounts.entering import asked_for, outside
 from webapp.accounts.prove_views import prove_page
 from webapp.accounts.web_sessions import USUAL_IDLE_MINUTES, browser_session
 from webapp.addresses import own_path
@@ -25,8 +25,7 @@ def check_person(mark: access.Access) -> ResponseReturnValue | None:
     if not session.follow_idle(idle):
         logout_user()
         session.end()
-        answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
-        return answer
+        return outside()
     if requires_factor() and current_user.totp_secret is None and request.endpoint not in _BEFORE_THE_FACTOR:
         return _send_to(url_for("accounts.set_up_factor"))
     if mark.proved and not session.is_proved:

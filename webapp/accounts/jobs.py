@@ -1,4 +1,4 @@
-"""What the worker does for accounts: mails a link for a new password, and forgets what is over.
+"""What the worker does for accounts: mails a link for a new password, notes refused sign-ins, forgets what is over.
 
 Registered by views.py when the app is made.
 """
@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 
 from webapp import rate_limits
+from webapp.accounts import sign_in_audit
 from webapp.accounts.account_events import KEPT_DAYS, note_event
 from webapp.accounts.browsers import Where
 from webapp.accounts.leaving import delete_account
@@ -17,6 +18,7 @@ from webapp.accounts.mails import mail_link
 from webapp.accounts.models import AccountEvent, LinkKind, UserAccount
 from webapp.accounts.queries import find_person, has_ended, list_memberships
 from webapp.accounts.second_factor import Keys
+from webapp.audit.viewing import SLOT
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.jobs.handlers import Work
@@ -27,11 +29,16 @@ from webapp.tenancy.models import Membership
 from webapp.tenancy.sessions import reading_session, writing_session
 
 MAIL_RESET = "accounts.mail_reset"
+NOTE_REFUSAL = "accounts.note_refusal"
 ALONE_FOR = timedelta(days=90)
+#: Until the answer to a refused sign-in is out: the worker's part differs between people, and may not slow it down.
+REFUSAL_NOTED_AFTER = timedelta(seconds=2)
+_SLOT_MS = int(SLOT.total_seconds() * 1000)
 
 
 def register_jobs() -> None:
     register(MAIL_RESET, mail_reset)
+    register(NOTE_REFUSAL, note_refusal)
     register_chore("accounts.forget_what_is_over", forget_what_is_over)
     register_chore("accounts.forget_alone", forget_alone)
     register_chore("rate_limits.sweep", rate_limits.sweep)
@@ -56,6 +63,29 @@ def mail_reset(work: Work) -> None:
         mail_link(session, settings.secret_key, LinkKind.NEW_PASSWORD, words["email"], token)
         note_event(session, person.id, "password.link_sent", Where(words["network"], words["browser"]))
         session.commit()
+
+
+def file_refusal(database: Database, keys: Keys, email: str) -> None:
+    """Have the worker note that a sign-in with this address was refused; once in a quarter of an hour.
+
+    The same work whoever has the address and in however many organizations they are: none of it is looked up here.
+    """
+    who = ("sign-in refused", email.strip().lower())
+    if rate_limits.is_remembered(database, *who):
+        return
+    sealed = seal(keys.current, json.dumps({"email": email}).encode()).decode()
+    with writing_session(database) as session:
+        enqueue(session, NOTE_REFUSAL, {"sealed": sealed}, None, now() + REFUSAL_NOTED_AFTER)
+        session.commit()
+    rate_limits.remember(database, _SLOT_MS, *who)
+
+
+def note_refusal(work: Work) -> None:
+    """Note it in the audit of each organization of the person with that address, if there is one."""
+    settings = work.settings
+    sealed = work.payload["sealed"].encode()
+    words = json.loads(unseal(settings.secret_key, sealed, settings.secret_key_fallbacks))
+    sign_in_audit.note_refusal(work.database, words["email"])
 
 
 def forget_what_is_over(database: Database) -> None:

@@ -37,12 +37,15 @@ def count_network(database: Database, limit: Limit, network: str) -> None:
     _hit(database, limit, network)
 
 
-def remember_network(database: Database, network: str, *who: str) -> bool:
-    """From here the person has signed in, under each of these names. Whether that is new."""
-    known = rate_limits.is_remembered(database, who[0], network)
+def is_known_network(database: Database, network: str, who: str) -> bool:
+    """Whether the person has signed in from here lately."""
+    return rate_limits.is_remembered(database, who, network)
+
+
+def remember_network(database: Database, network: str, *who: str) -> None:
+    """From here the person has signed in, under each of these names."""
     for name in dict.fromkeys(who):
         rate_limits.remember(database, _NETWORK_KNOWN_FOR_MS, name, network)
-    return not known
 
 
 def _hit(database: Database, limit: Limit, *what: str) -> None:

@@ -12,6 +12,7 @@ from webapp.accounts import limits
 from webapp.accounts.account_events import note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
+from webapp.accounts.credentials import hold_person
 from webapp.accounts.entering import keys, too_many
 from webapp.accounts.forms import EmailForm, NewPasswordForm
 from webapp.accounts.jobs import ask_for_reset
@@ -88,7 +89,9 @@ def _set_new_password(link: AccountLink) -> ResponseReturnValue:
     form = NewPasswordForm()
     if not form.is_submitted():
         return _new_password_page(form)
-    person = db().get_one(UserAccount, link.user_account_id)
+    person = hold_person(db(), link.user_account_id)  # before the link is, as in every change of a password
+    if person is None:
+        return _over()
     try:
         if not form.validate():
             return _new_password_page(form, status=422)

@@ -6,6 +6,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from webapp.accounts.credentials import hold_person
 from webapp.accounts.links import end_links
 from webapp.accounts.models import AccountState, LinkKind, UserAccount, UserEmail, WebSession
 from webapp.accounts.password_strength import weakness
@@ -48,12 +49,17 @@ def create_user(session: Session, email: str, password: str, about: Iterable[str
     return person
 
 
-def set_password(session: Session, person: UserAccount, password: str, about: Iterable[str] = ()) -> None:
-    """Give the person a new password; every browser that is signed in as them is signed out, links for one are dead."""
+def set_password(
+    session: Session, person: UserAccount, password: str, about: Iterable[str] = (), but: int | None = None
+) -> None:
+    """Give the person a new password; every browser that is signed in as them is signed out, links for one are dead.
+
+    `but`: the id of the session that stays, as for end_all_sessions().
+    """
     _refuse_weak(password, person.email, about)
     person.password_digest, person.password_set_at = hash_password(password), now()
+    end_all_sessions(session, person, but)
     end_links(session, person, LinkKind.NEW_PASSWORD)
-    end_all_sessions(session, person)
 
 
 def rename(person: UserAccount, name: str) -> None:
@@ -113,9 +119,14 @@ def disable_user(session: Session, person: UserAccount) -> None:
     end_all_sessions(session, person)
 
 
-def end_all_sessions(session: Session, person: UserAccount) -> None:
-    """Sign the person out everywhere."""
-    session.execute(delete(WebSession).where(WebSession.user_account_id == person.id))
+def end_all_sessions(session: Session, person: UserAccount, but: int | None = None) -> None:
+    """Sign the person out everywhere, and everywhere where they are on their way in.
+
+    `but`: the id of the one session that stays. Whose it is gives it a new id afterwards (BrowserSession.renew).
+    """
+    hold_person(session, person.id)
+    theirs = delete(WebSession).where(WebSession.user_account_id == person.id)
+    session.execute(theirs if but is None else theirs.where(WebSession.id != but))
 
 
 def checked_email(text: str) -> str:

@@ -1,6 +1,6 @@
 """Proving anew who one is, before something dangerous: the page that a view marked access.proved is answered with."""
 
-from flask import Response, current_app, flash, render_template, request, url_for
+from flask import Response, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -8,7 +8,7 @@ from webapp import access, htmx, logs
 from webapp.accounts import sign_in as steps
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
-from webapp.accounts.entering import keys, own, too_many
+from webapp.accounts.entering import keys, outside, own, too_many
 from webapp.accounts.forms import ProveForm
 from webapp.accounts.web_sessions import PROVED_FOR, browser_session
 from webapp.error_pages import Words
@@ -36,10 +36,10 @@ def prove() -> ResponseReturnValue:
     if not proved:
         logs.event("prove.refused", user_account_id=current_user.id)
         return prove_page(own(form.next.data), form, status=422, mistake=_MISTAKEN)
-    if not browser_session().prove():
-        answer_outside: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
-        return answer_outside
-    logs.event("prove.done", user_account_id=current_user.id)
+    person_id = current_user.id
+    if not browser_session().renew():
+        return outside()
+    logs.event("prove.done", user_account_id=person_id)
     flash("Thank you. Now go on with what you were about to do: nothing of it was done yet.", "ok")
     return htmx.go_to(own(form.next.data) or url_for("accounts.security"))
 

@@ -8,18 +8,18 @@ from flask_login import current_user
 from sqlalchemy import delete
 
 from webapp import access, htmx, logs
-from webapp.accounts import limits, passwords, second_factor
+from webapp.accounts import second_factor
+from webapp.accounts import sign_in as steps
 from webapp.accounts.account_events import KINDS, note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import describe_network, here
-from webapp.accounts.entering import too_many
+from webapp.accounts.entering import outside, too_many
 from webapp.accounts.forms import ChangePasswordForm
 from webapp.accounts.gates import requires_factor
 from webapp.accounts.mails import tell
-from webapp.accounts.models import UserAccount, WebSession
-from webapp.accounts.people import set_password
+from webapp.accounts.models import WebSession
+from webapp.accounts.people import end_all_sessions, set_password
 from webapp.accounts.queries import list_events, list_sessions, words_about
-from webapp.accounts.sign_in import name_of
 from webapp.accounts.web_sessions import browser_session
 from webapp.clock import now
 from webapp.errors import NotFound, Refused, TooManyTries
@@ -64,9 +64,11 @@ def end_session(web_session_id: int) -> ResponseReturnValue:
 @access.signed_in
 @access.proved
 def end_other_sessions() -> ResponseReturnValue:
-    this_one = browser_session().row_id
-    db().execute(delete(WebSession).where(WebSession.user_account_id == current_user.id, WebSession.id != this_one))
-    note_event(db(), current_user.id, "sessions.ended", here())
+    person = browser_session().hold(db())
+    if person is None:
+        return outside()
+    end_all_sessions(db(), person, but=browser_session().row_id)
+    note_event(db(), person.id, "sessions.ended", here())
     db().commit()
     flash("All other browsers are signed out.", "ok")
     return htmx.go_to(url_for("accounts.security"))
@@ -80,26 +82,30 @@ def change_password() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _password_page(form)
     try:
-        limits.count(services().database, limits.PROOFS, name_of(current_user), here().network)
+        proved = steps.prove_password(services().database, current_user, form.present.data or "", here())
     except TooManyTries as refusal:
         words = too_many(refusal.wait_seconds)
         form.present.errors = [f"{words.happened} {words.todo}"]
         return _password_page(form)
-    if not passwords.check_password(current_user.password_digest, form.present.data or ""):
+    if not proved:
+        logs.event("prove.refused", user_account_id=current_user.id)
         form.present.errors = ["This is not your present password."]
         return _password_page(form)
     with looking() as session:
         about = words_about(session, current_user)
-    person = db().get_one(UserAccount, current_user.id)
+    person = browser_session().hold(db())
+    if person is None:
+        return outside()
     try:
-        set_password(db(), person, form.password.data or "", about)
+        set_password(db(), person, form.password.data or "", about, but=browser_session().row_id)
     except Refused as refusal:
         form.password.errors = [refusal.sentence]
         return _password_page(form)
     tell(db(), "password_changed", person, note_event(db(), person.id, "password.changed", here()))
     db().commit()
     logs.event("password.changed", user_account_id=person.id)
-    browser_session().start(person)
+    if not browser_session().renew(person):
+        return outside()
     flash("Your password is changed. All other browsers are signed out.", "ok")
     return htmx.go_to(url_for("accounts.security"))
 

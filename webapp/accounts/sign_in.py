@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from webapp import rate_limits
-from webapp.accounts import limits, passwords, second_factor
+from webapp.accounts import limits, passwords, second_factor, sign_in_audit
 from webapp.accounts.account_events import note_event
 from webapp.accounts.browsers import Where
 from webapp.accounts.mails import tell
@@ -79,8 +79,13 @@ def pass_password(database: Database, attempt: Try, password: str) -> UserAccoun
     return person
 
 
-def pass_code(database: Database, keys: Keys, person: UserAccount, code: str, where: Where) -> bool:
-    """Whether the code is the person's, of the app or one for recovery; it is used up. Raises TooManyTries."""
+def pass_code(
+    database: Database, keys: Keys, person: UserAccount, code: str, where: Where, refused: str = "sign_in.refused"
+) -> bool:
+    """Whether the code is the person's, of the app or one for recovery; it is used up. Raises TooManyTries.
+
+    `refused`: the event that a wrong one is.
+    """
     limits.count(database, limits.CODES, name_of(person), where.network)
     with writing_session(database) as session:
         if second_factor.looks_like_recovery(code):
@@ -90,23 +95,45 @@ def pass_code(database: Database, keys: Keys, person: UserAccount, code: str, wh
         else:
             taken = second_factor.take_code(session, keys, person, code)
         if not taken:
-            note_event(session, person.id, "sign_in.refused", where)
+            note_event(session, person.id, refused, where)
         session.commit()
     return taken
 
 
 def prove(database: Database, keys: Keys, person: UserAccount, password: str, code: str, where: Where) -> bool:
     """Whether a person who is in is still the same: password, and code where there is an app. Raises TooManyTries."""
-    limits.count(database, limits.PROOFS, name_of(person), where.network)
-    if not passwords.check_password(person.password_digest, password):
+    if not prove_password(database, person, password, where):
         return False
-    return person.totp_secret is None or pass_code(database, keys, person, code, where)
+    if person.totp_secret is None or pass_code(database, keys, person, code, where, "prove.refused"):
+        return True
+    sign_in_audit.note_refused_proof(database, person.id)
+    return False
 
 
-def remember_network(database: Database, person: UserAccount, attempt: Try) -> bool:
-    """From here the person has signed in: tries of strangers elsewhere do not count against it. Whether it is new."""
+def prove_password(database: Database, person: UserAccount, password: str, where: Where) -> bool:
+    """The same by the password alone, where the page of a dangerous thing asks for it itself. Raises TooManyTries.
+
+    A wrong one is noted: else whoever finds a screen left alone could try passwords there, and nobody would know.
+    """
+    limits.count(database, limits.PROOFS, name_of(person), where.network)
+    if passwords.check_password(person.password_digest, password):
+        return True
+    with writing_session(database) as session:
+        note_event(session, person.id, "prove.refused", where)
+        session.commit()
+    sign_in_audit.note_refused_proof(database, person.id)
+    return False
+
+
+def is_new_network(database: Database, person: UserAccount, attempt: Try) -> bool:
+    """Whether the person has not signed in from there lately."""
+    return not limits.is_known_network(database, attempt.network, name_of(person))
+
+
+def remember_network(database: Database, person: UserAccount, attempt: Try) -> None:
+    """From here the person has signed in: tries of strangers elsewhere do not count against it."""
     email = attempt.email.strip().lower()
-    return limits.remember_network(database, attempt.network, name_of(person), person.email, email or person.email)
+    limits.remember_network(database, attempt.network, name_of(person), person.email, email or person.email)
 
 
 def name_of(person: UserAccount) -> str:

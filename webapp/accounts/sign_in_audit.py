@@ -1,4 +1,6 @@
-"""Notes sign-ins and sign-outs in the audit of every organization of the person. Called by the views of this package.
+"""Notes sign-ins, sign-outs and refusals in the audit of every organization of the person.
+
+Called by entering.py, sign_in.py and jobs.py.
 
 What somebody does who is not known is nobody's matter: it is in the log alone.
 """
@@ -7,20 +9,24 @@ from collections.abc import Sequence
 
 from sqlalchemy import or_, select
 
-from webapp import rate_limits
 from webapp.accounts.queries import find_person
-from webapp.audit.viewing import SLOT, note, note_view
+from webapp.audit.viewing import note, note_view
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.tenancy.models import Membership
 from webapp.tenancy.sessions import reading_session
 
-_SLOT_MS = int(SLOT.total_seconds() * 1000)
 
+def note_sign_in(database: Database, user_account_id: int) -> int | None:
+    """Before the session begins, so that none is without its lines. Gives the organization of the line that is left.
 
-def note_sign_in(database: Database, user_account_id: int) -> None:
-    for organization_id in _organizations_of(database, user_account_id):
+    A transaction belongs to one organization: that line lands with the session itself, and the others before it. None:
+    the person is in no organization.
+    """
+    organizations = _organizations_of(database, user_account_id)
+    for organization_id in organizations[1:]:
         note(database, organization_id, user_account_id, "sign_in.done")
+    return organizations[0] if organizations else None
 
 
 def note_sign_out(database: Database, user_account_id: int) -> None:
@@ -31,18 +37,20 @@ def note_sign_out(database: Database, user_account_id: int) -> None:
 def note_refusal(database: Database, email: str) -> None:
     """That a sign-in with this address was refused: once in a quarter of an hour, so that nobody floods the audit.
 
-    An address that nobody here has takes the same looks and the same one write, else the time would tell.
+    Called by the worker (jobs.py), never while the browser waits: the time would tell who has how many organizations.
     """
     with reading_session(database) as session:
         person = find_person(session, email)
-    organizations = _organizations_of(database, person.id if person else 0)
-    for organization_id in organizations:
-        assert person is not None
+    if person is None:
+        return
+    for organization_id in _organizations_of(database, person.id):
         note_view(database, organization_id, person.id, "sign_in.refused")
-    if not organizations:
-        who = ("sign-in refused", email.strip().lower())
-        if not rate_limits.is_remembered(database, *who):
-            rate_limits.remember(database, _SLOT_MS, *who)
+
+
+def note_refused_proof(database: Database, user_account_id: int) -> None:
+    """That somebody who is signed in could not prove who they are: once in a quarter of an hour, as above."""
+    for organization_id in _organizations_of(database, user_account_id):
+        note_view(database, organization_id, user_account_id, "prove.refused")
 
 
 def _organizations_of(database: Database, user_account_id: int) -> Sequence[int]:

@@ -24,11 +24,12 @@ from webapp.accounts import sign_in as steps
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.code_views import NEXT
-from webapp.accounts.entering import after, asked_for, enter, own, too_many
+from webapp.accounts.entering import after, asked_for, enter, keys, own, too_many
 from webapp.accounts.forms import SignInForm
-from webapp.accounts.jobs import register_jobs
+from webapp.accounts.jobs import file_refusal, register_jobs
 from webapp.accounts.models import UserAccount
-from webapp.accounts.web_sessions import BrowserSessions, browser_session
+from webapp.accounts.session_cookie import BrowserSessions
+from webapp.accounts.web_sessions import browser_session
 from webapp.database.engine import Database
 from webapp.error_pages import Words
 from webapp.errors import TooManyTries
@@ -88,15 +89,15 @@ def sign_in() -> ResponseReturnValue:
         person = steps.pass_password(services().database, attempt, form.password.data or "")
     except TooManyTries as refusal:
         return _wait(form, refusal.wait_seconds)
-    if person is None:
-        logs.event("sign_in.refused")
-        sign_in_audit.note_refusal(services().database, attempt.email)
-        return _page(form, status=422, mistake=_MISTAKEN)
-    if steps.next_step(person, frozenset({steps.Step.PASSWORD})) is steps.Step.CODE:
-        browser_session().begin({NEXT: own(form.next.data)}, person)
-        return redirect(url_for("accounts.enter_code"), 303)
-    enter(person, attempt)
-    return redirect(url_for("accounts.check_cookie", next=own(form.next.data)), 303)
+    next_page = own(form.next.data)
+    if person is not None and steps.next_step(person, frozenset({steps.Step.PASSWORD})) is steps.Step.CODE:
+        if browser_session().begin({NEXT: next_page}, person):
+            return redirect(url_for("accounts.enter_code"), 303)
+    elif person is not None and enter(person, attempt):
+        return redirect(url_for("accounts.check_cookie", next=next_page), 303)
+    logs.event("sign_in.refused")
+    file_refusal(services().database, keys(), attempt.email)
+    return _page(form, status=422, mistake=_MISTAKEN)
 
 
 @bp.get("/sign-in/check")

@@ -1,7 +1,8 @@
-"""The session of a browser: one cookie with a signed, opaque id; everything else in the row of web_session.
+"""The session of a browser: everything that its cookie (session_cookie.py) only names, in a row of web_session.
 
 Flask's `session` is a BrowserSession. Nobody who is not signed in has a row: their CSRF secret is computed from the id.
-Rows are written in short sessions of their own, here alone: a revoked one stays revoked, for saving only updates.
+Rows are written in short sessions of their own, here alone: a revoked one stays revoked, for saving only updates, and
+what makes a row or a stronger one holds the person meanwhile (credentials.py).
 """
 
 import hashlib
@@ -12,17 +13,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, Request, Response, g, request
+from flask import g
 from flask import session as flask_session
-from flask.sessions import SessionInterface, SessionMixin
-from itsdangerous import BadSignature, Signer
+from flask.sessions import SessionMixin
 from sqlalchemy import CursorResult, and_, bindparam, delete, or_, select, update
 
-from webapp import access
 from webapp.accounts.account_events import note_event
 from webapp.accounts.browsers import here
+from webapp.accounts.credentials import hold_person, is_unchanged
+from webapp.accounts.mails import tell_of_network
 from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.accounts.queries import find_shortest_idle
+from webapp.audit.actions import record
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
@@ -38,7 +40,6 @@ ABSOLUTE_LIMIT = timedelta(hours=12)
 WAITING_LIMIT = timedelta(minutes=15)  #: between the password and the code
 PROVED_FOR = timedelta(minutes=10)
 SEEN_EVERY = timedelta(minutes=1)
-_SALT = "callbook.session"
 _CSRF = "csrf_token"
 _USER = "_user_id"
 # What flask-login would keep besides: a fingerprint of address and browser, and the state of its remember cookie.
@@ -96,21 +97,30 @@ class BrowserSession(SessionMixin):
         """Whether anything can be kept in it."""
         return self.row_id is not None
 
-    def begin(self, payload: dict[str, Any], person: UserAccount | None = None) -> None:
+    def begin(self, payload: dict[str, Any], person: UserAccount | None = None) -> bool:
         """A row for somebody on their way in: they passed the first step, or hold an invitation. A new id.
 
-        What is in `payload` is kept until they are in, and then in the session of the person.
+        What is in `payload` is kept until they are in, and then in the session of the person. False as for start().
         """
-        self._open_row(person, SessionState.ON_ITS_WAY, {**self._kept_on_the_way(), **payload})
+        if not self._open_row(person, SessionState.ON_ITS_WAY, {**self._kept_on_the_way(), **payload}):
+            return False
         self._person, self._waiting_person = None, person
+        return True
 
-    def start(self, person: UserAccount, *events: str) -> None:
+    def start(
+        self, person: UserAccount, *events: str, waited: bool = False, organization_id: int | None = None
+    ) -> bool:
         """Sign the person in: a new id and a row for it; the old id is dead from now on. `events` are noted with it.
 
         What was kept on their way in stays; what somebody who was signed in here before had kept is none of theirs.
+        `waited`: they passed the first step before, and this browser's row says so. `organization_id`: in whose audit
+        the sign-in stands from the same moment. False, and nothing is changed, when what they proved, as `person` was
+        read, counts no more.
         """
-        self._open_row(person, SessionState.SIGNED_IN, self._kept_on_the_way(), events)
+        if not self._open_row(person, SessionState.SIGNED_IN, self._kept_on_the_way(), events, waited, organization_id):
+            return False
         self._person, self._waiting_person = person, None
+        return True
 
     def _kept_on_the_way(self) -> dict[str, Any]:
         self._look()
@@ -118,13 +128,18 @@ class BrowserSession(SessionMixin):
         return self._payload if on_their_way else {}
 
     def _open_row(
-        self, person: UserAccount | None, state: SessionState, payload: dict[str, Any], events: tuple[str, ...] = ()
-    ) -> None:
-        old_id, self.session_id = self.session_id, secrets.token_urlsafe(32)
-        started_at = now()
+        self,
+        person: UserAccount | None,
+        state: SessionState,
+        payload: dict[str, Any],
+        events: tuple[str, ...] = (),
+        waited: bool = False,
+        organization_id: int | None = None,
+    ) -> bool:
+        fresh_id, started_at = secrets.token_urlsafe(32), now()
         signed_in, where = state == SessionState.SIGNED_IN, here()
         row = WebSession(
-            id_digest=digest_of(self.session_id),
+            id_digest=digest_of(fresh_id),
             id=new_id(),
             user_account_id=person.id if person else None,
             state=state,
@@ -136,14 +151,37 @@ class BrowserSession(SessionMixin):
             browser=where.browser,
             payload=json.dumps(payload),
         )
-        with writing_session(self.database) as session:
-            _delete(session, old_id)
+        with writing_session(self.database, organization_id) as session:
+            if not self._make_way(session, person, waited):
+                return False
             session.add(row)
             for kind in events if person else ():
-                note_event(session, person.id, kind, where)  # type: ignore[union-attr]
+                event = note_event(session, person.id, kind, where)  # type: ignore[union-attr]
+                if kind == "sign_in.new_network":
+                    tell_of_network(session, person, event)  # type: ignore[arg-type]
+            if person and organization_id is not None:
+                record(session, "sign_in.done", actor_id=person.id)
             session.commit()
-        self._row, self._payload, self._looked = row, payload, True
+        self.session_id, self._row, self._payload, self._looked = fresh_id, row, payload, True
         _forget_token()
+        return True
+
+    def _make_way(self, session: LockedSession, person: UserAccount | None, waited: bool) -> bool:
+        """Delete the browser's row for a new one. False: the person's sessions were ended since they proved something.
+
+        Who waited for the second step must still be waiting: what ends all sessions of a person ends that row too.
+        """
+        held = hold_person(session, person.id) if person else None
+        was_there = _delete(session, self.session_id)
+        if person is None:
+            return True
+        if held is not None and is_unchanged(held, person) and (was_there or not waited):
+            return True
+        session.rollback()
+        if held is not None:
+            note_event(session, person.id, "sign_in.refused", here())
+            session.commit()
+        return False
 
     def _idle_minutes(self, person: UserAccount | None) -> int:
         shortest = None
@@ -153,22 +191,44 @@ class BrowserSession(SessionMixin):
                 shortest = find_shortest_idle(session)
         return USUAL_IDLE_MINUTES if shortest is None else shortest
 
-    def prove(self) -> bool:
-        """The person has shown anew who they are: a new id for the same row. False when it was ended meanwhile."""
+    def hold(self, session: LockedSession) -> UserAccount | None:
+        """The person, held until the transaction of `session` ends.
+
+        None when this browser's session was ended since, or what they signed in by counts no more: then whoever asks
+        may change nothing of what guards the account.
+        """
         self._look()
-        old_id, fresh_id, moment = self.session_id or "", secrets.token_urlsafe(32), now()
+        held = hold_person(session, self._person.id) if self._person else None
+        if held is None or not is_unchanged(held, self._person):  # type: ignore[arg-type]
+            return None
+        return held if session.scalar(select(WebSession.id).where(WebSession.id == self.row_id)) is not None else None
+
+    def renew(self, person: UserAccount | None = None) -> bool:
+        """The person has shown anew who they are: a new id for the same row, which alone is never made again.
+
+        `person`: as they are since they changed their password or second factor. False, and nothing is changed, when
+        the session was ended meanwhile, or what they showed counts no more.
+        """
+        self._look()
+        shown = person or self._person
+        if shown is None:
+            return False
+        fresh_id, moment = secrets.token_urlsafe(32), now()
         with writing_session(self.database) as session:
+            held = hold_person(session, shown.id)
             changed = session.execute(
                 update(WebSession)
-                .where(WebSession.id_digest == digest_of(old_id))
+                .where(WebSession.id_digest == digest_of(self.session_id or ""))
                 .values(id_digest=digest_of(fresh_id), proved_at=moment, last_seen_at=moment)
             )
-            session.commit()
-        self.session_id, self._looked = fresh_id, False
-        self._row, self._person, self._payload = None, None, {}
+            assert isinstance(changed, CursorResult)
+            renewed = held is not None and is_unchanged(held, shown) and changed.rowcount == 1
+            if renewed:
+                session.commit()
+        self.session_id = fresh_id if renewed else self.session_id
+        self._looked, self._row, self._person, self._payload = False, None, None, {}
         _forget_token()
-        assert isinstance(changed, CursorResult)
-        return bool(changed.rowcount == 1)
+        return renewed
 
     def follow_idle(self, minutes: int) -> bool:
         """Take over the idle limit of the person's organizations. False when they were idle for longer."""
@@ -279,38 +339,6 @@ class BrowserSession(SessionMixin):
         return len(list(iter(self)))
 
 
-class BrowserSessions(SessionInterface):
-    """Reads and sets the cookie."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-
-    def open_session(self, app: Flask, request: Request) -> BrowserSession:
-        assert isinstance(app.secret_key, str)
-        key = hashlib.sha256(b"callbook.csrf:" + app.secret_key.encode()).digest()
-        cookie = request.cookies.get(app.config["SESSION_COOKIE_NAME"], "")
-        try:
-            return BrowserSession(self.database, key, _signer(app).unsign(cookie).decode("ascii"))
-        except (BadSignature, UnicodeDecodeError):
-            return BrowserSession(self.database, key, None)
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        assert isinstance(session, BrowserSession)
-        session.save(polled=_is_polling(app, request.endpoint))
-        if session.session_id == session.sent_id:
-            return
-        name, secure = app.config["SESSION_COOKIE_NAME"], app.config["SESSION_COOKIE_SECURE"]
-        if session.session_id is None:
-            response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="Lax")
-        else:
-            signed = _signer(app).sign(session.session_id).decode("ascii")
-            response.set_cookie(name, signed, path="/", secure=secure, httponly=True, samesite="Lax")
-
-
-def _is_polling(app: Flask, endpoint: str | None) -> bool:
-    return endpoint is not None and access.of(app.view_functions[endpoint]).polling
-
-
 def browser_session() -> BrowserSession:
     """Of the present request: Flask's `session` itself, not its stand-in."""
     found = flask_session._get_current_object()  # type: ignore[attr-defined]
@@ -346,12 +374,12 @@ def set_idle_minutes(organization: Organization, minutes: int) -> None:
     organization.idle_minutes = minutes
 
 
-def _delete(session: LockedSession, session_id: str | None) -> None:
-    """One browser's session, and those that have run out."""
+def _delete(session: LockedSession, session_id: str | None) -> bool:
+    """One browser's session, and those that have run out. Whether that one was still there."""
+    found = session.execute(delete(WebSession).where(WebSession.id_digest == digest_of(session_id or "")))
     session.execute(
         delete(WebSession).where(
             or_(
-                WebSession.id_digest == digest_of(session_id or ""),
                 WebSession.created_at < now() - ABSOLUTE_LIMIT,
                 *(
                     and_(
@@ -362,9 +390,5 @@ def _delete(session: LockedSession, session_id: str | None) -> None:
             )
         )
     )
-
-
-def _signer(app: Flask) -> Signer:
-    """Signs with the present key; what an earlier key signed (SECRET_KEY_FALLBACKS) still counts."""
-    keys = [*(app.config.get("SECRET_KEY_FALLBACKS") or []), app.secret_key]
-    return Signer(keys, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256)
+    assert isinstance(found, CursorResult)
+    return bool(found.rowcount == 1)

@@ -37,6 +37,7 @@ KINDS: dict[str, Kind] = {
     "sign_in.done": Kind("Signed in"),
     "sign_in.refused": Kind("A sign-in with this person's address was refused"),
     "sign_out.done": Kind("Signed out"),
+    "prove.refused": Kind("Asked again who it is, gave a wrong password or code"),
     # ---- looking at calls
     "overview.viewed": Kind("Looked at the overview"),
     "call_log.viewed": Kind("Looked at the call log"),
@@ -104,6 +105,7 @@ GROUP_LABELS = {
 GROUPS = {
     "sign_in": Group.SIGN_INS,
     "sign_out": Group.SIGN_INS,
+    "prove": Group.SIGN_INS,
     "session": Group.SIGN_INS,
     "account": Group.SIGN_INS,
     "member": Group.PEOPLE,
