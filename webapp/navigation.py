@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from flask import current_app, request, url_for
+from flask import current_app, request
 
 from webapp import access
 from webapp.tenancy.models import Membership
@@ -23,7 +23,7 @@ class Link:
     """One entry as the layout shows it."""
 
     label: str
-    href: str
+    endpoint: str
     current: bool
 
 
@@ -40,7 +40,7 @@ def links(membership: Membership) -> list[Link]:
     return [
         Link(
             (membership.narrowed and entry.narrowed) or entry.label,
-            url_for(entry.endpoint),
+            entry.endpoint,
             request.blueprint == entry.endpoint.partition(".")[0],
         )
         for entry in sorted(_entries.values(), key=lambda entry: entry.order)

@@ -123,7 +123,7 @@ def test_objects_are_whole_and_belong_to_no_session(opening: Opening, database: 
         assert plain(membership) == plain(asked)
         assert plain(organization) == plain(session.get_one(Organization, cast.harbour.id))
     assert (membership.role, organization.slug) == (Role.OWNER, cast.harbour.slug)
-    assert inspect(organization).detached
+    assert inspect(organization).session is None
 
 
 def test_an_outer_join_that_finds_nothing_has_no_object(opening: Opening, database: Database, cast: Cast) -> None:

@@ -274,10 +274,10 @@ class BrowserSession(SessionMixin):
             return
         self._looked = True
         with looking() as session:
-            found = session.execute(_BY_DIGEST, {"digest": digest_of(self.session_id)}).first()
-        if found is None or has_run_out(found[0]):
+            found = session.rows(_BY_DIGEST, {"digest": digest_of(self.session_id)})
+        if not found or has_run_out(found[0][0]):
             return
-        row, person = found
+        row, person = found[0]
         if row.state == SessionState.SIGNED_IN:
             if person is None or not person.is_active:
                 return

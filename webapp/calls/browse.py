@@ -44,6 +44,7 @@ from webapp.database.types import Instant
 from webapp.destinations.models import Party
 from webapp.pagination import NO_KEY, Cursor
 from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.narrowing import Narrowing
 
 PAGE_ROWS = 50
 SEARCH_MS = 50.0  #: after this a page shows what was found so far
@@ -274,15 +275,21 @@ def _order(entity: type[Call] | type[CallParty], newest_first: bool) -> tuple[Co
 def show_lines(session: LockedSession, selection: Selection, region: str, lines: Sequence[CallLine]) -> list[CallRow]:
     """The calls as pages show them; their parties are read in one statement."""
     parties = find_parties(session, selection, region, lines)
-    return [_row(selection, line, parties) for line in lines]
+    return [_row(selection, selection.narrowing, line, parties) for line in lines]
 
 
-def _row(selection: Selection, line: CallLine, parties: Mapping[int | None, ShownParty]) -> CallRow:
+def _row(
+    selection: Selection, narrowing: Narrowing | None, line: CallLine, parties: Mapping[int | None, ShownParty]
+) -> CallRow:
     # Taken apart at once: each look at a column by its name costs as much as a column.
-    ms, call_key, pbx_id, direction, outcome, _caller, _reason, _reached, ring_seconds, talk_seconds, *_tested = line
+    ms, call_key, pbx_id, direction, outcome, caller_id, _reason, reached_id, ring_seconds, talk_seconds, *_tested = (
+        line
+    )
     started_at = from_ms(ms)
-    caller_id, reached_id = sides_shown(line, selection.narrowing, parties)
-    unknown = NOBODY if selection.narrowing is None or reached_id is None else COLLEAGUE
+    unknown = NOBODY
+    if narrowing is not None:
+        caller_id, reached_id = sides_shown(line, narrowing, parties)
+        unknown = NOBODY if reached_id is None else COLLEAGUE
     return CallRow(
         call_key,
         started_at,

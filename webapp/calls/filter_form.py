@@ -20,6 +20,7 @@ from webapp.database.ids import spell_id
 
 _MONTHS_OFFERED = 13
 _LONGEST_VALUE = 40
+_LISTS_KEPT = 64
 _FOLDED = ("from", "to", "talk_min", "talk_max", "pbx")
 _PERIODS_OFFERED = {**PERIOD_LABELS, BETWEEN: "From … to …"}
 _DIRECTIONS_OFFERED = (Direction.INBOUND, Direction.OUTBOUND, Direction.INTERNAL, Direction.UNKNOWN)
@@ -72,16 +73,10 @@ def filter_form(asked: Asked) -> FilterForm:
             hidden.append((key, spell_id(row_id)))
     return FilterForm(
         words=asked.words or SearchWords(),
-        periods=[Choice(name, label, name == period) for name, label in _PERIODS_OFFERED.items()],
+        periods=_periods(period),
         months=_months(asked, period),
-        directions=[
-            Choice("", "Any direction", chosen.direction is None),
-            *(Choice(way.word, DIRECTION_LABELS[way], way == chosen.direction) for way in _DIRECTIONS_OFFERED),
-        ],
-        outcomes=[
-            Choice("", "Any outcome", not chosen.outcome),
-            *(Choice(word, OUTCOME_LABELS[word], word == chosen.outcome) for word in _outcome_words()),
-        ],
+        directions=_directions(chosen.direction),
+        outcomes=_outcomes(chosen.outcome),
         pbxes=[Choice(spell_id(pbx.id), pbx.name, pbx.id in chosen.pbx_ids) for pbx in asked.pbxes],
         values=values,
         hidden=hidden,
@@ -90,6 +85,24 @@ def filter_form(asked: Asked) -> FilterForm:
             sentence for key, sentence in errors.items() if key in ("party", "search", "after", "above", "order")
         ],
     )
+
+
+@lru_cache(maxsize=_LISTS_KEPT)
+def _periods(period: str) -> Sequence[Choice]:
+    """What each list offers is made once for each of its choices."""
+    return [Choice(name, label, name == period) for name, label in _PERIODS_OFFERED.items()]
+
+
+@lru_cache(maxsize=_LISTS_KEPT)
+def _directions(chosen: Direction | None) -> Sequence[Choice]:
+    ways = (Choice(way.word, DIRECTION_LABELS[way], way == chosen) for way in _DIRECTIONS_OFFERED)
+    return [Choice("", "Any direction", chosen is None), *ways]
+
+
+@lru_cache(maxsize=_LISTS_KEPT)
+def _outcomes(chosen: str | None) -> Sequence[Choice]:
+    outcomes = (Choice(word, OUTCOME_LABELS[word], word == chosen) for word in _outcome_words())
+    return [Choice("", "Any outcome", not chosen), *outcomes]
 
 
 def _months(asked: Asked, period: str) -> list[Choice]:

@@ -53,28 +53,28 @@ navigation.add("Calls", "calls.index", 20, Role.VIEWER)
 @access.member(Role.VIEWER)
 def index() -> ResponseReturnValue:
     """The rows that the address asks for: a page, or the part of it that htmx goes on with."""
-    reader = current_reader()
+    reader, address = current_reader(), _Addresses(url_for("calls.index"))
     asked = understand(db(), request.args, current_organization(), current_user.id, now(), reader)
     if asked.errors or asked.words_gone:
-        return render(PAGE, PART, status=422 if asked.errors else 200, **_frame(asked), refused=True)
+        return render(PAGE, PART, status=422 if asked.errors else 200, **_frame(asked, address), refused=True)
     selection = select_calls(db(), asked.call_filter, asked.words, asked.zone, asked.region, reader)
     page = page_of_calls(db(), selection, asked.region, asked.cursor)
     note_view(services().database, current_organization().id, current_user.id, "call_log.viewed")
     continued = wants_part() and asked.cursor is not None
     totals, counts = _totals(asked, selection, page, continued=continued)
-    rows = _rows(asked, page, totals) | {"days": days_of_rows(asked, page.rows, counts, continued=continued)}
+    rows = _rows(asked, page, totals, address) | {"days": days_of_rows(asked, page.rows, counts, continued=continued)}
     if continued:
         # The rows above stay in sight while these come: Back and reload begin with them, so that no row read is lost.
-        return render(PAGE, ROWS, replace_url=_address(asked.call_filter, asked.above), **rows)
+        return render(PAGE, ROWS, replace_url=address(asked.call_filter, asked.above), **rows)
     is_empty = not page.rows and page.next_cursor is None
     nearest = find_nearest_day(db(), selection) if is_empty and not asked.cursor and not selection.is_empty else None
     return render(
         PAGE,
         PART,
-        **_frame(asked, totals),
+        **_frame(asked, address, totals),
         **rows,
         refused=False,
-        offer=offer_nearest(asked, nearest, _address) if is_empty else None,
+        offer=offer_nearest(asked, nearest, address) if is_empty else None,
     )
 
 
@@ -124,7 +124,23 @@ def _totals(
     return None if continued else total_calls(db(), selection), counts
 
 
-def _rows(asked: Asked, page: CallPage, totals: Totals | None) -> dict[str, Any]:
+class _Addresses:
+    """Writes addresses of the log, whose path is looked up once."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __call__(self, call_filter: CallFilter, cursor: Cursor | None, above: Cursor | None = None) -> str:
+        """The log from the cursor on; `above` is where the rows begin that lead to it."""
+        pairs = call_filter.to_query()
+        if cursor is not None:
+            pairs += [
+                (key, spell_cursor(place)) for key, place in (("after", cursor), ("above", above)) if place is not None
+            ]
+        return _with_pairs(self.path, pairs)
+
+
+def _rows(asked: Asked, page: CallPage, totals: Totals | None, address: _Addresses) -> dict[str, Any]:
     """What _rows.html needs, but for the days."""
     cursor = page.next_cursor
     if cursor is not None:
@@ -135,43 +151,33 @@ def _rows(asked: Asked, page: CallPage, totals: Totals | None) -> dict[str, Any]
         "zone": asked.zone,
         "direction_labels": DIRECTION_LABELS,
         "pbx_names": {pbx.id: pbx.name for pbx in asked.pbxes},
-        "calls_href": url_for("calls.index"),
-        "more_href": _address(asked.call_filter, cursor, asked.cursor) if cursor is not None else "",
+        "calls_href": address.path,
+        "more_href": address(asked.call_filter, cursor, asked.cursor) if cursor is not None else "",
         "more_label": label,
         "more_waiting": waiting,
         "end_sentence": end_of_rows(totals),
     }
 
 
-def _frame(asked: Asked, totals: Totals | None = None) -> dict[str, Any]:
+def _frame(asked: Asked, address: _Addresses, totals: Totals | None = None) -> dict[str, Any]:
     """What _log.html needs around the rows."""
     known = totals is not None and totals.exact
-    order_label, order_href = other_order(asked, _address)
+    order_label, order_href = other_order(asked, address)
     return {
         "asked": asked,
         "form": filter_form(asked),
-        "figures": [] if totals is None else figure_items(asked, totals, _address),
+        "figures": [] if totals is None else figure_items(asked, totals, address),
         "missed_meaning": MISSED_MEANING,
-        "chips": chips(asked, _address),
-        "clear_href": url_for("calls.index"),
+        "chips": chips(asked, address),
+        "clear_href": address.path,
         "order_label": order_label,
         "order_href": order_href,
-        "above_href": _address(asked.call_filter, asked.above) if asked.above is not None else "",
-        "first_href": _address(asked.call_filter, None) if asked.cursor is not None else "",
+        "above_href": address(asked.call_filter, asked.above) if asked.above is not None else "",
+        "first_href": address(asked.call_filter, None) if asked.cursor is not None else "",
         "export_href": _with_pairs(url_for("calls.export"), asked.call_filter.to_query()),
         "export_label": f"Export {format_calls(totals.figures.calls)}" if totals and known else "Export these calls",
         "can_export": asked.reader.may_export and totals is not None and not (known and totals.figures.calls == 0),
     }
-
-
-def _address(call_filter: CallFilter, cursor: Cursor | None, above: Cursor | None = None) -> str:
-    """The log from the cursor on; `above` is where the rows begin that lead to it."""
-    pairs = call_filter.to_query()
-    if cursor is not None:
-        pairs += [
-            (key, spell_cursor(place)) for key, place in (("after", cursor), ("above", above)) if place is not None
-        ]
-    return _with_pairs(url_for("calls.index"), pairs)
 
 
 def _with_pairs(path: str, pairs: list[tuple[str, str]]) -> str:

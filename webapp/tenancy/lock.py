@@ -56,6 +56,7 @@ class LockedSession(Session):
     user_account_id: int | None = None
     narrowing: Narrowing | None = None
     only_reads: bool = False  #: said by sessions.py, whose engine sees to it
+    _open: Connection | None = None  #: of the transaction that is open
 
     def rows(self, statement: Select[*Columns], values: Mapping[str, Any] | None = None) -> Sequence[Row[*Columns]]:
         """All rows of a SELECT. In a session that only reads, a kept one is run as it was once narrowed and compiled;
@@ -65,7 +66,7 @@ class LockedSession(Session):
         """
         if statement not in _kept or not self.only_reads or self.narrowing is not None:
             return self.execute(statement, values).all()
-        connection = super().connection()
+        connection = self._open or super().connection()
         organization_id, user_account_id = self.organization_id, self.user_account_id
         prepared = _prepare(statement, organization_id is not None, user_account_id is not None, connection.dialect)
         return prepared.run(connection, {**(values or {}), _ORGANIZATION: organization_id, _PERSON: user_account_id})
@@ -125,6 +126,12 @@ def _checked(number: int) -> int:
 @event.listens_for(LockedSession, "after_begin")
 def _bind_transaction(session: LockedSession, _transaction: SessionTransaction, connection: Connection) -> None:
     set_local(connection, session.organization_id, session.user_account_id)
+    session._open = connection
+
+
+@event.listens_for(LockedSession, "after_transaction_end")
+def _forget_transaction(session: LockedSession, _transaction: SessionTransaction) -> None:
+    session._open = None
 
 
 _kept: set[Any] = set()  #: by identity: what is made of one of them, by where() or options(), is none

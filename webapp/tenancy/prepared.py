@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select, inspect
-from sqlalchemy.orm import ColumnProperty, make_transient_to_detached
+from sqlalchemy.orm import ColumnProperty
 from sqlalchemy.types import TypeEngine
 
 Translate = Callable[[Any], Any]
@@ -24,15 +24,20 @@ class Prepared:
         if "[POSTCOMPILE_" in self._sql:
             raise ValueError("a list in IN () is spelt anew for each length: give each of its values a bindparam()")
         self._constants: Mapping[str, Any] = compiled.params
-        self._order: Sequence[str] | None = compiled.positiontup
-        self._bind = {name: _bind_of(compiled.binds[name].type, dialect) for name in compiled.params}
+        self._by_place: bool = compiled.positional
+        names: Sequence[str] = compiled.positiontup if compiled.positional else list(compiled.params)
+        self._bind = [(name, _bind_of(compiled.binds[name].type, dialect)) for name in names]
         self._row = _Row(statement, dialect)
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         """Rows whose columns have their names; tuples, with objects in them, where an entity is asked for."""
         given = {**self._constants, **values}
-        bound = {name: given[name] if bind is None else bind(given[name]) for name, bind in self._bind.items()}
-        parameters = bound if self._order is None else tuple([bound[name] for name in self._order])
+        bound = [given[name] if bind is None else bind(given[name]) for name, bind in self._bind]
+        parameters: Any = (
+            tuple(bound)
+            if self._by_place
+            else {name: value for (name, _bind), value in zip(self._bind, bound, strict=True)}
+        )
         return self._row.read_all(connection.exec_driver_sql(self._sql, parameters).all())
 
 
@@ -79,7 +84,7 @@ def _attributes_of(entity: type[Any]) -> list[ColumnProperty[Any]]:
 
 
 def _maker_of(entity: type[Any]) -> Callable[[Sequence[Any]], Any]:
-    """Makes an object as it is once its session is over; None where an outer join found no row."""
+    """Makes an object to be read, which no session knows; None where an outer join found no row."""
     mapper = inspect(entity)
     names = [attribute.key for attribute in _attributes_of(entity)]
     key = names.index(mapper.get_property_by_column(mapper.primary_key[0]).key)
@@ -89,7 +94,6 @@ def _maker_of(entity: type[Any]) -> Callable[[Sequence[Any]], Any]:
             return None
         made = mapper.class_manager.new_instance()
         made.__dict__.update(zip(names, values, strict=True))
-        make_transient_to_detached(made)
         return made
 
     return make
