@@ -40,8 +40,7 @@ def index() -> ResponseReturnValue:
 @access.proved
 def invite() -> ResponseReturnValue:
     if request.method == "POST":
-        asked = len(actions.list_addresses(request.form.get("emails", "").splitlines()))
-        _begin_change(mails=asked if asked <= actions.ADDRESSES_AT_MOST else 0)  # of more none is mailed
+        hold_organization(db())  # what is read from here on is last
     mine = offer_of_membership(db(), current_membership())
     zone = current_organization().time_zone
     usual = Offer(Role.VIEWER, mine.numbers, mine.may_export, mine.narrowed, mine.spans, mine.ends_at)
@@ -57,9 +56,11 @@ def invite() -> ResponseReturnValue:
     except Refused as refusal:
         form.refuse(refusal)
         return _invite_page(form)
-    if not any(result.invitation for result in results):
+    made = sum(result.invitation is not None for result in results)
+    if not made:
         form.emails.errors = [result.problem for result in results]  # each names its address
         return _invite_page(form)
+    _count_mails(made)
     db().commit()
     tell_results(results, read.notes)
     return htmx.go_to(url_for("people.index"))
@@ -76,9 +77,10 @@ def _invite_page(form: InviteForm) -> Response:
 @access.member(Role.MANAGER)
 @access.proved
 def resend(invitation_id: int) -> ResponseReturnValue:
-    _begin_change(mails=1)
+    hold_organization(db())
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     actions.resend(db(), inviter(), invitation)
+    _count_mails(1)
     db().commit()
     return _answer_list(f"A new link goes to {invitation.email}; the one before opens nothing any more.")
 
@@ -86,7 +88,7 @@ def resend(invitation_id: int) -> ResponseReturnValue:
 @bp.post("/invitations/<id:invitation_id>/revoke")
 @access.member(Role.MANAGER)
 def revoke(invitation_id: int) -> ResponseReturnValue:
-    _begin_change()
+    hold_organization(db())
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     actions.revoke(db(), inviter(), invitation)
     db().commit()
@@ -97,22 +99,21 @@ def revoke(invitation_id: int) -> ResponseReturnValue:
 @access.member(Role.OWNER)
 @access.proved
 def confirm(invitation_id: int) -> ResponseReturnValue:
-    _begin_change(mails=1)
+    hold_organization(db())
     invitation = get_invitation(db(), invitation_id)
     check_within(offer_of_invitation(db(), invitation), offer_of_membership(db(), current_membership()))
     actions.confirm(db(), inviter(), invitation)
+    _count_mails(1)
     db().commit()
     return _answer_list(f"{invitation.email} is invited now.")
 
 
-def _begin_change(mails: int = 0) -> None:
-    """Counts the mails to come, before any write is open; then holds the organization, so that what is read is last."""
+def _count_mails(count: int) -> None:
+    """Those that are queued just now, in the same transaction: what is refused or undone uses up nothing."""
     organization_id = str(current_organization().id)
-    for _mail in range(mails):
-        wait_seconds = rate_limits.hit(services().database, MAILS_PER_ORGANIZATION, organization_id)
-        if wait_seconds:
-            raise TooManyTries(wait_seconds)
-    hold_organization(db())
+    wait_seconds = rate_limits.hit_within(db(), MAILS_PER_ORGANIZATION, organization_id, times=count)
+    if wait_seconds:
+        raise TooManyTries(wait_seconds, "This organization has mailed as many invitations as it may for now.")
 
 
 def _answer_list(told: str) -> ResponseReturnValue:
@@ -128,7 +129,7 @@ def _answer_list(told: str) -> ResponseReturnValue:
 @access.proved
 def change_invitation(invitation_id: int) -> ResponseReturnValue:
     if request.method == "POST":
-        _begin_change()
+        hold_organization(db())
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
     form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_invitation(db(), invitation), zone))
