@@ -18,7 +18,7 @@ from webapp.organizations.models import Invitation
 from webapp.organizations.offers import Offer, check_within, offer_of_invitation, offer_of_membership
 from webapp.rate_limits import Limit
 from webapp.services import services
-from webapp.tenancy.members import hold_organization
+from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, db
 
@@ -40,7 +40,7 @@ def index() -> ResponseReturnValue:
 @access.proved
 def invite() -> ResponseReturnValue:
     if request.method == "POST":
-        hold_organization(db())  # what is read from here on is last
+        hold_and_check()
     mine = offer_of_membership(db(), current_membership())
     zone = current_organization().time_zone
     usual = Offer(Role.VIEWER, mine.numbers, mine.may_export, mine.narrowed, mine.spans, mine.ends_at)
@@ -77,7 +77,7 @@ def _invite_page(form: InviteForm) -> Response:
 @access.member(Role.MANAGER)
 @access.proved
 def resend(invitation_id: int) -> ResponseReturnValue:
-    hold_organization(db())
+    hold_and_check()
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     actions.resend(db(), inviter(), invitation)
     _count_mails(1)
@@ -88,7 +88,7 @@ def resend(invitation_id: int) -> ResponseReturnValue:
 @bp.post("/invitations/<id:invitation_id>/revoke")
 @access.member(Role.MANAGER)
 def revoke(invitation_id: int) -> ResponseReturnValue:
-    hold_organization(db())
+    hold_and_check()
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     actions.revoke(db(), inviter(), invitation)
     db().commit()
@@ -99,7 +99,7 @@ def revoke(invitation_id: int) -> ResponseReturnValue:
 @access.member(Role.OWNER)
 @access.proved
 def confirm(invitation_id: int) -> ResponseReturnValue:
-    hold_organization(db())
+    hold_and_check()
     invitation = get_invitation(db(), invitation_id)
     check_within(offer_of_invitation(db(), invitation), offer_of_membership(db(), current_membership()))
     actions.confirm(db(), inviter(), invitation)
@@ -129,7 +129,7 @@ def _answer_list(told: str) -> ResponseReturnValue:
 @access.proved
 def change_invitation(invitation_id: int) -> ResponseReturnValue:
     if request.method == "POST":
-        hold_organization(db())
+        hold_and_check()
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
     form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_invitation(db(), invitation), zone))
@@ -152,6 +152,8 @@ def change_invitation(invitation_id: int) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.proved
 def change_member(member_id: int) -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     membership, person = members.get_changeable(db(), current_membership(), member_id)
     mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
     form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_membership(db(), membership), zone))
@@ -190,6 +192,8 @@ def _change_page(
 @access.member(Role.MANAGER)
 @access.proved
 def remove(member_id: int) -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     _membership, person = members.get_changeable(db(), current_membership(), member_id)
     form = SureForm()
     if not form.validate_on_submit():
@@ -210,6 +214,7 @@ def remove(member_id: int) -> ResponseReturnValue:
 @access.proved
 def sign_out(member_id: int) -> ResponseReturnValue:
     """A telephone is lost, a screen was left: every browser of the person is signed out."""
+    hold_and_check()
     person = members.sign_out(db(), current_membership(), member_id)
     db().commit()
     flash(f"{person.name or person.email} is signed out everywhere.", "ok")
