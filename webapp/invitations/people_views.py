@@ -9,7 +9,7 @@ from webapp.accounts.models import UserAccount
 from webapp.errors import Refused, TooManyTries
 from webapp.invitations import actions
 from webapp.invitations.extensions import list_extensions
-from webapp.invitations.forms import InviteForm, OfferForm, SureForm, spell_offer
+from webapp.invitations.forms import InviteForm, OfferForm, SureForm
 from webapp.invitations.members import change_access
 from webapp.invitations.people_page import inviter, list_context, tell_results
 from webapp.invitations.queries import get_changeable_invitation, get_invitation
@@ -44,7 +44,7 @@ def invite() -> ResponseReturnValue:
     mine = offer_of_membership(db(), current_membership())
     zone = current_organization().time_zone
     usual = Offer(Role.VIEWER, mine.numbers, mine.may_export, mine.narrowed, mine.spans, mine.ends_at)
-    form = InviteForm(limit=mine, data=spell_offer(db(), usual, zone))
+    form = InviteForm(db(), zone, limit=mine, shown=usual)
     if not form.validate_on_submit():
         return _invite_page(form)
     try:
@@ -132,7 +132,7 @@ def change_invitation(invitation_id: int) -> ResponseReturnValue:
         hold_and_check()
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
-    form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_invitation(db(), invitation), zone))
+    form = OfferForm(db(), zone, limit=mine, shown=offer_of_invitation(db(), invitation))
     if not form.validate_on_submit():
         return _change_page(form, invitation.email, invitation=invitation)
     try:
@@ -156,7 +156,7 @@ def change_member(member_id: int) -> ResponseReturnValue:
         hold_and_check()
     membership, person = members.get_changeable(db(), current_membership(), member_id)
     mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
-    form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_membership(db(), membership), zone))
+    form = OfferForm(db(), zone, limit=mine, shown=offer_of_membership(db(), membership))
     name = person.name or person.email
     if not form.validate_on_submit():
         return _change_page(form, name, person=person)
