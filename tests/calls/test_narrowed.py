@@ -160,9 +160,12 @@ def test_of_a_call_that_went_on_they_see_their_own_part(nina: PageCheckingClient
     page, detail = nina.get(ALL).text, nina.get(f"{LOG}/{spell_id(call.call_key)}").text
     assert "Extension 201" in page
     assert "Then with a colleague, 3 min" in detail
+    assert "<dt>Talked, in the whole call</dt><dd>4 min" in detail
+    assert "4 min" in page and "those of the whole call" in nina.get("/o/harbour/").text
     assert "transferred to a colleague" in detail
     [row] = exported(nina)
     assert row["Reached"] == "201"
+    assert row["Talk seconds"] == "240", "consistently"
     for text in (page, detail, str(row)):
         assert spell_id(grace.id) not in text
         for word in ("Grace", "205", "206"):
