@@ -236,6 +236,8 @@ CREATE TABLE invitation (
     CONSTRAINT invitation_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
 );
 CREATE INDEX invitation_by_token ON invitation (organization_id, token_digest);
+-- One address waits for one answer: two open links to it would be revoked, changed and counted one without the other.
+CREATE UNIQUE INDEX invitation_waiting_unique ON invitation (organization_id, email) WHERE state IN (1, 4);
 
 -- A person in an organization, and what of it they see. Can be asked by the organization or by the person, written in
 -- the organization only.

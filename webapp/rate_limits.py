@@ -1,7 +1,8 @@
-"""Limits on how often something may be tried, counted before it is tried and committed on their own.
+"""Limits on how often something may be tried, counted before it is tried and committed on their own; or, of what is
+used up only by being done, counted in the transaction that does it.
 
 GCRA: one number a key, the theoretical arrival time, moved by one atomic upsert; two tries at once cannot both take the
-last place. Keys are keyed digests: the table knows no address. Used by accounts/sign_in.py.
+last place. Keys are keyed digests: the table knows no address. Used by accounts/ and invitations/.
 """
 
 import hashlib
@@ -10,7 +11,8 @@ import ipaddress
 from dataclasses import dataclass
 
 from flask import current_app
-from sqlalchemy import BigInteger, LargeBinary, bindparam, text
+from sqlalchemy import BigInteger, Connection, LargeBinary, bindparam, text
+from sqlalchemy.orm import Session
 
 from webapp.clock import now_ms
 from webapp.database.engine import Database
@@ -50,13 +52,23 @@ class Limit:
 
 def hit(database: Database, limit: Limit, *what: str) -> int:
     """Count one try. 0 when it is within the limit, else the seconds until the next one is."""
-    key, now = digest(limit.name, *what), now_ms()
-    slack = (limit.burst - 1) * limit.every_ms
-    values = {"key": key, "now": now, "step": limit.every_ms, "slack": slack}
     with database.writing.begin() as connection:
-        if connection.execute(_HITS[database.dialect], values).first() is not None:
-            return 0
-        arrival: int = connection.execute(_ARRIVAL, {"key": key}).scalar_one()
+        return _hit(connection, limit, what, 1)
+
+
+def hit_within(session: Session, limit: Limit, *what: str, times: int) -> int:
+    """As hit(), `times` at once or not at all, in the caller's transaction: what is undone has not counted."""
+    # A bare connection, which the session lock refuses: the table is no organization's, and nothing of it is narrowed.
+    return _hit(Session.connection(session), limit, what, times) if times else 0
+
+
+def _hit(connection: Connection, limit: Limit, what: tuple[str, ...], times: int) -> int:
+    key, now = digest(limit.name, *what), now_ms()
+    slack = (limit.burst - times) * limit.every_ms
+    values = {"key": key, "now": now, "step": times * limit.every_ms, "slack": slack}
+    if slack >= 0 and connection.execute(_HITS[connection.dialect.name], values).first() is not None:
+        return 0
+    arrival: int = connection.execute(_ARRIVAL, {"key": key}).scalar_one_or_none() or now
     return max(1, -(-(arrival - now - slack) // 1000))
 
 

@@ -6,11 +6,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import NOON, Make
-from webapp.calls import browse, export, totals
+from webapp.calls import browse, export, own_days, totals
 from webapp.calls.models import Call
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.clock import now
@@ -159,9 +160,12 @@ def test_of_a_call_that_went_on_they_see_their_own_part(nina: PageCheckingClient
     page, detail = nina.get(ALL).text, nina.get(f"{LOG}/{spell_id(call.call_key)}").text
     assert "Extension 201" in page
     assert "Then with a colleague, 3 min" in detail
+    assert "<dt>Talked, in the whole call</dt><dd>4 min" in detail
+    assert "4 min" in page and "those of the whole call" in nina.get("/o/harbour/").text
     assert "transferred to a colleague" in detail
     [row] = exported(nina)
     assert row["Reached"] == "201"
+    assert row["Talk seconds"] == "240", "consistently"
     for text in (page, detail, str(row)):
         assert spell_id(grace.id) not in text
         for word in ("Grace", "205", "206"):
@@ -178,6 +182,47 @@ def test_they_land_on_my_calls(nina: PageCheckingClient, make: Make, colleague: 
     assert "Overview" not in page
     assert "2 min" in page
     assert "Grace" not in page
+
+
+def bars(page: str) -> dict[str, str]:
+    """The tip of each bar of the chart that says anything, by the day it leads to."""
+    tips = re.findall(r'<a href="[^"]*from=([0-9-]+)[^"]*"[^>]*>\s*<rect[^>]*>\s*<title>([^<]*)</title>', page)
+    return {day: tip.partition(": ")[2] for day, tip in tips if ": 0 calls" not in tip}
+
+
+def test_the_chart_counts_each_of_their_calls_on_its_day(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    """Days are the organization's: the clocks of London go forward on 29 March, an hour after midnight."""
+    make.narrow(cast.nina, "201")
+    make.narrow(cast.nina, "202", from_at=datetime(2026, 3, 29, tzinfo=UTC))
+    make.call(callee="205", started_at=datetime(2026, 3, 29, 9, tzinfo=UTC))
+    make.call(callee="202", started_at=datetime(2026, 3, 28, 9, tzinfo=UTC))
+    make.call(callee="201", started_at=datetime(2026, 3, 28, 23, 59, 59, 999_000, tzinfo=UTC))
+    make.call(caller="201", callee="202", started_at=datetime(2026, 3, 29, tzinfo=UTC))
+    make.call(callee="202", outcome=Outcome.NO_ANSWER, started_at=datetime(2026, 3, 29, 22, 59, 59, tzinfo=UTC))
+    make.call(callee="201", started_at=datetime(2026, 3, 29, 23, tzinfo=UTC))
+    with time_machine.travel(datetime(2026, 3, 31, 12, tzinfo=UTC), tick=False):
+        client.sign_in(cast.nina)
+        page = client.get("/o/harbour/").text
+        assert bars(page) == {
+            "2026-03-28": "1 call, 0 missed",
+            "2026-03-29": "2 calls, 1 missed",
+            "2026-03-30": "1 call, 0 missed",
+        }
+        for day, told in bars(page).items():
+            assert rows(client.get(f"{LOG}?from={day}&to={day}").text) == int(told[0])
+
+
+def test_of_more_calls_than_are_counted_there_is_no_chart(
+    nina: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        make.call(callee="201", started_at=now() - timedelta(minutes=number + 1))
+    assert "Calls a day" in nina.get("/o/harbour/").text
+    for module in (totals, own_days):
+        monkeypatch.setattr(module, "COUNTED_AT_MOST", 2)
+    page = nina.get("/o/harbour/").text
+    assert "Calls a day" not in page
+    assert "more than 2" in page
 
 
 def test_without_an_extension_there_is_no_call(

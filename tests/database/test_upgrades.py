@@ -41,8 +41,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(fresh: Settings) -> Settings:
-    """Of a database of this test alone: upgrades change tables."""
+def settings(fresh: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of a database of this test alone, for upgrades change tables; it is at the version of the files in `folder`."""
+    monkeypatch.setattr(installation, "newest_version", lambda dialect: newest_version(dialect, folder))
     initialize(fresh)
     return fresh
 
@@ -163,11 +164,8 @@ def test_a_database_from_a_newer_version_is_refused(settings: Settings, database
         upgrades.upgrade(settings, folder)
 
 
-def test_a_server_refuses_until_the_upgrade_has_run(
-    settings: Settings, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_refuses_until_the_upgrade_has_run(settings: Settings, database: Database, folder: Path) -> None:
     write(folder, "0001_serial_number.sql", ADD_COLUMN)
-    monkeypatch.setattr(installation, "newest_version", lambda dialect: newest_version(dialect, folder))
 
     assert "has schema 0, this version of Callbook needs 1" in list_problems(database, settings)[0]
     upgrades.upgrade(settings, folder)
@@ -320,8 +318,3 @@ def test_other_names_are_refused(name: str, folder: Path) -> None:
 
     with pytest.raises(UpgradeFilesError, match="is not named"):
         list_upgrade_files("sqlite", folder)
-
-
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_the_files_of_this_release_are_complete(dialect: str) -> None:
-    assert newest_version(dialect) == 0, "the first release; from now on: first release + upgrades = schema.sql"

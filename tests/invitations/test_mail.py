@@ -12,11 +12,15 @@ from tests.invitations.test_joining import NEW
 from tests.invitations.test_link import held
 from tests.make import Make
 from webapp.database.engine import Database
+from webapp.database.ids import spell_id
 from webapp.invitations import people_views
+from webapp.invitations.actions import file_unconfirmed
 from webapp.outbox.models import OutboxMessage
 from webapp.rate_limits import Limit
+from webapp.tenancy.models import Role
 from webapp.tenancy.sessions import reading_session
 
+PEOPLE = "/o/harbour/people"
 BASE = "https://calls.example.com"
 
 
@@ -111,3 +115,31 @@ def test_too_many_addresses_are_named_and_count_for_nothing(
     assert refused.status_code == 422 and "p0@example.com" in refused.text
     assert client.send("/o/harbour/people/invite", {**fields, "emails": "ada@example.com"}).status_code == 303
     assert len(mails(database, "invitation")) == 1
+
+
+def test_security_6_1_1_what_mails_nothing_uses_up_nothing(
+    client: PageCheckingClient, cast: Cast, make: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another field is refused, an address is a member's, an invitation is not open: nobody is mailed."""
+    waiting = spell_id(make.invitation("waits@example.com", by=cast.olive).id)
+    with make.session() as session:
+        filed = spell_id(file_unconfirmed(session, make._operator(), "filed@example.com", Role.VIEWER).id)
+        session.commit()
+    monkeypatch.setattr(people_views, "MAILS_PER_ORGANIZATION", Limit("test", 2, 60_000))
+    client.sign_in(cast.olive)
+    client.get(f"{PEOPLE}/invite")
+    fields = {"role": "viewer", "numbers": "full", "emails": "ada@example.com\neve@example.com"}
+    for wrong in ({"ends_on": "soon"}, {"extensions": "999"}, {"role": "king"}, {"emails": cast.vera.email}):
+        assert client.send(f"{PEOPLE}/invite", {**fields, **wrong}).status_code == 422
+    assert client.send(f"{PEOPLE}/invitations/{filed}/resend").status_code == 422
+    assert client.send(f"{PEOPLE}/invitations/{waiting}/confirm").status_code == 422
+
+    lines = f"ada@example.com\n{cast.vera.email}\nnobody\nwaits@example.com"
+    assert client.send(f"{PEOPLE}/invite", {**fields, "emails": lines}).status_code == 303, "one of the two"
+    too_many = client.send(f"{PEOPLE}/invite", {**fields, "emails": "ben@example.com\neve@example.com"})
+    assert (too_many.status_code, "as many invitations as it may" in too_many.text) == (429, True)
+    assert client.send(f"{PEOPLE}/invitations/{waiting}/resend").status_code == 303, "the other"
+    assert client.send(f"{PEOPLE}/invitations/{waiting}/resend").status_code == 429
+    assert client.send(f"{PEOPLE}/invitations/{filed}/confirm").status_code == 429
+    told = [mail.to_address for mail in mails(database, "invitation")]
+    assert sorted(told) == ["ada@example.com", "waits@example.com", "waits@example.com"]

@@ -16,7 +16,9 @@ from webapp.calls.models import Call
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
-from webapp.tenancy.models import Numbers
+from webapp.organizations.offers import Offer
+from webapp.tenancy.models import Numbers, Role
+from webapp.tenancy.narrowing import PartyDays
 from webapp.tenancy.sessions import reading_session
 
 LOOK = "/o/harbour/look-as"
@@ -158,6 +160,37 @@ def test_days_are_of_the_organization(max_: PageCheckingClient, make: Make) -> N
     page = max_.get(LOG).text
     assert rows(page) == 1
     assert "extension 201 from 3 May 2026 until 3 May 2026" in page
+
+
+def test_what_a_member_or_an_invitation_has_is_looked_at(
+    max_: PageCheckingClient, cast: Cast, make: Make, calls: dict[str, Call]
+) -> None:
+    """201 is an extension of two phone systems, and they see that of one: the pages show no call of the other."""
+    [party] = make.narrow(cast.vera, "201")
+    offer = Offer(Role.VIEWER, Numbers.MASKED, False, True, (PartyDays(party.id),), None)
+    invitation = make.invitation("ada@example.com", offer)
+    make.call(callee="201", pbx=make.pbx("Branch"))
+    begin(max_)
+    assert rows(max_.get(LOG).text) == 2, "the digits alone stand for both"
+    max_.send(f"{LOOK}/stop")
+    page = max_.get("/o/harbour/people").text
+    for field, number in (("of_member", cast.vera.id), ("of_invitation", invitation.id)):
+        hidden = f'<input type="hidden" name="{field}" value="{spell_id(number)}">'
+        assert hidden in page
+        assert hidden in max_.get(f"/o/harbour/people/{field[3:]}s/{spell_id(number)}").text
+        begin(max_, **{field: spell_id(number)})
+        assert rows(max_.get(LOG).text) == 1
+        max_.send(f"{LOOK}/stop")
+        wrong = max_.send(LOOK, {**VIEWER, "extensions": "Grace", field: spell_id(number)})
+        assert (wrong.status_code, hidden.split(" value")[1] in wrong.text) == (422, True)
+    for unknown in ("of_member", "of_invitation"):
+        for number in ("!", spell_id(cast.quentin.id), spell_id(12345)):
+            assert max_.send(LOOK, {**VIEWER, unknown: number}).status_code == 404
+
+
+def test_as_somebody_who_sees_no_call_none_is_seen(max_: PageCheckingClient, cast: Cast, calls: Any) -> None:
+    begin(max_, extensions="", of_member=spell_id(cast.nina.id))
+    assert rows(max_.get(LOG).text) == 0
 
 
 def test_nobody_looks_as_more_than_they_have(client: PageCheckingClient, cast: Cast, make: Make, calls: Any) -> None:

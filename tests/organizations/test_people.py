@@ -1,5 +1,6 @@
 """The People page: who is in, who is invited, and what may be changed by whom."""
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from webapp.organizations.models import Invitation, InvitationParty, InvitationS
 from webapp.organizations.offers import Offer
 from webapp.outbox.models import MailState, OutboxMessage
 from webapp.tenancy.models import Membership, MembershipParty, Numbers, Role
+from webapp.tenancy.narrowing import PartyDays
 from webapp.tenancy.sessions import reading_session, writing_session
 
 PEOPLE = "/o/harbour/people"
@@ -373,6 +375,78 @@ def test_the_same_again_is_no_change(client: PageCheckingClient, cast: Cast, dat
     fields = {"role": "viewer", "numbers": "full", "may_export": "y"}
     assert client.send(f"{PEOPLE}/members/{spell_id(cast.vera.id)}", fields).status_code == 303
     assert kinds(database, cast) == before
+
+
+def spans(database: Database, cast: Cast, mapped: Any) -> set[tuple[int, int, Any, Any]]:
+    """Whose, of which party, in which days, as stored."""
+    with reading_session(database, cast.harbour.id) as session:
+        return {
+            (
+                row.user_account_id if mapped is MembershipParty else row.invitation_id,
+                row.party_id,
+                row.from_at,
+                row.until_at,
+            )
+            for row in session.scalars(select(mapped))
+        }
+
+
+FIELD = re.compile(r'<textarea[^>]*name="extensions"[^>]*>([^<]*)</textarea>')
+
+
+def test_a_form_stored_unchanged_changes_no_extension(
+    client: PageCheckingClient, cast: Cast, make: Make, database: Database
+) -> None:
+    """204 is an extension of two phone systems, and Vera sees that of one: her form does not open the other's calls."""
+    head, branch = make.pbx("Head office"), make.pbx("Branch")
+    for pbx in (head, branch):
+        make.party("204", pbx), make.party("205", pbx)
+    make.membership(cast.vera, narrowed=True)
+    key = {"user_account_id": cast.vera.id, "until_at": None}
+    party = make.party("204", branch)
+    make.store(MembershipParty(**key, party_id=party.id, from_at=clock.from_ms(1_780_000_000_000)))
+    make.store(MembershipParty(**key, party_id=make.party("205", head).id, from_at=clock.from_ms(0)))
+    span = PartyDays(party.id)
+    invitation = make.invitation("ada@example.com", Offer(Role.VIEWER, Numbers.FULL, True, True, (span,), None))
+    client.sign_in(cast.olive)
+    addresses = (f"members/{spell_id(cast.vera.id)}", f"invitations/{spell_id(invitation.id)}")
+    for address, mapped in zip(addresses, (MembershipParty, InvitationParty), strict=True):
+        before = spans(database, cast, mapped)
+        [text] = FIELD.findall(client.get(f"{PEOPLE}/{address}").text)
+        for written in (text, "\r\n".join(reversed(text.split("\n")))):
+            fields = {"role": "viewer", "numbers": "full", "may_export": "y", "extensions": written}
+            assert client.send(f"{PEOPLE}/{address}", fields).status_code == 303
+            assert spans(database, cast, mapped) == before
+        assert "it stands for all of them" not in client.get(PEOPLE).text
+    assert "member.changed" not in kinds(database, cast) and "invitation.changed" not in kinds(database, cast)
+
+    with_207 = {"role": "viewer", "numbers": "full", "extensions": f"{text}\n207"}
+    added = {make.party("207", pbx).id for pbx in (head, branch)}
+    assert client.send(f"{PEOPLE}/{addresses[1]}", with_207).status_code == 303
+    assert {row[1] for row in spans(database, cast, InvitationParty)} == {party.id, *added}
+
+
+def test_who_sees_no_call_is_not_opened_all_of_them(client: PageCheckingClient, cast: Cast, database: Database) -> None:
+    """Nina is narrowed to nothing: the field of her form is empty, and stays so."""
+    client.sign_in(cast.olive)
+    address = f"{PEOPLE}/members/{spell_id(cast.nina.id)}"
+    client.get(address)
+    assert client.send(address, {"role": "manager", "numbers": "masked"}).status_code == 303
+    found = membership(database, cast, cast.nina)
+    assert found is not None and (found.role, found.narrowed) == (Role.MANAGER, True)
+
+
+def test_a_narrowed_manager_invites_to_the_parties_that_are_theirs(
+    client: PageCheckingClient, cast: Cast, make: Make, database: Database
+) -> None:
+    """The form is filled with their own lines, and these stand for their own parties."""
+    [party] = make.narrow(cast.max, "204")
+    make.call(callee="204")
+    make.party("204", make.pbx("Branch"))
+    client.sign_in(cast.max)
+    [text] = FIELD.findall(client.get(f"{PEOPLE}/invite").text)
+    assert client.send(f"{PEOPLE}/invite", {**VIEWER, "extensions": text}).status_code == 303
+    assert [row[1] for row in spans(database, cast, InvitationParty)] == [party.id]
 
 
 @pytest.mark.parametrize(

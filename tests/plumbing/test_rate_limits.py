@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from webapp.database.engine import Database
-from webapp.rate_limits import Limit, hit, is_remembered, network_of, remember, sweep
+from webapp.rate_limits import Limit, hit, hit_within, is_remembered, network_of, remember, sweep
+from webapp.tenancy.sessions import writing_session
 
 LIMIT = Limit("test", 3, 10_000)
 START = 1_780_000_000
@@ -24,6 +25,29 @@ def test_a_burst_then_one_at_a_time(app: Flask, database: Database) -> None:
         clock.shift(1)
         assert [hit(database, LIMIT, "a") for _ in range(2)] == [0, 10]
         clock.shift(3600)
+        assert [hit(database, LIMIT, "a") for _ in range(4)] == [0, 0, 0, 10]
+
+
+def test_several_count_together_or_not_at_all(app: Flask, database: Database) -> None:
+    with app.app_context(), time_machine.travel(START, tick=False) as clock:
+        with writing_session(database) as session:
+            assert hit_within(session, LIMIT, "a", times=4) == 10, "more than a burst is never within it"
+            assert hit_within(session, LIMIT, "a", times=2) == 0
+            assert hit_within(session, LIMIT, "a", times=2) == 10
+            assert hit_within(session, LIMIT, "a", times=0) == 0
+            session.commit()
+        assert [hit(database, LIMIT, "a") for _ in range(2)] == [0, 10]
+        clock.shift(20)
+        with writing_session(database) as session:
+            assert hit_within(session, LIMIT, "a", times=3) == 10
+            assert hit_within(session, LIMIT, "a", times=2) == 0
+
+
+def test_what_is_undone_has_not_counted(app: Flask, database: Database) -> None:
+    with app.app_context(), time_machine.travel(START, tick=False):
+        with writing_session(database) as session:
+            assert hit_within(session, LIMIT, "a", times=3) == 0
+            session.rollback()
         assert [hit(database, LIMIT, "a") for _ in range(4)] == [0, 0, 0, 10]
 
 

@@ -1,6 +1,7 @@
 """The three questions: guessed from the file, compared before and after, read again in the background."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from tests.sources.conftest import HARBOUR, HandsIn, asterisk_file
 from webapp.calls.models import Pbx
 from webapp.calls.outcomes import Direction
 from webapp.database.ids import spell_id
+from webapp.tenancy.models import Numbers
 
 SignIn = Callable[[object], HandsIn]
 ANSWERS = {
@@ -142,3 +144,64 @@ def test_nonsense_is_told_beside_its_field(hands: HandsIn, make: Make, wrong: di
     assert 'aria-invalid="true"' in answer.text
     assert read(make, pbx).answered_at is None
     assert hands.work() == 0
+
+
+# ------------------------------------------------------------------------------------------ numbers in names of lines
+
+TRUNK = "SIP/+442079460123"
+BOX = re.compile(r'<input[^>]*name="outside_lines"[^>]*value="([^"]*)"[^>]*>')
+
+
+def mask(make: Make, cast: Cast) -> None:
+    make.membership(cast.max, numbers=Numbers.MASKED)
+
+
+def trunk_file(count: int) -> bytes:
+    return asterisk_file(count).replace(b"PJSIP/provider", TRUNK.encode())
+
+
+def test_a_number_in_the_name_of_a_line_is_masked(hands: HandsIn, make: Make, cast: Cast) -> None:
+    """In what is read and in what the form sends; other names stand as they are."""
+    pbx = new_pbx(make)
+    hands.take_in(pbx, trunk_file(5))
+    known = ["from-trunk", "IAX2/020 7946 0999", TRUNK]
+    stored = make.pbx("Branch", outside_lines=json.dumps(known))
+    for page in (page_of(pbx), page_of(stored)):
+        assert "9460123" in hands.client.get(page).text
+    mask(make, cast)
+    for page, lines in ((page_of(pbx), 2), (page_of(stored), 3)):
+        text = hands.client.get(page).text
+        assert "0123" not in text and "0999" not in text
+        assert "SIP/+442••••" in text
+        values = BOX.findall(text)
+        assert len(values) == lines
+        assert "from-trunk" in values and sum(value.startswith("hidden:") for value in values) == lines - 1
+
+
+def test_a_masked_manager_keeps_and_takes_away_lines_that_they_cannot_read(
+    hands: HandsIn, make: Make, cast: Cast
+) -> None:
+    mask(make, cast)
+    pbx = new_pbx(make)
+    hands.take_in(pbx, trunk_file(3))
+    values = BOX.findall(hands.client.get(page_of(pbx)).text)
+    compared = hands.client.send(page_of(pbx), ANSWERS | {"outside_lines": values})
+    assert compared.status_code == 200 and "0123" not in compared.text
+    assert BOX.findall(compared.text) == values
+    assert hands.client.send(f"{page_of(pbx)}/apply", ANSWERS | {"outside_lines": values}).status_code == 303
+    assert json.loads(read(make, pbx).outside_lines) == [TRUNK, "from-trunk"]
+    hands.work()
+    again = hands.client.get(page_of(pbx)).text
+    assert again.count("checked") == 2
+    hidden = [value for value in values if value.startswith("hidden:")]
+    without = [value for value in values if value not in hidden]
+    assert hands.client.send(f"{page_of(pbx)}/apply", ANSWERS | {"outside_lines": without}).status_code == 303
+    assert json.loads(read(make, pbx).outside_lines) == ["from-trunk"]
+
+
+def test_a_line_that_is_not_there_any_more_is_not_stored(hands: HandsIn, make: Make, cast: Cast) -> None:
+    mask(make, cast)
+    pbx = new_pbx(make)
+    answer = hands.client.send(page_of(pbx), ANSWERS | {"outside_lines": ["from-trunk", "hidden:" + "0" * 64]})
+    assert (answer.status_code, "is not there any more" in answer.text) == (422, True)
+    assert read(make, pbx).answered_at is None

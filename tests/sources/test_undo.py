@@ -3,13 +3,20 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sqlalchemy import select
+
 from tests.cast import Cast
-from tests.make import Make
+from tests.make import EPOCH, Make
 from tests.sources.conftest import HandsIn, asterisk_file
-from webapp.calls.models import ImportState
+from webapp.calls.models import Call, ImportState
 from webapp.database.engine import Database
+from webapp.destinations.models import Party
 from webapp.jobs.models import StoredFile
+from webapp.organizations.offers import Offer
 from webapp.sources.jobs import undo_died
+from webapp.tenancy.members import load_narrowing
+from webapp.tenancy.models import MembershipParty, Numbers, Role
+from webapp.tenancy.narrowing import PartyDays
 from webapp.tenancy.sessions import reading_session
 
 SignIn = Callable[[object], HandsIn]
@@ -74,6 +81,28 @@ def test_an_import_is_undone_once_and_only_after_its_end(hands_in: SignIn, cast:
     assert hands.client.send(f"{address}/undo").status_code == 303
     assert hands.client.send(f"{address}/undo").status_code == 422
     assert hands.work() == 1
+
+
+def test_an_extension_that_somebody_is_given_stays_theirs(hands_in: SignIn, cast: Cast, make: Make) -> None:
+    """The undo leaves it no call, and it is seen by Vera and offered to Ada: imported again, its calls are there."""
+    hands, pbx = hands_in(cast.max), make.pbx("Head office")
+    address = hands.take_in(pbx, asterisk_file(5))
+    party = make.party("201", pbx)
+    make.membership(cast.vera, narrowed=True)
+    make.store(MembershipParty(user_account_id=cast.vera.id, party_id=party.id, from_at=EPOCH, until_at=None))
+    caller = make.party("+442079460003")
+    offer = Offer(Role.VIEWER, Numbers.FULL, True, True, (PartyDays(caller.id),), None)
+    make.invitation("ada@example.com", offer)
+    hands.client.send(f"{address}/undo")
+    hands.work()
+    assert hands.files()[0].state == ImportState.UNDONE
+    with reading_session(hands.database, hands.organization_id) as session:
+        assert set(session.scalars(select(Party.id))) == {party.id, caller.id}, "the others are gone"
+    hands.take_in(pbx, asterisk_file(5))
+    assert make.party("201", pbx).id == party.id
+    with reading_session(hands.database, hands.organization_id) as session:
+        session.bind_narrowing(load_narrowing(session, cast.vera.id))
+        assert len(session.scalars(select(Call)).all()) == 5
 
 
 def test_after_an_undo_the_file_can_be_imported_again(hands_in: SignIn, cast: Cast, make: Make) -> None:

@@ -241,6 +241,7 @@ _SUMS: Mapping[type, tuple[ColumnElement[Any], ...]] = {
     CallTotal: _figure_columns(CallTotal, lambda: func.sum(CallTotal.calls)),
     Call: _figure_columns(Call, func.count),
 }
+SUMS_OF_CALLS = _SUMS[Call]
 
 
 def _figures_of_lines(lines: Iterable[CallLine]) -> Figures:

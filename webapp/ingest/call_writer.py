@@ -36,6 +36,16 @@ _STORED_CALL = (
 _CALL_PARTY_COLUMNS = ("organization_id", "party_id", "started_at", "call_key", "roles")
 _SUMS = ("calls", "ring_seconds", "wait_seconds", "talk_seconds", "price", "unpriced")
 _NOTHING = (0,) * len(_SUMS)
+#: A party that somebody was given to see stays theirs, though it has no call for a while: an undo, then the file again.
+_DELETE_ORPHAN = (
+    "DELETE FROM party WHERE organization_id = ? AND id = ?"
+    " AND NOT EXISTS (SELECT 1 FROM call_party AS its"
+    " WHERE its.organization_id = party.organization_id AND its.party_id = party.id)"
+    " AND NOT EXISTS (SELECT 1 FROM membership_party AS its"
+    " WHERE its.organization_id = party.organization_id AND its.party_id = party.id)"
+    " AND NOT EXISTS (SELECT 1 FROM invitation_party AS its"
+    " WHERE its.organization_id = party.organization_id AND its.party_id = party.id)"
+)
 _PARTY_SUMS = ("calls", "answered", "missed", "talk_seconds")
 
 
@@ -207,10 +217,9 @@ class CallWriter:
         )
 
     def _remove_orphans(self, transaction: BulkTransaction, party_ids: Iterable[int]) -> None:
-        """Remove those that no call has any more."""
+        """Remove those that no call has any more, and that nobody was given to see."""
         transaction.execute_many(
-            "DELETE FROM party WHERE organization_id = ? AND id = ? AND NOT EXISTS (SELECT 1 FROM call_party"
-            " WHERE call_party.organization_id = party.organization_id AND call_party.party_id = party.id)",
+            _DELETE_ORPHAN,
             [(transaction.organization_id, party_id) for party_id in sorted(party_ids)],
         )
         self.parties.forget()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from webapp.accounts.models import UserAccount
 from webapp.accounts.people import checked_email
@@ -191,8 +192,13 @@ def _make(
         ended_at=None,
     )
     write_offer(invitation, offer)
-    session.add(invitation)
-    session.flush()
+    try:
+        with session.begin_nested():  # writes first what gave way
+            session.add(invitation)
+            session.flush()
+    except IntegrityError:  # on PostgreSQL a command has filed one meanwhile: the database keeps one that waits
+        _refuse_a_second(session, email)
+        raise
     _add_spans(session, invitation, offer)
     return invitation
 

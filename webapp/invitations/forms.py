@@ -10,7 +10,7 @@ from webapp.accounts.passwords import LONGEST
 from webapp.clock import now
 from webapp.errors import Refused
 from webapp.invitations.actions import WORDS_AT_MOST
-from webapp.invitations.extensions import Read, digits_of, read_extensions, spell_extensions
+from webapp.invitations.extensions import Read, digits_of, read_extensions, spell_extensions, spelt_from
 from webapp.invitations.joining import NAME_AT_MOST
 from webapp.invitations.words import ROLES, end_of_day, last_day
 from webapp.organizations.offers import Offer
@@ -26,7 +26,9 @@ NUMBERS_LABELS = {
 
 
 class OfferForm(FlaskForm):  # type: ignore[misc]
-    """What somebody may do and see. Nothing else that is posted counts."""
+    """What somebody may do and see, filled with what is `shown`. Nothing else that is posted counts."""
+
+    shown_is_held = True  #: by the person or the invitation that is changed
 
     role = SelectField("Role")
     numbers = SelectField("Outside numbers")
@@ -34,8 +36,10 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
     extensions = TextAreaField("Only these extensions", [Optional(), Length(max=10_000, message="That is too long.")])
     ends_on = DateField("Last day", [Optional()])
 
-    def __init__(self, *args: Any, limit: Offer, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, session: LockedSession, time_zone: str, *, limit: Offer, shown: Offer) -> None:
+        """`limit` is what may be given at most."""
+        super().__init__(data=spell_offer(session, shown, time_zone))
+        self._shown = shown
         self.role.choices = to_choices(
             [(role.word, f"{role.word.capitalize()}: {ROLES[role]}") for role in Role if role <= limit.role]
         )
@@ -47,7 +51,8 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
 
     def read_offer(self, session: LockedSession, time_zone: str) -> tuple[Offer, Read]:
         """What a valid form says. Raises Refused with the field that is wrong."""
-        read = read_extensions(session, self.extensions.data or "", time_zone)
+        spelt = spelt_from(self._shown, held=self.shown_is_held)
+        read = read_extensions(session, self.extensions.data or "", time_zone, spelt)
         ends_at = end_of_day(self.ends_on.data, time_zone) if self.ends_on.data else None
         if ends_at is not None and ends_at <= now():
             raise Refused("This day is over. Give a day to come.", "ends_on")
@@ -55,7 +60,7 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
             Role[self.role.data.upper()],
             Numbers[self.numbers.data.upper()],
             bool(self.may_export.data),
-            bool(read.spans),
+            read.narrowed,
             read.spans,
             ends_at,
         )
@@ -71,6 +76,7 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
 
 
 class InviteForm(OfferForm):
+    shown_is_held = False
     emails = TextAreaField(
         "E-mail addresses",
         [InputRequired("Give at least one e-mail address."), Length(max=10_000, message="That is too long.")],

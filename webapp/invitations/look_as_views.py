@@ -7,14 +7,18 @@ guard applies what is kept here in the browser's session to every GET, and refus
 from flask import flash, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, RadioField, TextAreaField
+from wtforms import BooleanField, HiddenField, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # newer than the types
 
 from webapp import access, htmx
 from webapp.addresses import organization_home
 from webapp.clock import now_ms
-from webapp.errors import Forbidden, Refused
-from webapp.invitations.extensions import digits_of, read_extensions, spell_extensions, tell_opened
+from webapp.database.ids import read_id
+from webapp.errors import Forbidden, NotFound, Refused
+from webapp.invitations.extensions import Spelt, digits_of, read_extensions, spell_extensions, spelt_from, tell_opened
+from webapp.invitations.queries import get_invitation
+from webapp.organizations.members import get_member
+from webapp.organizations.offers import offer_of_invitation, offer_of_membership
 from webapp.organizations.views import bp
 from webapp.tenancy.looking_as import KEY, LookingAs
 from webapp.tenancy.models import Numbers, Role
@@ -44,6 +48,9 @@ class LookAsForm(FlaskForm):  # type: ignore[misc]
     )
     may_export = BooleanField("May export calls")
     extensions = TextAreaField("Only these extensions")
+    # Of whom the fields tell, if of anybody: the lines go on to stand for what these have.
+    of_member = HiddenField()
+    of_invitation = HiddenField()
 
 
 @bp.route("/o/<slug:slug>/look-as", methods=["GET", "POST"])
@@ -97,16 +104,31 @@ def _own_lines() -> str:
 
 
 def _read_narrowing(form: LookAsForm) -> Narrowing | None:
-    """None where no extension is written. What is wrong goes beside the field."""
-    text = form.extensions.data or ""
-    if not text.strip():
-        return None
+    """None for every call. What is wrong goes beside the field."""
     try:
-        read = read_extensions(db(), text, current_organization().time_zone)
+        read = read_extensions(db(), form.extensions.data or "", current_organization().time_zone, _spelt(form))
     except Refused as refusal:
         form.extensions.errors = [refusal.sentence]
         return None
-    return Narrowing(read.spans)
+    return Narrowing(read.spans) if read.narrowed else None
+
+
+def _spelt(form: LookAsForm) -> Spelt:
+    """What the lines of the field were spelt from. Raises NotFound."""
+    if form.of_member.data:
+        membership, _person = get_member(db(), _read_id(form.of_member.data))
+        return spelt_from(offer_of_membership(db(), membership), held=True)
+    if form.of_invitation.data:
+        return spelt_from(offer_of_invitation(db(), get_invitation(db(), _read_id(form.of_invitation.data))), held=True)
+    narrowing = current_reader().narrowing
+    return Spelt() if narrowing is None else Spelt(narrowing.windows)
+
+
+def _read_id(text: str) -> int:
+    try:
+        return read_id(text)
+    except ValueError:
+        raise NotFound from None
 
 
 def _tell(role: Role, reader: Reader) -> str:

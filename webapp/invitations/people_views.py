@@ -9,7 +9,7 @@ from webapp.accounts.models import UserAccount
 from webapp.errors import Refused, TooManyTries
 from webapp.invitations import actions
 from webapp.invitations.extensions import list_extensions
-from webapp.invitations.forms import InviteForm, OfferForm, SureForm, spell_offer
+from webapp.invitations.forms import InviteForm, OfferForm, SureForm
 from webapp.invitations.members import change_access
 from webapp.invitations.people_page import inviter, list_context, tell_results
 from webapp.invitations.queries import get_changeable_invitation, get_invitation
@@ -18,7 +18,7 @@ from webapp.organizations.models import Invitation
 from webapp.organizations.offers import Offer, check_within, offer_of_invitation, offer_of_membership
 from webapp.rate_limits import Limit
 from webapp.services import services
-from webapp.tenancy.members import hold_organization
+from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, db
 
@@ -40,12 +40,11 @@ def index() -> ResponseReturnValue:
 @access.proved
 def invite() -> ResponseReturnValue:
     if request.method == "POST":
-        asked = len(actions.list_addresses(request.form.get("emails", "").splitlines()))
-        _begin_change(mails=asked if asked <= actions.ADDRESSES_AT_MOST else 0)  # of more none is mailed
+        hold_and_check()
     mine = offer_of_membership(db(), current_membership())
     zone = current_organization().time_zone
     usual = Offer(Role.VIEWER, mine.numbers, mine.may_export, mine.narrowed, mine.spans, mine.ends_at)
-    form = InviteForm(limit=mine, data=spell_offer(db(), usual, zone))
+    form = InviteForm(db(), zone, limit=mine, shown=usual)
     if not form.validate_on_submit():
         return _invite_page(form)
     try:
@@ -57,9 +56,11 @@ def invite() -> ResponseReturnValue:
     except Refused as refusal:
         form.refuse(refusal)
         return _invite_page(form)
-    if not any(result.invitation for result in results):
+    made = sum(result.invitation is not None for result in results)
+    if not made:
         form.emails.errors = [result.problem for result in results]  # each names its address
         return _invite_page(form)
+    _count_mails(made)
     db().commit()
     tell_results(results, read.notes)
     return htmx.go_to(url_for("people.index"))
@@ -76,9 +77,10 @@ def _invite_page(form: InviteForm) -> Response:
 @access.member(Role.MANAGER)
 @access.proved
 def resend(invitation_id: int) -> ResponseReturnValue:
-    _begin_change(mails=1)
+    hold_and_check()
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     actions.resend(db(), inviter(), invitation)
+    _count_mails(1)
     db().commit()
     return _answer_list(f"A new link goes to {invitation.email}; the one before opens nothing any more.")
 
@@ -86,7 +88,7 @@ def resend(invitation_id: int) -> ResponseReturnValue:
 @bp.post("/invitations/<id:invitation_id>/revoke")
 @access.member(Role.MANAGER)
 def revoke(invitation_id: int) -> ResponseReturnValue:
-    _begin_change()
+    hold_and_check()
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     actions.revoke(db(), inviter(), invitation)
     db().commit()
@@ -97,22 +99,21 @@ def revoke(invitation_id: int) -> ResponseReturnValue:
 @access.member(Role.OWNER)
 @access.proved
 def confirm(invitation_id: int) -> ResponseReturnValue:
-    _begin_change(mails=1)
+    hold_and_check()
     invitation = get_invitation(db(), invitation_id)
     check_within(offer_of_invitation(db(), invitation), offer_of_membership(db(), current_membership()))
     actions.confirm(db(), inviter(), invitation)
+    _count_mails(1)
     db().commit()
     return _answer_list(f"{invitation.email} is invited now.")
 
 
-def _begin_change(mails: int = 0) -> None:
-    """Counts the mails to come, before any write is open; then holds the organization, so that what is read is last."""
+def _count_mails(count: int) -> None:
+    """Those that are queued just now, in the same transaction: what is refused or undone uses up nothing."""
     organization_id = str(current_organization().id)
-    for _mail in range(mails):
-        wait_seconds = rate_limits.hit(services().database, MAILS_PER_ORGANIZATION, organization_id)
-        if wait_seconds:
-            raise TooManyTries(wait_seconds)
-    hold_organization(db())
+    wait_seconds = rate_limits.hit_within(db(), MAILS_PER_ORGANIZATION, organization_id, times=count)
+    if wait_seconds:
+        raise TooManyTries(wait_seconds, "This organization has mailed as many invitations as it may for now.")
 
 
 def _answer_list(told: str) -> ResponseReturnValue:
@@ -128,10 +129,10 @@ def _answer_list(told: str) -> ResponseReturnValue:
 @access.proved
 def change_invitation(invitation_id: int) -> ResponseReturnValue:
     if request.method == "POST":
-        _begin_change()
+        hold_and_check()
     invitation = get_changeable_invitation(db(), current_membership(), invitation_id)
     mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
-    form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_invitation(db(), invitation), zone))
+    form = OfferForm(db(), zone, limit=mine, shown=offer_of_invitation(db(), invitation))
     if not form.validate_on_submit():
         return _change_page(form, invitation.email, invitation=invitation)
     try:
@@ -151,9 +152,11 @@ def change_invitation(invitation_id: int) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.proved
 def change_member(member_id: int) -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     membership, person = members.get_changeable(db(), current_membership(), member_id)
     mine, zone = offer_of_membership(db(), current_membership()), current_organization().time_zone
-    form = OfferForm(limit=mine, data=spell_offer(db(), offer_of_membership(db(), membership), zone))
+    form = OfferForm(db(), zone, limit=mine, shown=offer_of_membership(db(), membership))
     name = person.name or person.email
     if not form.validate_on_submit():
         return _change_page(form, name, person=person)
@@ -189,6 +192,8 @@ def _change_page(
 @access.member(Role.MANAGER)
 @access.proved
 def remove(member_id: int) -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     _membership, person = members.get_changeable(db(), current_membership(), member_id)
     form = SureForm()
     if not form.validate_on_submit():
@@ -209,6 +214,7 @@ def remove(member_id: int) -> ResponseReturnValue:
 @access.proved
 def sign_out(member_id: int) -> ResponseReturnValue:
     """A telephone is lost, a screen was left: every browser of the person is signed out."""
+    hold_and_check()
     person = members.sign_out(db(), current_membership(), member_id)
     db().commit()
     flash(f"{person.name or person.email} is signed out everywhere.", "ok")

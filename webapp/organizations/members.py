@@ -33,12 +33,11 @@ def get_member(session: LockedSession, person_id: int) -> tuple[Membership, User
 
 
 def get_changeable(session: LockedSession, actor: Membership, person_id: int) -> tuple[Membership, UserAccount]:
-    """A member whom the actor may change or remove: one who has no more than the actor. Raises NotFound, Forbidden."""
+    """A member whom the actor may change or remove: one who has no more than the actor. Raises NotFound, Forbidden.
+
+    To change something, ask with the actor as they are under the organization's lock (guard.hold_and_check).
+    """
     membership, person = get_member(session, person_id)
-    # Whoever waited for the lock may have lost meanwhile what the guard has seen of them.
-    present = session.get(Membership, (session.organization_id, actor.user_account_id), populate_existing=True)
-    if present is None or min(present.role, actor.role) < Role.MANAGER:
-        raise Forbidden
     if not is_within(offer_of_membership(session, membership), offer_of_membership(session, actor)):
         raise Forbidden(f"{person.email} may do or see more than you here: an owner can change that.")
     return membership, person

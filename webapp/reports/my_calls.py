@@ -1,11 +1,12 @@
 """My calls: the first page of somebody who sees the calls of some extensions only. Called by reports/views.py.
 
-No total may tell of these calls: they are counted, each once, up to 10,000, and a figure that is not the whole says so.
+No total may tell of these calls: they are counted, each once, up to 10,000, and a figure that is not the whole says so;
+of more there is no chart.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,12 +15,15 @@ from flask import url_for
 from webapp.calls.browse import CallRow, page_of_calls
 from webapp.calls.filters import CallFilter
 from webapp.calls.log_page import FigureItem, tell_calls
+from webapp.calls.own_days import count_own_days
 from webapp.calls.periods import local_day, named_period
 from webapp.calls.selection import select_calls
 from webapp.calls.totals import Totals, total_calls
 from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
 from webapp.formatting import format_count, format_span
 from webapp.invitations.extensions import tell_opened
+from webapp.reports.charts import draw_days
+from webapp.reports.queries import sum_figures
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.reader import Reader
 
@@ -37,15 +41,31 @@ class Stretch:
 def my_calls(session: LockedSession, zone: ZoneInfo, region: str, present: datetime, reader: Reader) -> dict[str, Any]:
     """What templates/reports/my_calls.html needs."""
     assert reader.narrowing is not None
+    today, month = local_day(present, zone), named_period("30d", zone, present)
+    days = count_own_days(session, select_calls(session, CallFilter(month), None, zone, region, reader))
+    chart = None
+    if days is None:
+        stretches = [_stretch(session, name, zone, region, present, reader) for name in ("today", "30d")]
+    else:
+        whole = sum_figures(days.values())
+        chart = draw_days(dict(days), today, _day_href) if whole.calls else None
+        told = {"today": days[today], "30d": whole}
+        stretches = [_tell(name, Totals(each), zone, present) for name, each in told.items()]
     return {
         "opened": tell_opened(session, reader.narrowing, zone.key),
-        "stretches": [_stretch(session, name, zone, region, present, reader) for name in ("today", "30d")],
+        "stretches": stretches,
+        "day_chart": chart,
         "newest_calls": list_newest(session, zone, region, present, reader),
         "missed_meaning": MISSED_MEANING,
         "direction_labels": DIRECTION_LABELS,
         "zone": zone,
-        "today": local_day(present, zone),
+        "today": today,
     }
+
+
+def _day_href(day: date) -> str:
+    values: dict[str, Any] = {"from": day.isoformat(), "to": day.isoformat()}  # "from" is no name for an argument
+    return url_for("calls.index", **values)
 
 
 def list_newest(
@@ -61,7 +81,13 @@ def _stretch(
 ) -> Stretch:
     period = named_period(name, zone, present)
     totals = total_calls(session, select_calls(session, CallFilter(period), None, zone, region, reader))
-    return Stretch(period.words, _figures(totals, url_for("calls.index", period=name)))
+    return _tell(name, totals, zone, present)
+
+
+def _tell(name: str, totals: Totals, zone: ZoneInfo, present: datetime) -> Stretch:
+    """`name` is that of the period."""
+    words = named_period(name, zone, present).words
+    return Stretch(words, _figures(totals, url_for("calls.index", period=name)))
 
 
 def _figures(totals: Totals, href: str) -> list[FigureItem]:

@@ -1,7 +1,8 @@
 """The forms of phone systems and imports."""
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
@@ -22,6 +23,15 @@ DATE_ORDERS = {
     "mdy": "Month first: 11/22/2026",
 }
 NOT_USED = ""
+HIDDEN_LINE = "hidden:"  #: begins the value of a line whose name is not shown whole
+
+
+class LineChoice(NamedTuple):
+    """A line or context to be ticked. The form sends `value`; `words` tell of it as the reader may see."""
+
+    name: str
+    value: str
+    words: str
 
 
 def format_choices() -> list[tuple[str, str]]:
@@ -125,17 +135,23 @@ class SetUpForm(FlaskForm):  # type: ignore[misc]
     )
     time_zone = SelectField("Its clock shows the time of")
 
-    def __init__(self, *args: Any, lines: list[tuple[str, str]] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, lines: Sequence[LineChoice] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._names = {line.value: line.name for line in lines}
         self.region.choices = with_choice(country_choices(), self.region.object_data)
         self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.object_data)
-        self.outside_lines.choices = to_choices(lines or [])
+        self.outside_lines.choices = to_choices([(line.value, line.words) for line in lines])
+
+    def validate_outside_lines(self, field: SelectMultipleField) -> None:
+        if any(value.startswith(HIDDEN_LINE) and value not in self._names for value in field.data or []):
+            raise ValidationError("One of these lines is not there any more. Look at them again.")
 
     def answers(self) -> Answers:
         """The answers of a valid form."""
+        ticked = (self._names.get(value, value) for value in self.outside_lines.data or [])
         typed = (line.strip() for line in re.split(r"[,\n]", self.other_lines.data or ""))
         return Answers(
-            outside_lines=frozenset({*(self.outside_lines.data or []), *(line for line in typed if line)}),
+            outside_lines=frozenset({*ticked, *(line for line in typed if line)}),
             extension_digits=re.sub(r"\s", "", self.extension_digits.data or ""),
             outside_prefix=(self.outside_prefix.data or "").strip(),
             region=self.region.data,

@@ -3,6 +3,8 @@
 Called by the import and set-up views. Opens the stored file and looks at its beginning; nothing is stored.
 """
 
+import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -26,6 +28,7 @@ from webapp.ingest.settings import PbxSettings
 from webapp.ingest.source import open_text
 from webapp.jobs.stored_files import open_stored_file
 from webapp.sources.blueprint import bp
+from webapp.sources.forms import HIDDEN_LINE, LineChoice
 from webapp.tenancy.reader import Reader
 
 _SAMPLES = 4
@@ -187,11 +190,20 @@ def guess_from_file(database: Database, number_key: bytes, file: ImportFile | No
     return guess_answers(preview_import(database, number_key, file, pbx).first_rows, pbx.region)
 
 
-def name_lines(guesses: Sequence[LineGuess], known: Sequence[str], reader: Reader) -> list[tuple[str, str]]:
-    """(name, words) of each line to choose from: those of the file, with what was seen on them, then others known."""
-    seen = {guess.name for guess in guesses}
-    words = [(guess.name, _masked(_describe(guess), reader)) for guess in guesses]
-    return [*words, *((name, name) for name in known if name not in seen)]
+def name_lines(
+    guesses: Sequence[LineGuess], known: Sequence[str], reader: Reader, number_key: bytes
+) -> list[LineChoice]:
+    """Each line to choose from: those of the file, with what was seen on them, then others known."""
+    words = {guess.name: _describe(guess) for guess in guesses}
+    words |= {name: name for name in known if name not in words}
+    return [LineChoice(name, _value_of(name, reader, number_key), _masked(words[name], reader)) for name in words]
+
+
+def _value_of(name: str, reader: Reader, number_key: bytes) -> str:
+    """The name; where a number in it is hidden, a keyed digest: of a plain one the number could be tried out."""
+    if _masked(name, reader) == name:
+        return name
+    return HIDDEN_LINE + hmac.new(number_key, name.encode(), hashlib.sha256).hexdigest()
 
 
 def _describe(guess: LineGuess) -> str:

@@ -97,8 +97,13 @@ def _form(pbx: Pbx, guess: GuessedAnswers) -> SetUpForm:
             area_code=guess.area_code,
             time_zone=pbx.time_zone,
         )
-    data: dict[str, Any] = {**vars(begin), "outside_lines": sorted(begin.outside_lines)}
-    return SetUpForm(data=data, lines=reading.name_lines(guess.lines, sorted(stored.outside_lines), reader))
+    key = number_key(services().settings)
+    lines = reading.name_lines(guess.lines, sorted(stored.outside_lines), reader, key)
+    data: dict[str, Any] = {
+        **vars(begin),
+        "outside_lines": [line.value for line in lines if line.name in begin.outside_lines],
+    }
+    return SetUpForm(data=data, lines=lines)
 
 
 def _set_up_page(form: SetUpForm, pbx: Pbx, guess: GuessedAnswers) -> Response:

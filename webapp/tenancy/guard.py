@@ -17,7 +17,7 @@ from webapp.database.types import Instant
 from webapp.errors import BadRequest, Forbidden, NotFound
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.looking_as import KEY, read_looking_as
-from webapp.tenancy.members import load_narrowing
+from webapp.tenancy.members import hold_organization, load_narrowing
 from webapp.tenancy.models import Membership, Organization, OrganizationState
 from webapp.tenancy.narrowing import Narrowing
 from webapp.tenancy.reader import reader_of
@@ -29,6 +29,7 @@ from webapp.tenancy.request import (
     bind_place,
     current_membership,
     current_place,
+    db,
     looking,
     my_places,
     set_places,
@@ -45,9 +46,15 @@ _PLACES = kept(
     )
     .order_by(Organization.name, Organization.id)
 )
+_PLACE = kept(
+    _PLACES.where(
+        Membership.organization_id == bindparam("organization"), Membership.user_account_id == bindparam("person")
+    )
+)
 
 #: Done as the person themselves. A search only keeps the words of whoever typed them.
 _WHILE_LOOKING = frozenset({"organizations.stop_looking", "calls.search"})
+_CHANGED_MEANWHILE = "What you see here was changed a moment ago. Nothing was done. Reload the page, and try again."
 _NOT_NARROWED = "This page tells of calls of the whole organization, and you see those of some extensions only."
 
 
@@ -148,6 +155,29 @@ def _enter(slug: str, mark: access.Access) -> None:
         bind_narrowing(narrowing)
         if mark.sees_every_call:
             raise Forbidden(_NOT_NARROWED)
+
+
+def hold_and_check() -> None:
+    """Hold the organization, then ask again what was asked before the request: it may be lost by whoever waited.
+
+    Called first by views that give or take access. Until the transaction ends nobody else changes members, and
+    current_membership() is what the person is now. Raises NotFound and Forbidden, as the marker would.
+    """
+    place, session = current_place(), db()
+    assert place is not None and request.endpoint is not None
+    hold_organization(session)
+    key = {"organization": place.organization.id, "person": current_user.id}
+    found = session.execute(_PLACE, {"now": now(), **key}, execution_options={"populate_existing": True}).one_or_none()
+    if found is None:
+        logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
+        raise NotFound
+    membership: Membership = found[0]
+    session.expunge(membership)  # what they were when they asked, even where it is themselves they change
+    bind_place(Place(place.organization, membership))
+    _check_role(access.of(current_app.view_functions[request.endpoint]))
+    # A session keeps the narrowing that it was bound to: with another one, the request begins anew.
+    if session.narrowing != (load_narrowing(session, membership.user_account_id) if membership.narrowed else None):
+        raise Forbidden(_CHANGED_MEANWHILE)
 
 
 def _load_narrowing(membership: Membership) -> Narrowing | None:

@@ -1,0 +1,754 @@
+-- Callbook's database: the truth about every table.
+--
+-- Runs as it stands in sqlite3 and in psql. A line that begins with "--sqlite:" or "--postgresql:" is a comment to
+-- those tools and a statement to webapp/database/schema.py, which creates the database for the engine at hand.
+--
+-- Rules that hold everywhere (tests/house/test_schema.py reads them off this file):
+-- * A tenant table begins with organization_id, and so does its primary key, each unique constraint and each foreign
+--   key to another tenant table: the database itself refuses a reference across organizations.
+-- * Ids are made by the application: 63 bits, ordered by time. No sequences.
+-- * Instants are TIMESTAMPTZ in PostgreSQL and integer milliseconds since 1970 (UTC) in SQLite.
+-- * Durations are whole seconds. Closed lists are small integers; the view call_log spells them out.
+-- * "personal" marks columns that hold personal data.
+
+-- ---------------------------------------------------------------------------------------------------- global tables
+
+-- One row: what this database is. Written by init-db and upgrade-db, read at every start.
+CREATE TABLE installation (
+    id             INTEGER     NOT NULL,            -- always 1
+    schema_version INTEGER     NOT NULL,            -- number of the newest file in webapp/database/upgrades
+    holds_demo     BOOLEAN     NOT NULL,            -- made by `make run`; `make serve` refuses such a database
+    number_key_check BYTEA     NOT NULL,            -- keyed digest of a constant: a wrong NUMBER_KEY is refused at start
+    created_at     TIMESTAMPTZ NOT NULL,
+    CONSTRAINT installation_one_row CHECK (id = 1),
+    --sqlite: CONSTRAINT installation_instants CHECK (typeof(created_at) = 'integer'),
+    CONSTRAINT installation_pkey PRIMARY KEY (id)
+);
+
+-- One applied upgrade file. Written by upgrade-db, kept for ever.
+CREATE TABLE schema_upgrade (
+    version    INTEGER     NOT NULL,
+    name       TEXT        NOT NULL,                -- file name without its ending
+    checksum   TEXT        NOT NULL,                -- SHA-256 of the file, hex
+    applied_at TIMESTAMPTZ NOT NULL,
+    --sqlite: CONSTRAINT schema_upgrade_instants CHECK (typeof(applied_at) = 'integer'),
+    CONSTRAINT schema_upgrade_pkey PRIMARY KEY (version)
+);
+
+-- A customer. Written by commands and by its owners; lives until the customer leaves.
+CREATE TABLE organization (
+    id         BIGINT      NOT NULL,
+    slug       TEXT        NOT NULL,                -- in addresses: /o/<slug>/
+    name       TEXT        NOT NULL,
+    time_zone  TEXT        NOT NULL,                -- IANA name; days and hours on every page are of this zone
+    region     TEXT        NOT NULL,                -- ISO 3166 country, the default of its phone systems
+    state      SMALLINT    NOT NULL,                -- 1 open, 2 suspended, 3 closed
+    keeps_from TIMESTAMPTZ,                         -- retention watermark: records that start before it are refused
+    contact    TEXT        NOT NULL,                -- whom a stranger may ask, as its owners wrote it; "" if nobody
+    idle_minutes INTEGER   NOT NULL,                -- how long a quiet screen of its people stays signed in
+    second_factor_required BOOLEAN NOT NULL,        -- nobody gets in by a password alone
+    created_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT organization_state CHECK (state IN (1, 2, 3)),
+    CONSTRAINT organization_idle_minutes CHECK (idle_minutes BETWEEN 5 AND 720),
+    --sqlite: CONSTRAINT organization_instants CHECK (typeof(created_at) = 'integer' AND typeof(keeps_from) IN ('integer', 'null')),
+    CONSTRAINT organization_pkey PRIMARY KEY (id),
+    CONSTRAINT organization_slug_unique UNIQUE (slug)
+);
+
+-- A person who can sign in. Written by commands and by the person; lives until they leave, or 90 days without a
+-- membership.
+CREATE TABLE user_account (
+    id              BIGINT      NOT NULL,
+    email           TEXT        NOT NULL,           -- personal; lower case: the primary one of its rows in user_email
+    name            TEXT        NOT NULL,           -- personal; as the person wants to be called, "" until told
+    password_digest TEXT        NOT NULL,           -- argon2id, with its parameters
+    totp_secret     BYTEA,                          -- of the authenticator app, sealed (sealing.py); NULL without one
+    totp_last_step  BIGINT      NOT NULL,           -- the 30 seconds of the last code taken: none is taken twice
+    state           SMALLINT    NOT NULL,           -- 1 active, 2 disabled
+    created_at      TIMESTAMPTZ NOT NULL,
+    password_set_at TIMESTAMPTZ NOT NULL,
+    alone_since     TIMESTAMPTZ,                    -- without any membership since then; NULL while there is one
+    CONSTRAINT user_account_state CHECK (state IN (1, 2)),
+    --sqlite: CONSTRAINT user_account_instants CHECK (typeof(created_at) = 'integer' AND typeof(password_set_at) = 'integer' AND typeof(alone_since) IN ('integer', 'null')),
+    CONSTRAINT user_account_pkey PRIMARY KEY (id),
+    CONSTRAINT user_account_email_unique UNIQUE (email)
+);
+
+-- A confirmed address of a person: signs in, and fits an invitation to it. Written by accounts/.
+CREATE TABLE user_email (
+    email           TEXT        NOT NULL,           -- personal; lower case
+    user_account_id BIGINT      NOT NULL,
+    confirmed_at    TIMESTAMPTZ NOT NULL,
+    --sqlite: CONSTRAINT user_email_instants CHECK (typeof(confirmed_at) = 'integer'),
+    CONSTRAINT user_email_pkey PRIMARY KEY (email),
+    CONSTRAINT user_email_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+CREATE INDEX user_email_by_person ON user_email (user_account_id);
+
+-- A recovery code: signs in once in place of the authenticator app. Written by accounts/; ten at a time.
+CREATE TABLE recovery_code (
+    user_account_id BIGINT      NOT NULL,
+    code_digest     BYTEA       NOT NULL,           -- keyed digest; the code itself is nowhere
+    used_at         TIMESTAMPTZ,
+    --sqlite: CONSTRAINT recovery_code_instants CHECK (typeof(used_at) IN ('integer', 'null')),
+    CONSTRAINT recovery_code_pkey PRIMARY KEY (user_account_id, code_digest),
+    CONSTRAINT recovery_code_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+
+-- A link that was mailed to a person: forgotten password, or an address to confirm. Single use; swept a day after.
+CREATE TABLE account_link (
+    token_digest    BYTEA       NOT NULL,           -- SHA-256 of the token in the link; the token itself is nowhere
+    user_account_id BIGINT      NOT NULL,
+    kind            SMALLINT    NOT NULL,           -- 1 new password, 2 confirm an address
+    email           TEXT        NOT NULL,           -- personal; the address it went to
+    created_at      TIMESTAMPTZ NOT NULL,
+    expires_at      TIMESTAMPTZ NOT NULL,
+    used_at         TIMESTAMPTZ,
+    CONSTRAINT account_link_kind CHECK (kind IN (1, 2)),
+    --sqlite: CONSTRAINT account_link_instants CHECK (typeof(created_at) = 'integer' AND typeof(expires_at) = 'integer' AND typeof(used_at) IN ('integer', 'null')),
+    CONSTRAINT account_link_pkey PRIMARY KEY (token_digest),
+    CONSTRAINT account_link_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+CREATE INDEX account_link_by_person ON account_link (user_account_id);
+
+-- What happened to a person's own account: sign-ins, passwords, codes. Written by accounts/; the last 50 are shown.
+CREATE TABLE account_event (
+    user_account_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    kind            TEXT        NOT NULL,           -- a key of accounts/account_events.py
+    at              TIMESTAMPTZ NOT NULL,
+    network         TEXT        NOT NULL,           -- personal; an IPv4 address or the /64 of an IPv6 one
+    browser         TEXT        NOT NULL,           -- "Firefox on Linux", told from the user agent
+    --sqlite: CONSTRAINT account_event_instants CHECK (typeof(at) = 'integer'),
+    CONSTRAINT account_event_pkey PRIMARY KEY (user_account_id, id),
+    CONSTRAINT account_event_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+
+-- A browser that is signed in or on its way. Written by accounts/web_sessions.py alone; gone at sign-out and when it
+-- has run out. Nobody has a row who has given neither a right password nor the link of an invitation.
+CREATE TABLE web_session (
+    id_digest       BYTEA       NOT NULL,           -- SHA-256 of the id in the cookie; the id itself is nowhere
+    id              BIGINT      NOT NULL,           -- by which the Security page names it
+    user_account_id BIGINT,                         -- NULL for somebody who holds an invitation and is not known yet
+    state           SMALLINT    NOT NULL,           -- 1 on its way: further steps are to be passed, 2 signed in
+    created_at      TIMESTAMPTZ NOT NULL,           -- also the instant of the sign-in
+    last_seen_at    TIMESTAMPTZ NOT NULL,           -- written at most once a minute
+    proved_at       TIMESTAMPTZ,                    -- when the person last proved who they are, for dangerous pages
+    idle_minutes    INTEGER     NOT NULL,           -- how long it may be quiet: the shortest of the person's organizations
+    network         TEXT        NOT NULL,           -- personal; as in account_event
+    browser         TEXT        NOT NULL,
+    payload         TEXT        NOT NULL,           -- JSON: messages for the next page, steps passed, the invitation held
+    CONSTRAINT web_session_state CHECK (state IN (1, 2)),
+    --sqlite: CONSTRAINT web_session_instants CHECK (typeof(created_at) = 'integer' AND typeof(last_seen_at) = 'integer' AND typeof(proved_at) IN ('integer', 'null')),
+    CONSTRAINT web_session_pkey PRIMARY KEY (id_digest),
+    CONSTRAINT web_session_id_unique UNIQUE (id),
+    CONSTRAINT web_session_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+CREATE INDEX web_session_by_person ON web_session (user_account_id);
+
+-- How much of a limit is used up (GCRA). Written by rate_limits.py; rows in the past are swept.
+CREATE TABLE throttle (
+    throttle_key BYTEA  NOT NULL,                   -- keyed digest of what is limited: no address stands here
+    arrival_ms   BIGINT NOT NULL,                   -- theoretical arrival time, milliseconds since 1970
+    CONSTRAINT throttle_pkey PRIMARY KEY (throttle_key)
+);
+
+-- Background work. Written by whoever needs it in the transaction that needs it; kept 30 days once ended.
+CREATE TABLE job (
+    id              BIGINT      NOT NULL,
+    kind            TEXT        NOT NULL,           -- "<feature>.<verb>"
+    organization_id BIGINT,                         -- whose work it is; NULL for the service's own
+    payload         TEXT        NOT NULL,           -- JSON of ids; never call data or an address
+    state           SMALLINT    NOT NULL,           -- 1 waiting, 2 running, 3 done, 4 dead
+    run_at          TIMESTAMPTZ NOT NULL,           -- not before
+    attempts        INTEGER     NOT NULL,
+    lease_owner     TEXT,                           -- worker that holds it
+    lease_until     TIMESTAMPTZ,                    -- after this another worker takes it over
+    error_class     TEXT,                           -- class of the last exception, never its text
+    created_at      TIMESTAMPTZ NOT NULL,
+    ended_at        TIMESTAMPTZ,
+    CONSTRAINT job_state CHECK (state IN (1, 2, 3, 4)),
+    --sqlite: CONSTRAINT job_instants CHECK (typeof(run_at) = 'integer' AND typeof(created_at) = 'integer' AND typeof(lease_until) IN ('integer', 'null') AND typeof(ended_at) IN ('integer', 'null')),
+    CONSTRAINT job_pkey PRIMARY KEY (id)
+);
+CREATE INDEX job_due ON job (state, run_at);
+
+-- A worker that is alive, so that `flask check` can say so. One row a worker, swept when a day old.
+CREATE TABLE worker (
+    name    TEXT        NOT NULL,                   -- host, process and thread
+    seen_at TIMESTAMPTZ NOT NULL,
+    --sqlite: CONSTRAINT worker_instants CHECK (typeof(seen_at) = 'integer'),
+    CONSTRAINT worker_pkey PRIMARY KEY (name)
+);
+
+-- A mail that waits to go, or went. Written with its cause, in the same transaction, by outbox/actions.py; sent by the
+-- worker. Kept 30 days once handed over, without its secret.
+CREATE TABLE outbox_message (
+    id              BIGINT      NOT NULL,
+    organization_id BIGINT,                         -- whose matter it is about; NULL for a person's own
+    cause           TEXT        NOT NULL,           -- what it is sent for, and to whom: the same cause is mailed once
+    template        TEXT        NOT NULL,           -- of templates/emails/
+    to_address      TEXT        NOT NULL,           -- personal
+    words           TEXT        NOT NULL,           -- personal; JSON: what the template needs, but for the secret
+    secret          BYTEA,                          -- the token of a link, sealed (sealing.py); wiped once handed over
+    message_id      TEXT        NOT NULL,           -- Message-ID, fixed when queued: a repeat can be recognised
+    state           SMALLINT    NOT NULL,           -- 1 waiting, 2 being sent, 3 handed over, 4 refused for good
+    due_at          TIMESTAMPTZ NOT NULL,           -- not before
+    attempts        INTEGER     NOT NULL,
+    lease_owner     TEXT,                           -- worker that sends it
+    lease_until     TIMESTAMPTZ,
+    error           TEXT,                           -- why it was not taken: class or SMTP code, no address
+    created_at      TIMESTAMPTZ NOT NULL,
+    ended_at        TIMESTAMPTZ,
+    CONSTRAINT outbox_message_state CHECK (state IN (1, 2, 3, 4)),
+    --sqlite: CONSTRAINT outbox_message_instants CHECK (typeof(due_at) = 'integer' AND typeof(created_at) = 'integer' AND typeof(lease_until) IN ('integer', 'null') AND typeof(ended_at) IN ('integer', 'null')),
+    CONSTRAINT outbox_message_pkey PRIMARY KEY (id),
+    CONSTRAINT outbox_message_cause_unique UNIQUE (cause)
+);
+CREATE INDEX outbox_message_due ON outbox_message (state, due_at);
+
+-- ---------------------------------------------------------------------------------------------------- tenant tables
+
+-- An offer of a membership to an address: the only way in. Written by invitations/; kept as long as the organization,
+-- since every membership names the one it came from.
+CREATE TABLE invitation (
+    organization_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    email           TEXT        NOT NULL,           -- personal; lower case
+    role            SMALLINT    NOT NULL,           -- 1 viewer, 2 manager, 3 owner
+    numbers         SMALLINT    NOT NULL,           -- outside numbers: 1 full, 2 masked, 3 masked with Show
+    may_export      BOOLEAN     NOT NULL,
+    narrowed        BOOLEAN     NOT NULL,           -- only calls of the parties in invitation_party
+    ends_at         TIMESTAMPTZ,                    -- when the membership will end; NULL for never
+    words           TEXT        NOT NULL,           -- personal; the line that the inviter adds
+    token_digest    BYTEA       NOT NULL,           -- SHA-256 of the token of the newest mail; the token itself is nowhere
+    state           SMALLINT    NOT NULL,           -- 1 open, 2 accepted, 3 revoked, 4 waits for an owner to confirm it
+    mail_count      INTEGER     NOT NULL,           -- mails that were queued for it
+    invited_by      BIGINT,                         -- user_account; NULL for the operator
+    created_at      TIMESTAMPTZ NOT NULL,
+    expires_at      TIMESTAMPTZ NOT NULL,
+    ended_at        TIMESTAMPTZ,                    -- accepted or revoked
+    CONSTRAINT invitation_role CHECK (role IN (1, 2, 3)),
+    CONSTRAINT invitation_numbers CHECK (numbers IN (1, 2, 3)),
+    CONSTRAINT invitation_state CHECK (state IN (1, 2, 3, 4)),
+    --sqlite: CONSTRAINT invitation_instants CHECK (typeof(created_at) = 'integer' AND typeof(expires_at) = 'integer' AND typeof(ends_at) IN ('integer', 'null') AND typeof(ended_at) IN ('integer', 'null')),
+    CONSTRAINT invitation_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT invitation_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
+);
+CREATE INDEX invitation_by_token ON invitation (organization_id, token_digest);
+
+-- A person in an organization, and what of it they see. Can be asked by the organization or by the person, written in
+-- the organization only.
+CREATE TABLE membership (
+    organization_id BIGINT      NOT NULL,
+    user_account_id BIGINT      NOT NULL,
+    invitation_id   BIGINT      NOT NULL,           -- by which they came in
+    role            SMALLINT    NOT NULL,           -- 1 viewer, 2 manager, 3 owner
+    numbers         SMALLINT    NOT NULL,           -- outside numbers: 1 full, 2 masked, 3 masked with Show
+    may_export      BOOLEAN     NOT NULL,
+    narrowed        BOOLEAN     NOT NULL,           -- only calls of the parties in membership_party
+    ends_at         TIMESTAMPTZ,                    -- from then on it counts for nothing; NULL for never
+    last_used_at    TIMESTAMPTZ,                    -- written once a day at most
+    created_at      TIMESTAMPTZ NOT NULL,
+    CONSTRAINT membership_role CHECK (role IN (1, 2, 3)),
+    CONSTRAINT membership_numbers CHECK (numbers IN (1, 2, 3)),
+    --sqlite: CONSTRAINT membership_instants CHECK (typeof(created_at) = 'integer' AND typeof(ends_at) IN ('integer', 'null') AND typeof(last_used_at) IN ('integer', 'null')),
+    CONSTRAINT membership_pkey PRIMARY KEY (organization_id, user_account_id),
+    CONSTRAINT membership_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id),
+    CONSTRAINT membership_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id),
+    CONSTRAINT membership_invitation_fkey FOREIGN KEY (organization_id, invitation_id) REFERENCES invitation (organization_id, id)
+);
+CREATE INDEX membership_by_person ON membership (user_account_id, organization_id);
+
+-- Something happened that the organization may want to prove: who, what, when, in one chain of hashes an organization
+-- (organization 0: the service itself). Written by audit/actions.py; appended only, never changed or taken out.
+CREATE TABLE audit_event (
+    organization_id BIGINT      NOT NULL,
+    position        BIGINT      NOT NULL,           -- 1, 2, 3, ... without a gap
+    kind            TEXT        NOT NULL,           -- a key of audit/kinds.py
+    at              TIMESTAMPTZ NOT NULL,
+    actor_id        BIGINT,                         -- user_account; NULL for the operator and the service itself
+    object_id       BIGINT,                         -- what it was done to: call, import, invitation, person ...
+    words_digest    BYTEA       NOT NULL,           -- SHA-256 of salt and words of audit_detail
+    previous_hash   BYTEA       NOT NULL,           -- row_hash of the row before; zeros for the first
+    row_hash        BYTEA       NOT NULL,           -- SHA-256 of all the above
+    CONSTRAINT audit_event_position CHECK (position >= 1),
+    --sqlite: CONSTRAINT audit_event_instants CHECK (typeof(at) = 'integer'),
+    CONSTRAINT audit_event_pkey PRIMARY KEY (organization_id, position),
+    CONSTRAINT audit_event_previous_unique UNIQUE (organization_id, previous_hash)
+)
+--sqlite: WITHOUT ROWID
+;
+CREATE INDEX audit_event_by_actor ON audit_event (organization_id, actor_id, position);
+
+-- The words of an audit event: names, addresses, what was searched. Erasing a row's words leaves the chain whole.
+CREATE TABLE audit_detail (
+    organization_id BIGINT NOT NULL,
+    position        BIGINT NOT NULL,
+    salt            BYTEA  NOT NULL,                -- so that a digest of few words gives nothing away; emptied with them
+    words           TEXT,                           -- personal; JSON; NULL once erased
+    CONSTRAINT audit_detail_pkey PRIMARY KEY (organization_id, position),
+    CONSTRAINT audit_detail_event_fkey FOREIGN KEY (organization_id, position) REFERENCES audit_event (organization_id, position)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- What is written in the audit stays: the database refuses anything else, whoever asks (the owner of a PostgreSQL could
+-- take the triggers off; `flask verify-audit` is for that). Words can be erased. REPLACE is caught where it inserts.
+--sqlite: CREATE TRIGGER audit_event_stays BEFORE UPDATE ON audit_event BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_event_is_kept BEFORE DELETE ON audit_event BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_event_is_not_replaced BEFORE INSERT ON audit_event
+--sqlite: WHEN EXISTS (SELECT 1 FROM audit_event WHERE organization_id = NEW.organization_id
+--sqlite:              AND (position = NEW.position OR previous_hash = NEW.previous_hash)) BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_detail_stays BEFORE UPDATE ON audit_detail
+--sqlite: WHEN NEW.words IS NOT NULL OR NEW.organization_id <> OLD.organization_id OR NEW.position <> OLD.position
+--sqlite:      OR (NEW.salt <> OLD.salt AND NEW.salt <> x'') BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'words of the audit are erased, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_detail_is_kept BEFORE DELETE ON audit_detail BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'words of the audit are erased, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_detail_is_not_replaced BEFORE INSERT ON audit_detail
+--sqlite: WHEN EXISTS (SELECT 1 FROM audit_detail WHERE organization_id = NEW.organization_id
+--sqlite:              AND position = NEW.position) BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'words of the audit are erased, never changed');
+--sqlite: END;
+--postgresql: CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+--postgresql: BEGIN
+--postgresql:   RAISE EXCEPTION 'the audit is appended to, never changed' USING ERRCODE = 'restrict_violation';
+--postgresql: END $$;
+--postgresql: CREATE TRIGGER audit_event_stays BEFORE UPDATE OR DELETE ON audit_event
+--postgresql:   FOR EACH ROW EXECUTE FUNCTION audit_refuse();
+--postgresql: CREATE TRIGGER audit_detail_stays BEFORE UPDATE ON audit_detail FOR EACH ROW
+--postgresql:   WHEN (NEW.words IS NOT NULL OR NEW.organization_id <> OLD.organization_id OR NEW.position <> OLD.position
+--postgresql:         OR (NEW.salt <> OLD.salt AND NEW.salt <> ''::bytea))
+--postgresql:   EXECUTE FUNCTION audit_refuse();
+--postgresql: CREATE TRIGGER audit_detail_is_kept BEFORE DELETE ON audit_detail
+--postgresql:   FOR EACH ROW EXECUTE FUNCTION audit_refuse();
+
+-- The end of each chain: whoever appends holds this row, so that two appends cannot both follow the same one.
+CREATE TABLE audit_head (
+    organization_id BIGINT NOT NULL,
+    position        BIGINT NOT NULL,
+    row_hash        BYTEA  NOT NULL,
+    CONSTRAINT audit_head_pkey PRIMARY KEY (organization_id)
+);
+-- The chain of the service itself. Before row-level security begins, which would want an organization bound.
+--sqlite: INSERT INTO audit_head (organization_id, position, row_hash) VALUES (0, 0, zeroblob(32));
+--postgresql: INSERT INTO audit_head (organization_id, position, row_hash) VALUES (0, 0, decode(repeat('00', 32), 'hex'));
+
+-- That a person's views of one kind are in the audit already for this quarter of an hour. Swept after a day.
+CREATE TABLE audit_viewing (
+    organization_id BIGINT  NOT NULL,
+    user_account_id BIGINT  NOT NULL,
+    kind            TEXT    NOT NULL,
+    object_id       BIGINT  NOT NULL,               -- which call; 0 where the kind tells views of all of them as one
+    slot            INTEGER NOT NULL,               -- quarter hours since 1970, UTC
+    CONSTRAINT audit_viewing_pkey PRIMARY KEY (organization_id, user_account_id, kind, object_id, slot)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- A phone system that produces records, and what no file says about it. Closed, never deleted while it has calls.
+CREATE TABLE pbx (
+    organization_id  BIGINT      NOT NULL,
+    id               BIGINT      NOT NULL,
+    name             TEXT        NOT NULL,
+    format           TEXT,                          -- a key of READERS; NULL until the first file or choice
+    time_zone        TEXT        NOT NULL,          -- IANA zone in which it writes local times
+    region           TEXT        NOT NULL,          -- ISO 3166 country of its numbers
+    area_code        TEXT        NOT NULL,          -- dialled before a local number, with its 0: "020"; "" if none
+    outside_prefix   TEXT        NOT NULL,          -- dialled for a line: "9"; "" if none
+    extension_digits TEXT        NOT NULL,          -- lengths of extensions: "3" or "3,4"; "" until told
+    outside_lines    TEXT        NOT NULL,          -- JSON list of trunk and context names that lead outside
+    answered_at      TIMESTAMPTZ,                   -- when the questions were answered; until then direction is unknown
+    column_map       TEXT,                          -- JSON of the generic CSV mapping
+    settings_version INTEGER     NOT NULL,          -- counts changes that make records read again
+    created_at       TIMESTAMPTZ NOT NULL,
+    closed_at        TIMESTAMPTZ,                   -- accepts nothing from then on
+    --sqlite: CONSTRAINT pbx_instants CHECK (typeof(created_at) = 'integer' AND typeof(closed_at) IN ('integer', 'null') AND typeof(answered_at) IN ('integer', 'null')),
+    CONSTRAINT pbx_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT pbx_name_unique UNIQUE (organization_id, name),
+    CONSTRAINT pbx_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
+);
+
+-- A file that was uploaded, kept compressed so that it can be read again. Written by jobs/stored_files.py.
+CREATE TABLE stored_file (
+    organization_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    byte_count      BIGINT      NOT NULL,           -- as received
+    stored_count    BIGINT      NOT NULL,           -- compressed, over all chunks
+    digest          BYTEA       NOT NULL,           -- SHA-256 of the bytes as received
+    complete        BOOLEAN     NOT NULL,           -- false while it arrives; such rows are swept after a day
+    created_at      TIMESTAMPTZ NOT NULL,
+    --sqlite: CONSTRAINT stored_file_instants CHECK (typeof(created_at) = 'integer'),
+    CONSTRAINT stored_file_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT stored_file_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
+);
+
+-- A MiB of a stored file, deflated.
+CREATE TABLE stored_chunk (
+    organization_id BIGINT  NOT NULL,
+    stored_file_id  BIGINT  NOT NULL,
+    position        INTEGER NOT NULL,               -- 0, 1, 2, ...
+    content         BYTEA   NOT NULL,               -- personal
+    CONSTRAINT stored_chunk_pkey PRIMARY KEY (organization_id, stored_file_id, position),
+    CONSTRAINT stored_chunk_file_fkey FOREIGN KEY (organization_id, stored_file_id)
+        REFERENCES stored_file (organization_id, id) ON DELETE CASCADE
+);
+
+-- One file of call records and its fate. Written by sources/ and ingest/; kept as long as its records.
+-- read_count = stored_count + duplicate_count + skipped_count + refused_count, at every commit.
+CREATE TABLE import_file (
+    organization_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    pbx_id          BIGINT      NOT NULL,
+    stored_file_id  BIGINT,                         -- NULL once the file itself is gone
+    file_name       TEXT        NOT NULL,           -- as the browser gave it, shown escaped
+    format          TEXT,                           -- the reader that is used; NULL until recognised
+    confidence      SMALLINT    NOT NULL,           -- of the guess, percent
+    time_zone       TEXT        NOT NULL,           -- IANA zone in which its local times are read
+    column_map      TEXT,                           -- JSON of the generic CSV mapping
+    header          BYTEA,                          -- its header line, where it has one: a row is read again beneath it
+    state           SMALLINT    NOT NULL,           -- 1 uploaded, 2 queued, 3 running, 4 done, 5 cancelled, 6 failed, 7 undoing, 8 undone
+    cancel_asked    BOOLEAN     NOT NULL,
+    read_count      BIGINT      NOT NULL,           -- rows read so far: also where a new worker goes on
+    stored_count    BIGINT      NOT NULL,           -- records stored by this import
+    duplicate_count BIGINT      NOT NULL,           -- already there
+    skipped_count   BIGINT      NOT NULL,           -- not a call
+    refused_count   BIGINT      NOT NULL,           -- could not be read; rows of rejected_line
+    call_count      BIGINT      NOT NULL,           -- calls made, less those that proved to be one
+    bytes_read      BIGINT      NOT NULL,           -- of the stored file, for the progress bar
+    work_seconds    INTEGER     NOT NULL,           -- spent importing, for the rate
+    error           TEXT,                           -- a sentence for the person, when failed
+    user_account_id BIGINT,                         -- who imported it; NULL for commands and the demo
+    created_at      TIMESTAMPTZ NOT NULL,
+    started_at      TIMESTAMPTZ,
+    ended_at        TIMESTAMPTZ,
+    CONSTRAINT import_file_state CHECK (state BETWEEN 1 AND 8),
+    CONSTRAINT import_file_adds_up CHECK (read_count = stored_count + duplicate_count + skipped_count + refused_count),
+    --sqlite: CONSTRAINT import_file_instants CHECK (typeof(created_at) = 'integer' AND typeof(started_at) IN ('integer', 'null') AND typeof(ended_at) IN ('integer', 'null')),
+    CONSTRAINT import_file_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT import_file_pbx_fkey FOREIGN KEY (organization_id, pbx_id) REFERENCES pbx (organization_id, id),
+    CONSTRAINT import_file_stored_file_fkey FOREIGN KEY (organization_id, stored_file_id) REFERENCES stored_file (organization_id, id)
+);
+CREATE INDEX import_file_by_pbx ON import_file (organization_id, pbx_id, id);
+
+-- A line that could not be read, with the reason. Written by ingest/writer.py; goes with its import.
+CREATE TABLE rejected_line (
+    organization_id BIGINT  NOT NULL,
+    import_file_id  BIGINT  NOT NULL,
+    line_number     INTEGER NOT NULL,               -- 1-based
+    reason          TEXT    NOT NULL,
+    raw             BYTEA   NOT NULL,               -- personal; cut after 64 KiB
+    CONSTRAINT rejected_line_pkey PRIMARY KEY (organization_id, import_file_id, line_number),
+    CONSTRAINT rejected_line_import_file_fkey FOREIGN KEY (organization_id, import_file_id)
+        REFERENCES import_file (organization_id, id) ON DELETE CASCADE
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- A distinct number or extension that an organization has seen, once. Written by ingest/writer.py; goes when nothing
+-- names it and no call has it. identity is the E.164, or "<pbx id>:<digits>" where a number has none.
+CREATE TABLE party (
+    organization_id BIGINT   NOT NULL,
+    id              BIGINT   NOT NULL,
+    identity        TEXT     NOT NULL,              -- personal
+    kind            SMALLINT NOT NULL,              -- 1 outside number, 2 extension, 3 service code or group, 4 other digits
+    e164            TEXT,                           -- personal; E.164, or NULL
+    digits          TEXT     NOT NULL,              -- personal; what is searched: E.164 without its plus, or as written
+    pbx_id          BIGINT,                         -- whose extension or code it is
+    region          TEXT     NOT NULL,              -- ISO 3166 country of an outside number, "" if unknown
+    line_type       SMALLINT NOT NULL,              -- 0 unknown, 1 fixed, 2 mobile, 3 freephone, 4 other
+    name            TEXT     NOT NULL,              -- personal; as a phone system gave it, "" if none
+    CONSTRAINT party_kind CHECK (kind IN (1, 2, 3, 4)),
+    CONSTRAINT party_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT party_identity_unique UNIQUE (organization_id, identity),
+    CONSTRAINT party_pbx_fkey FOREIGN KEY (organization_id, pbx_id) REFERENCES pbx (organization_id, id)
+);
+
+-- A party whose calls an invitation opens, where it is narrowed. Written by invitations/.
+CREATE TABLE invitation_party (
+    organization_id BIGINT      NOT NULL,
+    invitation_id   BIGINT      NOT NULL,
+    party_id        BIGINT      NOT NULL,
+    from_at         TIMESTAMPTZ NOT NULL,           -- calls that start before it stay closed; 1970 for all there are
+    until_at        TIMESTAMPTZ,                    -- and those that start from then on; NULL for no end
+    --sqlite: CONSTRAINT invitation_party_instants CHECK (typeof(from_at) = 'integer' AND typeof(until_at) IN ('integer', 'null')),
+    CONSTRAINT invitation_party_pkey PRIMARY KEY (organization_id, invitation_id, party_id, from_at),
+    CONSTRAINT invitation_party_invitation_fkey FOREIGN KEY (organization_id, invitation_id) REFERENCES invitation (organization_id, id),
+    CONSTRAINT invitation_party_party_fkey FOREIGN KEY (organization_id, party_id) REFERENCES party (organization_id, id)
+);
+
+-- A party whose calls a narrowed person sees, in these days. Read by the session lock; written by invitations/.
+CREATE TABLE membership_party (
+    organization_id BIGINT      NOT NULL,
+    user_account_id BIGINT      NOT NULL,
+    party_id        BIGINT      NOT NULL,
+    from_at         TIMESTAMPTZ NOT NULL,
+    until_at        TIMESTAMPTZ,
+    --sqlite: CONSTRAINT membership_party_instants CHECK (typeof(from_at) = 'integer' AND typeof(until_at) IN ('integer', 'null')),
+    CONSTRAINT membership_party_pkey PRIMARY KEY (organization_id, user_account_id, party_id, from_at),
+    CONSTRAINT membership_party_membership_fkey FOREIGN KEY (organization_id, user_account_id)
+        REFERENCES membership (organization_id, user_account_id) ON DELETE CASCADE,
+    CONSTRAINT membership_party_party_fkey FOREIGN KEY (organization_id, party_id) REFERENCES party (organization_id, id)
+);
+
+-- A row that a phone system wrote: a fact. Written by ingest/writer.py; call_key is the one column that moves.
+-- record_key: 27 bits of the minute that the row itself writes, 36 bits of a keyed hash of phone system and row id.
+CREATE TABLE call_record (
+    organization_id BIGINT      NOT NULL,
+    record_key      BIGINT      NOT NULL,
+    id_hash         BIGINT      NOT NULL,           -- 63 bits of the keyed hash: tells two rows of one record_key apart
+    content_hash    BIGINT      NOT NULL,           -- of the raw row: the same row again, or a newer version
+    call_key        BIGINT      NOT NULL,
+    pbx_id          BIGINT      NOT NULL,
+    import_file_id  BIGINT      NOT NULL,
+    line_number     INTEGER     NOT NULL,
+    version         INTEGER     NOT NULL,           -- 1, or more when the row came again with other content
+    started_at      TIMESTAMPTZ NOT NULL,
+    answered_at     TIMESTAMPTZ,
+    ended_at        TIMESTAMPTZ,
+    duration        INTEGER     NOT NULL,           -- seconds, ringing included
+    billsec         INTEGER     NOT NULL,           -- seconds from answer to end
+    kind            SMALLINT    NOT NULL,           -- 1 phone, 2 voicemail, 3 system, 4 plumbing
+    result          SMALLINT    NOT NULL,           -- 0 unknown, 1 answered, 2 no answer, 3 busy, 4 cancelled, 5 failed, 6 taken elsewhere
+    direction       SMALLINT    NOT NULL,           -- of this row alone: 0 unknown, 1 inbound, 2 outbound, 3 internal
+    flags           SMALLINT    NOT NULL,           -- bits: 1 repeated hour, 2 hour that did not exist, 4 odd duration, 8 odd time
+    hangup_cause    SMALLINT,                       -- Q.850
+    disposition     TEXT        NOT NULL,           -- as the phone system said it
+    caller          TEXT        NOT NULL,           -- personal; as written
+    caller_name     TEXT        NOT NULL,           -- personal
+    dialed          TEXT        NOT NULL,           -- personal
+    reached         TEXT        NOT NULL,           -- personal
+    did             TEXT        NOT NULL,           -- own number, where the format has it
+    leg_id          TEXT        NOT NULL,
+    peer_leg_id     TEXT        NOT NULL,
+    line            TEXT        NOT NULL,
+    peer_line       TEXT        NOT NULL,
+    context         TEXT        NOT NULL,
+    application     TEXT        NOT NULL,
+    queue_name      TEXT        NOT NULL,
+    account_code    TEXT        NOT NULL,
+    link_keys       BYTEA       NOT NULL,           -- its link keys, 8 bytes each: what a rebuild joins by
+    raw             BYTEA       NOT NULL,           -- personal; the row as it stands in the file
+    --sqlite: CONSTRAINT call_record_instants CHECK (typeof(started_at) = 'integer' AND typeof(answered_at) IN ('integer', 'null') AND typeof(ended_at) IN ('integer', 'null')),
+    CONSTRAINT call_record_pkey PRIMARY KEY (organization_id, record_key),
+    CONSTRAINT call_record_pbx_fkey FOREIGN KEY (organization_id, pbx_id) REFERENCES pbx (organization_id, id),
+    CONSTRAINT call_record_import_file_fkey FOREIGN KEY (organization_id, import_file_id) REFERENCES import_file (organization_id, id)
+);
+CREATE INDEX call_record_by_call ON call_record (organization_id, call_key);
+
+-- What a record said before it came again with other content. Written by ingest/writer.py; goes with its import.
+CREATE TABLE call_record_version (
+    organization_id BIGINT   NOT NULL,
+    record_key      BIGINT   NOT NULL,
+    version         INTEGER  NOT NULL,
+    import_file_id  BIGINT   NOT NULL,              -- the import that brought this version
+    line_number     INTEGER  NOT NULL,
+    content_hash    BIGINT   NOT NULL,
+    raw             BYTEA    NOT NULL,              -- personal
+    CONSTRAINT call_record_version_pkey PRIMARY KEY (organization_id, record_key, version),
+    CONSTRAINT call_record_version_import_file_fkey FOREIGN KEY (organization_id, import_file_id) REFERENCES import_file (organization_id, id)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- An id by which records name a call: 16 bits of the day, 47 bits of a keyed hash. Written by ingest/writer.py.
+CREATE TABLE call_link (
+    organization_id BIGINT NOT NULL,
+    link_key        BIGINT NOT NULL,
+    call_key        BIGINT NOT NULL,
+    CONSTRAINT call_link_pkey PRIMARY KEY (organization_id, link_key, call_key)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- What happened: built from records by ingest/assembly.py, rewritten whenever one of them changes.
+-- The party columns repeat what call_party says; the database checks the reference there, once.
+CREATE TABLE call (
+    organization_id BIGINT      NOT NULL,
+    started_at      TIMESTAMPTZ NOT NULL,
+    call_key        BIGINT      NOT NULL,           -- record_key of the first record seen; the call's address
+    pbx_id          BIGINT      NOT NULL,
+    direction       SMALLINT    NOT NULL,           -- 0 unknown, 1 inbound, 2 outbound, 3 internal
+    outcome         SMALLINT    NOT NULL,           -- 0 unknown, 1 answered, 2 voicemail, 3 no answer, 4 busy, 5 cancelled, 6 failed
+    caller_id       BIGINT,                         -- party; NULL when withheld or not given
+    caller_reason   SMALLINT    NOT NULL,           -- 0 a party called, 1 withheld, 2 not given
+    dialed_id       BIGINT,                         -- party that was dialled
+    callee_id       BIGINT,                         -- party that was reached, else the last that was tried
+    answered_by_id  BIGINT,                         -- party that answered first; NULL if no person did
+    did_id          BIGINT,                         -- own number the call came in on
+    ring_seconds    INTEGER     NOT NULL,           -- from the start until the first person answered, or the end
+    wait_seconds    INTEGER     NOT NULL,           -- of it, in a queue or a menu before any phone rang
+    talk_seconds    INTEGER     NOT NULL,           -- with people
+    ended_at        TIMESTAMPTZ NOT NULL,
+    record_count    INTEGER     NOT NULL,
+    flags           SMALLINT    NOT NULL,           -- of its records, joined
+    party_ids       BYTEA       NOT NULL,           -- who took part, 8 bytes each: which call_party rows are its own
+    price           BIGINT,                         -- 1/10,000 of the organization's currency; NULL where none is known
+    --sqlite: CONSTRAINT call_instants CHECK (typeof(started_at) = 'integer' AND typeof(ended_at) = 'integer'),
+    CONSTRAINT call_pkey PRIMARY KEY (organization_id, started_at, call_key),
+    CONSTRAINT call_call_key_unique UNIQUE (organization_id, call_key),
+    CONSTRAINT call_pbx_fkey FOREIGN KEY (organization_id, pbx_id) REFERENCES pbx (organization_id, id)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- Who took part in a call. Written with the call; serves "all calls with this number" in the order of the page.
+CREATE TABLE call_party (
+    organization_id BIGINT      NOT NULL,
+    party_id        BIGINT      NOT NULL,
+    started_at      TIMESTAMPTZ NOT NULL,
+    call_key        BIGINT      NOT NULL,
+    roles           SMALLINT    NOT NULL,           -- bits: 1 caller, 2 dialled, 4 rang, 8 answered, 16 own number
+    --sqlite: CONSTRAINT call_party_instants CHECK (typeof(started_at) = 'integer'),
+    CONSTRAINT call_party_pkey PRIMARY KEY (organization_id, party_id, started_at, call_key),
+    CONSTRAINT call_party_party_fkey FOREIGN KEY (organization_id, party_id) REFERENCES party (organization_id, id)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- Calls that start in a quarter of an hour, summed. Written with the calls; the edges of long periods, and hours.
+CREATE TABLE call_total (
+    organization_id BIGINT   NOT NULL,
+    slot            INTEGER  NOT NULL,              -- quarter hours since 1970, UTC
+    pbx_id          BIGINT   NOT NULL,
+    direction       SMALLINT NOT NULL,
+    outcome         SMALLINT NOT NULL,
+    calls           BIGINT   NOT NULL,
+    ring_seconds    BIGINT   NOT NULL,
+    wait_seconds    BIGINT   NOT NULL,
+    talk_seconds    BIGINT   NOT NULL,
+    price           BIGINT   NOT NULL,
+    unpriced        BIGINT   NOT NULL,              -- calls without a price
+    CONSTRAINT call_total_pkey PRIMARY KEY (organization_id, slot, pbx_id, direction, outcome)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- The same for a local day of the organization.
+CREATE TABLE call_day (
+    organization_id BIGINT   NOT NULL,
+    day             INTEGER  NOT NULL,              -- local days since 1970-01-01
+    pbx_id          BIGINT   NOT NULL,
+    direction       SMALLINT NOT NULL,
+    outcome         SMALLINT NOT NULL,
+    calls           BIGINT   NOT NULL,
+    ring_seconds    BIGINT   NOT NULL,
+    wait_seconds    BIGINT   NOT NULL,
+    talk_seconds    BIGINT   NOT NULL,
+    price           BIGINT   NOT NULL,
+    unpriced        BIGINT   NOT NULL,
+    CONSTRAINT call_day_pkey PRIMARY KEY (organization_id, day, pbx_id, direction, outcome)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- The same for a local month of the organization: what makes a total over years as quick as one over weeks.
+CREATE TABLE call_month (
+    organization_id BIGINT   NOT NULL,
+    month           INTEGER  NOT NULL,              -- local months since January 1970
+    pbx_id          BIGINT   NOT NULL,
+    direction       SMALLINT NOT NULL,
+    outcome         SMALLINT NOT NULL,
+    calls           BIGINT   NOT NULL,
+    ring_seconds    BIGINT   NOT NULL,
+    wait_seconds    BIGINT   NOT NULL,
+    talk_seconds    BIGINT   NOT NULL,
+    price           BIGINT   NOT NULL,
+    unpriced        BIGINT   NOT NULL,
+    CONSTRAINT call_month_pkey PRIMARY KEY (organization_id, month, pbx_id, direction, outcome)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- Calls of one party on one local day, in whatever role. Serves the figures of a single number.
+CREATE TABLE party_total (
+    organization_id BIGINT   NOT NULL,
+    party_id        BIGINT   NOT NULL,
+    day             INTEGER  NOT NULL,              -- local days since 1970-01-01
+    calls           BIGINT   NOT NULL,
+    answered        BIGINT   NOT NULL,              -- by a person, in any direction
+    missed          BIGINT   NOT NULL,              -- outside calls in that no person answered and that left no voicemail
+    talk_seconds    BIGINT   NOT NULL,
+    CONSTRAINT party_total_pkey PRIMARY KEY (organization_id, party_id, day),
+    CONSTRAINT party_total_party_fkey FOREIGN KEY (organization_id, party_id) REFERENCES party (organization_id, id)
+)
+--sqlite: WITHOUT ROWID
+;
+
+-- Words somebody searched for, so that numbers stay out of addresses and logs. Swept after a day.
+CREATE TABLE call_search (
+    organization_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    user_account_id BIGINT      NOT NULL,           -- nobody else's key opens it
+    words           TEXT        NOT NULL,           -- personal; JSON: search, caller, callee
+    created_at      TIMESTAMPTZ NOT NULL,
+    --sqlite: CONSTRAINT call_search_instants CHECK (typeof(created_at) = 'integer'),
+    CONSTRAINT call_search_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT call_search_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
+);
+
+-- ------------------------------------------------------------------------------------------------------------- view
+
+-- The call log in words, for people with psql or a BI tool. Read-only; every lock of the tables holds here too.
+CREATE VIEW call_log
+--postgresql: WITH (security_invoker = true)
+AS
+SELECT call.organization_id,
+       call.call_key,
+       call.started_at,
+       call.ended_at,
+       pbx.name AS pbx,
+       CASE call.direction WHEN 1 THEN 'inbound' WHEN 2 THEN 'outbound' WHEN 3 THEN 'internal' ELSE 'unknown' END AS direction,
+       CASE call.outcome WHEN 1 THEN 'answered' WHEN 2 THEN 'voicemail' WHEN 3 THEN 'no_answer' WHEN 4 THEN 'busy'
+                         WHEN 5 THEN 'cancelled' WHEN 6 THEN 'failed' ELSE 'unknown' END AS outcome,
+       caller.digits AS caller,
+       caller.name AS caller_name,
+       dialed.digits AS dialed,
+       callee.digits AS callee,
+       answered_by.digits AS answered_by,
+       call.ring_seconds,
+       call.wait_seconds,
+       call.talk_seconds,
+       call.record_count
+  FROM call
+  JOIN pbx ON pbx.organization_id = call.organization_id AND pbx.id = call.pbx_id
+  LEFT JOIN party AS caller ON caller.organization_id = call.organization_id AND caller.id = call.caller_id
+  LEFT JOIN party AS dialed ON dialed.organization_id = call.organization_id AND dialed.id = call.dialed_id
+  LEFT JOIN party AS callee ON callee.organization_id = call.organization_id AND callee.id = call.callee_id
+  LEFT JOIN party AS answered_by ON answered_by.organization_id = call.organization_id AND answered_by.id = call.answered_by_id;
+
+-- ------------------------------------------------------------------------------------- second lock, PostgreSQL only
+
+-- Every tenant table shows and takes rows of the bound organization only; unset or empty, it has none.
+-- The table's owner is bound too (FORCE). The setting is made with SET LOCAL by tenancy/lock.py.
+--postgresql: DO $$
+--postgresql: DECLARE tenant_table TEXT;
+--postgresql: BEGIN
+--postgresql:   FOREACH tenant_table IN ARRAY ARRAY['invitation', 'invitation_party', 'membership_party',
+--postgresql:     'audit_event', 'audit_detail', 'audit_head', 'audit_viewing', 'pbx', 'stored_file', 'stored_chunk', 'import_file', 'rejected_line',
+--postgresql:     'party', 'call_record', 'call_record_version', 'call_link', 'call', 'call_party', 'call_total', 'call_day',
+--postgresql:     'call_month', 'party_total', 'call_search'] LOOP
+--postgresql:     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
+--postgresql:     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);
+--postgresql:     EXECUTE format('CREATE POLICY %I ON %I USING (organization_id = nullif(current_setting(''app.organization_id'', true), '''')::bigint)
+--postgresql:       WITH CHECK (organization_id = nullif(current_setting(''app.organization_id'', true), '''')::bigint)', tenant_table || '_of_organization', tenant_table);
+--postgresql:   END LOOP;
+--postgresql: END $$;
+
+-- A membership may also be read by the person it is about: that is how the organizations of a person are found.
+--postgresql: ALTER TABLE membership ENABLE ROW LEVEL SECURITY;
+--postgresql: ALTER TABLE membership FORCE ROW LEVEL SECURITY;
+--postgresql: CREATE POLICY membership_of_organization ON membership
+--postgresql:   USING (organization_id = nullif(current_setting('app.organization_id', true), '')::bigint)
+--postgresql:   WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::bigint);
+--postgresql: CREATE POLICY membership_of_person ON membership FOR SELECT
+--postgresql:   USING (user_account_id = nullif(current_setting('app.user_account_id', true), '')::bigint);

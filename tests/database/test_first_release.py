@@ -1,0 +1,140 @@
+"""From the first release to this one: the upgrade files of webapp/, on a database as the first release made it.
+
+first_release.sql is schema.sql as it was first released, and never changes.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from config import Settings
+from webapp import clock
+from webapp.database import installation, schema
+from webapp.database.engine import Database
+from webapp.database.installation import initialize, list_problems, open_as_owner, open_database
+from webapp.database.upgrade_files import newest_version
+from webapp.database.upgrades import upgrade
+from webapp.organizations.models import Invitation
+from webapp.tenancy.lock import set_local
+from webapp.tenancy.sessions import reading_session
+
+FIRST_RELEASE = Path(__file__).with_name("first_release.sql")
+#: The number of the last upgrade file.
+NEWEST = 1
+ORGANIZATION = """INSERT INTO organization
+    (id, slug, name, time_zone, region, state, contact, idle_minutes, second_factor_required, created_at)
+    VALUES (:id, :slug, 'Some Firm', 'Europe/London', 'GB', 1, '', 30, FALSE, :now)"""
+INVITATION = """INSERT INTO invitation
+    (organization_id, id, email, role, numbers, may_export, narrowed, words, token_digest, state, mail_count,
+     created_at, expires_at)
+    VALUES (:organization_id, :id, :email, 1, 1, TRUE, FALSE, '', :digest, :state, 1, :now, :now)"""
+#: organization, id, address, state before, state after
+DOUBLES = [
+    (1, 11, "ada@example.com", 1, 3),
+    (1, 12, "ada@example.com", 4, 3),
+    (1, 13, "ada@example.com", 1, 1),  # the newest that waits
+    (1, 14, "ada@example.com", 2, 2),
+    (1, 15, "ada@example.com", 3, 3),
+    (1, 16, "babbage@example.com", 1, 1),
+    (2, 17, "ada@example.com", 1, 1),  # in another organization
+]
+
+# The words of a table are those of its CREATE, the order of its columns included; ALTER TABLE edits them.
+DESCRIBE_SQLITE = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+DESCRIBE_POSTGRESQL = """
+SELECT 'column', table_name, column_name, data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '')
+  FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+  FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'view', viewname, '', definition FROM pg_views WHERE schemaname = 'public'
+UNION ALL
+SELECT 'policy', tablename, policyname, concat(cmd, roles, qual, with_check)
+  FROM pg_policies WHERE schemaname = 'public'
+UNION ALL
+SELECT 'row security', relname, relrowsecurity::text, relforcerowsecurity::text
+  FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+"""
+
+
+@pytest.fixture
+def first(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of a database as the first release made it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "SCHEMA_FILE", FIRST_RELEASE)
+        patch.setattr(installation, "newest_version", lambda _dialect: 0)
+        initialize(fresh)
+    return fresh
+
+
+@pytest.fixture
+def old(first: Settings) -> Iterator[Database]:
+    """That database, as the web role sees it."""
+    database = open_database(first)
+    yield database
+    database.dispose()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_the_files_of_this_release_are_complete(dialect: str) -> None:
+    assert newest_version(dialect) == NEWEST
+
+
+def store_doubles(database: Database) -> None:
+    """As a race could leave them before the database forbade it; in SQL, for mappings are of the newest schema."""
+    moment = 1_780_000_000_000 if database.dialect == "sqlite" else clock.from_ms(1_780_000_000_000)
+    for organization_id in (1, 2):
+        with database.writing.begin() as connection:
+            set_local(connection, organization_id, None)
+            connection.execute(
+                text(ORGANIZATION), {"id": organization_id, "slug": f"firm-{organization_id}", "now": moment}
+            )
+            for owner, invitation_id, email, state, _after in DOUBLES:
+                if owner == organization_id:
+                    values = {"id": invitation_id, "email": email, "state": state, "digest": b"d" * 32, "now": moment}
+                    connection.execute(text(INVITATION), {"organization_id": owner, **values})
+
+
+def test_of_invitations_to_one_address_the_newest_stays(first: Settings, old: Database) -> None:
+    store_doubles(old)
+    assert upgrade(first)[0] == "0001_one_waiting_invitation"
+
+    found = []
+    for organization_id in (1, 2):
+        with reading_session(old, organization_id) as session:
+            found += session.scalars(select(Invitation).order_by(Invitation.id)).all()
+    assert [each.state for each in found] == [after for *_before, after in DOUBLES]
+    for invitation, (*_key, before, after) in zip(found, DOUBLES, strict=True):
+        revoked = before != after
+        assert (invitation.token_digest == b"", invitation.ended_at is not None) == (revoked, revoked)
+    assert all(each.ended_at is None or clock.now() - each.ended_at < timedelta(minutes=1) for each in found)
+
+
+def test_the_first_release_and_its_upgrades_make_schema_sql(first: Settings, old: Database, settings: Settings) -> None:
+    """With rows in the tables: a NOT NULL or a unique index that only an empty table takes would fail here."""
+    store_doubles(old)
+    upgrade(first)
+
+    assert list_problems(old, first) == []
+    assert describe(first) == describe(settings)
+
+
+def describe(settings: Settings) -> set[tuple[str, ...]]:
+    """Every table, column, constraint, index, trigger, view and policy, by the words of the database itself."""
+    owner = open_as_owner(settings)
+    query = DESCRIBE_SQLITE if owner.dialect == "sqlite" else DESCRIBE_POSTGRESQL
+    with owner.reading.connect() as connection:
+        found = {tuple(_without_comments(str(word)) for word in row) for row in connection.execute(text(query))}
+    owner.dispose()
+    return found
+
+
+def _without_comments(words: str) -> str:
+    return " ".join(re.sub("--.*", "", words).split())
