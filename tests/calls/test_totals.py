@@ -15,13 +15,14 @@ from tests.client import PageCheckingClient
 from tests.make import NOON, Make
 from webapp.calls import totals as totals_module
 from webapp.calls import windows
+from webapp.calls.figures import Figures
 from webapp.calls.filters import read_filter
 from webapp.calls.models import Call
 from webapp.calls.outcomes import Direction, Outcome, is_missed
 from webapp.calls.periods import day_number, local_day
 from webapp.calls.searches import SearchWords
 from webapp.calls.selection import select_calls
-from webapp.calls.totals import Figures, Totals, count_by_day, total_calls
+from webapp.calls.totals import Totals, count_by_day, total_calls
 from webapp.calls.windows import Budget
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id

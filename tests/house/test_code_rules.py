@@ -19,6 +19,7 @@ BENEATH_THE_LOCK = (
     "database/",
     "tenancy/lock.py",
     "tenancy/narrowing.py",
+    "tenancy/prepared.py",
     "tenancy/sessions.py",
     "rate_limits.py",
     "health.py",

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from webapp.calls.totals import Figures
+from webapp.calls.figures import Figures
 from webapp.reports.charts import HEIGHT, WIDTH, draw_days, draw_hours, top_of_axis
 from webapp.reports.queries import Hour
 

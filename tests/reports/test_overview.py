@@ -12,10 +12,10 @@ from sqlalchemy import event
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
+from webapp.calls.figures import Figures
 from webapp.calls.models import Call, ImportState
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.calls.periods import named_period
-from webapp.calls.totals import Figures
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
 from webapp.reports.queries import answered_percent, list_health, sum_days, sum_hours

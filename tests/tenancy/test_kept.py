@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, and_, bindparam, event, func, inspect, literal_column, select, text, union_all
+from sqlalchemy import Select, and_, bindparam, event, inspect, literal_column, select, text, union_all
 from sqlalchemy.orm import ORMExecuteState, aliased
 
 from tests.cast import Cast
@@ -186,9 +186,3 @@ def test_a_list_of_any_length_is_refused(database: Database, cast: Cast) -> None
     """Its text follows the values: the first length would be the only one that works."""
     with reading_session(database, cast.harbour.id) as session, pytest.raises(ValueError, match="bindparam"):
         session.rows(kept(select(Pbx.name).where(Pbx.id.in_([1, 2]))))
-
-
-def test_plain_numbers_may_stand_in_a_statement(database: Database, cast: Cast, make: Make) -> None:
-    make.pbx("Ours")
-    with reading_session(database, cast.harbour.id) as session:
-        assert session.scalar(select(func.count()).where(Pbx.id != literal_column("0"))) == 1

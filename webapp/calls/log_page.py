@@ -10,10 +10,11 @@ from itertools import groupby
 
 from webapp.calls.asked import Asked
 from webapp.calls.browse import CallPage, CallRow
+from webapp.calls.figures import Figures
 from webapp.calls.filters import NEWEST, OLDEST, CallFilter
 from webapp.calls.periods import DEFAULT_PERIOD, day_number, day_of_number, days_period, local_day, named_period
 from webapp.calls.searches import SearchWords
-from webapp.calls.totals import Figures, Totals
+from webapp.calls.totals import Totals
 from webapp.calls.words import DIRECTION_LABELS, OUTCOME_LABELS
 from webapp.formatting import (
     format_calls,

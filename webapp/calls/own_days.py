@@ -9,10 +9,11 @@ from datetime import date
 from sqlalchemy import and_, case, select
 
 from webapp.calls.browse import walk_theirs
+from webapp.calls.figures import SUMS, Figures
 from webapp.calls.models import Call
 from webapp.calls.periods import day_of_number, day_start
 from webapp.calls.selection import Selection
-from webapp.calls.totals import COUNTED_AT_MOST, SUMS_OF_CALLS, Figures
+from webapp.calls.totals import COUNTED_AT_MOST
 from webapp.calls.windows import Window
 from webapp.tenancy.lock import LockedSession
 
@@ -37,7 +38,7 @@ def count_own_days(session: LockedSession, selection: Selection) -> Mapping[date
     # By comparison, newest first: how the days of a zone lie on instants, no function of both engines knows.
     begins = [(Call.started_at >= day_start(day, zone), place) for place, day in enumerate(days)]
     place_of_day = case(*reversed(begins), else_=0).label("place")
-    sums = select(place_of_day, *SUMS_OF_CALLS).select_from(theirs).join(Call, own).group_by(place_of_day)
+    sums = select(place_of_day, *SUMS[Call]).select_from(theirs).join(Call, own).group_by(place_of_day)
     for place, *figures in session.execute(sums, values):
         found[days[place]] = Figures().plus(figures)
     return found if sum(each.calls for each in found.values()) <= COUNTED_AT_MOST else None

@@ -5,63 +5,34 @@ answer, from party_total for one single party; else found in bounded slices and 
 its export.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
-from enum import IntEnum
-from functools import cache
-from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    FunctionElement,
     Select,
     and_,
-    bindparam,
     func,
-    literal_column,
-    null,
     select,
-    union_all,
 )
-from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.browse import CallPage, page_of_lines, walk_theirs
-from webapp.calls.filters import CallFilter
-from webapp.calls.models import Call, CallDay, CallMonth, CallParty, CallTotal, PartyTotal
-from webapp.calls.outcomes import MISSED_OUTCOMES, Direction, Outcome
-from webapp.calls.periods import day_number, day_of_number, day_start, local_day, month_number, month_start
-from webapp.calls.selection import CallLine, Selection, summed_conditions
+from webapp.calls.figures import SUMS, Figures, figures_of_lines
+from webapp.calls.models import Call, CallDay, CallParty, PartyTotal
+from webapp.calls.periods import day_number, day_of_number, local_day
+from webapp.calls.selection import Selection, summed_conditions
+from webapp.calls.summed import days_apart, read_sums, stretches_of
 from webapp.calls.windows import Budget, Window, list_windows
-from webapp.clock import from_ms, to_ms
+from webapp.clock import from_ms
 from webapp.pagination import Cursor
-from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.narrowing import PartyDays
 
 COUNTED_AT_MOST = 10_000  #: where no total knows the answer
 COUNT_MS = 15.0
 COUNT_NARROWED_MS = 40.0  #: no total may tell a narrowed reader anything
-_SLOT_MS = 900_000
-_MONTHS_WORTH_IT = 3
 _CHUNK = 500
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Sums over calls. answered + voicemail + missed + unknown = inbound, always."""
-
-    calls: int = 0
-    talk_seconds: int = 0
-    answered_anyway: int = 0  #: by a person, in any direction
-    inbound: int = 0
-    answered: int = 0  #: inbound, by a person
-    voicemail: int = 0
-    missed: int = 0
-    unknown: int = 0
-
-    def plus(self, row: Iterable[Any]) -> "Figures":
-        """With the row of another sum over other calls; NULL counts as nothing."""
-        return Figures(*(here + int(more or 0) for here, more in zip(astuple(self), row, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -82,29 +53,6 @@ class Totals:
         return self.counted_to is None and not self.more
 
 
-Summed = type[CallMonth] | type[CallDay] | type[CallTotal]
-Sums = Select[*tuple[Any, ...]]
-_WHEN: Mapping[type, InstrumentedAttribute[int]] = {
-    CallMonth: CallMonth.month,
-    CallDay: CallDay.day,
-    CallTotal: CallTotal.slot,
-}
-
-
-class _Stretch(NamedTuple):
-    """The months, days or slots from `first` to `last`, both included, None for no bound: in one sum, or each day."""
-
-    entity: Summed
-    first: int | None
-    last: int | None
-    by_day: bool = False
-
-    @property
-    def bounds(self) -> dict[str, int]:
-        """Those that are given, by the names of their parameters."""
-        return {name: value for name, value in (("first", self.first), ("last", self.last)) if value is not None}
-
-
 def has_calls(session: LockedSession) -> bool:
     """Whether any call is summed by the days of the organization."""
     return session.scalars(select(CallDay.day).limit(1)).first() is not None
@@ -115,7 +63,7 @@ def total_calls(session: LockedSession, selection: Selection, budget: Budget | N
     if selection.is_empty:
         return Totals(Figures())
     if selection.is_summed:
-        return Totals(_read_sums(session, selection, list(_stretches(selection)))[0])
+        return Totals(read_sums(session, selection, list(stretches_of(selection)))[0])
     if selection.is_direct and selection.call_filter.party_id is not None and not selection.period.has_edges:
         return Totals(_of_party(session, selection), sides_known=False)
     if selection.narrowing is not None:
@@ -134,25 +82,18 @@ def total_page(session: LockedSession, selection: Selection, page: CallPage) -> 
     What this page has found anyway is not looked for again.
     """
     if selection.is_summed and not selection.is_empty:
-        days = _days_apart(selection, {row.day for row in page.rows})
-        whole, by_day = _read_sums(session, selection, [*_stretches(selection), *days])
+        days = days_apart(selection, {row.day for row in page.rows})
+        whole, by_day = read_sums(session, selection, [*stretches_of(selection), *days])
         return Totals(whole), by_day
     if page.next_cursor is not None and page.searched_to is None:
         return total_calls(session, selection), {}
-    return Totals(_figures_of_lines(page.lines), counted_to=page.searched_to), {}
+    return Totals(figures_of_lines(page.lines), counted_to=page.searched_to), {}
 
 
 def count_by_day(session: LockedSession, selection: Selection, days: Iterable[int]) -> Mapping[int, Figures]:
     """The figures of single local days of the selection; empty where call_day cannot tell them."""
-    stretches = _days_apart(selection, set(days))
-    return _read_sums(session, selection, stretches)[1] if stretches else {}
-
-
-def _days_apart(selection: Selection, days: Collection[int]) -> list[_Stretch]:
-    """From the first to the last of these days, each by itself; none where call_day cannot tell them."""
-    if not days or not selection.is_summed or selection.period.has_edges:
-        return []
-    return [_Stretch(CallDay, min(days), max(days), by_day=True)]
+    stretches = days_apart(selection, set(days))
+    return read_sums(session, selection, stretches)[1] if stretches else {}
 
 
 def find_nearest_day(session: LockedSession, selection: Selection) -> date | None:
@@ -213,142 +154,6 @@ def _find_nearest_call(session: LockedSession, selection: Selection) -> date | N
     return local_day(max(found), selection.zone) if found else None
 
 
-def _figure_columns(
-    entity: "Summed | type[Call]", calls: Callable[[], FunctionElement[int]]
-) -> tuple[ColumnElement[Any], ...]:
-    """The columns of Figures, in its order. FILTER, not GROUP BY: nothing is sorted, which halves the time."""
-    inbound = entity.direction == _written(Direction.INBOUND)
-    return (
-        calls(),
-        func.sum(entity.talk_seconds),
-        calls().filter(entity.outcome == _written(Outcome.ANSWERED)),
-        calls().filter(inbound),
-        calls().filter(inbound, entity.outcome == _written(Outcome.ANSWERED)),
-        calls().filter(inbound, entity.outcome == _written(Outcome.VOICEMAIL)),
-        calls().filter(inbound, entity.outcome.in_([_written(each) for each in sorted(MISSED_OUTCOMES)])),
-        calls().filter(inbound, entity.outcome == _written(Outcome.UNKNOWN)),
-    )
-
-
-def _written(constant: IntEnum) -> ColumnElement[int]:
-    """Into the statement itself: eighteen parameters that never change cost more than the sums."""
-    return literal_column(str(int(constant)))
-
-
-_SUMS: Mapping[type, tuple[ColumnElement[Any], ...]] = {
-    CallMonth: _figure_columns(CallMonth, lambda: func.sum(CallMonth.calls)),
-    CallDay: _figure_columns(CallDay, lambda: func.sum(CallDay.calls)),
-    CallTotal: _figure_columns(CallTotal, lambda: func.sum(CallTotal.calls)),
-    Call: _figure_columns(Call, func.count),
-}
-SUMS_OF_CALLS = _SUMS[Call]
-
-
-def _figures_of_lines(lines: Iterable[CallLine]) -> Figures:
-    sums = [0] * len(astuple(Figures()))
-    for line in lines:
-        sums = [one + more for one, more in zip(sums, _as_figures(line), strict=True)]
-    return Figures(*sums)
-
-
-def _as_figures(line: CallLine) -> tuple[int, ...]:
-    """One call as Figures, in its order."""
-    inbound = line.direction == Direction.INBOUND
-    answered = line.outcome == Outcome.ANSWERED
-    return (
-        1,
-        line.talk_seconds,
-        answered,
-        inbound,
-        inbound and answered,
-        inbound and line.outcome == Outcome.VOICEMAIL,
-        inbound and line.outcome in MISSED_OUTCOMES,
-        inbound and line.outcome == Outcome.UNKNOWN,
-    )
-
-
-def _read_sums(
-    session: LockedSession, selection: Selection, stretches: Sequence[_Stretch]
-) -> tuple[Figures, dict[int, Figures]]:
-    """The figures of all stretches together, and of each day of those that are asked for by day. One statement."""
-    shape = tuple((each.entity, frozenset(each.bounds), each.by_day) for each in stretches)
-    is_bare = not summed_conditions(selection.call_filter, CallDay)
-    statement = _kept_sums(shape) if is_bare else _sums(shape, selection.call_filter)
-    values = {f"{name}{place}": value for place, each in enumerate(stretches) for name, value in each.bounds.items()}
-    whole, days = Figures(), {}
-    for day, *sums in session.rows(statement, values):
-        if day is None:
-            whole = whole.plus(sums)
-        else:
-            days[day] = Figures(*(int(each or 0) for each in sums))  # PostgreSQL sums to Decimal
-    return whole, days
-
-
-_Shape = tuple[tuple[Summed, frozenset[str], bool], ...]  #: of each stretch its entity, its bounds, and by_day
-
-
-def _sums(shape: _Shape, call_filter: CallFilter | None = None) -> Sums:
-    """Rows of a day, or NULL, and the columns of Figures; `first0`, `last1`, ... are the bounds of the stretches."""
-    parts = []
-    for place, (entity, bounds, by_day) in enumerate(shape):
-        statement = select(entity.day if by_day else null(), *_SUMS[entity])  # type: ignore[union-attr]
-        if "first" in bounds:
-            statement = statement.where(_WHEN[entity] >= bindparam(f"first{place}"))
-        if "last" in bounds:
-            statement = statement.where(_WHEN[entity] <= bindparam(f"last{place}"))
-        if call_filter is not None:
-            statement = statement.where(*summed_conditions(call_filter, entity))
-        parts.append(statement.group_by(entity.day) if by_day else statement)  # type: ignore[union-attr]
-    if len(parts) == 1:
-        return parts[0]
-    return select(*union_all(*parts).subquery().c)
-
-
-@cache
-def _kept_sums(shape: _Shape) -> Sums:
-    return kept(_sums(shape))
-
-
-def _stretches(selection: Selection) -> Iterator[_Stretch]:
-    """The whole months and days of the period, and from call_total what it has before and after them."""
-    period, zone = selection.period, selection.zone
-    first, last = period.first_day, period.last_day
-    if first is not None and last is not None and first > last:
-        yield _Stretch(CallTotal, *_slots(period.start, period.end))
-        return
-    yield from _months_and_days(first, last)
-    if period.start is not None and first is not None:
-        begins = day_start(day_of_number(first), zone)
-        if period.start < begins:
-            yield _Stretch(CallTotal, *_slots(period.start, begins))
-    if period.end is not None and last is not None:
-        ends = day_start(day_of_number(last + 1), zone)
-        if ends < period.end:
-            yield _Stretch(CallTotal, *_slots(ends, period.end))
-
-
-def _months_and_days(first: int | None, last: int | None) -> Iterator[_Stretch]:
-    """The days from `first` to `last`: by the month where that saves many rows."""
-    first_month = None if first is None else month_number(first - 1) + 1
-    last_month = None if last is None else month_number(last + 1) - 1
-    if first_month is not None and last_month is not None and last_month - first_month < _MONTHS_WORTH_IT:
-        yield _Stretch(CallDay, first, last)
-        return
-    yield _Stretch(CallMonth, first_month, last_month)
-    if first is not None and first_month is not None and first < month_start(first_month):
-        yield _Stretch(CallDay, first, month_start(first_month) - 1)
-    if last is not None and last_month is not None and month_start(last_month + 1) <= last:
-        yield _Stretch(CallDay, month_start(last_month + 1), last)
-
-
-def _slots(start: datetime | None, end: datetime | None) -> tuple[int | None, int | None]:
-    """The first and the last slot of start <= instant < end."""
-    return (
-        None if start is None else to_ms(start) // _SLOT_MS,
-        None if end is None else to_ms(end) // _SLOT_MS - 1,
-    )
-
-
 def _of_party(session: LockedSession, selection: Selection) -> Figures:
     period = selection.period
     statement = select(
@@ -373,7 +178,7 @@ def _counted_by_windows(session: LockedSession, selection: Selection, budget: Bu
         if edge is not None and (budget.spent or figures.calls > COUNTED_AT_MOST):
             return Totals(figures, counted_to=edge, more=figures.calls > COUNTED_AT_MOST)
         conditions = (*_within(window), *selection.conditions)
-        figures = figures.plus(session.execute(select(*_SUMS[Call]).where(*conditions)).one())
+        figures = figures.plus(session.execute(select(*SUMS[Call]).where(*conditions)).one())
         edge = window.start if selection.newest_first else window.end
     return Totals(figures)
 
@@ -391,7 +196,7 @@ def _counted_at_once(session: LockedSession, selection: Selection) -> Totals:
     statement, values = walk_theirs(selection, period, None, COUNTED_AT_MOST + 1)
     theirs = statement.subquery()
     own = and_(Call.started_at == theirs.c.started_at, Call.call_key == theirs.c.call_key)
-    sums = select(*_SUMS[Call]).select_from(theirs).join(Call, own)
+    sums = select(*SUMS[Call]).select_from(theirs).join(Call, own)
     figures = Figures().plus(session.execute(sums, values).one())
     return Totals(figures, more=figures.calls > COUNTED_AT_MOST)
 
@@ -402,7 +207,7 @@ def _counted_by_chunks(session: LockedSession, selection: Selection, budget: Bud
     cursor: Cursor | None = None
     while True:
         page = page_of_lines(session, selection, cursor, min(_CHUNK, COUNTED_AT_MOST + 1 - figures.calls), budget)
-        figures = figures.plus(astuple(_figures_of_lines(page.lines)))
+        figures = figures.plus(astuple(figures_of_lines(page.lines)))
         cursor = page.next_cursor
         if cursor is None:
             return Totals(figures)

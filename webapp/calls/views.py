@@ -15,6 +15,7 @@ from webapp.calls.asked import Asked, understand
 from webapp.calls.blueprint import bp
 from webapp.calls.browse import CallPage, page_of_calls
 from webapp.calls.export import HEADER, ExportOrder, export_calls
+from webapp.calls.figures import Figures
 from webapp.calls.filter_form import filter_form, posted_pairs, posted_words
 from webapp.calls.filters import CallFilter
 from webapp.calls.log_page import (
@@ -31,7 +32,7 @@ from webapp.calls.log_page import (
 from webapp.calls.periods import local_day
 from webapp.calls.searches import find_words, keep_words
 from webapp.calls.selection import Selection, select_calls
-from webapp.calls.totals import Figures, Totals, count_by_day, find_nearest_day, total_calls, total_page
+from webapp.calls.totals import Totals, count_by_day, find_nearest_day, total_calls, total_page
 from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
 from webapp.clock import now
 from webapp.csv_out import csv_pieces, csv_response

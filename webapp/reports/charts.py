@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from webapp.calls.totals import Figures
+from webapp.calls.figures import Figures
 from webapp.formatting import format_calls, format_count, format_weekday
 from webapp.reports.queries import Hour
 

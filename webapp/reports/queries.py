@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
+from webapp.calls.figures import Figures
 from webapp.calls.filters import CallFilter
 from webapp.calls.models import CallDay, CallTotal, ImportFile, ImportState, Pbx
 from webapp.calls.outcomes import MISSED_OUTCOMES, Direction
 from webapp.calls.periods import Period, day_number, day_of_number, day_start
 from webapp.calls.selection import select_calls
-from webapp.calls.totals import Figures, count_by_day
+from webapp.calls.totals import count_by_day
 from webapp.clock import to_ms
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.reader import Reader

@@ -11,11 +11,11 @@ from flask_login import current_user
 
 from webapp import access, navigation
 from webapp.audit.viewing import note_view
+from webapp.calls.figures import Figures
 from webapp.calls.filters import MISSED
 from webapp.calls.log_page import FigureItem
 from webapp.calls.outcomes import Direction
 from webapp.calls.periods import Period, local_day, named_period
-from webapp.calls.totals import Figures
 from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
 from webapp.clock import now
 from webapp.formatting import format_count, format_span

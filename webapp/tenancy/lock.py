@@ -39,6 +39,7 @@ _INSPECTED_AT_MOST = 2000
 _CRITERIA_AT_MOST = 2000
 _NARROWED_AT_MOST = 5000
 _PREPARED_AT_MOST = 500
+_HARMLESS_LITERALS = {"*", "1"}  # count(*) and EXISTS (SELECT 1 ...) as SQLAlchemy writes them
 _ORGANIZATION, _PERSON = "bound_organization_id", "bound_user_account_id"
 
 
@@ -301,8 +302,7 @@ def _refuse_in(scope: ClauseElement) -> None:
         elif isinstance(element, TextClause | TextualSelect):
             raise TenancyError("text() is not narrowed")
         elif isinstance(element, ColumnClause):
-            # count(*), EXISTS (SELECT 1 ...) and other plain numbers name no table.
-            if element.is_literal and element.name != "*" and not element.name.isdecimal():
+            if element.is_literal and element.name not in _HARMLESS_LITERALS:
                 raise TenancyError("literal_column() is not narrowed")
             tables += _tables(element.table)
         elif isinstance(element, FromClause) and not isinstance(element, SelectBase):

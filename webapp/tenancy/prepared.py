@@ -23,22 +23,25 @@ class Prepared:
         self._sql: str = compiled.string
         if "[POSTCOMPILE_" in self._sql:
             raise ValueError("a list in IN () is spelt anew for each length: give each of its values a bindparam()")
-        self._constants: Mapping[str, Any] = compiled.params
-        self._by_place: bool = compiled.positional
-        names: Sequence[str] = compiled.positiontup if compiled.positional else list(compiled.params)
-        self._bind = [(name, _bind_of(compiled.binds[name].type, dialect)) for name in names]
+        self._order: Sequence[str] | None = compiled.positiontup
+        self._bind = {name: _bind_of(compiled.binds[name].type, dialect) for name in compiled.params}
+        self._constants = self._bound({name: value for name, value in compiled.params.items() if value is not None})
         self._row = _Row(statement, dialect)
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         """Rows whose columns have their names; tuples, with objects in them, where an entity is asked for."""
-        given = {**self._constants, **values}
-        bound = [given[name] if bind is None else bind(given[name]) for name, bind in self._bind]
-        parameters: Any = (
-            tuple(bound)
-            if self._by_place
-            else {name: value for (name, _bind), value in zip(self._bind, bound, strict=True)}
-        )
+        bound = {**self._constants, **self._bound(values)}
+        parameters = bound if self._order is None else tuple([bound[name] for name in self._order])
         return self._row.read_all(connection.exec_driver_sql(self._sql, parameters).all())
+
+    def _bound(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the values that the statement has a place for, as the engine takes them."""
+        bind = self._bind
+        return {
+            name: value if (translate := bind[name]) is None else translate(value)
+            for name, value in values.items()
+            if name in bind
+        }
 
 
 class _Row:
