@@ -73,11 +73,11 @@ def figure_items(asked: Asked, totals: Totals, address: Address) -> list[FigureI
     def value(text: str) -> str:
         return text if totals.exact else f"{text}+"
 
-    missed = replace(asked.call_filter, outcome="missed")
+    to_missed = address(replace(asked.call_filter, outcome="missed"), None) if figures.missed else ""
     items = [
         FigureItem("Calls", tell_calls(totals), so_far),
         FigureItem("Answered", value(format_count(figures.answered_anyway)), "by a person, in any direction"),
-        FigureItem("Missed", value(format_count(figures.missed)), href=address(missed, None) if figures.missed else ""),
+        FigureItem("Missed", value(format_count(figures.missed)), href=to_missed),
         FigureItem("Talk time", value(format_span(figures.talk_seconds))),
     ]
     if totals.sides_known:
@@ -113,13 +113,13 @@ def _sides(figures: Figures) -> str:
 def chips(asked: Asked, address: Address) -> list[Chip]:
     """Each filter that is on, with the address without it."""
     chosen = asked.call_filter
-    default = named_period(DEFAULT_PERIOD, asked.zone, asked.present)
 
     def without(**changes: object) -> str:
         return address(replace(chosen, **changes), None)  # type: ignore[arg-type]
 
     found = []
     if chosen.period.name != DEFAULT_PERIOD:
+        default = named_period(DEFAULT_PERIOD, asked.zone, asked.present)
         found.append(Chip("Period", chosen.period.words, without(period=default)))
     if chosen.direction is not None:
         found.append(Chip("Direction", DIRECTION_LABELS[chosen.direction], without(direction=None)))
