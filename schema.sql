@@ -48,6 +48,9 @@ CREATE TABLE organization (
     idle_minutes INTEGER   NOT NULL,                -- how long a quiet screen of its people stays signed in
     second_factor_required BOOLEAN NOT NULL,        -- nobody gets in by a password alone
     created_at TIMESTAMPTZ NOT NULL,
+    next_time_zone TEXT,                            -- chosen by an owner: a job moves the days, and with them time_zone, to it
+    moved_party_id BIGINT,                          -- how far party_total has followed time_zone, in the order of call_party:
+    moved_ms   BIGINT,                              -- to this party's calls of this instant; both NULL once all of it has
     CONSTRAINT organization_state CHECK (state IN (1, 2, 3)),
     CONSTRAINT organization_idle_minutes CHECK (idle_minutes BETWEEN 5 AND 720),
     --sqlite: CONSTRAINT organization_instants CHECK (typeof(created_at) = 'integer' AND typeof(keeps_from) IN ('integer', 'null')),

@@ -66,6 +66,19 @@ class Organization(Base):
     idle_minutes: Mapped[int] = mapped_column(Integer)
     second_factor_required: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    next_time_zone: Mapped[str | None] = mapped_column(Text)
+    moved_party_id: Mapped[int | None] = mapped_column(BigInteger)
+    moved_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+    @property
+    def chosen_time_zone(self) -> str:
+        """The zone it has, or the one it is on the way to."""
+        return self.next_time_zone or self.time_zone
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its totals are on the way to the days of another zone."""
+        return self.next_time_zone is not None or self.moved_party_id is not None
 
 
 class Membership(TenantKey, Base):
