@@ -1,7 +1,8 @@
 """Connections: one Database per process, reading and writing over one pool.
 
 SQLite: a reading transaction is deferred and `query_only`; a writing one is BEGIN IMMEDIATE from its first moment,
-never upgraded. PostgreSQL: a reading transaction is READ ONLY. Made by create_app(), the commands and the tests.
+never upgraded. PostgreSQL: a reading transaction is READ ONLY and, as one of SQLite is anyway, of one moment. Made by
+create_app(), the commands and the tests.
 """
 
 import math
@@ -201,4 +202,5 @@ def _begin_immediate(raw: sqlite3.Connection) -> None:
 def _begin_postgresql(connection: Connection) -> None:
     access = connection.get_execution_options().get(ACCESS, "write")
     if access == "read":
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        # Of one moment: what a page sums by the days of a zone must be of the zone that it has read before.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
