@@ -1,8 +1,8 @@
 """Real processes for test_killed.py and test_two_processes.py: `python import_process.py`, driven by processes.py.
 
 It loads the app once, then forks a child for each line of JSON that it reads, and answers with the child's process id;
-a line {"wait": pid} is answered with how that child ended. A child imports, undoes or reads again in small batches,
-and may be told to kill itself with SIGKILL before its `die_at`-th step in the database.
+a line {"wait": pid} is answered with how that child ended. A child imports, undoes, reads again or follows a change of
+zone in small batches, and may be told to kill itself with SIGKILL before its `die_at`-th step in the database.
 """
 
 import json
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.ingest.faults import Steps
 from webapp.database.engine import Database
-from webapp.ingest import importer, reread, undo
+from webapp.ingest import importer, reread, undo, zone_change
 
 NUMBER_KEY = bytes(range(32))
 
@@ -32,6 +32,10 @@ def work(order: dict[str, object]) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         Steps(die).install(database)
+    zone_change._PARTY_CALLS = order["batch"]  # type: ignore[assignment]
+    if order["do"] == "follow zone":
+        zone_change.follow_zone(database, order["organization_id"])  # type: ignore[arg-type]
+        return
     do = {"import": importer.run_import, "undo": undo.undo_import, "read again": reread.read_again}[str(order["do"])]
     do(database, NUMBER_KEY, order["organization_id"], order["id"])  # type: ignore[operator]
 

@@ -1,7 +1,8 @@
 """Writes calls with all that follows from them: parties, call parties and totals. The one place that does.
 
 Used by writer.py (imports) and regroup.py (undo, read again). Whatever is written, the totals move with it in the
-same transaction, so that they always equal the calls.
+same transaction, so that they always equal the calls: by the days of the zone that the organization has at that moment,
+and those of single parties as far as they have followed it (zone_change.py).
 """
 
 import struct
@@ -46,6 +47,12 @@ _DELETE_ORPHAN = (
     " AND NOT EXISTS (SELECT 1 FROM invitation_party AS its"
     " WHERE its.organization_id = party.organization_id AND its.party_id = party.id)"
 )
+#: Of a party without calls: one that was on the way to another zone still has rows by the days of the old one.
+_DELETE_LEFT_TOTALS = (
+    "DELETE FROM party_total WHERE organization_id = ? AND party_id = ?"
+    " AND NOT EXISTS (SELECT 1 FROM call_party AS its"
+    " WHERE its.organization_id = party_total.organization_id AND its.party_id = party_total.party_id)"
+)
 _PARTY_SUMS = ("calls", "answered", "missed", "talk_seconds")
 
 
@@ -75,6 +82,7 @@ class LocalDays:
     """Local days of an organization, remembered by the quarter hour."""
 
     def __init__(self, time_zone: str) -> None:
+        self.time_zone = time_zone
         self._zone = ZoneInfo(time_zone)
         self._days: dict[int, int] = {}
 
@@ -90,6 +98,8 @@ class LocalDays:
             return found
 
 
+#: A party and an instant: so far, in the order of call_party, party_total is of the organization's zone.
+MovedTo = tuple[int, int]
 #: Differences to add to a table of totals: by key, in the order of its sums.
 _Sums = dict[tuple[int, ...], list[int]]
 
@@ -97,10 +107,11 @@ _Sums = dict[tuple[int, ...], list[int]]
 class _Moves:
     """By how much calls that come and go move the totals. Days and months are the sums of their slots."""
 
-    def __init__(self, days: LocalDays) -> None:
+    def __init__(self, days: LocalDays, moved_to: MovedTo | None) -> None:
         self.slots: _Sums = {}
         self.party_days: _Sums = {}
         self._day = days.day
+        self._moved_to = moved_to
 
     def count(self, call: StoredCall, party_ids: Iterable[int], sign: int) -> None:
         _key, started_at, pbx_id, direction, outcome, ring, wait, talk, price, _records, _ids = call
@@ -116,6 +127,8 @@ class _Moves:
             row[5] += sign
         else:
             row[4] += sign * price
+        if self._moved_to is not None:  # the job that moves the others counts this call with them
+            party_ids = [party_id for party_id in party_ids if (party_id, started_at) <= self._moved_to]
         day = self._day(slot)
         answered, missed = _ANSWERED_OR_MISSED[direction, outcome]
         for party_id in party_ids:
@@ -148,9 +161,9 @@ def _summed(finer: _Sums, coarse: Callable[[int], int]) -> _Sums:
 class CallWriter:
     """Writes the calls of one organization."""
 
-    def __init__(self, time_zone: str) -> None:
+    def __init__(self) -> None:
         self.parties = PartyDirectory()
-        self._days = LocalDays(time_zone)
+        self._days: LocalDays | None = None
 
     def stored_calls(self, transaction: BulkTransaction, call_keys: Sequence[int]) -> list[StoredCall]:
         # Key by key: for a list of keys SQLite's planner walks all calls of the organization by their primary key.
@@ -164,7 +177,7 @@ class CallWriter:
 
         Parties that took part in the old ones only go, if no other call has them.
         """
-        moves = _Moves(self._days)
+        moves = self._begin_moves(transaction)
         left: set[int] = set()
         for stored in old:
             party_ids = unpack_ids(stored.party_ids)
@@ -189,6 +202,13 @@ class CallWriter:
         _move_totals(transaction, moves, shrinking=bool(old))
         if left:
             self._remove_orphans(transaction, left)
+
+    def _begin_moves(self, transaction: BulkTransaction) -> _Moves:
+        """Under the lock, each time: an owner may have changed the zone since the work began."""
+        time_zone, moved_to = read_days_zone(transaction)
+        if self._days is None or self._days.time_zone != time_zone:
+            self._days = LocalDays(time_zone)
+        return _Moves(self._days, moved_to)
 
     def _resolve(self, transaction: BulkTransaction, new: Sequence[NewCall]) -> dict[str, int]:
         ids: dict[str, int] = {}
@@ -218,11 +238,18 @@ class CallWriter:
 
     def _remove_orphans(self, transaction: BulkTransaction, party_ids: Iterable[int]) -> None:
         """Remove those that no call has any more, and that nobody was given to see."""
-        transaction.execute_many(
-            _DELETE_ORPHAN,
-            [(transaction.organization_id, party_id) for party_id in sorted(party_ids)],
-        )
+        keys = [(transaction.organization_id, party_id) for party_id in sorted(party_ids)]
+        transaction.execute_many(_DELETE_LEFT_TOTALS, keys)
+        transaction.execute_many(_DELETE_ORPHAN, keys)
         self.parties.forget()
+
+
+def read_days_zone(transaction: BulkTransaction) -> tuple[str, MovedTo | None]:
+    """The zone whose days the totals are of, and how far party_total has followed it: None for all of it."""
+    [(time_zone, party_id, ms)] = transaction.rows(
+        "SELECT time_zone, moved_party_id, moved_ms FROM organization WHERE id = ?", transaction.organization_id
+    )
+    return time_zone, None if party_id is None else (party_id, ms)
 
 
 def pack_ids(ids: Sequence[int]) -> bytes:
@@ -299,14 +326,42 @@ def _move_totals(transaction: BulkTransaction, moves: _Moves, *, shrinking: bool
         ("party_total", ("party_id", "day"), _PARTY_SUMS, moves.party_days),
     ):
         rows = [(transaction.organization_id, *key, *values) for key, values in sorted(moved.items()) if any(values)]
-        changes = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in sums)
-        transaction.insert(
-            table,
-            ("organization_id", *keys, *sums),
-            rows,
-            f"ON CONFLICT (organization_id, {', '.join(keys)}) DO UPDATE SET {changes}",
-        )
+        _add_to(transaction, table, keys, sums, rows)
         if shrinking:
             gone = [row[: 1 + len(keys)] for row in rows if row[1 + len(keys)] <= 0]
             where = " AND ".join(f"{key} = ?" for key in keys)
             transaction.execute_many(f"DELETE FROM {table} WHERE organization_id = ? AND {where} AND calls = 0", gone)  # noqa: S608 - names from above
+
+
+def _add_to(
+    transaction: BulkTransaction, table: str, keys: Sequence[str], sums: Sequence[str], rows: Sequence[Sequence[int]]
+) -> None:
+    changes = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in sums)
+    transaction.insert(
+        table,
+        ("organization_id", *keys, *sums),
+        rows,
+        f"ON CONFLICT (organization_id, {', '.join(keys)}) DO UPDATE SET {changes}",
+    )
+
+
+class PartyCall(NamedTuple):
+    """A call as the totals of one of its parties count it."""
+
+    party_id: int
+    started_at: int
+    direction: int
+    outcome: int
+    talk_seconds: int
+
+
+def add_party_totals(transaction: BulkTransaction, days: LocalDays, calls: Iterable[PartyCall]) -> None:
+    """Count these into party_total, of which they are no part yet."""
+    sums: dict[tuple[int, int], list[int]] = {}
+    for party_id, started_at, direction, outcome, talk in calls:
+        answered, missed = _ANSWERED_OR_MISSED[direction, outcome]
+        row = sums.setdefault((party_id, days.day(started_at // _SLOT_MS)), [0] * len(_PARTY_SUMS))
+        for place, value in enumerate((1, answered, missed, talk)):
+            row[place] += value
+    rows = [(transaction.organization_id, *key, *values) for key, values in sorted(sums.items())]
+    _add_to(transaction, "party_total", ("party_id", "day"), _PARTY_SUMS, rows)

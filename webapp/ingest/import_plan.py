@@ -29,7 +29,6 @@ class ImportPlan:
     format: str | None
     columns: ColumnMap | None
     settings: PbxSettings
-    organization_zone: str
     keeps_from_ms: int | None
     read_count: int
     work_seconds: int
@@ -52,7 +51,6 @@ def load_plan(
             format=row.format,
             columns=read_column_map(row.column_map),
             settings=PbxSettings.of(pbx, row.time_zone),
-            organization_zone=organization.time_zone,
             keeps_from_ms=to_ms(organization.keeps_from) if organization.keeps_from else None,
             read_count=row.read_count,
             work_seconds=row.work_seconds,

@@ -225,7 +225,7 @@ class _Import:
         self._keep_going = keep_going
         numbers = NumberPlan(plan.settings)
         self._normalizer = Normalizer(plan.settings, number_key, numbers)
-        self._calls = CallWriter(plan.organization_zone)
+        self._calls = CallWriter()
         self._writer = RecordWriter(
             self._calls, numbers, plan.settings.pbx_id, plan.import_file_id, only_missing=refilling
         )

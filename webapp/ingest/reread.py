@@ -22,7 +22,6 @@ from webapp.ingest.reparse import FileForm, RawRow, reparse
 from webapp.ingest.settings import PbxSettings
 from webapp.ingest.stored_records import write_facts
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
 _CHUNK = 200
@@ -50,7 +49,6 @@ def read_again(
     """Read every record of a phone system again with the settings it has now. May be interrupted and run again."""
     with reading_session(database, organization_id) as session:
         settings = PbxSettings.of(session.get_one(Pbx, (organization_id, pbx_id)))
-        zone = session.get_one(Organization, organization_id).time_zone
         forms = {
             row.id: FileForm(row.format or "", row.column_map, row.header, row.time_zone)
             for row in session.scalars(select(ImportFile).where(ImportFile.pbx_id == pbx_id))
@@ -60,7 +58,7 @@ def read_again(
     normalizers = {
         form.time_zone: Normalizer(settings.with_zone(form.time_zone), number_key, plan) for form in forms.values()
     }
-    calls = CallWriter(zone)
+    calls = CallWriter()
     cursor: int | None = -1
     while cursor is not None:
         with bulk_transaction(database, organization_id) as transaction:

@@ -23,7 +23,6 @@ from webapp.ingest.settings import PbxSettings
 from webapp.ingest.stored_records import write_facts
 from webapp.jobs.stored_files import delete_stored_file
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
 _CHUNK = 150  # records a transaction: each may rebuild a call
@@ -62,10 +61,9 @@ class _Undo:
             self.pbx_id = row.pbx_id
             self.stored_file_id = row.stored_file_id
             settings = PbxSettings.of(session.get_one(Pbx, (organization_id, row.pbx_id)))
-            zone = session.get_one(Organization, organization_id).time_zone
         self.plan = NumberPlan(settings)
         self._settings, self._number_key = settings, number_key
-        self.calls = CallWriter(zone)
+        self.calls = CallWriter()
 
     def normalizer(self, time_zone: str) -> Normalizer:
         return Normalizer(self._settings.with_zone(time_zone), self._number_key, self.plan)
