@@ -5,7 +5,7 @@ write-ahead log is held for a slow client. Called by views.py, which has checked
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -97,12 +97,18 @@ def export_calls(database: Database, order: ExportOrder) -> Iterator[list[CsvRow
                 chosen = order.call_filter, order.words, order.zone, order.region
                 selection = select_calls(session, *chosen, order.reader)
                 writer.pbx_names = {pbx.id: guard_cell(pbx.name) for pbx in session.scalars(select(Pbx))}
+            # The file keeps the zone it began with; where calls are is looked up by the days that the totals have now.
+            selection = replace(selection, zone=_zone_of(session, order.organization_id))
             page = page_of_lines(session, selection, cursor, _CHUNK_ROWS, Budget(_CHUNK_MS))
             writer.learn_parties(session, page.lines)
         yield writer.rows(page.lines)
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def _zone_of(session: LockedSession, organization_id: int) -> ZoneInfo:
+    return ZoneInfo(session.scalars(select(Organization.time_zone).where(Organization.id == organization_id)).one())
 
 
 def find_standing(session: LockedSession, user_account_id: int) -> tuple[int, Reader]:

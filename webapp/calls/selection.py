@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Dialect, Row, SmallInteger, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Row, SmallInteger, bindparam, func, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.filters import CallFilter
@@ -21,13 +21,16 @@ from webapp.calls.searches import SearchWords, party_condition
 from webapp.clock import to_ms
 from webapp.database.types import Instant
 from webapp.destinations.models import Party
-from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.models import Organization
 from webapp.tenancy.narrowing import Narrowing, PartyDays
 from webapp.tenancy.reader import Reader
 
 #: Words that mean more parties than these are tested call by call; fewer, and the calls of each party are read.
 MOST_PARTIES = 1000
-
+_MOVED_TO = kept(
+    select(Organization.moved_party_id).where(Organization.id == bindparam("organization", type_=BigInteger))
+)
 
 Value = TypeVar("Value", int, datetime)
 
@@ -195,6 +198,12 @@ def _select_of_narrowed(
         tests=tuple(PartyTest(part, None, party_condition(text, region, reader)) for part, text in typed),
         walks=walks,
     )
+
+
+def knows_party_days(session: LockedSession) -> bool:
+    """Whether party_total is all of the organization's zone: not while a change of it is under way."""
+    [(moved_to,)] = session.rows(_MOVED_TO, {"organization": session.organization_id})
+    return moved_to is None
 
 
 def _typed(words: SearchWords) -> tuple[tuple[Part, str], ...]:

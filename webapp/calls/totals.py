@@ -1,8 +1,8 @@
 """The figures of exactly one selection: calls, how outside calls in ended, talk time.
 
 From call_month and call_day for whole local months and days and call_total for the edges where these know the
-answer, from party_total for one single party; else found in bounded slices and labelled so. Read by the call log and
-its export.
+answer, from party_total for one single party (but while that moves to another time zone); else found in bounded slices
+and labelled so. Read by the call log and its export.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ from webapp.calls.browse import CallPage, page_of_lines, walk_theirs
 from webapp.calls.figures import SUMS, Figures, figures_of_lines
 from webapp.calls.models import Call, CallDay, CallParty, PartyTotal
 from webapp.calls.periods import day_number, day_of_number, local_day
-from webapp.calls.selection import Selection, summed_conditions
+from webapp.calls.selection import Selection, knows_party_days, summed_conditions
 from webapp.calls.summed import days_apart, read_sums, stretches_of
 from webapp.calls.windows import Budget, Window, list_windows
 from webapp.clock import from_ms
@@ -64,7 +64,8 @@ def total_calls(session: LockedSession, selection: Selection, budget: Budget | N
         return Totals(Figures())
     if selection.is_summed:
         return Totals(read_sums(session, selection, list(stretches_of(selection)))[0])
-    if selection.is_direct and selection.call_filter.party_id is not None and not selection.period.has_edges:
+    of_party = selection.is_direct and selection.call_filter.party_id is not None
+    if of_party and not selection.period.has_edges and knows_party_days(session):
         return Totals(_of_party(session, selection), sides_known=False)
     if selection.narrowing is not None:
         if selection.walks and not selection.tests and not selection.conditions:
@@ -101,7 +102,7 @@ def find_nearest_day(session: LockedSession, selection: Selection) -> date | Non
 
     Looked up in the totals; conditions that these do not know are left out.
     """
-    if selection.narrowing is not None:
+    if selection.narrowing is not None or (selection.driver is not None and not knows_party_days(session)):
         return _find_nearest_call(session, selection)
     period, zone = selection.period, selection.zone
     entity: type[CallDay] | type[PartyTotal]
@@ -120,10 +121,11 @@ def find_nearest_day(session: LockedSession, selection: Selection) -> date | Non
 
 
 def _windows_of(selection: Selection) -> Iterable[PartyDays]:
-    """The parties whose calls are asked for; those of the reader in their days only."""
-    assert selection.narrowing is not None
+    """The parties whose calls are asked for; those of a narrowed reader in their days only."""
     if selection.driver is None:
         return selection.walks or ()
+    if selection.narrowing is None:
+        return [PartyDays(party_id) for party_id in selection.driver]
     theirs = selection.narrowing.windows
     own = {party_id: [each for each in theirs if each.party_id == party_id] for party_id in selection.driver}
     return [each for party_id, windows in own.items() for each in windows or [PartyDays(party_id)]]
@@ -138,7 +140,7 @@ def _calls_within(window: PartyDays) -> Select[datetime]:
 
 
 def _find_nearest_call(session: LockedSession, selection: Selection) -> date | None:
-    """The same for a narrowed reader, among the calls themselves."""
+    """The same among the calls themselves: for a narrowed reader, or where the days of parties are not known."""
     period = selection.period
     theirs = [_calls_within(each) for each in _windows_of(selection)]
     found: list[datetime] = []

@@ -14,7 +14,7 @@ from sqlalchemy import Select, and_, case, func, select, true
 
 from webapp.calls.models import CallDay, CallTotal, PartyTotal
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day
-from webapp.calls.selection import Selection, summed_conditions
+from webapp.calls.selection import Selection, knows_party_days, summed_conditions
 from webapp.clock import from_ms, now, to_ms
 from webapp.pagination import NO_KEY, Cursor
 from webapp.tenancy.lock import LockedSession
@@ -70,8 +70,12 @@ def list_windows(session: LockedSession, selection: Selection, cursor: Cursor | 
     if selection.is_direct or selection.walks is not None:
         yield bounds  # the walk itself goes by keys
         return
+    stretches = _newest_stretches if selection.newest_first else _oldest_stretches
     if selection.narrowing is not None:
-        yield from (_newest_stretches if selection.newest_first else _oldest_stretches)(bounds)
+        yield from stretches(bounds)
+        return
+    if selection.driver is not None and not knows_party_days(session):
+        yield from stretches(_within_all_days(session, selection, bounds))
         return
     most = MOST_CALLS if selection.driver is None else MOST_CALLS_OF_PARTIES
     run: list[_Day] = []
@@ -107,6 +111,21 @@ def _oldest_stretches(bounds: Window) -> Iterator[Window]:
         yield Window(start, end)
         start, end = end, end + _OLDEST_STRETCH
     yield Window(start, bounds.end)
+
+
+def _within_all_days(session: LockedSession, selection: Selection, bounds: Window) -> Window:
+    """What of it lies between the first and the last day with calls, whosesoever."""
+    oldest, newest = _edges(session)
+    if oldest is None or newest is None:
+        return bounds
+    first, after = (day_start(day_of_number(day), selection.zone) for day in (oldest, newest + 1))
+    return bounds.within(first, after)
+
+
+def _edges(session: LockedSession) -> tuple[int | None, int | None]:
+    """The first and the last day with calls."""
+    # Two statements: asked for both at once, SQLite reads every key.
+    return session.scalar(select(func.min(CallDay.day))), session.scalar(select(func.max(CallDay.day)))
 
 
 def _bounds(selection: Selection, cursor: Cursor | None) -> Window:
@@ -148,8 +167,7 @@ def _days_of_parties(
 
     No key has their days in one order: a LIMIT alone would sum and sort all that these parties ever did.
     """
-    # Two statements: asked for both at once, SQLite reads every key.
-    oldest, newest = (session.scalar(select(edge(CallDay.day))) for edge in (func.min, func.max))
+    oldest, newest = _edges(session)
     if oldest is None or newest is None:
         return
     first = oldest if first is None else max(first, oldest)
