@@ -61,7 +61,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, guard):
         plumbing.register(app)
     accounts.register(app, database)
-    company.keep_zone_while("calls", totals.has_calls)
+    company.sum_by_days("calls", totals.has_calls)
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])

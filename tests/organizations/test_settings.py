@@ -1,17 +1,29 @@
 """The settings of an organization: the company, and how its people sign in."""
 
 import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+import time_machine
+from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
+from config import Settings
 from tests.cast import Cast
-from tests.client import PageCheckingClient
+from tests.client import PART, PageCheckingClient
 from tests.make import Make
 from webapp.audit.models import AuditDetail, AuditEvent
+from webapp.calls.models import CallDay
 from webapp.database.engine import Database
+from webapp.ingest.zone_change import follow_zone
+from webapp.jobs.models import Job, JobState
+from webapp.jobs.queue import claim
+from webapp.jobs.worker import LEASE, Worker
+from webapp.organizations.company import COUNT_DAYS
 from webapp.tenancy.models import Organization
-from webapp.tenancy.sessions import reading_session
+from webapp.tenancy.sessions import reading_session, writing_session
 
 SETTINGS = "/o/harbour/settings"
 AS_IT_IS = {"name": "Harbour Boats", "time_zone": "Europe/London", "region": "GB", "contact": ""}
@@ -78,26 +90,161 @@ def test_what_cannot_be_is_told(
     assert harbour(database, cast).name == "Harbour Boats"
 
 
-def test_the_zone_stays_once_there_are_calls(
-    client: PageCheckingClient, cast: Cast, make: Make, database: Database
-) -> None:
-    make.call()
+@dataclass
+class InHarbour:
+    """An owner of Harbour, signed in, and the worker."""
+
+    client: PageCheckingClient
+    database: Database
+    settings: Settings
+    cast: Cast
+
+    def choose(self, zone: str) -> TestResponse:
+        self.client.get(SETTINGS)
+        return self.client.send(SETTINGS, {**AS_IT_IS, "time_zone": zone})
+
+    def page(self) -> str:
+        return str(self.client.get(SETTINGS).text)
+
+    def zone_part(self) -> str:
+        return str(self.client.get(f"{SETTINGS}/zone", headers=PART).text)
+
+    def stored(self) -> Organization:
+        return harbour(self.database, self.cast)
+
+    def work(self) -> int:
+        return Worker(self.database, self.settings).run_due()
+
+    def days(self) -> set[int]:
+        with reading_session(self.database, self.cast.harbour.id) as session:
+            return set(session.scalars(select(CallDay.day)))
+
+
+@pytest.fixture
+def owner(client: PageCheckingClient, database: Database, settings: Settings, cast: Cast) -> InHarbour:
     client.sign_in(cast.olive)
-    assert "It stays as it is" in client.get(SETTINGS).text
-    answer = client.send(SETTINGS, {**AS_IT_IS, "name": "Harbour & Co", "time_zone": "Europe/Paris"})
-    assert answer.status_code == 422
-    assert "The time zone cannot be changed any more" in answer.text
-    assert (harbour(database, cast).time_zone, harbour(database, cast).name) == ("Europe/London", "Harbour Boats")
-    assert client.send(SETTINGS, {**AS_IT_IS, "name": "Harbour & Co"}).status_code == 303
+    return InHarbour(client, database, settings, cast)
 
 
-def test_calls_of_others_do_not_hold_the_zone(
-    client: PageCheckingClient, cast: Cast, make: Make, database: Database
-) -> None:
+LATE = datetime(2026, 7, 15, 22, 30, tzinfo=UTC)  #: still this day in London, the next one in Paris
+
+
+def test_the_zone_changes_where_there_are_calls(owner: InHarbour, make: Make, cast: Cast, database: Database) -> None:
+    make.call(started_at=LATE)
+    [day] = owner.days()
+    assert owner.choose("Europe/Paris").status_code == 303
+    # Accepted and recorded; until the job is at it, every page is by the days of before.
+    assert (owner.stored().time_zone, owner.stored().next_time_zone, owner.days()) == (
+        "Europe/London",
+        "Europe/Paris",
+        {day},
+    )
+    page = owner.page()
+    assert "Your calls are being counted by the days of Europe/Paris." in page
+    assert re.search(r'<option selected value="Europe/Paris">', page)
+    assert "data-hx-get" in owner.zone_part()
+    assert owner.work() == 1
+    assert (owner.stored().time_zone, owner.stored().is_moving, owner.days()) == ("Europe/Paris", False, {day + 1})
+    assert "Done: all your calls are counted by the days of Europe/Paris." in owner.zone_part()
+    assert "data-hx-get" not in owner.zone_part()
+    assert "are counted by the days" not in owner.page()
+    assert "Times in Europe/Paris" in owner.page()
+    assert changes(database, cast) == [
+        {"setting": "The time zone", "before": "Europe/London", "after": "Europe/Paris"},
+    ]
+
+
+def test_another_zone_before_the_first_has_come(owner: InHarbour, make: Make, cast: Cast, database: Database) -> None:
+    make.call(started_at=LATE)
+    [day] = owner.days()
+    for zone in ("Europe/Paris", "America/New_York", "Asia/Tokyo"):
+        assert owner.choose(zone).status_code == 303
+    owner.work()
+    assert (owner.stored().time_zone, owner.stored().is_moving, owner.days()) == ("Asia/Tokyo", False, {day + 1})
+    assert [(each["before"], each["after"]) for each in changes(database, cast)] == [
+        ("Europe/London", "Europe/Paris"),
+        ("Europe/Paris", "America/New_York"),
+        ("America/New_York", "Asia/Tokyo"),
+    ]
+
+
+def test_the_old_zone_again_takes_the_change_back(owner: InHarbour, make: Make) -> None:
+    make.call(started_at=LATE)
+    before = owner.days()
+    owner.choose("Europe/Paris")
+    owner.choose("Europe/London")
+    assert not owner.stored().is_moving
+    owner.work()
+    assert (owner.stored().time_zone, owner.days()) == ("Europe/London", before)
+
+
+def test_while_single_numbers_are_counted(owner: InHarbour, make: Make) -> None:
+    make.call(started_at=LATE)
+    owner.choose("Europe/Paris")
+    stopped = iter((False,))
+    follow_zone(owner.database, make.organization.id, lambda: next(stopped))
+    assert owner.stored().is_moving
+    assert "Days are those of Europe/Paris now." in owner.page()
+    assert "Times in Europe/Paris" in owner.page()
+    owner.work()
+    assert "Days are those of" not in owner.page()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_has_stopped_says_so_and_goes_on(owner: InHarbour, make: Make, begun: bool) -> None:
+    make.call(started_at=LATE)
+    owner.choose("Europe/Paris")
+    if begun:
+        stopped = iter((False,))
+        follow_zone(owner.database, make.organization.id, lambda: next(stopped))
+    with writing_session(owner.database) as session:
+        session.execute(update(Job).where(Job.kind == COUNT_DAYS).values(state=JobState.DEAD))
+        session.commit()
+    page = owner.page()
+    assert "Counting by the new days has stopped" in page
+    assert ("by the days of Europe/London" in page) == (not begun)
+    assert owner.choose("Europe/Paris").status_code == 303
+    assert "has stopped" not in owner.page()
+    assert owner.choose("Europe/Paris").status_code == 303  # nobody else is needed
+    assert owner.work() == 1
+    assert (owner.stored().time_zone, owner.stored().is_moving) == ("Europe/Paris", False)
+
+
+def test_a_worker_that_dies_half_way_is_followed_by_another(owner: InHarbour, make: Make) -> None:
+    make.call(started_at=LATE)
+    owner.choose("Europe/Paris")
+    held = claim(owner.database, "dies", [COUNT_DAYS], LEASE)
+    assert held is not None
+    stopped = iter((False,))
+    follow_zone(owner.database, make.organization.id, lambda: next(stopped))
+    assert owner.work() == 0
+    assert "are still being counted" in owner.page()
+    with time_machine.travel(datetime.now(UTC) + LEASE, tick=True):
+        assert owner.work() == 1
+    assert (owner.stored().time_zone, owner.stored().is_moving) == ("Europe/Paris", False)
+
+
+def test_without_calls_the_zone_changes_at_once(owner: InHarbour, make: Make, cast: Cast) -> None:
     make.at(cast.quayside).call()
-    client.sign_in(cast.olive)
-    client.get(SETTINGS)
-    assert client.send(SETTINGS, {**AS_IT_IS, "time_zone": "Europe/Paris"}).status_code == 303
+    assert owner.choose("Europe/Paris").status_code == 303
+    assert (owner.stored().time_zone, owner.stored().is_moving) == ("Europe/Paris", False)
+    assert owner.work() == 0
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "", "../../etc/passwd", "Factory"])
+def test_nonsense_is_no_zone(owner: InHarbour, make: Make, zone: str) -> None:
+    make.call()
+    answer = owner.choose(zone)
+    assert answer.status_code == 422
+    assert "Not a valid choice" in answer.text
+    assert not owner.stored().is_moving
+
+
+def test_of_a_change_only_owners_hear(owner: InHarbour, client: PageCheckingClient, cast: Cast) -> None:
+    assert client.get(f"{SETTINGS}/zone").location == SETTINGS  # no page of its own
+    for person, status in ((cast.max, 403), (cast.vera, 403), (cast.quentin, 404)):
+        client.sign_in(person)
+        assert client.get(f"{SETTINGS}/zone", headers=PART).status_code == status
 
 
 def test_how_people_sign_in(client: PageCheckingClient, cast: Cast, database: Database) -> None:

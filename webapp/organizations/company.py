@@ -1,6 +1,7 @@
 """Changes the settings of the bound organization, each recorded with before and after. Called by settings_views.py.
 
-Whoever keeps something that hangs on the time zone registers itself with `keep_zone_while` (create_app() does).
+Whoever sums something by the days of the time zone registers itself with `sum_by_days` (create_app() does). Where there
+is such a thing, another zone is only noted here; the job COUNT_DAYS, whose code is ingest/zone_change.py, brings it.
 """
 
 from collections.abc import Callable
@@ -10,16 +11,14 @@ from sqlalchemy import select
 
 from webapp.audit.actions import record
 from webapp.errors import Refused
+from webapp.jobs.queue import enqueue, list_open_jobs
 from webapp.organizations.actions import checked_name, checked_region, checked_time_zone
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
 
 CONTACT_AT_MOST = 200
-_ZONE_STAYS = (
-    "The time zone cannot be changed any more: calls are summed by the days of {zone}, and other days would need other "
-    "sums. Phone systems have zones of their own; set those instead."
-)
-_zone_keepers: dict[str, Callable[[LockedSession], bool]] = {}
+COUNT_DAYS = "organizations.count_days"
+_summed_by_days: dict[str, Callable[[LockedSession], bool]] = {}
 
 
 @dataclass(frozen=True)
@@ -30,28 +29,27 @@ class Company:
     contact: str
 
 
-def keep_zone_while(name: str, depends: Callable[[LockedSession], bool]) -> None:
-    """The zone stays as it is in organizations for which `depends` is true."""
-    _zone_keepers[name] = depends
+def sum_by_days(name: str, has_any: Callable[[LockedSession], bool]) -> None:
+    """In organizations for which `has_any` is true, another zone takes a job to come."""
+    _summed_by_days[name] = has_any
 
 
-def zone_may_change(session: LockedSession) -> bool:
-    return not any(depends(session) for depends in _zone_keepers.values())
+def has_stopped(session: LockedSession, organization: Organization) -> bool:
+    """Whether a change of zone is under way, and nobody at it any more."""
+    return organization.is_moving and not list_open_jobs(session, COUNT_DAYS, organization.id)
 
 
 def change_company(session: LockedSession, actor_id: int, company: Company) -> Organization:
     """Raises Refused with the field that is wrong."""
     organization = _hold(session)
-    if company.time_zone != organization.time_zone:
+    if company.time_zone != organization.chosen_time_zone:
         checked_time_zone(company.time_zone)
-        if not zone_may_change(session):
-            raise Refused(_ZONE_STAYS.format(zone=organization.time_zone), "time_zone")
     if company.region != organization.region:
         checked_region(company.region)
     if len(company.contact) > CONTACT_AT_MOST:
         raise Refused(f"Use at most {CONTACT_AT_MOST} characters.", "contact")
     _change(session, actor_id, organization, "name", "The name", checked_name(company.name))
-    _change(session, actor_id, organization, "time_zone", "The time zone", company.time_zone)
+    _change_zone(session, actor_id, organization, company.time_zone)
     _change(session, actor_id, organization, "region", "The country", company.region)
     _change(session, actor_id, organization, "contact", "Whom to ask", company.contact.strip())
     return organization
@@ -70,8 +68,28 @@ def change_signing_in(
 
 def _hold(session: LockedSession) -> Organization:
     return session.scalars(
-        select(Organization).where(Organization.id == session.organization_id).with_for_update(key_share=True)
+        select(Organization)
+        .where(Organization.id == session.organization_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)  # as it is under the lock: the job may just have changed the zone
     ).one()
+
+
+def _change_zone(session: LockedSession, actor_id: int, organization: Organization, zone: str) -> None:
+    """Where nothing is summed yet, at once; else by a job. The same zone again takes up what has stopped."""
+    before = organization.chosen_time_zone
+    if before == zone:
+        if has_stopped(session, organization):
+            enqueue(session, COUNT_DAYS, {}, organization.id)
+        return
+    if not any(has_any(session) for has_any in _summed_by_days.values()):
+        organization.time_zone, organization.next_time_zone = zone, None
+    else:
+        organization.next_time_zone = None if zone == organization.time_zone else zone
+        # Always: a job that is running may have looked for the last time.
+        enqueue(session, COUNT_DAYS, {}, organization.id)
+    session.flush()
+    _note_change(session, actor_id, "The time zone", before, zone)
 
 
 def _change(
@@ -87,4 +105,10 @@ def _change(
         return
     setattr(organization, column, after)
     session.flush()
+    _note_change(session, actor_id, setting, before, after)
+
+
+def _note_change(
+    session: LockedSession, actor_id: int, setting: str, before: str | int | bool, after: str | int | bool
+) -> None:
     record(session, "settings.changed", actor_id=actor_id, setting=setting, before=before, after=after)

@@ -30,8 +30,10 @@ class CompanyForm(FlaskForm):  # type: ignore[misc]
     )
 
     def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, obj=organization, **kwargs)
-        self.time_zone.choices = with_choice(time_zone_choices(), organization.time_zone)
+        zone = organization.chosen_time_zone
+        shown = {"name": organization.name, "time_zone": zone, "region": organization.region}
+        super().__init__(*args, data={**shown, "contact": organization.contact}, **kwargs)
+        self.time_zone.choices = with_choice(time_zone_choices(), zone)
         self.region.choices = with_choice(country_choices(), organization.region)
 
     def company(self) -> Company:

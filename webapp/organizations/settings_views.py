@@ -1,17 +1,31 @@
 """The settings of an organization, for its owners. Holds `bp`, named settings."""
 
-from flask import Blueprint, Response, flash, url_for
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, flash, make_response, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, htmx, navigation
 from webapp.errors import Refused
-from webapp.organizations.company import change_company, change_signing_in, zone_may_change
+from webapp.organizations.company import change_company, change_signing_in, has_stopped
 from webapp.organizations.forms import CompanyForm, SigningInForm
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_organization, db
 
 bp = Blueprint("settings", __name__, url_prefix="/o/<slug:slug>/settings")
+
+
+@dataclass(frozen=True)
+class ZoneMove:
+    """What the page says of a change of the time zone. `next_zone`: "" once the days are those of `zone`."""
+
+    zone: str
+    next_zone: str
+    is_moving: bool
+    has_stopped: bool
+    just_ended: bool
+
 
 navigation.add("Settings", "settings.company", 90, Role.OWNER)
 
@@ -35,9 +49,28 @@ def company() -> ResponseReturnValue:
 
 def _company_page(form: CompanyForm) -> Response:
     status = 422 if form.errors else 200
-    may_change = zone_may_change(db())
-    return htmx.render(
-        "settings/company.html", "settings/_company.html", status=status, form=form, zone_may_change=may_change
+    move = _zone_move(just_ended=False)
+    return htmx.render("settings/company.html", "settings/_company.html", status=status, form=form, move=move)
+
+
+@bp.get("/zone")
+@access.member(Role.OWNER)
+@access.polling
+def zone() -> ResponseReturnValue:
+    """How far a change of the time zone is: the page asks until it has ended."""
+    if not htmx.wants_part():
+        return htmx.go_to(url_for("settings.company"))
+    return make_response(render_template("settings/_zone.html", move=_zone_move(just_ended=True)))
+
+
+def _zone_move(*, just_ended: bool) -> ZoneMove:
+    organization = current_organization()
+    return ZoneMove(
+        zone=organization.time_zone,
+        next_zone=organization.next_time_zone or "",
+        is_moving=organization.is_moving,
+        has_stopped=has_stopped(db(), organization),
+        just_ended=just_ended and not organization.is_moving,
     )
 
 

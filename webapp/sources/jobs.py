@@ -1,4 +1,4 @@
-"""The background work of this package: run an import, undo one, read a phone system's records again.
+"""The background work of this package: run an import, undo one, read a phone system's records again, count days anew.
 
 Each kind calls one function of ingest/, which works in short transactions and bears to be run again.
 """
@@ -14,9 +14,11 @@ from webapp.database.installation import number_key
 from webapp.ingest.importer import run_import
 from webapp.ingest.reread import read_again
 from webapp.ingest.undo import undo_import
+from webapp.ingest.zone_change import follow_zone
 from webapp.jobs.handlers import Work, register, register_chore
 from webapp.jobs.models import StoredFile
 from webapp.jobs.stored_files import delete_stored_file
+from webapp.organizations.company import COUNT_DAYS
 from webapp.sources.imports import IMPORT, READ_AGAIN, UNDO
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
@@ -37,6 +39,7 @@ def register_jobs() -> None:
     register(IMPORT, import_file, when_dead=import_died)
     register(UNDO, undo_file, when_dead=undo_died)
     register(READ_AGAIN, read_records_again)
+    register(COUNT_DAYS, count_days)
     register_chore("sources.sweep_unclaimed", sweep_unclaimed)
 
 
@@ -57,6 +60,11 @@ def undo_file(work: Work) -> None:
 def read_records_again(work: Work) -> None:
     assert work.organization_id is not None
     read_again(work.database, number_key(work.settings), work.organization_id, work.payload["pbx_id"], work.keep)
+
+
+def count_days(work: Work) -> None:
+    assert work.organization_id is not None
+    follow_zone(work.database, work.organization_id, work.keep)
 
 
 def import_died(work: Work) -> None:
