@@ -1,7 +1,7 @@
 """The People page: who is in, who is invited, and what may be changed by whom."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from webapp.organizations.actions import add_member
 from webapp.organizations.models import Invitation, InvitationParty, InvitationState
 from webapp.organizations.offers import Offer
 from webapp.outbox.models import MailState, OutboxMessage
-from webapp.tenancy.models import Membership, MembershipParty, Numbers, Role
+from webapp.tenancy.models import Membership, MembershipParty, Numbers, Organization, Role
 from webapp.tenancy.narrowing import PartyDays
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -375,6 +375,32 @@ def test_the_same_again_is_no_change(client: PageCheckingClient, cast: Cast, dat
     fields = {"role": "viewer", "numbers": "full", "may_export": "y"}
     assert client.send(f"{PEOPLE}/members/{spell_id(cast.vera.id)}", fields).status_code == 303
     assert kinds(database, cast) == before
+
+
+def test_in_another_time_zone_a_form_stored_unchanged_lets_nobody_stay_longer(
+    client: PageCheckingClient, cast: Cast, make: Make, database: Database
+) -> None:
+    """The last day is shown as one of the new zone; the moment stays until somebody names another day."""
+    end = datetime(2098, 12, 31, tzinfo=UTC)  # in London the end of the 30th, in Tokyo 9 o'clock on the 31st
+    make.party("204")
+    change(make, cast, cast.vera, ends_at=end)
+    narrow(make, cast, cast.vera, "204 from 2026-05-03")
+    before = spans(database, cast, MembershipParty)
+    with writing_session(database) as session:
+        session.get_one(Organization, cast.harbour.id).time_zone = "Asia/Tokyo"
+        session.commit()
+    client.sign_in(cast.olive)
+    address = f"{PEOPLE}/members/{spell_id(cast.vera.id)}"
+    page = client.get(address).text
+    assert 'value="2098-12-31"' in page
+    lines = FIELD.findall(page)[0]
+    fields = {"role": "viewer", "numbers": "masked", "extensions": lines, "ends_on": "2098-12-31"}
+    for day, ends_at in (("2098-12-31", end), ("2099-01-01", datetime(2099, 1, 1, 15, tzinfo=UTC))):
+        client.get(address)
+        assert client.send(address, {**fields, "ends_on": day}).status_code == 303
+        found = membership(database, cast, cast.vera)
+        assert found is not None and found.ends_at == ends_at
+        assert spans(database, cast, MembershipParty) == before
 
 
 def spans(database: Database, cast: Cast, mapped: Any) -> set[tuple[int, int, Any, Any]]:

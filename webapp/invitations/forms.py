@@ -1,5 +1,6 @@
 """The forms of inviting, of changing what somebody may see, and of coming in."""
 
+from datetime import datetime
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -53,7 +54,7 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
         """What a valid form says. Raises Refused with the field that is wrong."""
         spelt = spelt_from(self._shown, held=self.shown_is_held)
         read = read_extensions(session, self.extensions.data or "", time_zone, spelt)
-        ends_at = end_of_day(self.ends_on.data, time_zone) if self.ends_on.data else None
+        ends_at = self._read_end(time_zone)
         if ends_at is not None and ends_at <= now():
             raise Refused("This day is over. Give a day to come.", "ends_on")
         offer = Offer(
@@ -65,6 +66,15 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
             ends_at,
         )
         return offer, read
+
+    def _read_end(self, time_zone: str) -> datetime | None:
+        """A day that stays as it was shown is the same moment as before, though the zone may have changed."""
+        day, shown = self.ends_on.data, self._shown.ends_at
+        if day is None:
+            return None
+        if self.shown_is_held and shown is not None and day == last_day(shown, time_zone):
+            return shown
+        return end_of_day(day, time_zone)
 
     def refuse(self, refusal: Refused) -> None:
         """Put the refusal beside its field."""
