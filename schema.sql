@@ -141,6 +141,7 @@ CREATE TABLE web_session (
     network         TEXT        NOT NULL,           -- personal; as in account_event
     browser         TEXT        NOT NULL,
     payload         TEXT        NOT NULL,           -- JSON: messages for the next page, steps passed, the invitation held
+    renewal_due     BOOLEAN     NOT NULL DEFAULT FALSE, -- the person's rights were changed: the next request gets a new id
     CONSTRAINT web_session_state CHECK (state IN (1, 2)),
     --sqlite: CONSTRAINT web_session_instants CHECK (typeof(created_at) = 'integer' AND typeof(last_seen_at) = 'integer' AND typeof(proved_at) IN ('integer', 'null')),
     CONSTRAINT web_session_pkey PRIMARY KEY (id_digest),

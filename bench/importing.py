@@ -178,7 +178,7 @@ class _BareRows:
         return int(count)
 
 
-_BOOLEANS = ("complete", "cancel_asked")
+_BOOLEANS = ("complete", "cancel_asked", "second_factor_required")
 
 
 class _Pieces:

@@ -18,7 +18,7 @@ from webapp.accounts.browsers import Where
 from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.accounts.people import set_password
 from webapp.accounts.second_factor import Keys
-from webapp.accounts.web_sessions import WAITING_LIMIT
+from webapp.accounts.session_limits import WAITING_LIMIT
 from webapp.database.engine import Database
 from webapp.errors import TooManyTries
 from webapp.tenancy.sessions import reading_session, writing_session

@@ -12,7 +12,7 @@ from tests.every_address import Address, addresses, unknown_ids
 from webapp import access
 from webapp.accounts import limits
 from webapp.accounts.account_events import KINDS
-from webapp.accounts.web_sessions import PROVED_FOR
+from webapp.accounts.session_limits import PROVED_FOR
 from webapp.audit.models import AuditEvent
 from webapp.database.engine import Database
 from webapp.tenancy.models import Organization, Role

@@ -23,13 +23,17 @@ from tests.accounts.authenticator import (
 )
 from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
-from webapp.accounts import gates, passwords, second_factor, sign_in, web_sessions
+from webapp.accounts import gates, passwords, second_factor, sign_in, sign_in_audit, web_sessions
 from webapp.accounts.models import UserAccount, WebSession
 from webapp.accounts.people import disable_user, end_all_sessions, set_password
 from webapp.accounts.second_factor import Keys
-from webapp.accounts.web_sessions import PROVED_FOR, BrowserSession
+from webapp.accounts.session_limits import PROVED_FOR
+from webapp.accounts.web_sessions import BrowserSession
+from webapp.audit.models import AuditEvent
 from webapp.database.engine import Database
+from webapp.organizations.actions import add_member
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Role
 from webapp.tenancy.sessions import reading_session, writing_session
 
 NEW = "nine large ships at sea"
@@ -226,25 +230,78 @@ def test_security_04_who_was_signed_out_meanwhile_changes_nothing(
     assert events(database, cast.olive).count("factor.set") == 1
 
 
+@pytest.mark.parametrize("change", ["password", "sessions/end-others"])
+def test_security_04_whoever_took_the_id_over_meanwhile_is_not_who_stays(
+    app: Flask,
+    client: PageCheckingClient,
+    cast: Cast,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    """Somebody with a copy of the cookie proves who they are first: the row is theirs from then on, under a new id."""
+    client.sign_in(cast.olive)
+    client.token()
+    cookie = client.get_cookie("sid")
+    assert cookie is not None
+    before = stored(database, cast.olive)
+
+    def prove_elsewhere() -> None:
+        with app.test_request_context("/prove", method="POST"):
+            assert BrowserSession(database, b"key", cookie.value.rpartition(".")[0]).renew()
+
+    amid(monkeypatch, gates, "requires_factor", prove_elsewhere)
+    answer = client.send(f"/security-settings/{change}", {"present": PASSWORD, "password": NEW})
+    assert answer.location.startswith("/sign-in")
+    assert stored(database, cast.olive).password_digest == before.password_digest
+    assert "sessions.ended" not in events(database, cast.olive)
+
+
 @pytest.mark.parametrize("path", ["password", "second-factor"])
-def test_security_04_who_changes_something_stays_signed_in_only_if_nobody_ends_that(
+def test_security_04_the_old_id_is_dead_with_the_change_itself(
     client: PageCheckingClient, cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    """An owner signs them out everywhere between the change and the new id."""
+    """Not a moment later: whatever fails once the change is stored, no cookie from before it is of use."""
     client.sign_in(cast.olive)
-    renew = BrowserSession.renew
+    [before] = rows(database)
+    seen: list[bytes] = []
+    commit = LockedSession.commit
 
-    def renew_late(session: BrowserSession, person: UserAccount | None = None) -> bool:
-        do(database, cast.olive, end_all_sessions)
-        return renew(session, person)
+    def look_after(session: LockedSession) -> None:
+        commit(session)
+        if session.organization_id is None and stored(database, cast.olive) is not None:
+            seen.extend(row.id_digest for row in rows(database) if has_changed(database, cast.olive))
 
-    monkeypatch.setattr(BrowserSession, "renew", renew_late)
+    def has_changed(database: Database, person: UserAccount) -> bool:
+        found = stored(database, person)
+        return found.totp_secret is not None or found.password_set_at != person.password_set_at
+
+    monkeypatch.setattr(LockedSession, "commit", look_after)
     if path == "password":
-        answer = client.send("/security-settings/password", {"present": PASSWORD, "password": NEW})
-        assert answer.location.startswith("/sign-in")
+        client.send("/security-settings/password", {"present": PASSWORD, "password": NEW})
     else:
-        set_up_app(client)  # shows the recovery codes, which nobody can show again
-    assert rows(database) == []
+        set_up_app(client)
+    assert seen
+    assert before.id_digest not in seen
+    assert client.get("/account").status_code == 200
+
+
+def test_security_32_no_organization_is_told_of_a_sign_in_that_was_none(
+    client: PageCheckingClient, cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One transaction belongs to one organization: where a line stands already, the next says how it ended."""
+    with writing_session(database, cast.quayside.id) as session:
+        add_member(session, session.get_one(UserAccount, cast.vera.id), Role.VIEWER)
+        session.commit()
+    amid(monkeypatch, sign_in_audit, "note_sign_in", lambda: do(database, cast.vera, new_password))
+    client.get("/sign-in")
+    assert client.send("/sign-in", {"email": cast.vera.email, "password": PASSWORD}).status_code == 422
+    lines = []
+    for organization in (cast.harbour, cast.quayside):
+        with reading_session(database, organization.id) as session:
+            kinds = session.scalars(select(AuditEvent.kind).where(AuditEvent.actor_id == cast.vera.id))
+            lines.append([kind for kind in kinds if kind.startswith("sign_in")])
+    assert sorted(lines) == [[], ["sign_in.done", "sign_in.refused"]]
 
 
 def test_security_03_a_new_password_makes_a_new_id_and_no_longer_day(

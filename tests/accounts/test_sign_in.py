@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -240,6 +241,24 @@ def test_security_11_the_worker_waits_until_the_answer_is_out(
         [job] = session.scalars(select(Job).where(Job.kind == NOTE_REFUSAL))
     assert job.run_at >= job.created_at + REFUSAL_NOTED_AFTER
     assert cast.olive.email not in job.payload
+
+
+def test_security_32_refusals_stand_at_their_own_time_however_late_the_worker_comes(
+    client: PageCheckingClient, cast: Cast, database: Database, settings: Settings
+) -> None:
+    """Each quarter of an hour with one has its line; and nothing that was typed stays in the queue."""
+    start = datetime(2026, 6, 24, 12, 0, tzinfo=UTC)
+    client.get("/sign-in")
+    for minutes in (0, 5, 30, 60):
+        with time_machine.travel(start + timedelta(minutes=minutes), tick=False):
+            client.send("/sign-in", {"email": cast.olive.email, "password": "wrong"})
+            client.send("/sign-in", {"email": f"nobody{minutes}@example.com", "password": "wrong"})
+    with time_machine.travel(start + timedelta(hours=5), tick=False):
+        work(database, settings)
+    with reading_session(database, cast.harbour.id) as session:
+        refused = session.scalars(select(AuditEvent.at).where(AuditEvent.kind == "sign_in.refused"))
+        assert list(refused) == [start, start + timedelta(minutes=30), start + timedelta(minutes=60)]
+        assert list(session.scalars(select(Job).where(Job.kind == NOTE_REFUSAL))) == []
 
 
 def test_security_12_tries_are_counted_before_the_password_is_checked(

@@ -437,4 +437,5 @@ def test_names_are_text(client: PageCheckingClient, cast: Cast, make: Make, cana
     client.sign_in(cast.vera)
     text = client.get(LOG).text
     assert canary not in text or canary == "{{7*7}}"
-    assert "49" not in re.sub(r"[0-9]{3,}", "", text.split('class="calls"')[1].split("</tbody>")[0])
+    shown = re.sub("<[^>]*>", " ", text.split('class="calls"')[1].split("</tbody>")[0])  # ids in addresses may hold 49
+    assert "49" not in re.sub(r"[0-9]{3,}", "", shown)

@@ -181,6 +181,31 @@ def test_months_days_and_slots_add_up_to_the_period(database: Database, make: Ma
     assert totals_of(database, make, query).figures == counted(inside)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "2025-01-10", "to": "2026-07-20"},
+        {"from": "2025-01-01", "to": "2026-07-20"},
+        {"from": "2025-01-10"},
+        {"to": "2026-07-20"},
+        {"from": "2025-01-10T12:15", "to": "2026-07-20T09:30"},
+        {"from": "2025-01-10", "to": "2026-07-20", "direction": "inbound"},
+    ],
+)
+def test_a_ragged_period_of_many_months_has_its_totals_and_its_days(
+    client: PageCheckingClient, cast: Cast, make: Make, query: dict[str, str]
+) -> None:
+    """Months, days and slots in one statement with the days of the page: four kinds of rows, on both engines."""
+    make.call(started_at=NOON)
+    client.sign_in(cast.vera)
+    page = client.get("/o/harbour/calls", query_string=query)
+    assert page.status_code == 200
+    assert "Export 1 call" in page.text
+    assert ("· 1 call" in page.text or "> 1 call" in page.text or "<span>1 call" in page.text) == (
+        "T" not in query.get("from", "")
+    )
+
+
 def test_days_add_up_to_the_whole(database: Database, make: Make) -> None:
     calls = many_calls(make, 50)
     days = {day_number(local_day(call.started_at, LONDON)) for call in calls}

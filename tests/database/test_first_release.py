@@ -24,7 +24,7 @@ from webapp.tenancy.sessions import reading_session
 
 FIRST_RELEASE = Path(__file__).with_name("first_release.sql")
 #: The number of the last upgrade file.
-NEWEST = 2
+NEWEST = 3
 ORGANIZATION = """INSERT INTO organization
     (id, slug, name, time_zone, region, state, contact, idle_minutes, second_factor_required, created_at)
     VALUES (:id, :slug, 'Some Firm', 'Europe/London', 'GB', 1, '', 30, FALSE, :now)"""
@@ -36,10 +36,12 @@ INVITATION = """INSERT INTO invitation
 DOUBLES = [
     (1, 11, "ada@example.com", 1, 3),
     (1, 12, "ada@example.com", 4, 3),
-    (1, 13, "ada@example.com", 1, 1),  # the newest that waits
+    (1, 13, "ada@example.com", 1, 1),  # the newest that is open
     (1, 14, "ada@example.com", 2, 2),
     (1, 15, "ada@example.com", 3, 3),
     (1, 16, "babbage@example.com", 1, 1),
+    (1, 18, "curie@example.com", 1, 1),
+    (1, 19, "curie@example.com", 4, 3),  # newer, but its link opens nothing yet
     (2, 17, "ada@example.com", 1, 1),  # in another organization
 ]
 

@@ -9,7 +9,7 @@ import pytest
 from config import Settings
 from tests.conftest import make_settings
 from webapp import create_app
-from webapp.accounts import limits, links, password_strength, passwords, second_factor, sign_in, web_sessions
+from webapp.accounts import limits, links, password_strength, passwords, second_factor, session_limits, sign_in
 from webapp.body_limits import KEPT_FREE_BYTES, MIB, USUAL_BYTES
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO, MAX_UNPACKED_BYTES
 from webapp.invitations import people_views
@@ -57,13 +57,13 @@ def test_every_make_target_that_is_told_exists() -> None:
 
 
 def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
-    minutes = int(web_sessions.IDLE_LIMIT.total_seconds() // 60)
-    hours = int(web_sessions.ABSOLUTE_LIMIT.total_seconds() // 3600)
+    minutes = int(session_limits.IDLE_LIMIT.total_seconds() // 60)
+    hours = int(session_limits.ABSOLUTE_LIMIT.total_seconds() // 3600)
     assert f"| when nothing is done in it | {minutes} minutes |" in SECURITY
     assert f"| in any case | {hours} hours after signing in |" in SECURITY
-    waits = int(web_sessions.WAITING_LIMIT.total_seconds() // 60)
+    waits = int(session_limits.WAITING_LIMIT.total_seconds() // 60)
     assert f"| when the code does not follow the password | {waits} minutes |" in SECURITY
-    proved = int(web_sessions.PROVED_FOR.total_seconds() // 60)
+    proved = int(session_limits.PROVED_FOR.total_seconds() // 60)
     assert f"within the last {proved} minutes" in SECURITY
     assert f"valid for {links.VALID_MINUTES} minutes" in SECURITY
     assert second_factor.RECOVERY_CODES == 10

@@ -45,9 +45,8 @@ def enter_code() -> ResponseReturnValue:
         response = _page(form, status=429, mistake=too_many(refusal.wait_seconds))
         response.headers["Retry-After"] = str(refusal.wait_seconds)
         return response
-    leads_to = session.pop(NEXT, None) if taken else None
     if taken and enter(person, steps.Try(person.email, where.network, where.browser), waited=True):
-        return redirect(url_for("accounts.check_cookie", next=leads_to), 303)
+        return redirect(url_for("accounts.check_cookie", next=session.pop(NEXT, None)), 303)
     logs.event("sign_in.refused")
     file_refusal(services().database, keys(), person.email)
     return _page(form, status=422, mistake=_MISTAKEN)

@@ -34,6 +34,7 @@ def enter(person: UserAccount, attempt: steps.Try, *, waited: bool = False) -> b
     events = ["sign_in.new_network", "sign_in.done"] if is_new else ["sign_in.done"]
     organization_id = sign_in_audit.note_sign_in(services().database, person.id)
     if not browser_session().start(person, *events, waited=waited, organization_id=organization_id):
+        sign_in_audit.note_no_sign_in(services().database, person.id)
         return False
     steps.remember_network(services().database, person, attempt)
     login_user(person)

@@ -52,10 +52,10 @@ def set_up_factor() -> ResponseReturnValue:
     codes = second_factor.set_factor(db(), keys(), person, secret, step)
     tell(db(), "second_factor_changed", person, note_event(db(), person.id, "factor.set", here()))
     end_all_sessions(db(), person, but=browser_session().row_id)
+    browser_session().renew_with(db())
     db().commit()
     logs.event("factor.set", user_account_id=person.id)
-    if browser_session().renew(person):
-        session.pop(_PENDING, None)
+    session.pop(_PENDING, None)
     return render_template("accounts/recovery_codes.html", codes=codes, is_new=True)
 
 
@@ -103,10 +103,9 @@ def turn_off_factor() -> ResponseReturnValue:
     second_factor.remove_factor(db(), person)
     tell(db(), "second_factor_changed", person, note_event(db(), person.id, "factor.removed", here()))
     end_all_sessions(db(), person, but=browser_session().row_id)
+    browser_session().renew_with(db())
     db().commit()
     logs.event("factor.removed", user_account_id=person.id)
-    if not browser_session().renew(person):
-        return outside()
     flash("The authenticator app is turned off: your password alone signs you in.", "ok")
     return htmx.go_to(url_for("accounts.security"))
 

@@ -10,7 +10,8 @@ from flask_login import current_user, logout_user
 from webapp import access, error_pages, htmx, logs
 from webapp.accounts.entering import asked_for, outside
 from webapp.accounts.prove_views import prove_page
-from webapp.accounts.web_sessions import USUAL_IDLE_MINUTES, browser_session
+from webapp.accounts.session_limits import USUAL_IDLE_MINUTES
+from webapp.accounts.web_sessions import browser_session
 from webapp.addresses import own_path
 from webapp.tenancy.request import my_places
 
@@ -26,6 +27,8 @@ def check_person(mark: access.Access) -> ResponseReturnValue | None:
         logout_user()
         session.end()
         return outside()
+    if not htmx.wants_part():  # the rest of that page would keep the tokens of an id that is dead
+        session.follow_rights()
     if requires_factor() and current_user.totp_secret is None and request.endpoint not in _BEFORE_THE_FACTOR:
         return _send_to(url_for("accounts.set_up_factor"))
     if mark.proved and not session.is_proved:

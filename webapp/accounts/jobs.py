@@ -19,7 +19,7 @@ from webapp.accounts.models import AccountEvent, LinkKind, UserAccount
 from webapp.accounts.queries import find_person, has_ended, list_memberships
 from webapp.accounts.second_factor import Keys
 from webapp.audit.viewing import SLOT
-from webapp.clock import now
+from webapp.clock import from_ms, now, now_ms
 from webapp.database.engine import Database
 from webapp.jobs.handlers import Work
 from webapp.jobs.queue import enqueue, register, register_chore
@@ -37,8 +37,9 @@ _SLOT_MS = int(SLOT.total_seconds() * 1000)
 
 
 def register_jobs() -> None:
-    register(MAIL_RESET, mail_reset)
-    register(NOTE_REFUSAL, note_refusal)
+    # Whoever types an address makes one of these: done, nothing of it stays.
+    register(MAIL_RESET, mail_reset, leaves_nothing=True)
+    register(NOTE_REFUSAL, note_refusal, leaves_nothing=True)
     register_chore("accounts.forget_what_is_over", forget_what_is_over)
     register_chore("accounts.forget_alone", forget_alone)
     register_chore("rate_limits.sweep", rate_limits.sweep)
@@ -73,7 +74,7 @@ def file_refusal(database: Database, keys: Keys, email: str) -> None:
     who = ("sign-in refused", email.strip().lower())
     if rate_limits.is_remembered(database, *who):
         return
-    sealed = seal(keys.current, json.dumps({"email": email}).encode()).decode()
+    sealed = seal(keys.current, json.dumps({"email": email, "at_ms": now_ms()}).encode()).decode()
     with writing_session(database) as session:
         enqueue(session, NOTE_REFUSAL, {"sealed": sealed}, None, now() + REFUSAL_NOTED_AFTER)
         session.commit()
@@ -85,7 +86,7 @@ def note_refusal(work: Work) -> None:
     settings = work.settings
     sealed = work.payload["sealed"].encode()
     words = json.loads(unseal(settings.secret_key, sealed, settings.secret_key_fallbacks))
-    sign_in_audit.note_refusal(work.database, words["email"])
+    sign_in_audit.note_refusal(work.database, words["email"], from_ms(words["at_ms"]))
 
 
 def forget_what_is_over(database: Database) -> None:

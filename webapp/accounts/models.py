@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from flask_login import UserMixin
-from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Integer, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database.base import Base
@@ -116,3 +116,4 @@ class WebSession(Base):
     network: Mapped[str] = mapped_column(Text)
     browser: Mapped[str] = mapped_column(Text)
     payload: Mapped[str] = mapped_column(Text)
+    renewal_due: Mapped[bool] = mapped_column(Boolean)

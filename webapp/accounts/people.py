@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts.credentials import hold_person
@@ -122,11 +122,17 @@ def disable_user(session: Session, person: UserAccount) -> None:
 def end_all_sessions(session: Session, person: UserAccount, but: int | None = None) -> None:
     """Sign the person out everywhere, and everywhere where they are on their way in.
 
-    `but`: the id of the one session that stays. Whose it is gives it a new id afterwards (BrowserSession.renew).
+    `but`: the id of the one session that stays. Whose it is gives it a new id with it (BrowserSession.renew_with).
     """
     hold_person(session, person.id)
     theirs = delete(WebSession).where(WebSession.user_account_id == person.id)
     session.execute(theirs if but is None else theirs.where(WebSession.id != but))
+
+
+def renew_all_sessions(session: Session, person: UserAccount) -> None:
+    """The person's rights are others from now on: each browser of theirs gets a new id at its next request."""
+    theirs = update(WebSession).where(WebSession.user_account_id == person.id)
+    session.execute(theirs.values(renewal_due=True).execution_options(synchronize_session=False))
 
 
 def checked_email(text: str) -> str:

@@ -10,7 +10,8 @@ from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.entering import keys, outside, own, too_many
 from webapp.accounts.forms import ProveForm
-from webapp.accounts.web_sessions import PROVED_FOR, browser_session
+from webapp.accounts.session_limits import PROVED_FOR
+from webapp.accounts.web_sessions import browser_session
 from webapp.error_pages import Words
 from webapp.errors import TooManyTries
 from webapp.services import services

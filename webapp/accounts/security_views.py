@@ -102,10 +102,9 @@ def change_password() -> ResponseReturnValue:
         form.password.errors = [refusal.sentence]
         return _password_page(form)
     tell(db(), "password_changed", person, note_event(db(), person.id, "password.changed", here()))
+    browser_session().renew_with(db())
     db().commit()
     logs.event("password.changed", user_account_id=person.id)
-    if not browser_session().renew(person):
-        return outside()
     flash("Your password is changed. All other browsers are signed out.", "ok")
     return htmx.go_to(url_for("accounts.security"))
 

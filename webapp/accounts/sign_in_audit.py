@@ -6,6 +6,7 @@ What somebody does who is not known is nobody's matter: it is in the log alone.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import or_, select
 
@@ -21,7 +22,7 @@ def note_sign_in(database: Database, user_account_id: int) -> int | None:
     """Before the session begins, so that none is without its lines. Gives the organization of the line that is left.
 
     A transaction belongs to one organization: that line lands with the session itself, and the others before it. None:
-    the person is in no organization.
+    the person is in no organization. If no session begins after all, note_no_sign_in() says so where a line stands.
     """
     organizations = _organizations_of(database, user_account_id)
     for organization_id in organizations[1:]:
@@ -29,13 +30,19 @@ def note_sign_in(database: Database, user_account_id: int) -> int | None:
     return organizations[0] if organizations else None
 
 
+def note_no_sign_in(database: Database, user_account_id: int) -> None:
+    """After the lines of note_sign_in() the sign-in was refused: what it rested on was changed meanwhile."""
+    for organization_id in _organizations_of(database, user_account_id)[1:]:
+        note(database, organization_id, user_account_id, "sign_in.refused")
+
+
 def note_sign_out(database: Database, user_account_id: int) -> None:
     for organization_id in _organizations_of(database, user_account_id):
         note(database, organization_id, user_account_id, "sign_out.done")
 
 
-def note_refusal(database: Database, email: str) -> None:
-    """That a sign-in with this address was refused: once in a quarter of an hour, so that nobody floods the audit.
+def note_refusal(database: Database, email: str, at: datetime) -> None:
+    """That a sign-in with this address was refused then: once in a quarter of an hour, so that nobody floods the audit.
 
     Called by the worker (jobs.py), never while the browser waits: the time would tell who has how many organizations.
     """
@@ -44,7 +51,7 @@ def note_refusal(database: Database, email: str) -> None:
     if person is None:
         return
     for organization_id in _organizations_of(database, person.id):
-        note_view(database, organization_id, person.id, "sign_in.refused")
+        note_view(database, organization_id, person.id, "sign_in.refused", at=at)
 
 
 def note_refused_proof(database: Database, user_account_id: int) -> None:

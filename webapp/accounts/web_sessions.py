@@ -16,7 +16,7 @@ from typing import Any
 from flask import g
 from flask import session as flask_session
 from flask.sessions import SessionMixin
-from sqlalchemy import CursorResult, and_, bindparam, delete, or_, select, update
+from sqlalchemy import CursorResult, bindparam, delete, event, select, update
 
 from webapp.accounts.account_events import note_event
 from webapp.accounts.browsers import here
@@ -24,22 +24,15 @@ from webapp.accounts.credentials import hold_person, is_unchanged
 from webapp.accounts.mails import tell_of_network
 from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.accounts.queries import find_shortest_idle
+from webapp.accounts.session_limits import PROVED_FOR, SEEN_EVERY, USUAL_IDLE_MINUTES, has_run_out, run_out
 from webapp.audit.actions import record
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.tenancy.lock import LockedSession, kept
-from webapp.tenancy.models import Organization
 from webapp.tenancy.request import looking
 from webapp.tenancy.sessions import reading_session, writing_session
 
-USUAL_IDLE_MINUTES = 30  #: unless the person's organizations say otherwise
-IDLE_LIMIT = timedelta(minutes=USUAL_IDLE_MINUTES)
-IDLE_CHOICES = (30, 60, 120, 240, 480, 720)  #: minutes among which an organization may choose
-ABSOLUTE_LIMIT = timedelta(hours=12)
-WAITING_LIMIT = timedelta(minutes=15)  #: between the password and the code
-PROVED_FOR = timedelta(minutes=10)
-SEEN_EVERY = timedelta(minutes=1)
 _CSRF = "csrf_token"
 _USER = "_user_id"
 # What flask-login would keep besides: a fingerprint of address and browser, and the state of its remember cookie.
@@ -150,6 +143,7 @@ class BrowserSession(SessionMixin):
             network=where.network,
             browser=where.browser,
             payload=json.dumps(payload),
+            renewal_due=False,
         )
         with writing_session(self.database, organization_id) as session:
             if not self._make_way(session, person, waited):
@@ -201,16 +195,36 @@ class BrowserSession(SessionMixin):
         held = hold_person(session, self._person.id) if self._person else None
         if held is None or not is_unchanged(held, self._person):  # type: ignore[arg-type]
             return None
-        return held if session.scalar(select(WebSession.id).where(WebSession.id == self.row_id)) is not None else None
+        # By the id in the cookie: the row may have been given another one since, by whoever else holds this one.
+        present = session.scalar(select(WebSession.id).where(WebSession.id_digest == digest_of(self.session_id or "")))
+        return None if present is None else held
 
-    def renew(self, person: UserAccount | None = None) -> bool:
+    def renew_with(self, session: LockedSession) -> None:
+        """A new id for this row, in the transaction of what ends all others: the old one is dead when that is done.
+
+        After hold(), by who has just shown who they are. The id is this browser's once `session` is committed.
+        """
+        fresh_id, moment = secrets.token_urlsafe(32), now()
+        session.execute(
+            update(WebSession)
+            .where(WebSession.id_digest == digest_of(self.session_id or ""))
+            .values(id_digest=digest_of(fresh_id), proved_at=moment, last_seen_at=moment)
+        )
+        event.listen(session, "after_commit", lambda _session: self._take(fresh_id), once=True)
+
+    def _take(self, session_id: str) -> None:
+        """Go on by another id; whatever is asked next is read anew."""
+        self.session_id = session_id
+        self._looked, self._row, self._person, self._payload = False, None, None, {}
+        _forget_token()
+
+    def renew(self) -> bool:
         """The person has shown anew who they are: a new id for the same row, which alone is never made again.
 
-        `person`: as they are since they changed their password or second factor. False, and nothing is changed, when
-        the session was ended meanwhile, or what they showed counts no more.
+        False, and nothing is changed, when the session was ended meanwhile, or what they showed counts no more.
         """
         self._look()
-        shown = person or self._person
+        shown = self._person
         if shown is None:
             return False
         fresh_id, moment = secrets.token_urlsafe(32), now()
@@ -225,10 +239,28 @@ class BrowserSession(SessionMixin):
             renewed = held is not None and is_unchanged(held, shown) and changed.rowcount == 1
             if renewed:
                 session.commit()
-        self.session_id = fresh_id if renewed else self.session_id
-        self._looked, self._row, self._person, self._payload = False, None, None, {}
-        _forget_token()
+        self._take(fresh_id if renewed else self.session_id or "")
         return renewed
+
+    def follow_rights(self) -> None:
+        """A new id where the person's rights were changed: the old one, with what it opened, is dead from now on.
+
+        Of several requests at once the first gets it; the others are answered all the same.
+        """
+        if self._row is None or not self._row.renewal_due:
+            return
+        fresh_id = secrets.token_urlsafe(32)
+        with writing_session(self.database) as session:
+            changed = session.execute(
+                update(WebSession)
+                .where(WebSession.id_digest == self._row.id_digest)
+                .values(id_digest=digest_of(fresh_id), renewal_due=False)
+            )
+            session.commit()
+        assert isinstance(changed, CursorResult)
+        if changed.rowcount == 1:  # the row is not read again: this request reads as of its beginning
+            self.session_id, self._row.id_digest, self._row.renewal_due = fresh_id, digest_of(fresh_id), False
+            _forget_token()
 
     def follow_idle(self, minutes: int) -> bool:
         """Take over the idle limit of the person's organizations. False when they were idle for longer."""
@@ -356,39 +388,9 @@ def digest_of(session_id: str) -> bytes:
     return hashlib.sha256(session_id.encode()).digest()
 
 
-def has_run_out(row: WebSession) -> bool:
-    """Whether the browser was idle too long, or signed in too long ago, or did not go on after the password."""
-    idle_limit = timedelta(minutes=row.idle_minutes)
-    if row.state == SessionState.ON_ITS_WAY and row.user_account_id and now() - row.created_at >= WAITING_LIMIT:
-        return True
-    return now() - row.last_seen_at >= idle_limit or now() - row.created_at >= ABSOLUTE_LIMIT
-
-
-def set_idle_minutes(organization: Organization, minutes: int) -> None:
-    """Let a quiet screen of the organization's people stay signed in so long. Raises ValueError.
-
-    Browsers that are signed in follow at their next request (follow_idle): nothing of theirs is to be written here.
-    """
-    if minutes not in IDLE_CHOICES:
-        raise ValueError(f"one of {IDLE_CHOICES} minutes, not {minutes}")
-    organization.idle_minutes = minutes
-
-
 def _delete(session: LockedSession, session_id: str | None) -> bool:
     """One browser's session, and those that have run out. Whether that one was still there."""
     found = session.execute(delete(WebSession).where(WebSession.id_digest == digest_of(session_id or "")))
-    session.execute(
-        delete(WebSession).where(
-            or_(
-                WebSession.created_at < now() - ABSOLUTE_LIMIT,
-                *(
-                    and_(
-                        WebSession.idle_minutes == minutes, WebSession.last_seen_at < now() - timedelta(minutes=minutes)
-                    )
-                    for minutes in IDLE_CHOICES
-                ),
-            )
-        )
-    )
+    session.execute(delete(WebSession).where(run_out()))
     assert isinstance(found, CursorResult)
     return bool(found.rowcount == 1)

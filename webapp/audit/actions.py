@@ -8,6 +8,7 @@ The chain holds ids and digests; the words stand beside it and can be erased wit
 import hashlib
 import json
 import secrets
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -26,9 +27,13 @@ def record(
     *,
     actor_id: int | None,
     object_id: int | None = None,
+    at: datetime | None = None,
     **words: str | int | bool | None,
 ) -> AuditEvent:
-    """Append an event to the chain of the bound organization. Raises ValueError for words that KINDS does not name."""
+    """Append an event to the chain of the bound organization. Raises ValueError for words that KINDS does not name.
+
+    `at`: when it was, where a worker records it later; the chain has the order in which it was told.
+    """
     if set(words) != set(KINDS[kind].words):
         raise ValueError(f"{kind} is told by {sorted(KINDS[kind].words)}, not by {sorted(words)}")
     head = hold_head(session)
@@ -36,7 +41,7 @@ def record(
     event = AuditEvent(
         position=head.position + 1,
         kind=kind,
-        at=now(),
+        at=at or now(),
         actor_id=actor_id,
         object_id=object_id,
         words_digest=digest_words(salt, text),

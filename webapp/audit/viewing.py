@@ -6,7 +6,7 @@ seen that could not be noted.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import bindparam, delete, select
@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, select
 from webapp.audit.actions import hold_head, record
 from webapp.audit.kinds import KINDS
 from webapp.audit.models import AuditViewing
-from webapp.clock import now_ms
+from webapp.clock import now_ms, to_ms
 from webapp.database.engine import Database
 from webapp.tenancy.lock import kept
 from webapp.tenancy.models import Organization
@@ -43,14 +43,19 @@ def note_view(
     user_account_id: int,
     kind: str,
     object_id: int | None = None,
+    *,
+    at: datetime | None = None,
     **words: Word,
 ) -> None:
-    """Record that a person looked, unless that is recorded for this quarter of an hour already."""
+    """Record that a person looked, unless that is recorded for this quarter of an hour already.
+
+    `at`: when it was, if not just now.
+    """
     key = {
         "user_account_id": user_account_id,
         "kind": kind,
         "object_id": (object_id or 0) if KINDS[kind].each else 0,
-        "slot": now_ms() // _SLOT_MS,
+        "slot": (now_ms() if at is None else to_ms(at)) // _SLOT_MS,
     }
     remembered = _remembered.setdefault(database, set())
     view = (organization_id, *key.values())
@@ -63,7 +68,7 @@ def note_view(
             hold_head(session)  # from here nobody else notes the same
             if session.scalar(_NOTED, key) is None:
                 session.add(AuditViewing(**key))
-                record(session, kind, actor_id=user_account_id, object_id=object_id, **words)
+                record(session, kind, actor_id=user_account_id, object_id=object_id, at=at, **words)
                 session.commit()
     if len(remembered) >= _REMEMBERED_AT_MOST:
         remembered.clear()
@@ -80,7 +85,7 @@ def note(
 ) -> None:
     """Record each time: what leaves the service as a file, and what changes nothing here, as signing in."""
     with writing_session(database, organization_id) as session:
-        record(session, kind, actor_id=user_account_id, object_id=object_id, **words)
+        record(session, kind, actor_id=user_account_id, object_id=object_id, at=None, **words)
         session.commit()
 
 

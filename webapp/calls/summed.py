@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, null, select, union_all
+from sqlalchemy import Integer, Select, bindparam, cast, null, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.figures import SUMS, Figures, Summed
@@ -66,7 +66,8 @@ def _sums(shape: _Shape, call_filter: CallFilter | None = None) -> Sums:
     """Rows of a day, or NULL, and the columns of Figures; `first0`, `last1`, ... are the bounds of the stretches."""
     parts = []
     for place, (entity, bounds, by_day) in enumerate(shape):
-        statement = select(entity.day if by_day else null(), *SUMS[entity])  # type: ignore[union-attr]
+        # With a type: PostgreSQL takes a NULL without one for text, and matches no number with it.
+        statement = select(entity.day if by_day else cast(null(), Integer), *SUMS[entity])  # type: ignore[union-attr]
         if "first" in bounds:
             statement = statement.where(_WHEN[entity] >= bindparam(f"first{place}"))
         if "last" in bounds:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from webapp.accounts.models import UserAccount, UserEmail
-from webapp.accounts.people import create_user
+from webapp.accounts.people import create_user, renew_all_sessions
 from webapp.accounts.queries import find_person
 from webapp.clock import now
 from webapp.errors import NotFound, Refused
@@ -131,6 +131,7 @@ def accept_as(session: LockedSession, opened: Opened, person_id: int) -> UserAcc
     if is_member(session, person):
         raise Refused(f"You are a member of {opened.organization.name} already. Nothing was changed.")
     _accept(session, opened, person)
+    renew_all_sessions(session, person)
     return person
 
 

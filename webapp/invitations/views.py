@@ -95,18 +95,19 @@ def accept() -> ResponseReturnValue:
         return _refuse(opened, form, refusal)
     db().commit()
     close_session()
-    _let_in(newcomer)
+    is_in = _let_in(newcomer)
     logs.event("invitation.accepted", organization_id=opened.organization.id)
+    if not is_in:
+        return htmx.go_to(url_for("accounts.sign_in"))
     flash(f"Welcome to {opened.organization.name}.", "ok")
     return htmx.go_to(organization_home(opened.organization.slug))
 
 
-def _let_in(newcomer: UserAccount | None) -> None:
-    """The invitation is used: the session keeps it no longer. Somebody new is signed in."""
+def _let_in(newcomer: UserAccount | None) -> bool:
+    """The invitation is used: the session keeps it no longer. Somebody new is signed in, unless disabled meanwhile."""
     session.pop(_HELD, None)
-    if newcomer is not None:
-        where = here()
-        enter(newcomer, Try(newcomer.email, where.network, where.browser))
+    where = here()
+    return newcomer is None or enter(newcomer, Try(newcomer.email, where.network, where.browser))
 
 
 def _refuse(opened: Opened, form: AcceptForm, refusal: Refused) -> ResponseReturnValue:

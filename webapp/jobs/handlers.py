@@ -39,17 +39,23 @@ Errand = Callable[[Database, Settings, Callable[[], bool]], None]
 
 _handlers: dict[str, Handler] = {}
 _when_dead: dict[str, Handler] = {}
+_leaving_nothing: set[str] = set()
 _chores: dict[str, Chore] = {}
 _errands: dict[str, Errand] = {}
 
 
-def register(kind: str, handler: Handler, when_dead: Handler | None = None) -> None:
-    """Let `handler` do jobs of this kind, named "<feature>.<verb>". The same again is no mistake."""
+def register(kind: str, handler: Handler, when_dead: Handler | None = None, *, leaves_nothing: bool = False) -> None:
+    """Let `handler` do jobs of this kind, named "<feature>.<verb>". The same again is no mistake.
+
+    `leaves_nothing`: a job that is done is deleted at once, not kept for a look back.
+    """
     known = _handlers.setdefault(kind, handler)
     if known is not handler:
         raise ValueError(f"{kind} is registered already")
     if when_dead is not None:
         _when_dead[kind] = when_dead
+    if leaves_nothing:
+        _leaving_nothing.add(kind)
 
 
 def register_chore(name: str, chore: Chore) -> None:
@@ -79,6 +85,10 @@ def handler_of(kind: str) -> Handler:
 
 def when_dead_of(kind: str) -> Handler | None:
     return _when_dead.get(kind)
+
+
+def leaves_nothing(kind: str) -> bool:
+    return kind in _leaving_nothing
 
 
 def chores() -> list[tuple[str, Chore]]:

@@ -18,7 +18,7 @@ from webapp import clock
 from webapp.alarms import wake_workers, wake_workers_after_commit
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
-from webapp.jobs.handlers import Work, register, register_chore
+from webapp.jobs.handlers import Work, leaves_nothing, register, register_chore
 from webapp.jobs.models import Job, JobState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.sessions import reading_session, writing_session
@@ -172,6 +172,12 @@ def renew(database: Database, held: Claim, lease: timedelta) -> bool:
 
 def finish(database: Database, held: Claim) -> bool:
     """The job is done. False: it was somebody else's by now, who will see to it."""
+    if leaves_nothing(held.kind):
+        with writing_session(database) as session:
+            gone = session.execute(delete(Job).where(*_held_as(held)).execution_options(synchronize_session=False))
+            session.commit()
+        assert isinstance(gone, CursorResult)
+        return bool(gone.rowcount == 1)
     return _change(
         database, held, state=JobState.DONE, lease_owner=None, lease_until=None, error_class=None, ended_at=clock.now()
     )
@@ -217,13 +223,12 @@ def bury(database: Database, held: Claim, error_class: str) -> bool:
     )
 
 
+def _held_as(held: Claim) -> tuple[ColumnElement[bool], ...]:
+    return Job.id == held.job_id, Job.state == JobState.RUNNING, Job.lease_owner == held.owner
+
+
 def _change(database: Database, held: Claim, **values: Any) -> bool:
-    statement: Update = (
-        update(Job)
-        .where(Job.id == held.job_id, Job.state == JobState.RUNNING, Job.lease_owner == held.owner)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    statement: Update = update(Job).where(*_held_as(held)).values(**values).execution_options(synchronize_session=False)
     with writing_session(database) as session:
         result = session.execute(statement)
         session.commit()

@@ -6,7 +6,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
-from webapp.accounts.web_sessions import IDLE_CHOICES
+from webapp.accounts.session_limits import IDLE_CHOICES
 from webapp.organizations.actions import NAME_AT_MOST
 from webapp.organizations.company import CONTACT_AT_MOST, Company
 from webapp.places import country_choices, time_zone_choices, to_choices, with_choice

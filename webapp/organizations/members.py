@@ -3,7 +3,7 @@
 from sqlalchemy import select, update
 
 from webapp.accounts.models import UserAccount, UserEmail
-from webapp.accounts.people import end_all_sessions
+from webapp.accounts.people import end_all_sessions, renew_all_sessions
 from webapp.accounts.queries import is_only_owner
 from webapp.audit.actions import record
 from webapp.clock import now
@@ -49,6 +49,8 @@ def change_member(session: LockedSession, actor: Membership, person: UserAccount
     membership, _person = get_changeable(session, actor, person.id)
     check_within(offer, offer_of_membership(session, actor))
     _keep_an_owner(session, membership, person, offer)
+    if offer != offer_of_membership(session, membership):
+        renew_all_sessions(session, person)
     for row in session.scalars(select(MembershipParty).where(MembershipParty.user_account_id == person.id)):
         session.delete(row)
     session.flush()

@@ -9,7 +9,7 @@ from flask import Flask, current_app, g, request
 from flask import session as browser_session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import BigInteger, bindparam, or_, select
 
 from webapp import access, logs
 from webapp.clock import now
@@ -41,16 +41,14 @@ _PLACES = kept(
     select(Membership, Organization)
     .join(Organization, Organization.id == Membership.organization_id)
     .where(
+        # The session's own lock would show those of its organization too, were one bound.
+        Membership.user_account_id == bindparam("person", type_=BigInteger),
         Organization.state == OrganizationState.OPEN,
         or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("now", type_=Instant)),
     )
     .order_by(Organization.name, Organization.id)
 )
-_PLACE = kept(
-    _PLACES.where(
-        Membership.organization_id == bindparam("organization"), Membership.user_account_id == bindparam("person")
-    )
-)
+_PLACE = kept(_PLACES.where(Membership.organization_id == bindparam("organization")))
 
 #: Done as the person themselves. A search only keeps the words of whoever typed them.
 _WHILE_LOOKING = frozenset({"organizations.stop_looking", "calls.search"})
@@ -134,7 +132,8 @@ def find_places(user_account_id: int) -> None:
 
 def list_places(session: LockedSession) -> list[Place]:
     """The open organizations of the bound person, by name."""
-    return [Place(organization, membership) for membership, organization in session.rows(_PLACES, {"now": now()})]
+    values = {"now": now(), "person": session.user_account_id}
+    return [Place(organization, membership) for membership, organization in session.rows(_PLACES, values)]
 
 
 def _enter(slug: str, mark: access.Access) -> None:

@@ -1,0 +1,36 @@
+"""How long a session lives: the limits, which docs/security.md tells, and when one has run out.
+
+Read by web_sessions.py, the gates, the settings of signing in, and the pages that tell a limit.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, or_
+
+from webapp.accounts.models import SessionState, WebSession
+from webapp.clock import now
+
+USUAL_IDLE_MINUTES = 30  #: unless the person's organizations say otherwise
+IDLE_LIMIT = timedelta(minutes=USUAL_IDLE_MINUTES)
+IDLE_CHOICES = (30, 60, 120, 240, 480, 720)  #: minutes among which an organization may choose
+ABSOLUTE_LIMIT = timedelta(hours=12)
+WAITING_LIMIT = timedelta(minutes=15)  #: between the password and the code
+PROVED_FOR = timedelta(minutes=10)
+SEEN_EVERY = timedelta(minutes=1)
+
+
+def has_run_out(row: WebSession) -> bool:
+    """Whether the browser was idle too long, or signed in too long ago, or did not go on after the password."""
+    idle_limit = timedelta(minutes=row.idle_minutes)
+    if row.state == SessionState.ON_ITS_WAY and row.user_account_id and now() - row.created_at >= WAITING_LIMIT:
+        return True
+    return now() - row.last_seen_at >= idle_limit or now() - row.created_at >= ABSOLUTE_LIMIT
+
+
+def run_out() -> ColumnElement[bool]:
+    """Of rows that may be swept: idle too long, or signed in too long ago."""
+    idle = (
+        and_(WebSession.idle_minutes == minutes, WebSession.last_seen_at < now() - timedelta(minutes=minutes))
+        for minutes in IDLE_CHOICES
+    )
+    return or_(WebSession.created_at < now() - ABSOLUTE_LIMIT, *idle)
