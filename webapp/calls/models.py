@@ -220,7 +220,7 @@ class Call(Tenant, Base):
 
 
 class CallParty(Tenant, Base):
-    """Who took part in a call, and as what."""
+    """Who took part in a call, as what, and for how long they talked."""
 
     __tablename__ = "call_party"
 
@@ -228,6 +228,7 @@ class CallParty(Tenant, Base):
     started_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
     call_key: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     roles: Mapped[int] = mapped_column(SmallInteger)
+    talk_seconds: Mapped[int] = mapped_column(Integer)
 
 
 class Total:
