@@ -614,6 +614,7 @@ CREATE TABLE call_party (
     started_at      TIMESTAMPTZ NOT NULL,
     call_key        BIGINT      NOT NULL,
     roles           SMALLINT    NOT NULL,           -- bits: 1 caller, 2 dialled, 4 rang, 8 answered, 16 own number
+    talk_seconds    INTEGER     NOT NULL DEFAULT 0, -- in which this party talked: the caller all the time of the call's
     --sqlite: CONSTRAINT call_party_instants CHECK (typeof(started_at) = 'integer'),
     CONSTRAINT call_party_pkey PRIMARY KEY (organization_id, party_id, started_at, call_key),
     CONSTRAINT call_party_party_fkey FOREIGN KEY (organization_id, party_id) REFERENCES party (organization_id, id)

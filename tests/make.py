@@ -39,6 +39,7 @@ from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.destinations.models import LineType, Party, PartyKind
+from webapp.ingest.assembly import TALKED_ALL
 from webapp.invitations.actions import Inviter, cause_of_mail, invite, whole_offer
 from webapp.invitations.joining import Opened, accept_as_newcomer
 from webapp.organizations.models import Invitation
@@ -183,9 +184,12 @@ class Make:
         ring: int = 8,
         wait: int = 0,
         talk: int | None = None,
+        talks: dict[str, int] | None = None,
         **fields: Any,
     ) -> Call:
-        """A call with its parties and totals. `names` gives numbers a name; `fields` sets further columns of call."""
+        """A call with its parties and totals. `names` gives numbers a name; `talks` says who talked for how long, where
+        it is not the whole talk for the caller and who answered; `fields` sets further columns of call.
+        """
         pbx = pbx or self._any_pbx()
         talk = (60 if outcome == Outcome.ANSWERED else 0) if talk is None else talk
         numbers = {"caller": caller, "dialed": dialed or callee, "callee": callee, "did": did}
@@ -208,7 +212,7 @@ class Make:
             }
             call = Call(**{**values, **fields})
             session.add(call)
-            self._add_parties(session, call, parties)
+            self._add_parties(session, call, parties, talks or {})
             self._add_totals(session, call)
             session.commit()
         return call
@@ -303,8 +307,11 @@ class Make:
         session.flush()
         return party
 
-    def _add_parties(self, session: LockedSession, call: Call, parties: dict[str, Party]) -> None:
+    def _add_parties(
+        self, session: LockedSession, call: Call, parties: dict[str, Party], talks: dict[str, int]
+    ) -> None:
         roles: dict[int, PartyRole] = {}
+        told = {party.id: talks.get(party.e164 or party.digits, 0) for party in parties.values() if talks}
         for word, party in parties.items():
             role = _ROLES[word]
             if word == "callee" and call.answered_by_id == party.id:
@@ -312,7 +319,8 @@ class Make:
             roles[party.id] = roles.get(party.id, PartyRole(0)) | role
         for party_id, role in roles.items():
             key = {"party_id": party_id, "started_at": call.started_at, "call_key": call.call_key}
-            session.add(CallParty(**key, roles=int(role)))
+            talked = call.talk_seconds if role & TALKED_ALL or party_id == call.answered_by_id else 0
+            session.add(CallParty(**key, roles=int(role), talk_seconds=told.get(party_id, talked)))
             total = self._found(session, PartyTotal, party_id=party_id, day=self._day(call))
             total.calls += 1
             total.answered += call.outcome == Outcome.ANSWERED

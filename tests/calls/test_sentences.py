@@ -22,6 +22,7 @@ def story(**changes: object) -> CallStory:
         "ring_seconds": 0,
         "wait_seconds": 0,
         "talk_seconds": 0,
+        "talk_follows": False,
         "voicemail_seconds": 0,
     }
     return CallStory(**{**plain, **changes})  # type: ignore[arg-type]
@@ -42,6 +43,17 @@ CASES = [
         ),
         "Outside call from +44 20 7946 0123 rang Reception for 12 s, was answered at extension 201, talked 3 min "
         "and was transferred to Sales.",
+    ),
+    (
+        story(
+            outcome=Outcome.ANSWERED,
+            answered_by="a colleague",
+            transferred_to=("extension 201",),
+            talk_seconds=180,
+            talk_follows=True,
+        ),
+        "Outside call from +44 20 7946 0123 was answered by a colleague, was transferred to extension 201 and talked "
+        "3 min.",
     ),
     (
         story(

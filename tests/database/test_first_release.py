@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 
 from config import Settings
 from webapp import clock
+from webapp.calls.models import CallParty
 from webapp.database import installation, schema
 from webapp.database.engine import Database
 from webapp.database.installation import initialize, list_problems, open_as_owner, open_database
@@ -24,7 +25,7 @@ from webapp.tenancy.sessions import reading_session
 
 FIRST_RELEASE = Path(__file__).with_name("first_release.sql")
 #: The number of the last upgrade file.
-NEWEST = 3
+NEWEST = 4
 ORGANIZATION = """INSERT INTO organization
     (id, slug, name, time_zone, region, state, contact, idle_minutes, second_factor_required, created_at)
     VALUES (:id, :slug, 'Some Firm', 'Europe/London', 'GB', 1, '', 30, FALSE, :now)"""
@@ -43,6 +44,26 @@ DOUBLES = [
     (1, 18, "curie@example.com", 1, 1),
     (1, 19, "curie@example.com", 4, 3),  # newer, but its link opens nothing yet
     (2, 17, "ada@example.com", 1, 1),  # in another organization
+]
+
+PBX = """INSERT INTO pbx
+    (organization_id, id, name, time_zone, region, area_code, outside_prefix, extension_digits, outside_lines,
+     settings_version, created_at)
+    VALUES (:organization_id, 1, 'Office', 'Europe/London', 'GB', '', '', '3', '[]', 1, :now)"""
+PARTY = """INSERT INTO party (organization_id, id, identity, kind, digits, region, line_type, name)
+    VALUES (:organization_id, :id, :digits, 2, :digits, '', 0, '')"""
+CALL = """INSERT INTO call
+    (organization_id, started_at, call_key, pbx_id, direction, outcome, caller_id, caller_reason, answered_by_id,
+     ring_seconds, wait_seconds, talk_seconds, ended_at, record_count, flags, party_ids)
+    VALUES (:organization_id, :now, :call_key, 1, 1, 1, :caller, 0, :answered_by, 8, 0, :talk, :now, 1, 0, :none)"""
+CALL_PARTY = """INSERT INTO call_party (organization_id, party_id, started_at, call_key, roles)
+    VALUES (:organization_id, :party_id, :now, :call_key, :roles)"""
+#: call, its talk, who answered first, roles by party, talk by party after the upgrade
+TALKS = [
+    (1, 60, 21, {20: 1, 21: 12, 22: 4, 23: 18}, {20: 60, 21: 60, 22: 0, 23: 0}),
+    (2, 0, None, {20: 1, 21: 6}, {20: 0, 21: 0}),
+    (3, 90, 21, {20: 1, 21: 14, 22: 12}, {20: 90, 21: 90, 22: 90}),  # passed on: who for how long, nobody knows
+    (4, 30, 23, {20: 1, 23: 22}, {20: 30, 23: 30}),  # nobody knows who answered behind the own number
 ]
 
 # The words of a table are those of its CREATE, the order of its columns included; ALTER TABLE edits them.
@@ -104,6 +125,40 @@ def store_doubles(database: Database) -> None:
                     connection.execute(text(INVITATION), {"organization_id": owner, **values})
 
 
+def store_calls(database: Database) -> None:
+    """In two organizations, with the same ids."""
+    moment = 1_780_000_000_000 if database.dialect == "sqlite" else clock.from_ms(1_780_000_000_000)
+    for organization_id in (1, 2):
+        with database.writing.begin() as connection:
+            set_local(connection, organization_id, None)
+            common = {"organization_id": organization_id, "now": moment}
+            connection.execute(text(PBX), common)
+            for party_id in (20, 21, 22, 23):
+                connection.execute(text(PARTY), {**common, "id": party_id, "digits": f"2{party_id}"})
+            for call_key, talk, answered_by, roles, _talks in TALKS:
+                key = {**common, "call_key": call_key}
+                values = {"caller": 20, "answered_by": answered_by, "talk": talk + organization_id - 1, "none": b""}
+                connection.execute(text(CALL), {**key, **values})
+                for party_id, bits in roles.items():
+                    connection.execute(text(CALL_PARTY), {**key, "party_id": party_id, "roles": bits})
+
+
+def test_who_talked_for_how_long_is_told_as_far_as_calls_know(first: Settings, old: Database) -> None:
+    store_doubles(old)
+    store_calls(old)
+    assert upgrade(first)[-1] == "0004_own_talk"
+
+    for organization_id in (1, 2):
+        longer = organization_id - 1
+        with reading_session(old, organization_id) as session:
+            found = {(row.call_key, row.party_id): row.talk_seconds for row in session.scalars(select(CallParty))}
+        assert found == {
+            (call_key, party_id): talked + longer if talked or (party_id == 20 and longer) else 0
+            for call_key, _talk, _first, _roles, talks in TALKS
+            for party_id, talked in talks.items()
+        }
+
+
 def test_of_invitations_to_one_address_the_newest_stays(first: Settings, old: Database) -> None:
     store_doubles(old)
     assert upgrade(first)[0] == "0001_one_waiting_invitation"
@@ -122,6 +177,7 @@ def test_of_invitations_to_one_address_the_newest_stays(first: Settings, old: Da
 def test_the_first_release_and_its_upgrades_make_schema_sql(first: Settings, old: Database, settings: Settings) -> None:
     """With rows in the tables: a NOT NULL or a unique index that only an empty table takes would fail here."""
     store_doubles(old)
+    store_calls(old)
     upgrade(first)
 
     assert list_problems(old, first) == []

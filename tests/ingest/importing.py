@@ -21,6 +21,7 @@ from webapp.calls.models import (
     CallTotal,
     ImportFile,
     ImportState,
+    PartyRole,
     PartyTotal,
     Pbx,
 )
@@ -146,6 +147,9 @@ class Importing:
         """Every call in words that do not depend on ids: what two ways to one state must agree on."""
         numbers: dict[int | None, str | None] = {party.id: party.e164 or party.digits for party in self.all(Party)}
         numbers[None] = None
+        talks: dict[tuple[Any, int], list[tuple[str, int]]] = {}
+        for row in self.all(CallParty):
+            talks.setdefault((row.started_at, row.call_key), []).append((str(numbers[row.party_id]), row.talk_seconds))
         return sorted(
             (
                 call.started_at,
@@ -158,9 +162,15 @@ class Importing:
                 call.talk_seconds,
                 call.record_count,
                 call.flags,
+                sorted(talks[call.started_at, call.call_key]),
             )
             for call in self.calls()
         )
+
+    def talks(self, call: Call) -> dict[str | None, int]:
+        """For how long each party talked in a call."""
+        rows = [row for row in self.all(CallParty) if row.call_key == call.call_key]
+        return {self.number(row.party_id): row.talk_seconds for row in rows}
 
     def check(self) -> None:
         """Totals, call parties, links and record counts are those of the calls and records that are there."""
@@ -180,6 +190,12 @@ class Importing:
             (party_id, call.started_at, call.call_key) for call in calls for party_id in unpack_ids(call.party_ids)
         }
         assert {(row.party_id, row.started_at, row.call_key) for row in self.all(CallParty)} == took_part
+        whole = {call.call_key: call for call in calls}
+        for row in self.all(CallParty):
+            call = whole[row.call_key]
+            talked = row.party_id in (call.caller_id, call.answered_by_id) or row.roles & PartyRole.ANSWERED
+            assert row.talk_seconds in (range(call.talk_seconds + 1) if talked else (0,))
+            assert row.party_id != call.caller_id or row.talk_seconds == call.talk_seconds
         assert {party.id for party in self.all(Party)} == {party_id for party_id, _at, _key in took_part}
 
     def _check_totals(self, calls: list[Call]) -> None:
@@ -266,3 +282,13 @@ def ring_all_row(unique: str, sequence: int, extension: str, answered: bool, min
         peer=f"PJSIP/{extension}-000000{sequence:02d}",
         disposition="ANSWERED" if answered else "NO ANSWER",
     )
+
+
+def transferred_rows() -> bytes:
+    """One call: 201 talked 60 s, 205 rang in vain, then 204 talked 30 s."""
+    call = {"linked": "1784116800.1", "start": "2026-07-15 13:01:10"}
+    first = asterisk_row(end="2026-07-15 13:01:08", duration=68, billsec=60)
+    rang = {"answer": "", "end": "2026-07-15 13:01:14", "duration": 4, "billsec": 0, "disposition": "NO ANSWER"}
+    tried = asterisk_row(unique="1784116870.2", peer="PJSIP/205-00000004", **call, **rang)
+    talked = {"answer": "2026-07-15 13:01:15", "end": "2026-07-15 13:01:45", "duration": 35, "billsec": 30}
+    return first + tried + asterisk_row(unique="1784116870.3", peer="PJSIP/204-00000006", **call, **talked)

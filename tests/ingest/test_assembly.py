@@ -62,6 +62,16 @@ def test_the_order_of_records_does_not_matter(several: list[NormalRecord], shuff
     assert assemble(several, PLAN).record_count == len(several)
 
 
+@given(st.lists(records, min_size=1, max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_nobody_talked_longer_than_the_call_or_without_being_in_it(several: list[NormalRecord]) -> None:
+    call = assemble([each._replace(record_key=place, line_number=place) for place, each in enumerate(several)], PLAN)
+    assert call.talks.keys() <= call.roles.keys()
+    assert all(0 <= talked <= call.talk_seconds for talked in call.talks.values())
+    if call.talks and call.caller is not None:
+        assert call.talks[call.caller] == call.talk_seconds
+
+
 def test_a_far_side_knows_who_answered_and_for_how_long() -> None:
     outer = record(peer_leg_id="Local/205@phones-1", answered_at=NOON, billsec=68, reached="205")
     inner = record(
@@ -98,7 +108,25 @@ def test_a_transferred_call_counts_once_and_its_talks_add_up() -> None:
     assert call.answered_by is not None and call.answered_by.digits == "201"
     answered = {party.digits for party, roles in call.roles.items() if roles & PartyRole.ANSWERED}
     assert answered == {"201", "204"}
+    assert {party.digits: talked for party, talked in call.talks.items()} == {"442079460123": 90, "201": 60, "204": 30}
+
+
+def test_who_comes_back_has_the_sum_of_both_talks() -> None:
+    went, came = NOON + 70_000, NOON + 105_000
+    call = assemble(
+        [
+            record(reached="201", billsec=60),
+            record(reached="204", started_at=went, answered_at=went + 5000, duration=35, billsec=30, record_key=2),
+            record(reached="201", started_at=came, answered_at=came, duration=15, billsec=15, record_key=3),
+        ],
+        PLAN,
+    )
+    talks = {party.digits: talked for party, talked in call.talks.items()}
+    assert talks == {"442079460123": call.talk_seconds, "201": 75, "204": 30}
+    assert call.talk_seconds == 105
 
 
 def test_two_records_of_one_talk_count_once() -> None:
-    assert assemble([record(), record(record_key=2)], PLAN).talk_seconds == 60
+    call = assemble([record(), record(record_key=2)], PLAN)
+    assert call.talk_seconds == 60
+    assert set(call.talks.values()) == {60}

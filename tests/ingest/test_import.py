@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cast import Cast
-from tests.ingest.importing import Importing, asterisk_row, ring_all_row
+from tests.ingest.importing import Importing, asterisk_row, ring_all_row, transferred_rows
 from webapp.calls.models import CallerReason, CallRecord, CallRecordVersion, ImportState, Pbx, RejectedLine
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.clock import now
@@ -69,6 +69,21 @@ def test_a_ring_group_is_one_call_in_any_order_and_over_two_imports(harbour: Imp
         assert [(call.outcome, call.record_count, call.talk_seconds) for call in mine] == [(Outcome.ANSWERED, 3, 20)]
         assert harbour.number(mine[0].answered_by_id) == "203"
     harbour.check()
+
+
+def test_of_a_call_that_was_passed_on_each_party_has_the_seconds_it_talked(harbour: Importing) -> None:
+    harbour.load(harbour.pbx(), transferred_rows())
+    [call] = harbour.calls()
+    assert call.talk_seconds == 90
+    talks = {"+442079460123": 90, "+442079460100": 0, "201": 60, "205": 0, "204": 30}
+    assert harbour.talks(call) == talks
+    harbour.check()
+
+
+def test_of_a_call_of_one_record_both_sides_talked_all_the_time(harbour: Importing) -> None:
+    harbour.load(harbour.pbx(), asterisk_row())
+    [call] = harbour.calls()
+    assert harbour.talks(call) == {"+442079460123": 192, "+442079460100": 0, "201": 192}
 
 
 def test_two_calls_that_prove_to_be_one_are_joined(harbour: Importing) -> None:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.conftest import NUMBER_KEY
-from tests.ingest.importing import Importing, asterisk_row, ring_all_row
-from webapp.calls.models import CallRecord, CallRecordVersion, ImportFile, ImportState, Pbx, RejectedLine
+from tests.ingest.importing import Importing, asterisk_row, ring_all_row, transferred_rows
+from webapp.calls.models import CallParty, CallRecord, CallRecordVersion, ImportFile, ImportState, Pbx, RejectedLine
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.clock import now
 from webapp.destinations.models import Party
@@ -116,6 +117,22 @@ def test_reading_again_gives_direction_once_the_lines_are_known(harbour: Importi
     harbour.load(fresh, content)
     assert sorted(told * 2) == harbour.told()
     assert {record.record_key for record in harbour.all(CallRecord) if record.pbx_id == pbx} == keys
+    harbour.check()
+
+
+def test_reading_again_tells_who_talked_for_how_long_in_calls_of_an_older_release(harbour: Importing) -> None:
+    """An upgrade cannot: it reads no records."""
+    pbx = harbour.pbx()
+    harbour.load(pbx, transferred_rows())
+    [call] = harbour.calls()
+    talks = harbour.talks(call)
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        for row in session.scalars(select(CallParty).where(CallParty.talk_seconds > 0)):
+            row.talk_seconds = call.talk_seconds
+        session.commit()
+    assert harbour.talks(call) != talks
+    read_again(harbour.database, NUMBER_KEY, harbour.organization.id, pbx)
+    assert harbour.talks(call) == talks
     harbour.check()
 
 

@@ -45,7 +45,7 @@ def test_every_tenant_table_says_what_a_narrowed_person_sees_of_it() -> None:
     assert [each.__name__ for each in tenant_classes() if not has_spoken_for(each)] == []
 
 
-OTHER = aliased(Call)
+OTHER, OTHER_PARTY = aliased(Call), aliased(CallParty)
 READS: dict[str, Any] = {
     "entity": lambda db: list(db.scalars(select(Call.call_key))),
     "alias": lambda db: list(db.scalars(select(OTHER.call_key))),
@@ -85,6 +85,8 @@ def test_a_party_is_open_in_its_days(database: Database, cast: Cast, make: Make,
     ):
         with narrowed(database, cast, window) as session:
             assert keys(session) == {house[name].call_key for name in opened}, window
+            assert set(session.scalars(select(CallParty.call_key))) == keys(session), window
+            assert set(session.scalars(select(OTHER_PARTY.call_key))) == keys(session), window
 
 
 def test_a_call_between_two_of_theirs_is_one_call(

@@ -17,10 +17,14 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     Subquery,
+    and_,
     bindparam,
+    case,
+    func,
     select,
     tuple_,
     type_coerce,
+    union,
     union_all,
 )
 
@@ -192,20 +196,40 @@ def _walk_parties(selection: Selection, window: Window, place: Cursor | None, si
 
 
 def walk_theirs(selection: Selection, window: Window, place: Cursor | None, size: int) -> Walk:
-    """The calls of a narrowed reader's parties: the first ones of each by its key, put in one order."""
+    """The calls of a narrowed reader's parties: the first ones of each by its key, put in one order.
+
+    With the seconds in which these parties talked.
+    """
     parts: list[Subquery] = []
     values: dict[str, Any] = {"size": size}
     for number, each in enumerate(selection.walks or ()):
         bounds = _bounds(selection, window.within(each.start, each.end), place)
         values |= {f"{name}{number}": value for name, value in bounds.items()}
-        own = select(CallParty.started_at, CallParty.call_key).where(
+        own = select(CallParty.started_at, CallParty.call_key, CallParty.party_id, CallParty.talk_seconds).where(
             CallParty.party_id == each.party_id, *_within(CallParty, selection.newest_first, bounds, str(number))
         )
         parts.append(own.order_by(*_order(CallParty, selection.newest_first)).limit(_SIZE).subquery())
-    theirs = union_all(*(select(part.c.started_at, part.c.call_key) for part in parts)).subquery()
+    is_once = len({each.party_id for each in selection.walks or ()}) == len(parts)
+    joined = union_all if is_once else union  # days of one party that overlap hold the same row twice
+    theirs = joined(*(select(*part.c) for part in parts)).subquery()
     columns = theirs.c.started_at, theirs.c.call_key
     order = (column.desc() if selection.newest_first else column.asc() for column in columns)
-    return select(*columns).distinct().order_by(*order).limit(_SIZE), values
+    talked = func.sum(theirs.c.talk_seconds).label("talk_seconds")
+    return select(*columns, talked).group_by(*columns).order_by(*order).limit(_SIZE), values
+
+
+def is_call_of(theirs: Subquery) -> ColumnElement[bool]:
+    """A Call that walk_theirs() has found."""
+    return and_(Call.started_at == theirs.c.started_at, Call.call_key == theirs.c.call_key)
+
+
+def talk_of_walked(selection: Selection, theirs: Subquery) -> ColumnElement[int] | None:
+    """The same as `selection.talk` for a Call joined to its row of walk_theirs(): where all theirs are walked, that row
+    tells it, and call_party is asked no second time.
+    """
+    if selection.call_filter.party_id is not None:
+        return selection.talk
+    return case((theirs.c.talk_seconds < Call.talk_seconds, theirs.c.talk_seconds), else_=Call.talk_seconds)
 
 
 @cache
@@ -223,7 +247,7 @@ def _lines_of(session: LockedSession, selection: Selection, keys: set[tuple[int,
     if not keys:
         return []
     at_once = Call.started_at.in_(evened({from_ms(ms) for ms, _key in keys}))
-    columns = columns_of_calls(selection.is_tested)
+    columns = columns_of_calls(selection.is_tested, selection.talk)
     rows = session.execute(select(*columns).where(at_once, *selection.conditions)).all()
     found = [line for line in rows if (line.ms, line.call_key) in keys]
     return sorted(found, key=lambda line: (line.ms, line.call_key), reverse=selection.newest_first)

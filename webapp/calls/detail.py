@@ -16,6 +16,7 @@ from webapp.calls.browse import CallRow, page_of_calls
 from webapp.calls.filters import CallFilter
 from webapp.calls.models import Call, CallRecord, CallRecordVersion, ImportFile, Pbx
 from webapp.calls.outcomes import LegKind, Outcome
+from webapp.calls.own_talk import own_talk
 from webapp.calls.periods import named_period
 from webapp.calls.selection import select_calls
 from webapp.calls.sentences import tell_call, tell_flags
@@ -112,6 +113,7 @@ class Who:
 @dataclass(frozen=True)
 class CallDetail:
     call: Call
+    talk_seconds: int  #: of it, those that the reader sees
     pbx: Pbx
     sentence: str
     outcome: ShownOutcome
@@ -157,12 +159,13 @@ def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, regio
     steps = tell_steps(records, place_of)
     if reader.narrowing is not None:
         steps = own_part(steps)
-    number = _number_of(call, parties)
+    number, talked = _number_of(call, parties), _talk_of(session, call, reader)
     caller = places.get(call.caller_id or 0, "")
     return CallDetail(
         call=call,
+        talk_seconds=talked,
         pbx=session.scalars(select(Pbx).where(Pbx.id == call.pbx_id)).one(),
-        sentence=tell_call(tell_story(call, steps, _queue_name(records, reader), places)),
+        sentence=tell_call(tell_story(call, talked, steps, _queue_name(records, reader), places)),
         outcome=show_outcome(call.direction, call.outcome),
         flags=tell_flags(call.flags),
         people=_people(call, shown),
@@ -173,6 +176,14 @@ def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, regio
         number=shown[number.id] if number else None,
         other_calls=list_other_calls(session, number.id, call, zone, region, reader) if number else [],
     )
+
+
+def _talk_of(session: LockedSession, call: Call, reader: Reader) -> int:
+    """The seconds of talk of a call that the reader sees: the whole, or their own part."""
+    if reader.narrowing is None:
+        return call.talk_seconds
+    own = select(own_talk(reader.narrowing)).where(Call.call_key == call.call_key)
+    return session.scalars(own).one()
 
 
 def _show_parties(call: Call, parties: Sequence[Party], region: str, reader: Reader) -> dict[int, ShownParty]:

@@ -220,7 +220,7 @@ class Call(Tenant, Base):
 
 
 class CallParty(Tenant, Base):
-    """Who took part in a call, and as what."""
+    """Who took part in a call, as what, and for how long they talked."""
 
     __tablename__ = "call_party"
 
@@ -228,6 +228,7 @@ class CallParty(Tenant, Base):
     started_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
     call_key: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     roles: Mapped[int] = mapped_column(SmallInteger)
+    talk_seconds: Mapped[int] = mapped_column(Integer)
 
 
 class Total:
@@ -307,10 +308,16 @@ def _of_call(narrowing: Narrowing, organization_id: int, started_at: Any, call_k
     own = bare(CallParty)
     return exists().where(
         own.c.organization_id == organization_id,
-        narrowing.took_part(own),
+        narrowing.took_part(own.c.party_id, own.c.started_at),
         own.c.started_at == started_at,
         own.c.call_key == call_key,
     )
+
+
+def _of_call_party(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
+    """A row of theirs, in its days, is in a call of theirs; whether others are is looked up."""
+    is_theirs = narrowing.took_part(CallParty.party_id, CallParty.started_at)
+    return or_(is_theirs, _of_call(narrowing, organization_id, CallParty.started_at, CallParty.call_key))
 
 
 def _of_record(narrowing: Narrowing, organization_id: int, call_key: Any) -> ColumnElement[bool]:
@@ -355,7 +362,7 @@ def _is_outside() -> ColumnElement[bool]:
 
 
 narrowed_by(Call, lambda narrowing, at: _of_call(narrowing, at, Call.started_at, Call.call_key))
-narrowed_by(CallParty, lambda narrowing, at: _of_call(narrowing, at, CallParty.started_at, CallParty.call_key))
+narrowed_by(CallParty, _of_call_party)
 narrowed_by(CallRecord, lambda narrowing, at: _of_record(narrowing, at, CallRecord.call_key))
 narrowed_by(CallRecordVersion, _of_version)
 narrowed_by(Party, _of_party)

@@ -6,10 +6,10 @@ Called by reports/my_calls.py for its figures and its chart.
 from collections.abc import Mapping
 from datetime import date
 
-from sqlalchemy import and_, case, select
+from sqlalchemy import case, select
 
-from webapp.calls.browse import walk_theirs
-from webapp.calls.figures import SUMS, Figures
+from webapp.calls.browse import is_call_of, talk_of_walked, walk_theirs
+from webapp.calls.figures import Figures, sums_with
 from webapp.calls.models import Call
 from webapp.calls.periods import day_of_number, day_start
 from webapp.calls.selection import Selection
@@ -34,11 +34,11 @@ def count_own_days(session: LockedSession, selection: Selection) -> Mapping[date
     window = Window(period.start, period.end)
     statement, values = walk_theirs(selection, window, None, COUNTED_AT_MOST + 1)
     theirs = statement.subquery()
-    own = and_(Call.started_at == theirs.c.started_at, Call.call_key == theirs.c.call_key)
     # By comparison, newest first: how the days of a zone lie on instants, no function of both engines knows.
     begins = [(Call.started_at >= day_start(day, zone), place) for place, day in enumerate(days)]
     place_of_day = case(*reversed(begins), else_=0).label("place")
-    sums = select(place_of_day, *SUMS[Call]).select_from(theirs).join(Call, own).group_by(place_of_day)
-    for place, *figures in session.execute(sums, values):
-        found[days[place]] = Figures().plus(figures)
+    figures = sums_with(talk_of_walked(selection, theirs))
+    joined = select(place_of_day, *figures).select_from(theirs).join(Call, is_call_of(theirs))
+    for place, *sums in session.execute(joined.group_by(place_of_day), values):
+        found[days[place]] = Figures().plus(sums)
     return found if sum(each.calls for each in found.values()) <= COUNTED_AT_MOST else None

@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.filters import CallFilter
 from webapp.calls.models import Call, CallDay, CallMonth, CallTotal
+from webapp.calls.own_talk import own_talk
 from webapp.calls.periods import Period
 from webapp.calls.searches import SearchWords, party_condition
 from webapp.clock import to_ms
@@ -61,9 +62,13 @@ LINE_COLUMNS = (
 _TESTED_COLUMNS = (Call.dialed_id, Call.callee_id, Call.answered_by_id, Call.did_id, Call.party_ids)
 
 
-def columns_of_calls(tested: bool) -> tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]:
-    """What is read of each call; more where its parties are tested."""
-    return (*LINE_COLUMNS, *_TESTED_COLUMNS) if tested else LINE_COLUMNS
+Talk = ColumnElement[int] | InstrumentedAttribute[int]
+
+
+def columns_of_calls(tested: bool, talk: ColumnElement[int] | None = None) -> tuple[Any, ...]:
+    """What is read of each call; more where its parties are tested. `talk` stands for its talk time."""
+    columns = LINE_COLUMNS if talk is None else (*LINE_COLUMNS[:-1], talk.label("talk_seconds"))
+    return (*columns, *_TESTED_COLUMNS) if tested else columns
 
 
 class Part(Enum):
@@ -100,6 +105,7 @@ class Selection:
 
     `walks`: for a narrowed reader, the days of the parties whose calls are walked instead; None otherwise, and where a
     party that is not theirs drives.
+    `talk`: the talk time of a call that its reader sees; None is the whole.
     """
 
     call_filter: CallFilter
@@ -109,6 +115,7 @@ class Selection:
     driver: tuple[int, ...] | None = None
     tests: tuple[PartyTest, ...] = ()
     walks: tuple[PartyDays, ...] | None = None
+    talk: ColumnElement[int] | None = None
 
     @property
     def narrowing(self) -> Narrowing | None:
@@ -188,15 +195,16 @@ def _select_of_narrowed(
         walks = tuple(each for each in reader.narrowing.windows if each.party_id == call_filter.party_id)
     elif call_filter.party_id is not None:
         walks, driver = None, (call_filter.party_id,)
-    typed = () if words is None else _typed(words)
+    typed, talk = () if words is None else _typed(words), own_talk(reader.narrowing)
     return Selection(
         call_filter=call_filter,
         zone=zone,
-        conditions=_call_conditions(call_filter),
+        conditions=_call_conditions(call_filter, talk),
         reader=reader,
         driver=driver,
         tests=tuple(PartyTest(part, None, party_condition(text, region, reader)) for part, text in typed),
         walks=walks,
+        talk=talk,
     )
 
 
@@ -217,12 +225,12 @@ def _resolve(session: LockedSession, part: Part, text: str, region: str, reader:
     return PartyTest(part, None if len(found) > MOST_PARTIES else frozenset(found), condition)
 
 
-def _call_conditions(call_filter: CallFilter) -> tuple[ColumnElement[bool], ...]:
+def _call_conditions(call_filter: CallFilter, talk: Talk = Call.talk_seconds) -> tuple[ColumnElement[bool], ...]:
     conditions = list(summed_conditions(call_filter, Call))
     if call_filter.talk_min is not None:
-        conditions.append(Call.talk_seconds >= call_filter.talk_min)
+        conditions.append(talk >= call_filter.talk_min)
     if call_filter.talk_max is not None:
-        conditions.append(Call.talk_seconds <= call_filter.talk_max)
+        conditions.append(talk <= call_filter.talk_max)
     return tuple(conditions)
 
 

@@ -55,6 +55,7 @@ class CallStory:
     ring_seconds: int  #: from the start until the first person answered, or the end
     wait_seconds: int  #: of it, before any phone rang
     talk_seconds: int
+    talk_follows: bool  #: it is the talk of those it was transferred to
     voicemail_seconds: int
 
 
@@ -148,11 +149,9 @@ def _answered(story: CallStory) -> list[str]:
     known = not place or story.rang == (place,) or (story.direction != Direction.INBOUND and place == story.dialed)
     at = "at" if place.startswith("extension ") else "by"
     phrases = ["was answered" if known else f"was answered {at} {place}"]
-    if story.talk_seconds > 0:
-        phrases.append(f"talked {format_seconds(story.talk_seconds)}")
-    if story.transferred_to:
-        phrases.append(f"was transferred to {_listed(story.transferred_to)}")
-    return phrases
+    talked = [f"talked {format_seconds(story.talk_seconds)}"] if story.talk_seconds > 0 else []
+    passed = [f"was transferred to {_listed(story.transferred_to)}"] if story.transferred_to else []
+    return phrases + (passed + talked if story.talk_follows else talked + passed)
 
 
 def _listed(places: tuple[str, ...]) -> str:

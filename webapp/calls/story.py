@@ -137,8 +137,12 @@ def own_part(steps: Sequence[Step]) -> list[Step]:
     return kept
 
 
-def tell_story(call: Call, steps: Sequence[Step], queue_name: str, places: dict[int, str]) -> CallStory:
-    """What the one sentence about the call needs. `queue_name`: of the queue that it waited in, "" for none."""
+def tell_story(
+    call: Call, talk_seconds: int, steps: Sequence[Step], queue_name: str, places: dict[int, str]
+) -> CallStory:
+    """What the one sentence about the call needs. `talk_seconds`: those that the reader sees; `queue_name`: of the
+    queue that it waited in, "" for none.
+    """
     tries = [step for step in steps if step.kind == LegKind.PHONE]
     answered = sorted(
         (step for step in tries if step.result == LegResult.ANSWERED and step.answered_at),
@@ -159,7 +163,8 @@ def tell_story(call: Call, steps: Sequence[Step], queue_name: str, places: dict[
         waited_in=f"the queue {queue_name}" if queue_name else "",
         ring_seconds=call.ring_seconds,
         wait_seconds=call.wait_seconds,
-        talk_seconds=call.talk_seconds,
+        talk_seconds=talk_seconds,
+        talk_follows=answered_by == COLLEAGUE_PLACE,
         voicemail_seconds=max(mailboxes, default=0) if call.outcome == Outcome.VOICEMAIL else 0,
     )
 

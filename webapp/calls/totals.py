@@ -12,13 +12,12 @@ from datetime import date, datetime
 from sqlalchemy import (
     ColumnElement,
     Select,
-    and_,
     func,
     select,
 )
 
-from webapp.calls.browse import CallPage, page_of_lines, walk_theirs
-from webapp.calls.figures import SUMS, Figures, figures_of_lines
+from webapp.calls.browse import CallPage, is_call_of, page_of_lines, talk_of_walked, walk_theirs
+from webapp.calls.figures import SUMS, Figures, figures_of_lines, sums_with
 from webapp.calls.models import Call, CallDay, CallParty, PartyTotal
 from webapp.calls.periods import day_number, day_of_number, local_day
 from webapp.calls.selection import Selection, knows_party_days, summed_conditions
@@ -197,8 +196,7 @@ def _counted_at_once(session: LockedSession, selection: Selection) -> Totals:
     period = Window(selection.period.start, selection.period.end)
     statement, values = walk_theirs(selection, period, None, COUNTED_AT_MOST + 1)
     theirs = statement.subquery()
-    own = and_(Call.started_at == theirs.c.started_at, Call.call_key == theirs.c.call_key)
-    sums = select(*SUMS[Call]).select_from(theirs).join(Call, own)
+    sums = select(*sums_with(talk_of_walked(selection, theirs))).select_from(theirs).join(Call, is_call_of(theirs))
     figures = Figures().plus(session.execute(sums, values).one())
     return Totals(figures, more=figures.calls > COUNTED_AT_MOST)
 

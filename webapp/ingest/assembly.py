@@ -8,7 +8,7 @@ Called by writer.py, preview.py and undo. The rules, in order:
 3. A phone that lost the race is not a missed call; the call is counted once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from webapp.calls.models import CallerReason, PartyRole, RecordFlag
@@ -19,6 +19,9 @@ from webapp.ingest.numbers import Identity, NumberPlan
 _CALLER, _DIALED, _RANG = int(PartyRole.CALLER), int(PartyRole.DIALED), int(PartyRole.RANG)
 _ANSWERED, _OWN_NUMBER = int(PartyRole.ANSWERED), int(PartyRole.OWN_NUMBER)
 _ODD_DURATION = int(RecordFlag.ODD_DURATION)
+#: Of most calls, who called and who answered talked all of its talk.
+TALKED_ALL = _CALLER | _ANSWERED
+_BY_ROLE: Mapping[Identity, int] = {}
 _OUTCOME_OF_TRIES = (
     (LegResult.NO_ANSWER, Outcome.NO_ANSWER),
     (LegResult.BUSY, Outcome.BUSY),
@@ -47,6 +50,7 @@ class CallDraft(NamedTuple):
     record_count: int
     flags: int
     roles: dict[Identity, int]
+    talks: Mapping[Identity, int]  #: seconds of each that talked; empty where roles tell: TALKED_ALL
 
 
 class _Try(NamedTuple):
@@ -85,7 +89,9 @@ def assemble_many(records: Sequence[NormalRecord], plan: NumberPlan) -> CallDraf
     dialed = _dialed(first, roots, plan, outbound)
     reached = _reached(answered, mailboxes, tries, outcome)
     callee = (plan.identify(reached, dialled_out=outbound) if reached else None) or dialed
+    answered_by = plan.identify(answered[0].reached, dialled_out=outbound) or callee if answered else None
     did = _own_number(roots, direction, dialed, plan)
+    talked = _talk_seconds(answered)
     flags = 0
     for record in ordered:
         flags |= record.flags
@@ -99,14 +105,15 @@ def assemble_many(records: Sequence[NormalRecord], plan: NumberPlan) -> CallDraf
         first.caller_name,
         dialed,
         callee,
-        plan.identify(answered[0].reached, dialled_out=outbound) or callee if answered else None,
+        answered_by,
         did,
         ring,
         min(ring, _wait_seconds(tries, started)),
-        _talk_seconds(answered),
+        talked,
         len(ordered),
         flags,
         _roles(caller, dialed, did, callee, tries, plan, outbound),
+        _talks(caller, answered_by, answered, talked, plan, outbound),
     )
 
 
@@ -120,17 +127,14 @@ def _assemble_one(record: NormalRecord, plan: NumberPlan) -> CallDraft:
     caller = plan.identify(record.caller)
     dialed = plan.identify(record.did or record.dialed, dialled_out=outbound)
     reached = record.reached or (record.dialed if is_phone else "")
-    rung = (
-        plan.identify(reached, dialled_out=outbound) if reached and (is_phone or outcome is Outcome.VOICEMAIL) else None
-    )
+    is_rung = reached and (is_phone or outcome is Outcome.VOICEMAIL)
+    rung = plan.identify(reached, dialled_out=outbound) if is_rung else None
     callee = rung or dialed
     did = None
     if record.direction == Direction.INBOUND:
         did = plan.identify(record.did) if record.did else (dialed if dialed is not None and dialed.e164 else None)
-    if by_person or outcome is Outcome.VOICEMAIL:
-        ring = max(0, _answer(record) - started) // 1000
-    else:
-        ring = 0 if odd else record.duration
+    picked_up = by_person or outcome is Outcome.VOICEMAIL
+    ring = max(0, _answer(record) - started) // 1000 if picked_up else (0 if odd else record.duration)
     roles: dict[Identity, int] = {}
     if caller is not None:
         roles[caller] = _CALLER
@@ -140,6 +144,8 @@ def _assemble_one(record: NormalRecord, plan: NumberPlan) -> CallDraft:
         roles[did] = roles.get(did, 0) | _OWN_NUMBER
     if callee is not None:
         roles[callee] = roles.get(callee, 0) | (_RANG | _ANSWERED if by_person and rung is not None else _RANG)
+    talked = 0 if odd or not by_person else record.billsec
+    talks = {party: talked for party in (caller, callee) if party} if by_person and rung is None else _BY_ROLE
     return CallDraft._make(
         (
             started,
@@ -155,10 +161,11 @@ def _assemble_one(record: NormalRecord, plan: NumberPlan) -> CallDraft:
             did,
             ring,
             0,
-            0 if odd or not by_person else record.billsec,
+            talked,
             1,
             record.flags,
             roles,
+            talks,
         )
     )
 
@@ -339,6 +346,29 @@ def _roles(
             if each.result == LegResult.ANSWERED:
                 take(found, _ANSWERED)
     return roles
+
+
+def _talks(
+    caller: Identity | None,
+    answered_by: Identity | None,
+    answered: Sequence[_Try],
+    talked: int,
+    plan: NumberPlan,
+    outbound: bool,
+) -> Mapping[Identity, int]:
+    """Seconds in which each party talked, the caller all the time; nothing where the roles tell it."""
+    by_party: dict[Identity, list[_Try]] = {}
+    for each in answered:
+        found = plan.identify(each.reached, dialled_out=outbound)
+        if found is not None and len(answered) == 1:
+            return _BY_ROLE
+        found = found or (answered_by if each is answered[0] else None)
+        if found is not None:
+            by_party.setdefault(found, []).append(each)
+    talks = {party: _talk_seconds(own) for party, own in by_party.items()}
+    if answered and caller is not None:
+        talks[caller] = talked
+    return talks
 
 
 def _outcome_of_one(kind: LegKind, result: LegResult) -> Outcome:

@@ -14,7 +14,7 @@ from webapp.calls.outcomes import Direction, Outcome, is_missed
 from webapp.calls.periods import month_number
 from webapp.clock import from_ms
 from webapp.database.bulk import BulkTransaction
-from webapp.ingest.assembly import CallDraft
+from webapp.ingest.assembly import TALKED_ALL, CallDraft
 from webapp.ingest.parties import PartyDirectory
 
 _SLOT_MS = 900_000
@@ -34,7 +34,7 @@ _STORED_CALL = (
     "SELECT call_key, started_at, pbx_id, direction, outcome, ring_seconds, wait_seconds, talk_seconds, price,"
     " record_count, party_ids FROM call WHERE organization_id = ? AND call_key = ?"
 )
-_CALL_PARTY_COLUMNS = ("organization_id", "party_id", "started_at", "call_key", "roles")
+_CALL_PARTY_COLUMNS = ("organization_id", "party_id", "started_at", "call_key", "roles", "talk_seconds")
 _SUMS = ("calls", "ring_seconds", "wait_seconds", "talk_seconds", "price", "unpriced")
 _NOTHING = (0,) * len(_SUMS)
 #: A party that somebody was given to see stays theirs, though it has no call for a while: an undo, then the file again.
@@ -192,9 +192,18 @@ class CallWriter:
             roles = _party_roles(call.draft, ids)
             calls.append(_call_row(organization_id, call, ids, roles))
             started_at, call_key = call.draft.started_at, call.call_key
-            call_parties += [
-                (organization_id, party_id, started_at, call_key, role) for party_id, role in roles.items()
-            ]
+            talked = call.draft.talk_seconds
+            if call.draft.talks:
+                talks = _party_talks(call.draft, ids)
+                call_parties += [
+                    (organization_id, party_id, started_at, call_key, role, min(talked, talks.get(party_id, 0)))
+                    for party_id, role in roles.items()
+                ]
+            else:
+                call_parties += [
+                    (organization_id, party_id, started_at, call_key, role, talked if role & TALKED_ALL else 0)
+                    for party_id, role in roles.items()
+                ]
             moves.count(_as_stored(call), roles, 1)
             left.difference_update(roles)
         transaction.insert("call", _CALL_COLUMNS, calls)
@@ -287,11 +296,20 @@ def _party_roles(draft: CallDraft, ids: dict[str, int]) -> dict[int, int]:
     return roles
 
 
+def _party_talks(draft: CallDraft, ids: dict[str, int]) -> dict[int, int]:
+    """Seconds of talk by party id, where the roles do not tell them."""
+    talks: dict[int, int] = {}
+    for identity, talked in draft.talks.items():
+        party_id = ids[identity[0]]
+        talks[party_id] = talks.get(party_id, 0) + talked
+    return talks
+
+
 def _call_row(organization_id: int, call: NewCall, ids: dict[str, int], roles: dict[int, int]) -> tuple[object, ...]:
     call_key, pbx_id, draft = call
     (
         started_at, ended_at, direction, outcome, caller, caller_reason, _name, dialed, callee, answered_by, did,
-        ring_seconds, wait_seconds, talk_seconds, record_count, flags, _roles,
+        ring_seconds, wait_seconds, talk_seconds, record_count, flags, _roles, _talks,
     ) = draft  # fmt: skip
     return (
         organization_id,

@@ -70,11 +70,10 @@ class Narrowing:
             for each in self.windows
         )
 
-    def took_part(self, call_party: FromClause) -> ColumnElement[bool]:
-        """Of rows of call_party, or an alias: one of theirs, in its days."""
+    def took_part(self, party_id: Any, started_at: Any) -> ColumnElement[bool]:
+        """Of rows of call_party, by these two columns of it or of an alias: one of theirs, in its days."""
         if not self.windows:
             return false()
-        party_id, started_at = call_party.c.party_id, call_party.c.started_at
         always = sorted(each.party_id for each in self.windows if each.start is None and each.end is None)
         conditions: list[ColumnElement[bool]] = [party_id.in_(always)] if always else []
         for each in self.windows:
