@@ -111,6 +111,16 @@ def test_a_transferred_call_counts_once_and_its_talks_add_up() -> None:
     assert {party.digits: talked for party, talked in call.talks.items()} == {"442079460123": 90, "201": 60, "204": 30}
 
 
+def test_where_nobody_knows_who_answered_the_own_number_talked() -> None:
+    unknown = record(reached="", dialed="", did="02079460100")
+    for call in (assemble([unknown], PLAN), assemble_many([unknown], PLAN)):
+        assert call.answered_by is not None and not call.roles[call.answered_by] & PartyRole.ANSWERED
+        assert {party.digits: talked for party, talked in call.talks.items()} == {
+            "442079460123": 60,
+            "442079460100": 60,
+        }
+
+
 def test_who_comes_back_has_the_sum_of_both_talks() -> None:
     went, came = NOON + 70_000, NOON + 105_000
     call = assemble(
