@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,8 +22,10 @@ from webapp.ingest.zone_change import follow_zone
 from webapp.jobs.models import Job, JobState
 from webapp.jobs.queue import claim
 from webapp.jobs.worker import LEASE, Worker
+from webapp.organizations import settings_views
 from webapp.organizations.company import COUNT_DAYS
-from webapp.tenancy.models import Organization
+from webapp.tenancy.members import hold_organization
+from webapp.tenancy.models import Membership, Organization, Role
 from webapp.tenancy.sessions import reading_session, writing_session
 
 SETTINGS = "/o/harbour/settings"
@@ -281,3 +284,39 @@ def test_security_22_only_owners_come_here(client: PageCheckingClient, cast: Cas
         if status != 200:
             assert client.send(address, AS_IT_IS).status_code == status
     assert (f'href="{SETTINGS}"' in client.get("/o/harbour/").text) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        (SETTINGS, {"name": "Mine", "time_zone": "Europe/London", "region": "GB", "contact": ""}),
+        (f"{SETTINGS}/signing-in", {"idle_minutes": "720"}),
+    ],
+)
+def test_an_owner_who_is_none_any_more_while_they_wait_changes_nothing(
+    client: PageCheckingClient,
+    cast: Cast,
+    make: Make,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    form: dict[str, str],
+) -> None:
+    make.membership(cast.max, role=Role.OWNER)
+    client.sign_in(cast.max)
+    client.get(path)
+    waits, answers = threading.Event(), list[int]()
+    check = settings_views.hold_and_check
+    monkeypatch.setattr(settings_views, "hold_and_check", lambda: waits.set() or check())
+    asking = threading.Thread(target=lambda: answers.append(client.send(path, form).status_code))
+    with make.session() as session:
+        hold_organization(session)
+        session.get_one(Membership, (cast.harbour.id, cast.max.id)).role = Role.MANAGER
+        session.flush()
+        asking.start()
+        assert waits.wait(20)
+        session.commit()
+    asking.join(20)
+    assert answers == [403]
+    stored = harbour(database, cast)
+    assert (stored.name, stored.idle_minutes) == (cast.harbour.name, 30)

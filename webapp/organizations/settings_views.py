@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, flash, make_response, render_template, url_for
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -10,6 +10,7 @@ from webapp import access, htmx, navigation
 from webapp.errors import Refused
 from webapp.organizations.company import change_company, change_signing_in, has_stopped
 from webapp.organizations.forms import CompanyForm, SigningInForm
+from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_organization, db
 
@@ -33,6 +34,8 @@ navigation.add("Settings", "settings.company", 90, Role.OWNER)
 @bp.route("", methods=["GET", "POST"])
 @access.member(Role.OWNER)
 def company() -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     form = CompanyForm(current_organization())
     if not form.validate_on_submit():
         return _company_page(form)
@@ -78,6 +81,8 @@ def _zone_move(*, just_ended: bool) -> ZoneMove:
 @access.member(Role.OWNER)
 @access.proved
 def signing_in() -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     form = SigningInForm(obj=current_organization())
     if not form.validate_on_submit():
         status = 422 if form.errors else 200
