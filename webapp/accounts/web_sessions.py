@@ -205,11 +205,7 @@ class BrowserSession(SessionMixin):
         After hold(), by who has just shown who they are. The id is this browser's once `session` is committed.
         """
         fresh_id, moment = secrets.token_urlsafe(32), now()
-        session.execute(
-            update(WebSession)
-            .where(WebSession.id_digest == digest_of(self.session_id or ""))
-            .values(id_digest=digest_of(fresh_id), proved_at=moment, last_seen_at=moment)
-        )
+        self._move(session, fresh_id, proved_at=moment, last_seen_at=moment)
         event.listen(session, "after_commit", lambda _session: self._take(fresh_id), once=True)
 
     def _take(self, session_id: str) -> None:
@@ -230,17 +226,22 @@ class BrowserSession(SessionMixin):
         fresh_id, moment = secrets.token_urlsafe(32), now()
         with writing_session(self.database) as session:
             held = hold_person(session, shown.id)
-            changed = session.execute(
-                update(WebSession)
-                .where(WebSession.id_digest == digest_of(self.session_id or ""))
-                .values(id_digest=digest_of(fresh_id), proved_at=moment, last_seen_at=moment)
-            )
-            assert isinstance(changed, CursorResult)
-            renewed = held is not None and is_unchanged(held, shown) and changed.rowcount == 1
+            moved = self._move(session, fresh_id, proved_at=moment, last_seen_at=moment)
+            renewed = moved and held is not None and is_unchanged(held, shown)
             if renewed:
                 session.commit()
         self._take(fresh_id if renewed else self.session_id or "")
         return renewed
+
+    def _move(self, session: LockedSession, fresh_id: str, **values: Any) -> bool:
+        """Give this browser's row another id. False: by the id that the browser has there is none any more."""
+        changed = session.execute(
+            update(WebSession)
+            .where(WebSession.id_digest == digest_of(self.session_id or ""))
+            .values(id_digest=digest_of(fresh_id), **values)
+        )
+        assert isinstance(changed, CursorResult)
+        return bool(changed.rowcount == 1)
 
     def follow_rights(self) -> None:
         """A new id where the person's rights were changed: the old one, with what it opened, is dead from now on.
@@ -251,14 +252,9 @@ class BrowserSession(SessionMixin):
             return
         fresh_id = secrets.token_urlsafe(32)
         with writing_session(self.database) as session:
-            changed = session.execute(
-                update(WebSession)
-                .where(WebSession.id_digest == self._row.id_digest)
-                .values(id_digest=digest_of(fresh_id), renewal_due=False)
-            )
+            moved = self._move(session, fresh_id, renewal_due=False)
             session.commit()
-        assert isinstance(changed, CursorResult)
-        if changed.rowcount == 1:  # the row is not read again: this request reads as of its beginning
+        if moved:  # the row is not read again: this request reads as of its beginning
             self.session_id, self._row.id_digest, self._row.renewal_due = fresh_id, digest_of(fresh_id), False
             _forget_token()
 

@@ -67,14 +67,14 @@ def _sums(shape: _Shape, call_filter: CallFilter | None = None) -> Sums:
     parts = []
     for place, (entity, bounds, by_day) in enumerate(shape):
         # With a type: PostgreSQL takes a NULL without one for text, and matches no number with it.
-        statement = select(entity.day if by_day else cast(null(), Integer), *SUMS[entity])  # type: ignore[union-attr]
+        statement = select(CallDay.day if by_day else cast(null(), Integer), *SUMS[entity])
         if "first" in bounds:
             statement = statement.where(_WHEN[entity] >= bindparam(f"first{place}"))
         if "last" in bounds:
             statement = statement.where(_WHEN[entity] <= bindparam(f"last{place}"))
         if call_filter is not None:
             statement = statement.where(*summed_conditions(call_filter, entity))
-        parts.append(statement.group_by(entity.day) if by_day else statement)  # type: ignore[union-attr]
+        parts.append(statement.group_by(CallDay.day) if by_day else statement)
     if len(parts) == 1:
         return parts[0]
     return select(*union_all(*parts).subquery().c)

@@ -9,12 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    func,
-    select,
-)
+from sqlalchemy import ColumnElement, Select, func, select
 
 from webapp.calls.browse import CallPage, is_call_of, page_of_lines, talk_of_walked, walk_theirs
 from webapp.calls.figures import SUMS, Figures, figures_of_lines, sums_with
