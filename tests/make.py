@@ -38,7 +38,7 @@ from webapp.calls.periods import month_number
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
-from webapp.destinations.models import LineType, Party, PartyKind
+from webapp.destinations.models import Destination, DestinationKind, LineType, Party, PartyHolder, PartyKind
 from webapp.ingest.assembly import TALKED_ALL
 from webapp.invitations.actions import Inviter, cause_of_mail, invite, whole_offer
 from webapp.invitations.joining import Opened, accept_as_newcomer
@@ -148,6 +148,28 @@ class Make:
             party = self._party(session, digits, pbx or self._any_pbx(), name)
             session.commit()
         return party
+
+    def destination(self, name: str, kind: DestinationKind = DestinationKind.PERSON, **fields: Any) -> Destination:
+        """A destination that nothing is recognised by yet."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "colour": 0,
+            "note": "",
+            "version": 1,
+            "created_at": now(),
+            "changed_at": now(),
+            "changed_by": None,
+            "archived_at": None,
+            "merged_into_id": None,
+        }
+        stored: Destination = self.store(Destination(name=name, kind=kind, **{**values, **fields}))
+        return stored
+
+    def holder(self, party: Party, destination: Destination | None, from_at: datetime = EPOCH) -> PartyHolder:
+        """Whose the party is from then on."""
+        held_by = None if destination is None else destination.id
+        stored: PartyHolder = self.store(PartyHolder(party_id=party.id, from_at=from_at, destination_id=held_by))
+        return stored
 
     def membership(self, person: UserAccount, **fields: Any) -> Membership:
         """The person's membership, with these columns changed."""

@@ -25,7 +25,7 @@ from webapp.tenancy.sessions import reading_session
 
 FIRST_RELEASE = Path(__file__).with_name("first_release.sql")
 #: The number of the last upgrade file.
-NEWEST = 4
+NEWEST = 5
 ORGANIZATION = """INSERT INTO organization
     (id, slug, name, time_zone, region, state, contact, idle_minutes, second_factor_required, created_at)
     VALUES (:id, :slug, 'Some Firm', 'Europe/London', 'GB', 1, '', 30, FALSE, :now)"""
@@ -147,7 +147,7 @@ def store_calls(database: Database) -> None:
 def test_who_talked_for_how_long_is_told_as_far_as_calls_know(first: Settings, old: Database) -> None:
     store_doubles(old)
     store_calls(old)
-    assert upgrade(first)[-1] == "0004_own_talk"
+    assert "0004_own_talk" in upgrade(first)
 
     for organization_id in (1, 2):
         longer = organization_id - 1

@@ -32,7 +32,7 @@ WORDS_OF_TYPES = (
 )
 
 for found in pkgutil.walk_packages(webapp.__path__, "webapp."):
-    if found.name.endswith(".models") or found.name == "webapp.database.installation":
+    if found.name.endswith("models") or found.name == "webapp.database.installation":
         importlib.import_module(found.name)
 
 MAPPED: dict[str, Table] = dict(Base.metadata.tables)

@@ -6,29 +6,14 @@ What each column means stands in schema.sql.
 
 from datetime import datetime
 from enum import IntEnum, IntFlag
-from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    Text,
-    and_,
-    exists,
-    func,
-    or_,
-)
+from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, SmallInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.database.base import Base
 from webapp.database.types import Instant, SmallEnum
-from webapp.destinations.models import Party, PartyKind
 from webapp.tenancy.models import Tenant
-from webapp.tenancy.narrowing import Narrowing, bare, closed_to_narrowed, narrowed_by, open_to_narrowed
 
 
 class ImportState(IntEnum):
@@ -117,6 +102,7 @@ class ImportFile(Tenant, Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    delivered_on: Mapped[int | None] = mapped_column(Integer)
 
 
 class RejectedLine(Tenant, Base):
@@ -299,73 +285,30 @@ class CallSearch(Tenant, Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
-_EMERGENCY = ("112", "911", "999")
-_SHORTEST_OUTSIDE = 7  #: digits: no extension is as long
+class CallToReturn(Tenant, Base):
+    """An outside caller who did not get through, since they last did."""
+
+    __tablename__ = "call_to_return"
+
+    party_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    first_at: Mapped[datetime] = mapped_column(Instant)
+    last_at: Mapped[datetime] = mapped_column(Instant)
+    last_call_key: Mapped[int] = mapped_column(BigInteger)
+    pbx_id: Mapped[int] = mapped_column(BigInteger)
+    did_id: Mapped[int | None] = mapped_column(BigInteger)
+    tries: Mapped[int] = mapped_column(Integer)
+    wait_seconds: Mapped[int] = mapped_column(Integer)
+    voicemail: Mapped[bool] = mapped_column(Boolean)
+    assigned_to: Mapped[int | None] = mapped_column(BigInteger)
+    note: Mapped[str] = mapped_column(Text)
+    done_at: Mapped[datetime | None] = mapped_column(Instant)
+    done_by: Mapped[int | None] = mapped_column(BigInteger)
 
 
-def _of_call(narrowing: Narrowing, organization_id: int, started_at: Any, call_key: Any) -> ColumnElement[bool]:
-    """In the call with this key a party of theirs took part, in its days."""
-    own = bare(CallParty)
-    return exists().where(
-        own.c.organization_id == organization_id,
-        narrowing.took_part(own.c.party_id, own.c.started_at),
-        own.c.started_at == started_at,
-        own.c.call_key == call_key,
-    )
+class ReturnMail(Tenant, Base):
+    """A person who wants one mail a day that says how many callers wait."""
 
+    __tablename__ = "return_mail"
 
-def _of_call_party(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
-    """A row of theirs, in its days, is in a call of theirs; whether others are is looked up."""
-    is_theirs = narrowing.took_part(CallParty.party_id, CallParty.started_at)
-    return or_(is_theirs, _of_call(narrowing, organization_id, CallParty.started_at, CallParty.call_key))
-
-
-def _of_record(narrowing: Narrowing, organization_id: int, call_key: Any) -> ColumnElement[bool]:
-    """The same where the call's start is not at hand."""
-    call = bare(Call)
-    return exists().where(
-        call.c.organization_id == organization_id,
-        call.c.call_key == call_key,
-        _of_call(narrowing, organization_id, call.c.started_at, call.c.call_key),
-    )
-
-
-def _of_version(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
-    record = bare(CallRecord)
-    return exists().where(
-        record.c.organization_id == organization_id,
-        record.c.record_key == CallRecordVersion.record_key,
-        _of_record(narrowing, organization_id, record.c.call_key),
-    )
-
-
-def _of_party(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
-    """Theirs, and whoever else took part in their calls, but the extensions of others: these are colleagues."""
-    other = bare(CallParty)
-    in_their_calls = exists().where(
-        other.c.organization_id == organization_id,
-        other.c.party_id == Party.id,
-        _of_call(narrowing, organization_id, other.c.started_at, other.c.call_key),
-    )
-    theirs = Party.id.in_(sorted(narrowing.party_ids))
-    return or_(theirs, and_(_is_outside(), in_their_calls))
-
-
-def _is_outside() -> ColumnElement[bool]:
-    """Surely nobody of the house: a short number or a name that could not be made out may be a colleague's."""
-    code = or_(Party.digits.like("*%"), Party.digits.like("#%"), Party.digits.in_(_EMERGENCY))
-    return or_(
-        Party.kind == PartyKind.OUTSIDE,
-        and_(Party.kind == PartyKind.SERVICE, code),
-        and_(Party.kind == PartyKind.OTHER, func.length(Party.digits) >= _SHORTEST_OUTSIDE),
-    )
-
-
-narrowed_by(Call, lambda narrowing, at: _of_call(narrowing, at, Call.started_at, Call.call_key))
-narrowed_by(CallParty, _of_call_party)
-narrowed_by(CallRecord, lambda narrowing, at: _of_record(narrowing, at, CallRecord.call_key))
-narrowed_by(CallRecordVersion, _of_version)
-narrowed_by(Party, _of_party)
-# Sums and whole files cannot be cut to some calls.
-closed_to_narrowed(CallTotal, CallDay, CallMonth, PartyTotal, RejectedLine, CallLink)
-open_to_narrowed(Pbx, ImportFile, CallSearch)
+    user_account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    last_on: Mapped[int | None] = mapped_column(Integer)

@@ -38,6 +38,7 @@ _CALL_PARTY_COLUMNS = ("organization_id", "party_id", "started_at", "call_key", 
 _SUMS = ("calls", "ring_seconds", "wait_seconds", "talk_seconds", "price", "unpriced")
 _NOTHING = (0,) * len(_SUMS)
 #: A party that somebody was given to see stays theirs, though it has no call for a while: an undo, then the file again.
+#: An own number stays listed, called or not.
 _DELETE_ORPHAN = (
     "DELETE FROM party WHERE organization_id = ? AND id = ?"
     " AND NOT EXISTS (SELECT 1 FROM call_party AS its"
@@ -45,6 +46,8 @@ _DELETE_ORPHAN = (
     " AND NOT EXISTS (SELECT 1 FROM membership_party AS its"
     " WHERE its.organization_id = party.organization_id AND its.party_id = party.id)"
     " AND NOT EXISTS (SELECT 1 FROM invitation_party AS its"
+    " WHERE its.organization_id = party.organization_id AND its.party_id = party.id)"
+    " AND NOT EXISTS (SELECT 1 FROM number AS its"
     " WHERE its.organization_id = party.organization_id AND its.party_id = party.id)"
 )
 #: Of a party without calls: one that was on the way to another zone still has rows by the days of the old one.

@@ -52,4 +52,15 @@ class InvitationParty(Tenant, Base):
     until_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
-open_to_narrowed(Invitation, InvitationParty)
+class InvitationDestination(Tenant, Base):
+    """A destination whose calls a narrowed invitation opens; as MembershipDestination."""
+
+    __tablename__ = "invitation_destination"
+
+    invitation_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    destination_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    from_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    until_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+open_to_narrowed(Invitation, InvitationParty, InvitationDestination)

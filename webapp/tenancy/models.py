@@ -106,3 +106,14 @@ class MembershipParty(Tenant, Base):
     party_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     from_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
     until_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class MembershipDestination(Tenant, Base):
+    """A destination whose calls a narrowed person sees; as MembershipParty."""
+
+    __tablename__ = "membership_destination"
+
+    user_account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    destination_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    from_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    until_at: Mapped[datetime | None] = mapped_column(Instant)

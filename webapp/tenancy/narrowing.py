@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, false, or_
 
 from webapp.clock import from_ms, to_ms
 from webapp.database.base import Base
-from webapp.tenancy.models import MembershipParty, Tenant
+from webapp.tenancy.models import MembershipDestination, MembershipParty, Tenant
 
 
 class PartyDays(NamedTuple):
@@ -153,4 +153,4 @@ def _nothing(_narrowing: Narrowing, _organization_id: int) -> ColumnElement[bool
     return false()
 
 
-open_to_narrowed(MembershipParty)
+open_to_narrowed(MembershipParty, MembershipDestination)
