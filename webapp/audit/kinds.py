@@ -54,6 +54,15 @@ KINDS: dict[str, Kind] = {
     # ---- "Who looked"
     "who_looked.viewed": Kind("Looked at this page"),
     "who_looked.exported": Kind("Exported this list: {selection}", ("selection",)),
+    # ---- destinations
+    "destination.added": Kind("Added {name} to the destinations", ("name",)),
+    "destination.changed": Kind("Changed the destination {before}, now {name}", ("before", "name")),
+    "destination.archived": Kind("Archived the destination {name}", ("name",)),
+    "destination.brought_back": Kind("Brought the destination {name} back", ("name",)),
+    "destination.merged": Kind("Merged the destination {name} into {into}", ("name", "into")),
+    "destination.handed_over": Kind(
+        "{what} went from {before} to {after}, from {day} on", ("what", "before", "after", "day")
+    ),
     # ---- phone systems
     "pbx.added": Kind("Added the phone system {name}", ("name",)),
     "pbx.renamed": Kind("Renamed the phone system {before} to {name}", ("before", "name")),
@@ -89,6 +98,7 @@ class Group(StrEnum):
     PEOPLE = "people"
     VIEWS = "calls"
     SEARCHES = "searches"
+    DESTINATIONS = "destinations"
     SOURCES = "imports"
     SETTINGS = "settings"
 
@@ -98,6 +108,7 @@ GROUP_LABELS = {
     Group.PEOPLE: "People",
     Group.VIEWS: "Calls viewed",
     Group.SEARCHES: "Searches and exports",
+    Group.DESTINATIONS: "Destinations",
     Group.SOURCES: "Imports and phone systems",
     Group.SETTINGS: "Settings",
 }
@@ -118,6 +129,7 @@ GROUPS = {
     "export": Group.SEARCHES,
     "refused_lines": Group.SEARCHES,
     "who_looked": Group.SEARCHES,
+    "destination": Group.DESTINATIONS,
     "pbx": Group.SOURCES,
     "import": Group.SOURCES,
     "organization": Group.SETTINGS,

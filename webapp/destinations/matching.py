@@ -1,0 +1,92 @@
+"""Which pattern a number or extension meets, and whose it therefore is, from when on. Pure: nothing here asks anybody.
+
+A pattern is known by its key; the turns of a key say whose it is from when on. A party meets several keys, and at each
+moment the most specific one that is somebody's decides: the number itself, or the extension of one phone system, then
+that of all, then the longest prefix. Used by holders.py and by ingest/parties.py, which store the answer.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from webapp.destinations.models import PartyKind, PatternKind
+
+ALWAYS_MS = 0  #: from_at of what holds as far back as calls go
+EVERY_PBX = "*"
+
+
+class Pattern(NamedTuple):
+    """By what a destination is recognised. `digits`: E.164 without its plus, or as it is dialled inside.
+
+    `pbx_id`: of an extension the one phone system that is meant, None for all of them.
+    """
+
+    kind: PatternKind
+    digits: str
+    pbx_id: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Its pattern_key: "+441632960123", "+441632*", "<pbx id>:204" or "*:204"."""
+        if self.kind == PatternKind.NUMBER:
+            return f"+{self.digits}"
+        if self.kind == PatternKind.PREFIX:
+            return f"+{self.digits}*"
+        return f"{EVERY_PBX if self.pbx_id is None else self.pbx_id}:{self.digits}"
+
+
+class PartyNumber(NamedTuple):
+    """What of a party decides which patterns it meets: the columns of the same names."""
+
+    kind: int
+    digits: str
+    pbx_id: int | None
+
+
+class Turn(NamedTuple):
+    """From `from_ms` on (milliseconds since 1970) it is this destination's; None: nobody's."""
+
+    from_ms: int
+    destination_id: int | None
+
+
+class Match(NamedTuple):
+    """One of the keys that a party meets, and whose it is at the moment that was asked about."""
+
+    key: str
+    destination_id: int | None
+
+
+def keys_met(party: PartyNumber) -> list[str]:
+    """The keys that would name a party, the most specific first."""
+    if party.kind != PartyKind.OUTSIDE:
+        return [Pattern(PatternKind.EXTENSION, party.digits, pbx_id).key for pbx_id in (party.pbx_id, None)]
+    prefixes = (party.digits[:length] for length in range(len(party.digits), 0, -1))
+    number = Pattern(PatternKind.NUMBER, party.digits).key
+    return [number, *(Pattern(PatternKind.PREFIX, prefix).key for prefix in prefixes)]
+
+
+def list_turns(party: PartyNumber, known: Mapping[str, Sequence[Turn]]) -> list[Turn]:
+    """Whose a party is, from when on: in order of time, no two alike in a row. `known`: the turns of each key."""
+    histories = [sorted(known[key]) for key in keys_met(party) if key in known]
+    found: list[Turn] = []
+    for moment in sorted({turn.from_ms for history in histories for turn in history}):
+        holders = (_holder_at(history, moment) for history in histories)
+        holder = next((each for each in holders if each is not None), None)
+        if holder != (found[-1].destination_id if found else None):
+            found.append(Turn(moment, holder))
+    return found
+
+
+def list_matches(party: PartyNumber, known: Mapping[str, Sequence[Turn]], at_ms: int) -> list[Match]:
+    """The keys that a party meets and that somebody has written, the most specific first: the first holder wins."""
+    return [Match(key, _holder_at(sorted(known[key]), at_ms)) for key in keys_met(party) if key in known]
+
+
+def holder_at(turns: Iterable[Turn], at_ms: int) -> int | None:
+    """Whose it is at a moment, by turns in whatever order."""
+    return _holder_at(sorted(turns), at_ms)
+
+
+def _holder_at(history: Sequence[Turn], at_ms: int) -> int | None:
+    begun = [turn for turn in history if turn.from_ms <= at_ms]
+    return begun[-1].destination_id if begun else None
