@@ -8,15 +8,21 @@ from flask import Flask
 from tests.make import Make
 from webapp.addresses import IdConverter
 from webapp.database.ids import new_id
+from webapp.destinations.route_models import RouteCondition
+from webapp.destinations.routing import Hours, RouteLine, Span
 
 _BY_HAND = {
     "filename": "callbook.css",
     "after": 1,
     "outbox_message_id": 1,  # mails are shown by the demo alone
     "token": "of-no-link",
+    "what": "hours",
     "web_session_id": 1,
 }
-_IDS = ("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id")
+_IDS = (
+    *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
+    *("number_id", "schedule_id", "route_plan_id"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ def ids_of(make: Make) -> dict[str, int]:
     make.refused_line(imported)
     call = make.call(pbx=pbx)
     make.record(call, imported)
+    number = make.number("+442079460199")
+    hours = make.schedule("Office hours", Hours("Europe/London", (Span(1, 540, 1020),)))
+    line = RouteLine(RouteCondition.OPEN, make.destination("Reception").id, hours.id)
     return {
         "pbx_id": pbx.id,
         "import_file_id": imported.id,
@@ -45,6 +54,9 @@ def ids_of(make: Make) -> dict[str, int]:
         "party_id": call.caller_id or 0,
         "member_id": make.member().id,
         "invitation_id": make.invitation().id,
+        "number_id": number.id,
+        "schedule_id": hours.id,
+        "route_plan_id": make.route_plan(number, line).id,
     }
 
 

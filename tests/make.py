@@ -39,6 +39,19 @@ from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.destinations.models import Destination, DestinationKind, LineType, Party, PartyHolder, PartyKind
+from webapp.destinations.route_models import (
+    LookupAnswer,
+    Number,
+    NumberKind,
+    Route,
+    RouteLookup,
+    RoutePlan,
+    Schedule,
+    ScheduleKind,
+    ScheduleVersion,
+)
+from webapp.destinations.routing import Holidays, Hours, RouteLine
+from webapp.destinations.schedule_text import spell_content
 from webapp.ingest.assembly import TALKED_ALL
 from webapp.invitations.actions import Inviter, cause_of_mail, invite, whole_offer
 from webapp.invitations.joining import Opened, accept_as_newcomer
@@ -169,6 +182,59 @@ class Make:
         """Whose the party is from then on."""
         held_by = None if destination is None else destination.id
         stored: PartyHolder = self.store(PartyHolder(party_id=party.id, from_at=from_at, destination_id=held_by))
+        return stored
+
+    def number(self, e164: str = "+442079460000", **fields: Any) -> Number:
+        """A number of ours, with its party."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "party_id": self.party(e164).id,
+            "kind": NumberKind.GEOGRAPHIC,
+            "region": _region_of(e164),
+            "provider": "",
+            "label": "",
+            "since_at": None,
+            "until_at": None,
+            "version": 1,
+            "created_at": now(),
+            "created_by": None,
+        }
+        stored: Number = self.store(Number(e164=e164, **{**values, **fields}))
+        return stored
+
+    def schedule(self, name: str, rule: Hours | Holidays, from_at: datetime = EPOCH) -> Schedule:
+        """Opening hours or holidays with one version."""
+        kind = ScheduleKind.OPENING_HOURS if isinstance(rule, Hours) else ScheduleKind.HOLIDAYS
+        stored: Schedule = self.store(Schedule(id=new_id(), kind=kind, name=name, created_at=from_at))
+        self.schedule_version(stored, rule, from_at)
+        return stored
+
+    def schedule_version(self, schedule: Schedule, rule: Hours | Holidays, from_at: datetime) -> ScheduleVersion:
+        """What it says from then on."""
+        values = {"time_zone": rule.time_zone, "content": spell_content(rule), "user_account_id": None}
+        stored: ScheduleVersion = self.store(ScheduleVersion(schedule_id=schedule.id, from_at=from_at, **values))
+        return stored
+
+    def route_plan(self, number: Number, *lines: RouteLine, at: datetime = EPOCH, **fields: Any) -> RoutePlan:
+        """The number's routes from then on."""
+        values: dict[str, Any] = {"id": new_id(), "user_account_id": None, "repeats_id": None}
+        plan: RoutePlan = self.store(RoutePlan(number_id=number.id, at=at, **{**values, **fields}))
+        for position, line in enumerate(lines, 1):
+            self.store(Route(route_plan_id=plan.id, position=position, **vars(line)))
+        return plan
+
+    def route_lookup(self, number: Number, at: datetime, **fields: Any) -> RouteLookup:
+        """That a phone system asked where the number rings."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "pbx_id": self._any_pbx().id,
+            "route_plan_id": None,
+            "destination_id": None,
+            "answer": LookupAnswer.NO_PLAN,
+            "dialled": number.e164,
+            "link_keys": b"",
+        }
+        stored: RouteLookup = self.store(RouteLookup(number_id=number.id, at=at, **{**values, **fields}))
         return stored
 
     def membership(self, person: UserAccount, **fields: Any) -> Membership:

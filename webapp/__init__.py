@@ -13,9 +13,11 @@ from config import Settings
 from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation
 from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
-from webapp.calls import totals
+from webapp.calls import own_numbers, totals
 from webapp.calls import views as calls
 from webapp.database.engine import Database
+from webapp.destinations import seen_numbers
+from webapp.destinations import views as destinations
 from webapp.invitations import look_as_views as look_as
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
@@ -44,6 +46,7 @@ FEATURES = (
     invitations,
     people,
     look_as,
+    destinations,
     calls,
     call_detail,
     sources,
@@ -62,6 +65,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         plumbing.register(app)
     accounts.register(app, database)
     company.sum_by_days("calls", totals.has_calls)
+    seen_numbers.register_seen_numbers(own_numbers.read_own_numbers)
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])

@@ -87,6 +87,17 @@ KINDS: dict[str, Kind] = {
     "member.changed": Kind("The access of {email} was changed: {before} → {after}", ("email", "before", "after")),
     "member.removed": Kind("{email} was removed", ("email",)),
     "member.signed_out": Kind("{email} was signed out everywhere", ("email",)),
+    # ---- own numbers, opening hours and routes
+    "own_number.listed": Kind("Listed the number {number}", ("number",)),
+    "own_number.changed": Kind("Changed the number {number}: {changes}", ("number", "changes")),
+    "own_number.given_up": Kind("Noted that the number {number} was given up", ("number",)),
+    "own_number.taken_back": Kind("Noted that the number {number} is ours again", ("number",)),
+    "schedule.made": Kind("Wrote the {what} {name}", ("what", "name")),
+    "schedule.changed": Kind("Changed the {what} {name}: {changes}", ("what", "name", "changes")),
+    "schedule.archived": Kind("Put the {what} {name} away", ("what", "name")),
+    "routes.stored": Kind("Changed where {number} rings: {changes}", ("number", "changes")),
+    "routes.undone": Kind("Made {number} ring again as it did from {since} on", ("number", "since")),
+    # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
 
@@ -132,6 +143,9 @@ GROUPS = {
     "destination": Group.DESTINATIONS,
     "pbx": Group.SOURCES,
     "import": Group.SOURCES,
+    "own_number": Group.SETTINGS,
+    "schedule": Group.SETTINGS,
+    "routes": Group.SETTINGS,
     "organization": Group.SETTINGS,
     "settings": Group.SETTINGS,
 }

@@ -7,11 +7,9 @@ Used by normalize.py and assembly.py; results are kept per distinct text, since 
 import re
 from typing import NamedTuple
 
-import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
-
 from webapp.calls.models import CallerReason
 from webapp.destinations.models import LineType, PartyKind
+from webapp.destinations.number_facts import read_number
 from webapp.ingest.settings import PbxSettings
 
 #: In all: a firm's callers of some years. What does not fit costs as much again, each time it is met.
@@ -21,13 +19,6 @@ _NOISE = re.compile(r"^(?:sips?:|tel:|Ext\.)|[\s()./\-\u00a0]|@.*$|;.*$", re.IGN
 _EMERGENCY = frozenset({"110", "112", "911", "999"})
 _WITHHELD = frozenset({"anonymous", "private", "restricted", "withheld", "p", "266696687", "+266696687"})
 _NOT_GIVEN = frozenset({"", "unknown", "unavailable", "asterisk", "0", "-", "o", "<unknown>", "not_available", "s"})
-_LINE_TYPES = {
-    PhoneNumberType.FIXED_LINE: LineType.FIXED,
-    PhoneNumberType.FIXED_LINE_OR_MOBILE: LineType.FIXED,
-    PhoneNumberType.MOBILE: LineType.MOBILE,
-    PhoneNumberType.TOLL_FREE: LineType.FREEPHONE,
-    PhoneNumberType.UNKNOWN: LineType.UNKNOWN,
-}
 
 
 class Identity(NamedTuple):
@@ -99,24 +90,9 @@ class NumberPlan:
     def _outside(self, digits: str) -> Identity | None:
         if len(digits) < 5:
             return None
-        number = _possible(digits, self.settings.region)
-        if number is None and self.settings.area_code:
-            number = _possible(self.settings.area_code + digits, self.settings.region)
-        if number is None:
+        found = read_number(digits, self.settings.region)
+        if found is None and self.settings.area_code:
+            found = read_number(self.settings.area_code + digits, self.settings.region)
+        if found is None:
             return None
-        e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-        # Numbers in ranges reserved for fiction, and new ones, are possible without being valid: kept, without a type.
-        region, line_type = phonenumbers.region_code_for_number(number), LineType.UNKNOWN
-        if region is None:  # number_type would look for the region once more, through every country of its code
-            region = phonenumbers.region_code_for_country_code(number.country_code or 0)
-        else:
-            line_type = _LINE_TYPES.get(phonenumbers.number_type(number), LineType.OTHER)
-        return Identity(e164, PartyKind.OUTSIDE, e164, e164[1:], "" if region == "ZZ" else region, line_type)
-
-
-def _possible(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
-    try:
-        number = phonenumbers.parse(digits, region)
-    except NumberParseException:
-        return None
-    return number if phonenumbers.is_possible_number(number) else None
+        return Identity(found.e164, PartyKind.OUTSIDE, found.e164, found.digits, found.region, found.line_type)
