@@ -67,12 +67,15 @@ class _Day(NamedTuple):
 
 @dataclass(frozen=True)
 class _Round:
-    """Some spooled rows of one day, and all that is needed to store them. `is_new`: its import is not there yet."""
+    """Some spooled rows of one day, and all that is needed to store them. `received_at`: of the first one,
+    in ms. `is_new`: its import is not there yet.
+    """
 
     organization_id: int
     day: _Day
     ids: Sequence[int]
     bodies: Sequence[bytes]
+    received_at: int
     settings: PbxSettings
     keeps_from_ms: int | None
     import_file_id: int
@@ -138,6 +141,7 @@ def _next_round(session: LockedSession, organization_id: int, most_bytes: int) -
         day,
         ids,
         bodies,
+        to_ms(waiting[0].received_at),
         PbxSettings.of(pbx, file.time_zone if file else None),
         to_ms(organization.keeps_from) if organization.keeps_from else None,
         file.id if file else new_id(),
@@ -215,7 +219,7 @@ def _take(transaction: BulkTransaction, found: _Round) -> None:
 def _make_import(transaction: BulkTransaction, found: _Round) -> None:
     """The day's import. The first of a phone system says in which format it writes."""
     day = found.day
-    now = transaction.instant(now_ms())
+    began = transaction.instant(found.received_at)
     made = transaction.execute(
         "INSERT INTO import_file (organization_id, id, pbx_id, file_name, format, confidence, time_zone, state,"
         " cancel_asked, read_count, stored_count, duplicate_count, skipped_count, refused_count, call_count,"
@@ -229,8 +233,8 @@ def _make_import(transaction: BulkTransaction, found: _Round) -> None:
         found.settings.time_zone,
         int(ImportState.DONE),
         False,
-        now,
-        now,
+        began,
+        began,
         day_number(day.delivered_on),
     )
     if not made:
