@@ -446,7 +446,7 @@ CREATE TABLE import_file (
     CONSTRAINT import_file_stored_file_fkey FOREIGN KEY (organization_id, stored_file_id) REFERENCES stored_file (organization_id, id)
 );
 CREATE INDEX import_file_by_pbx ON import_file (organization_id, pbx_id, id);
-CREATE UNIQUE INDEX import_file_delivered_unique ON import_file (organization_id, pbx_id, delivered_on);
+CREATE UNIQUE INDEX import_file_delivered_unique ON import_file (organization_id, pbx_id, delivered_on, format);
 
 -- A line that could not be read, with the reason. Written by ingest/writer.py; goes with its import.
 CREATE TABLE rejected_line (
@@ -939,7 +939,7 @@ CREATE INDEX route_lookup_by_number ON route_lookup (organization_id, number_id,
 CREATE INDEX route_lookup_by_pbx ON route_lookup (organization_id, pbx_id, at);
 
 -- Records that a phone system brought by itself and nobody has read yet: what was acknowledged is here, committed.
--- Written by sources/; goes once its records are stored or refused.
+-- Written by sources/spool.py; goes once its records are stored or refused, in that transaction.
 CREATE TABLE spooled_delivery (
     organization_id BIGINT      NOT NULL,
     id              BIGINT      NOT NULL,           -- in the order in which they came

@@ -21,7 +21,7 @@ _BY_HAND = {
 }
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
-    *("number_id", "schedule_id", "route_plan_id"),
+    *("number_id", "schedule_id", "route_plan_id", "token_id"),
 )
 
 
@@ -57,6 +57,7 @@ def ids_of(make: Make) -> dict[str, int]:
         "number_id": number.id,
         "schedule_id": hours.id,
         "route_plan_id": make.route_plan(number, line).id,
+        "token_id": make.token(pbx).id,
     }
 
 

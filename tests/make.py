@@ -60,6 +60,7 @@ from webapp.organizations.offers import Offer
 from webapp.outbox.models import OutboxMessage
 from webapp.sealing import unseal
 from webapp.tenancy.lock import LockedSession
+from webapp.sources.models import PbxToken
 from webapp.tenancy.models import Membership, MembershipParty, Organization, Role
 from webapp.tenancy.sessions import writing_session
 
@@ -121,6 +122,14 @@ class Make:
         pbx: Pbx = self.store(Pbx(**{**values, **fields}))
         self._pbx = self._pbx or pbx
         return pbx
+
+    def token(self, pbx: Pbx) -> PbxToken:
+        """A token of a phone system, whose text nobody knows."""
+        own_id = new_id()
+        digest = own_id.to_bytes(32, "big")
+        values = {"pbx_id": pbx.id, "prefix": f"cb_{own_id % 1000}", "token_digest": digest, "created_at": now()}
+        token: PbxToken = self.store(PbxToken(id=own_id, **values))
+        return token
 
     def import_file(self, pbx: Pbx | None = None, **fields: Any) -> ImportFile:
         """A file that was imported; it brought nothing unless told."""

@@ -31,6 +31,8 @@ from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
 from webapp.reports import views as reports
 from webapp.services import Services
+from webapp.sources import collect_views as collect
+from webapp.sources import pbx_access
 from webapp.sources import views as sources
 from webapp.tenancy import guard, last_used, request
 
@@ -50,6 +52,7 @@ FEATURES = (
     calls,
     call_detail,
     sources,
+    collect,
     reports,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
@@ -64,6 +67,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, guard):
         plumbing.register(app)
     accounts.register(app, database)
+    pbx_access.register(app)
     company.sum_by_days("calls", totals.has_calls)
     seen_numbers.register_seen_numbers(own_numbers.read_own_numbers)
     Htmx(app)

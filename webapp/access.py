@@ -25,7 +25,8 @@ class Access:
     """Who may call a view. `role`: the smallest one in the organization that the address names; None: none is needed.
 
     `polling`: the page asks by itself. `proved`: the person has just proved who they are. `largest_body`: bytes;
-    None: as everywhere. `sees_every_call`: not for people who are narrowed to some extensions.
+    None: as everywhere. `sees_every_call`: not for people who are narrowed to some extensions. `pbx`: for phone systems
+    with a token of theirs, not for people.
     """
 
     signed_in: bool
@@ -34,6 +35,7 @@ class Access:
     proved: bool = False
     largest_body: int | None = None
     sees_every_call: bool = False
+    pbx: bool = False
 
 
 class AccessError(Exception):
@@ -48,6 +50,11 @@ def public(view: View) -> View:
 def signed_in(view: View) -> View:
     """Every person who is signed in, in whatever organization."""
     return _mark(view, Access(signed_in=True))
+
+
+def pbx(view: View) -> View:
+    """Phone systems, with a token of theirs: no cookie, no session, no form. sources/pbx_access.py says which."""
+    return _mark(view, Access(signed_in=False, pbx=True))
 
 
 def member(role: IntEnum) -> Callable[[View], View]:

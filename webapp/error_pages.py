@@ -11,7 +11,7 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from webapp import errors, htmx, logs
+from webapp import access, errors, htmx, logs
 
 _DISK_FULL = "53100"  # PostgreSQL's names
 _TOO_SLOW = "57014"
@@ -96,6 +96,8 @@ def register(app: Flask) -> None:
 
 def answer(status: int, words: Words, sentence: str = "") -> Response:
     """The page, or the fragment for htmx. `sentence` says what to do better than the general words."""
+    if _asked_by_pbx():
+        return _answer_pbx(status, words, sentence)
     template = "errors/_part.html" if htmx.wants_part() else "errors/page.html"
     page = render_template(
         template,
@@ -105,6 +107,19 @@ def answer(status: int, words: Words, sentence: str = "") -> Response:
         get_flashed_messages=lambda **_options: [],
     )
     return make_response(page, status)
+
+
+def _asked_by_pbx() -> bool:
+    return request.endpoint is not None and access.of(current_app.view_functions[request.endpoint]).pbx
+
+
+def _answer_pbx(status: int, words: Words, sentence: str) -> Response:
+    """A line of text: it ends in the log of a phone system, or of whoever writes its script."""
+    text = sentence or f"{words.happened}. {words.safe}"
+    response = Response(f"{text} (Reference {logs.request_id()})\n", status, mimetype="text/plain")
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Callbook", charset="UTF-8", Bearer realm="Callbook"'
+    return response
 
 
 def _answer_our_own(error: errors.CallbookError) -> Response:

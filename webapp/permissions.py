@@ -61,7 +61,9 @@ def methods_of(rule: Rule) -> list[str]:
 
 
 def what_they_get(mark: access.Access, who: Who) -> str:
-    """By the rules of the guard: signing in first, then the organization, then the role."""
+    """By the rules of the guard: signing in, then the organization, then the role. A person is no phone system."""
+    if mark.pbx:
+        return SIGN_IN
     if not mark.signed_in:
         return OPEN
     if not who.signed_in:

@@ -15,7 +15,7 @@ from webapp.tenancy.models import Role
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 ROUTES = {"route", "get", "post", "put", "patch", "delete"}
-MARKERS = {"public", "signed_in", "member"}
+MARKERS = {"public", "signed_in", "member", "pbx"}
 #: Whoever wants to make another page public writes it here as well.
 PUBLIC = {
     "static",
@@ -33,6 +33,10 @@ PUBLIC = {
     *("organizations.choose", "organizations.privacy", "organizations.security"),
     *("invitations.link", "invitations.open_link", "invitations.show", "invitations.accept"),
 }
+
+
+#: Asked by phone systems, with a token of theirs.
+PHONE_SYSTEMS = {"collect.receive"}
 
 
 def decorators(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
@@ -69,7 +73,7 @@ def test_security_21_the_marker_stands_below_the_route() -> None:
         assert order == sorted(order, key=lambda owner: owner != "bp"), name
 
 
-GIVE_ACCESS = ("invitations/people_views.py", "organizations/settings_views.py")
+GIVE_ACCESS = ("invitations/people_views.py", "organizations/settings_views.py", "sources/token_views.py")
 
 
 def test_who_gives_or_takes_access_is_asked_about_again() -> None:
@@ -78,18 +82,15 @@ def test_who_gives_or_takes_access_is_asked_about_again() -> None:
     for name, function in views():
         place, _colon, view = name.partition(": ")
         code = ast.unparse(function)
-        if place in ("invitations/people_views.py", "organizations/settings_views.py") and (
-            "'POST'" in code or "bp.post" in code
-        ):
+        if place in GIVE_ACCESS and ("'POST'" in code or "bp.post" in code):
             without |= {view} if "hold_and_check()" not in code else set()
     assert without == {"leave"}, "who leaves takes from themselves alone"
 
 
 def test_security_21_public_pages_are_few_and_known(app: Flask) -> None:
-    found = {
-        rule.endpoint for rule in app.url_map.iter_rules() if not access.of(app.view_functions[rule.endpoint]).signed_in
-    }
-    assert found == PUBLIC
+    marks = {rule.endpoint: access.of(app.view_functions[rule.endpoint]) for rule in app.url_map.iter_rules()}
+    assert {endpoint for endpoint, mark in marks.items() if not (mark.signed_in or mark.pbx)} == PUBLIC
+    assert {endpoint for endpoint, mark in marks.items() if mark.pbx} == PHONE_SYSTEMS
 
 
 def test_security_21_an_unmarked_view_stops_the_app(app: Flask) -> None:
@@ -100,7 +101,12 @@ def test_security_21_an_unmarked_view_stops_the_app(app: Flask) -> None:
 
 @pytest.mark.parametrize(
     ("address", "mark"),
-    [("/o/<slug:slug>/x", access.signed_in), ("/x", access.member(Role.OWNER)), ("/o/<slug:slug>/x", access.public)],
+    [
+        ("/o/<slug:slug>/x", access.signed_in),
+        ("/x", access.member(Role.OWNER)),
+        ("/o/<slug:slug>/x", access.public),
+        ("/o/<slug:slug>/x", access.pbx),
+    ],
 )
 def test_security_21_a_marker_that_does_not_fit_stops_the_app(app: Flask, address: str, mark: object) -> None:
     assert callable(mark)

@@ -27,8 +27,8 @@ BENEATH_THE_LOCK = (
 #: May write in bulk, past the session lock: the writer of calls, and stored files.
 BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py")
 #: Short sessions of their own, which must land whatever becomes of the request.
-# Counters, the browser session, a password hashed anew at sign-in, the day of the last use: each survives what the
-# request does later. That somebody looked, which pages note that do nothing but read. What became of a mail: the relay
+# Counters, the browser session, a password hashed anew at sign-in, the day of the last use, the minute of a token's:
+# each survives what the request does later. That somebody looked, which pages note that do nothing but read. What became of a mail: the relay
 # has it whatever happens to the next one.
 OWN_SHORT_SESSIONS = (
     "accounts/web_sessions.py",
@@ -37,6 +37,7 @@ OWN_SHORT_SESSIONS = (
     "audit/viewing.py",
     "outbox/claims.py",
     "tenancy/last_used.py",
+    "sources/pbx_access.py",
 )
 WHERE_COMMITS_STAND = ("views.py", "commands.py", "jobs.py", "cli.py", "run_demo.py", *OWN_SHORT_SESSIONS)
 

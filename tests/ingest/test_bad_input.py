@@ -16,6 +16,7 @@ from tests.ingest.importing import Importing, asterisk_row
 from webapp.calls.models import CallRecord, ImportFile, ImportState, RejectedLine
 from webapp.calls.outcomes import Outcome
 from webapp.ingest import importer
+from webapp.ingest.batches import Batch
 from webapp.ingest.preview import preview_file
 from webapp.ingest.records import ColumnMap
 from webapp.ingest.settings import PbxSettings
@@ -209,7 +210,7 @@ def test_many_lines_of_a_megabyte(harbour: Importing) -> None:
 def test_a_batch_of_long_rows_ends_by_its_size(harbour: Importing, monkeypatch: pytest.MonkeyPatch) -> None:
     store, sizes = importer._Import._store, []
 
-    def measured(self: importer._Import, batch: importer._Batch, *rest: int) -> None:
+    def measured(self: importer._Import, batch: Batch, *rest: int) -> None:
         sizes.append(sum(len(record.raw) for record in batch.records))
         store(self, batch, *rest)
 

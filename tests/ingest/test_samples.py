@@ -16,7 +16,12 @@ from webapp.ingest.readers.column_guess import guess_columns
 from webapp.ingest.source import open_text
 
 DATA = Path(__file__).parent.parent / "data" / "readers"
-SAMPLES = sorted(path for name in READERS for path in DATA.glob(f"{name}/*.csv"))
+SAMPLES = sorted(
+    path
+    for name in READERS
+    for path in DATA.glob(f"{name}/*")
+    if path.suffix in (".csv", ".json") and not path.name.endswith(".expected.json")
+)
 #: What a person would answer about the system each file comes from; UTC where the file does not tell its zone.
 ANSWERS: dict[str, dict[str, Any]] = {
     "captured_21col_office_a.csv": {"lines": ("IAX2/provider",)},

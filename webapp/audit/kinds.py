@@ -70,6 +70,10 @@ KINDS: dict[str, Kind] = {
     "pbx.read_again": Kind("Had {records} records of {name} read again", ("name", "records")),
     "pbx.closed": Kind("Closed the phone system {name}", ("name",)),
     "pbx.reopened": Kind("Opened the phone system {name} again", ("name",)),
+    # ---- tokens of phone systems
+    "token.made": Kind("Made a token for {name}", ("name",)),
+    "token.rotated": Kind("Replaced the token {prefix}… of {name}", ("name", "prefix")),
+    "token.revoked": Kind("Revoked the token {prefix}… of {name}", ("name", "prefix")),
     # ---- imports
     "import.started": Kind("Started the import of {file}", ("file",), about="import"),
     "import.cancelled": Kind("Cancelled the import of {file}", ("file",), about="import"),
@@ -142,6 +146,7 @@ GROUPS = {
     "who_looked": Group.SEARCHES,
     "destination": Group.DESTINATIONS,
     "pbx": Group.SOURCES,
+    "token": Group.SOURCES,
     "import": Group.SOURCES,
     "own_number": Group.SETTINGS,
     "schedule": Group.SETTINGS,

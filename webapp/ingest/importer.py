@@ -10,11 +10,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import islice
 
 from psycopg import Error as PostgresqlError
-from psycopg import errors as postgresql_errors
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import DBAPIError
 
@@ -22,12 +20,13 @@ from webapp.calls.models import ImportFile, ImportState
 from webapp.clock import now_ms
 from webapp.database.bulk import BulkTransaction, bulk_transaction, optimize
 from webapp.database.engine import Database
+from webapp.ingest.batches import Batch, store_batch, try_again
 from webapp.ingest.call_writer import CallWriter
 from webapp.ingest.import_plan import ENDED, UNENDED, ImportPlan, load_plan
-from webapp.ingest.normalize import Normalizer, NormalRecord
+from webapp.ingest.normalize import Normalizer
 from webapp.ingest.numbers import NumberPlan
 from webapp.ingest.readers import READERS
-from webapp.ingest.records import BadLine, Item, NotACall, ParsedRecord, ReadOptions
+from webapp.ingest.records import Item, ReadOptions
 from webapp.ingest.source import UnreadableFile, open_text
 from webapp.ingest.writer import Group, RecordWriter, Stored
 from webapp.jobs.stored_files import is_disk_full, open_stored_file
@@ -39,8 +38,6 @@ _FIRST_BATCH = 200
 _LARGEST_BATCH = 1200
 _HOLD_SECONDS = 0.06  #: of the write lock, aimed at; a page's write comes in between two batches
 _PAUSE_SECONDS = 0.002  #: between two batches, so that writers of other processes come in too
-_KEPT_OF_REFUSED = 64 * 1024
-_TRIES_OF_A_BATCH = 3
 _BATCH_BYTES = 8 * 1024 * 1024  #: of raw rows; a row may have 1 MiB
 _PASSED_OVER = 5000  #: rows counted before, between two signs of life
 #: A driver's own error comes bare from a statement of a bulk transaction, in SQLAlchemy's from its BEGIN and COMMIT.
@@ -58,49 +55,7 @@ _NO_FILE = (
     "The file is no longer kept, so it cannot be read. Upload it again; rows that are stored already stay as they are."
 )
 _KEPT = "Rows counted here are stored; undo this import to take them back."
-_TOO_OLD = "This row is older than what your organization keeps."
 _NO_FORMAT = "No format was chosen for this file. Choose one and import it again."
-
-
-@dataclass
-class _Batch:
-    """Rows read and not yet stored."""
-
-    by_key: dict[int, NormalRecord] = field(default_factory=dict)
-    rejected: list[BadLine] = field(default_factory=list)
-    read: int = 0
-    skipped: int = 0
-    duplicates: int = 0
-    raw_bytes: int = 0
-    header: bytes | None = None
-
-    @property
-    def records(self) -> list[NormalRecord]:
-        return list(self.by_key.values())
-
-    def skip(self, item: NotACall, *, first: bool) -> None:
-        if first and len(item.raw) <= _KEPT_OF_REFUSED:
-            self.header = item.raw
-        self.skipped += 1
-        self.read += 1
-
-    def refuse(self, line_number: int, raw: bytes, reason: str) -> None:
-        line = BadLine(line_number, raw[:_KEPT_OF_REFUSED], reason)
-        self.rejected.append(line)
-        self.raw_bytes += len(line.raw)
-        self.read += 1
-
-    def take(self, record: NormalRecord) -> bool:
-        """False when the record's key is taken by another row: what is stored decides then, in the next batch."""
-        known = self.by_key.setdefault(record.record_key, record)
-        if known is record:
-            self.raw_bytes += len(record.raw)
-        elif known.content_hash == record.content_hash and known.id_hash == record.id_hash:
-            self.duplicates += 1
-        else:
-            return False
-        self.read += 1
-        return True
 
 
 class _LeftOff(Exception):
@@ -255,82 +210,50 @@ class _Import:
         if not self._keep_going():
             raise _LeftOff
 
-    def _batches(self, items: Iterator[Item]) -> Iterator[_Batch]:
+    def _batches(self, items: Iterator[Item]) -> Iterator[Batch]:
         """Batches of rows behind those that were counted before; record keys are distinct within a batch."""
-        batch = _Batch()
-        normalize = self._normalizer.normalize
-        keeps_from = self._plan.keeps_from_ms
+        batch = Batch()
+        normalizer, keeps_from_ms = self._normalizer, self._plan.keeps_from_ms
         for done, item in enumerate(items, start=1):
-            if isinstance(item, ParsedRecord):
-                # Rows counted before too: their order tells the two hours of a DST night apart.
-                record = normalize(item)
-                if keeps_from is not None and record.started_at < keeps_from:
-                    batch.refuse(item.line_number, item.raw, _TOO_OLD)
-                elif not batch.take(record):
-                    yield batch
-                    batch = _Batch()
-                    batch.take(record)
-            elif isinstance(item, BadLine):
-                batch.refuse(item.line_number, item.raw, item.reason)
-            else:
-                batch.skip(item, first=done == 1)
+            # Rows counted before are taken in too: their order tells the two hours of a DST night apart.
+            if not batch.put(item, normalizer, keeps_from_ms, first=done == 1):
+                yield batch
+                batch = Batch()
+                batch.put(item, normalizer, keeps_from_ms)
             if done <= self._plan.read_count:
-                batch = _Batch()
+                batch = Batch()
                 if not done % _PASSED_OVER:
                     self._go_on()
             elif batch.read >= self._batch_size or batch.raw_bytes >= _BATCH_BYTES:
                 yield batch
-                batch = _Batch()
+                batch = Batch()
         if batch.read:
             yield batch
 
-    def _store(self, batch: _Batch, position: int) -> None:
+    def _store(self, batch: Batch, position: int) -> None:
         groups = self._writer.prepare(batch.records)
-        for tries_left in reversed(range(_TRIES_OF_A_BATCH)):
-            try:
-                with bulk_transaction(self._database, self._plan.organization_id) as transaction:
-                    self._write(transaction, batch, groups, position)
-                held = transaction.held_seconds
-                self._counted += batch.read
-                break
-            except (sqlite3.IntegrityError, postgresql_errors.ForeignKeyViolation, postgresql_errors.UniqueViolation):
-                # A party that is remembered here was removed by an undo, or made by somebody else, since.
-                self._calls.parties.forget()
-                if not tries_left:
-                    raise
+
+        def store() -> float:
+            with bulk_transaction(self._database, self._plan.organization_id) as transaction:
+                self._write(transaction, batch, groups, position)
+            return transaction.held_seconds
+
+        held = try_again(self._calls, store)
+        self._counted += batch.read
         self._batch_size = max(20, min(_LARGEST_BATCH, int(batch.read * min(2.0, _HOLD_SECONDS / max(held, 0.001)))))
         time.sleep(_PAUSE_SECONDS)
 
-    def _write(self, transaction: BulkTransaction, batch: _Batch, groups: list[Group], position: int) -> None:
+    def _write(self, transaction: BulkTransaction, batch: Batch, groups: list[Group], position: int) -> None:
         if self._refilling:
             self._write_missing(transaction, groups)
             return
         self._check(transaction)
-        stored = self._writer.write(transaction, groups) if groups else Stored()
         plan = self._plan
-        transaction.insert(
-            "rejected_line",
-            ("organization_id", "import_file_id", "line_number", "reason", "raw"),
-            [
-                (plan.organization_id, plan.import_file_id, line.line_number, line.reason, line.raw)
-                for line in batch.rejected
-            ],
-            "ON CONFLICT DO NOTHING",
-        )
+        store_batch(transaction, self._writer, plan.import_file_id, batch, groups)
         transaction.execute(
-            "UPDATE import_file SET read_count = read_count + ?, stored_count = stored_count + ?,"
-            " duplicate_count = duplicate_count + ?, skipped_count = skipped_count + ?,"
-            " refused_count = refused_count + ?, call_count = call_count + ?, bytes_read = ?, work_seconds = ?,"
-            " header = coalesce(header, ?) WHERE organization_id = ? AND id = ?",
-            batch.read,
-            stored.stored,
-            stored.duplicates + batch.duplicates,
-            batch.skipped,
-            len(batch.rejected),
-            stored.calls,
+            "UPDATE import_file SET bytes_read = ?, work_seconds = ? WHERE organization_id = ? AND id = ?",
             position,
             plan.work_seconds + int(time.monotonic() - self._began),
-            batch.header,
             plan.organization_id,
             plan.import_file_id,
         )

@@ -96,8 +96,8 @@ class Worker:
             thread = threading.Thread(target=self._run, name=f"jobs-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
-        if handlers.errands():
-            thread = threading.Thread(target=self._run_errands, name="errands", daemon=True)
+        for name, errand in handlers.errands():
+            thread = threading.Thread(target=self._run_errand, args=(errand,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -143,14 +143,9 @@ class Worker:
 
         self._repeat(do_jobs)
 
-    def _run_errands(self) -> None:
-        """In a thread of its own: a mail does not wait until two long imports are done."""
-
-        def do_errands() -> None:
-            for _name, errand in handlers.errands():
-                errand(self.database, self.settings, self._stop.is_set)
-
-        self._repeat(do_errands)
+    def _run_errand(self, errand: handlers.Errand) -> None:
+        """In a thread of its own: a mail waits for no long import, and a call for no slow mail server."""
+        self._repeat(lambda: errand(self.database, self.settings, self._stop.is_set))
 
     def _repeat(self, do: Callable[[], None]) -> None:
         """Until stop(): do it, sleep until something is put in or the next look is due."""

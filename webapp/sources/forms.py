@@ -60,6 +60,22 @@ class PhoneSystemForm(NameForm):
         self.time_zone.choices = with_choice(time_zone_choices(), self.time_zone.object_data)
 
 
+class RotateForm(FlaskForm):  # type: ignore[misc]
+    """Replaces a token."""
+
+    overlap = SelectField(
+        "The old one works",
+        choices=to_choices(
+            [
+                ("day", "for another 24 hours"),
+                ("hour", "for another hour"),
+                ("week", "for another 7 days"),
+                ("none", "no longer"),
+            ]
+        ),
+    )
+
+
 class UploadForm(FlaskForm):  # type: ignore[misc]
     file = FileField("File of call records", [FileRequired("Choose a file first.")])
 

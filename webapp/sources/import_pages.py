@@ -52,6 +52,8 @@ def import_page(session: LockedSession, file: ImportFile, status: int = 200, pro
 
 
 def _part_of(file: ImportFile) -> str:
+    if file.delivered_on is not None:
+        return "_delivered.html"
     if file.state == ImportState.UPLOADED:
         return "_uploaded.html"
     return "_running.html" if file.state in queries.UNDER_WAY else "_ended.html"

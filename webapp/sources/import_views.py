@@ -169,7 +169,9 @@ def undo(import_file_id: int) -> ResponseReturnValue:
             return _to_import(file)
         except Refused as refusal:
             problem = refusal.sentence
-    elif file.state not in queries.ENDED:
+            if file.delivered_on is not None:
+                return import_page(db(), file, 422, problem)
+    elif file.state not in queries.ENDED or file.delivered_on is not None:
         return _to_import(file)
     return htmx.render(
         "sources/undo.html",

@@ -30,6 +30,10 @@ LARGEST_FILE = 2 * 1000**3
 _LONGEST_FILE_NAME = 200
 _USUAL_FORMAT_STAYS = 0.5  #: a phone system's format is kept where the file may well be in it
 
+NO_UNDO = (
+    "What a phone system sent by itself cannot be undone: there is no file from which it could come back, and the phone "
+    "system will not send it again. Nothing was changed."
+)
 IMPORT, UNDO, READ_AGAIN = "sources.import", "sources.undo", "sources.read_again"
 
 
@@ -200,6 +204,8 @@ def cancel_import(session: LockedSession, file: ImportFile, *, actor_id: int | N
 
 def undo(session: LockedSession, file: ImportFile, *, actor_id: int | None) -> None:
     """Put the undo of an import into the queue. Raises Refused where there is nothing to undo."""
+    if file.delivered_on is not None:
+        raise Refused(NO_UNDO)
     if file.state not in ENDED:
         raise Refused("Only an import that has ended can be undone. Nothing was changed.")
     file.state = ImportState.UNDOING

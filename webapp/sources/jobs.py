@@ -15,11 +15,12 @@ from webapp.ingest.importer import run_import
 from webapp.ingest.reread import read_again
 from webapp.ingest.undo import undo_import
 from webapp.ingest.zone_change import follow_zone
-from webapp.jobs.handlers import Work, register, register_chore
+from webapp.jobs.handlers import Work, register, register_chore, register_errand
 from webapp.jobs.models import StoredFile
 from webapp.jobs.stored_files import delete_stored_file
 from webapp.organizations.company import COUNT_DAYS
 from webapp.sources.imports import IMPORT, READ_AGAIN, UNDO
+from webapp.sources.storing import store_due
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -41,6 +42,7 @@ def register_jobs() -> None:
     register(READ_AGAIN, read_records_again)
     register(COUNT_DAYS, count_days)
     register_chore("sources.sweep_unclaimed", sweep_unclaimed)
+    register_errand("sources.store_delivered", store_due)
 
 
 def import_file(work: Work) -> None:

@@ -1,4 +1,4 @@
-"""What a phone system proves itself by, and what it brought that nobody has read yet. Used by this package alone."""
+"""By what a phone system proves itself. Used by this package alone."""
 
 from datetime import datetime
 
@@ -26,16 +26,4 @@ class PbxToken(Tenant, Base):
     ends_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
-class SpooledDelivery(Tenant, Base):
-    """Records that a phone system brought by itself: acknowledged, and not read yet."""
-
-    __tablename__ = "spooled_delivery"
-
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    pbx_id: Mapped[int] = mapped_column(BigInteger)
-    format: Mapped[str] = mapped_column(Text)
-    received_at: Mapped[datetime] = mapped_column(Instant)
-    body: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-closed_to_narrowed(PbxToken, SpooledDelivery)
+closed_to_narrowed(PbxToken)

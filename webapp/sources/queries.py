@@ -43,6 +43,14 @@ class ImportRow:
     pbx_name: str
 
 
+@dataclass(frozen=True)
+class Delivered:
+    """What a phone system brought by itself: when the first record came, and the newest day of it."""
+
+    first_at: datetime
+    newest: ImportFile
+
+
 def list_phone_systems(session: LockedSession, time_zone: str) -> list[PhoneSystem]:
     """All phone systems, open ones first, by name. `time_zone` is the organization's."""
     systems = session.scalars(select(Pbx).order_by(Pbx.closed_at.is_not(None), Pbx.name)).all()
@@ -85,6 +93,14 @@ def last_import(session: LockedSession, pbx_id: int) -> ImportFile | None:
         .order_by(ImportFile.id.desc())
         .limit(1)
     ).first()
+
+
+def find_delivered(session: LockedSession, pbx_id: int) -> Delivered | None:
+    """None until a first record came and was stored, or refused."""
+    days = select(ImportFile).where(ImportFile.pbx_id == pbx_id, ImportFile.delivered_on.is_not(None)).limit(1)
+    first = session.scalars(days.order_by(ImportFile.delivered_on, ImportFile.id)).first()
+    newest = session.scalars(days.order_by(ImportFile.delivered_on.desc(), ImportFile.id.desc())).first()
+    return None if first is None or newest is None else Delivered(first.created_at, newest)
 
 
 def list_imports(session: LockedSession, before: int | None = None, pbx_id: int | None = None) -> list[ImportRow]:

@@ -13,7 +13,7 @@ from webapp.calls.models import Pbx
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
 from webapp.jobs.queue import list_open_jobs
-from webapp.sources import import_views, refused_views, set_up_views, upload_views, words
+from webapp.sources import import_views, refused_views, set_up_views, token_views, upload_views, words
 from webapp.sources.actions import add_pbx, close_pbx, rename_pbx, reopen_pbx
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import NameForm, PhoneSystemForm
@@ -23,7 +23,7 @@ from webapp.sources.queries import get_pbx, list_existing_imports, list_phone_sy
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, db
 
-__all__ = ["bp", "import_views", "refused_views", "set_up_views", "upload_views", "words"]
+__all__ = ["bp", "import_views", "refused_views", "set_up_views", "token_views", "upload_views", "words"]
 
 navigation.add("Phone systems", "sources.phone_systems", 60, Role.VIEWER)
 register_object("import", "sources.show_import", "import_file_id", list_existing_imports)

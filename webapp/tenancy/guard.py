@@ -5,7 +5,7 @@ Registered by create_app(), which calls `check_markers` last: an app with an unm
 
 from collections.abc import Callable
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Request, current_app, g, request
 from flask import session as browser_session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -37,6 +37,7 @@ from webapp.tenancy.request import (
 
 _SLUG = "slug"
 _GATES = "callbook_gates"
+_PBX_CHECK = "callbook_pbx_check"
 _PLACES = kept(
     select(Membership, Organization)
     .join(Organization, Organization.id == Membership.organization_id)
@@ -65,6 +66,11 @@ def add_gate(app: Flask, gate: Gate) -> None:
     For what a later package knows of the person, such as whether they have just proved who they are.
     """
     app.extensions.setdefault(_GATES, []).append(gate)
+
+
+def set_pbx_check(app: Flask, check: Callable[[Request], object]) -> None:
+    """Ask `check` about every request for a view marked @access.pbx: it raises where nobody may come in."""
+    app.extensions[_PBX_CHECK] = check
 
 
 def register(app: Flask) -> None:
@@ -103,6 +109,10 @@ def _check() -> ResponseReturnValue | None:
     if unsafe and request.headers.get("Sec-Fetch-Site") == "cross-site":
         logs.event("request.cross_site", endpoint=request.endpoint)
         raise BadRequest
+    if mark.pbx:
+        # Nothing that a browser sends by itself counts here, so there is nothing to forge and no token of a form.
+        current_app.extensions[_PBX_CHECK](request)
+        return None
     if mark.signed_in:
         if not current_user.is_authenticated:
             answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]

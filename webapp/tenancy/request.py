@@ -38,6 +38,7 @@ class _Request:
     user_account_id: int | None = None
     places: list[Place] = field(default_factory=list)
     place: Place | None = None
+    caller_organization_id: int | None = None
     narrowing: Narrowing | None = None
 
 
@@ -109,6 +110,14 @@ def bind_place(place: Place) -> None:
         state.session.bind_organization(place.organization.id)
 
 
+def bind_caller(organization_id: int) -> None:
+    """Called by sources/pbx_access.py alone: the request is of a phone system of this organization."""
+    state = _state()
+    state.caller_organization_id = organization_id
+    if state.session is not None:
+        state.session.bind_organization(organization_id)
+
+
 def bind_narrowing(narrowing: Narrowing) -> None:
     """Called by the guard alone: every session of the request shows only what this opens."""
     state = _state()
@@ -144,6 +153,8 @@ def _bind(state: _Request, session: LockedSession) -> None:
         session.bind_person(state.user_account_id)
     if state.place is not None:
         session.bind_organization(state.place.organization.id)
+    if state.caller_organization_id is not None:
+        session.bind_organization(state.caller_organization_id)
     if state.narrowing is not None:
         session.bind_narrowing(state.narrowing)
 

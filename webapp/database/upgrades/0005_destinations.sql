@@ -2,7 +2,7 @@
 -- not get through. All of it is new: nobody is named, nothing is routed, and no call is to be returned until records come.
 ALTER TABLE party ADD COLUMN place TEXT;
 ALTER TABLE import_file ADD COLUMN delivered_on INTEGER;
-CREATE UNIQUE INDEX import_file_delivered_unique ON import_file (organization_id, pbx_id, delivered_on);
+CREATE UNIQUE INDEX import_file_delivered_unique ON import_file (organization_id, pbx_id, delivered_on, format);
 
 CREATE TABLE destination (
     organization_id BIGINT      NOT NULL,
