@@ -33,6 +33,7 @@ from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import collect_views as collect
 from webapp.sources import pbx_access
+from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
 from webapp.tenancy import guard, last_used, request
 
@@ -53,6 +54,7 @@ FEATURES = (
     call_detail,
     sources,
     collect,
+    route_lookups,
     reports,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()

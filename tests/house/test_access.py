@@ -36,7 +36,7 @@ PUBLIC = {
 
 
 #: Asked by phone systems, with a token of theirs.
-PHONE_SYSTEMS = {"collect.receive"}
+PHONE_SYSTEMS = {"collect.receive"} | {f"route_lookups.{view}" for view in ("as_json", "as_line", "as_dialplan")}
 
 
 def decorators(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ Called by importer.py, preview.py and reread.py. Pure: it asks neither the datab
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -117,7 +118,7 @@ class Normalizer:
                 (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)),
                 id_hash,
                 self._hashed(_ROW, raw.translate(None, b'"')),
-                tuple([day | self._link_hash(link) for link in link_ids]),
+                tuple([day | self.hash_link(link) for link in link_ids]),
                 line_number,
                 started,
                 answered,
@@ -134,7 +135,7 @@ class Normalizer:
             )
         )
 
-    def _link_hash(self, link: str) -> int:
+    def hash_link(self, link: str) -> int:
         """47 bits of the keyed hash; the rows of one call name the same ids one after the other."""
         found = self._links.get(link)
         if found is None:
@@ -267,3 +268,15 @@ def _text(text: str) -> str:
 def utc(ms: int) -> datetime:
     """An aware instant for the pages, clamped to what datetime can hold."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+def link_keys_of(number_key: bytes, settings: PbxSettings, links: Iterable[str], at_ms: int) -> list[int]:
+    """The link keys by which records will name a call that begins about now. Formats write the day of the call in the
+    phone system's zone or in UTC, and near midnight it is either of two.
+    """
+    normalizer = Normalizer(settings, number_key)
+    around = [utc(at_ms + minutes * 60_000) for minutes in (-2, 2)]
+    local = (moment.astimezone(ZoneInfo(settings.time_zone)) for moment in around)
+    days = {moment.toordinal() - _EPOCH_ORDINAL for moment in (*around, *local)}
+    hashes = [normalizer.hash_link(link) for link in links]
+    return sorted(((day & ((1 << _DAY_BITS) - 1)) << _LINK_BITS) | hashed for day in days for hashed in hashes)

@@ -20,6 +20,7 @@ from webapp.jobs.models import StoredFile
 from webapp.jobs.stored_files import delete_stored_file
 from webapp.organizations.company import COUNT_DAYS
 from webapp.sources.imports import IMPORT, READ_AGAIN, UNDO
+from webapp.sources.route_lookups import sweep_lookups
 from webapp.sources.storing import store_due
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
@@ -42,6 +43,7 @@ def register_jobs() -> None:
     register(READ_AGAIN, read_records_again)
     register(COUNT_DAYS, count_days)
     register_chore("sources.sweep_unclaimed", sweep_unclaimed)
+    register_chore("sources.sweep_lookups", sweep_lookups)
     register_errand("sources.store_delivered", store_due)
 
 
