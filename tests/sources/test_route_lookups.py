@@ -203,7 +203,7 @@ def test_a_question_is_matched_with_the_call_that_it_caused(asking: Asking, numb
         session.commit()
     headers = {"Authorization": f"Bearer {asking.token}"}
     asking.app.test_client().post(
-        f"/collect/{spell_id(asking.pbx.id)}", json=[sent, freeswitch_call(2)], headers=headers
+        f"/collect/{spell_id(asking.pbx.id)}", json=[sent, freeswitch_call(21)], headers=headers
     )
     store_delivered(asking.database, NUMBER_KEY, asking.pbx.organization_id, lambda: True)
 
