@@ -100,6 +100,7 @@ def _page(pbx: Pbx, *, token: str = "", problem: str = "") -> Response:
         problem=problem,
         form=RotateForm(formdata=None),
         address=f"{base_url}{url_for('collect.receive', pbx_id=pbx.id)}",
+        where=f"{base_url}{url_for('route_lookups.as_json', pbx_id=pbx.id).removesuffix('/json')}",
         is_secure=services().settings.secure,
         **_arrived(pbx),
     )
