@@ -32,4 +32,4 @@ def read_own_numbers(session: LockedSession) -> SeenNumbers:
         .where(newest.c.direction == Direction.INBOUND, newest.c.did_id.is_not(None))
         .group_by(newest.c.did_id)
     )
-    return SeenNumbers(dict(rows.tuples().all()), oldest)
+    return SeenNumbers(dict(rows.all()), oldest)
