@@ -101,7 +101,7 @@ def tell_state(hours: Hours, now: datetime) -> str:
     return f"{words}{day} at {spell_minute(local.hour * 60 + local.minute)}"
 
 
-@bp.route("/schedules/new/<any(hours, holidays):what>", methods=["GET", "POST"])
+@bp.route("/schedules/new/<any(hours,holidays):what>", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def add_schedule(what: str) -> ResponseReturnValue:
