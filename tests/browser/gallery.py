@@ -2,7 +2,7 @@
 in each state. `hang(...)` stores it all and gives the addresses by what they show."""
 
 import io
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from demo.write_call_records import master_lines_between
@@ -11,6 +11,8 @@ from tests.make import Make
 from webapp import clock
 from webapp.calls.models import Call, ImportState, Pbx
 from webapp.database.ids import spell_id
+from webapp.destinations.route_models import RouteCondition
+from webapp.destinations.routing import Holidays, Hours, RouteLine, Span
 from webapp.invitations.extensions import read_extensions
 from webapp.jobs.stored_files import open_stored_file, store_stream
 from webapp.organizations.offers import Offer
@@ -88,6 +90,7 @@ def hang(make: Make, importing: Importing) -> dict[str, str]:
         "import, unknown": f"{files}/{spell_id(letter)}",
         **{f"import, {name}": f"{files}/{state}" for name, state in states.items()},
         **_people(make),
+        **route_pages(make),
         "no such page": f"{HARBOUR}/nothing-here",
     }
 
@@ -109,6 +112,34 @@ def _people(make: Make) -> dict[str, str]:
         "leave": f"{people}/leave",
         "settings": f"{HARBOUR}/settings",
         "settings, signing in": f"{HARBOUR}/settings/signing-in",
+    }
+
+
+def route_pages(make: Make) -> dict[str, str]:
+    """Own numbers, opening hours, holidays, and routes of which one leads to something archived."""
+    number, silent = make.number("+442079460199", label="A line with a rather long name for a phone"), "+442079460198"
+    make.number(silent, until_at=clock.now())
+    hours = make.schedule("Office hours", Hours("Europe/London", (Span(1, 540, 750), Span(1, 810, 1020))))
+    days = make.schedule("Bank holidays", Holidays("Europe/London", ((date(2026, 12, 25), "Christmas Day"),)))
+    reception, gone = make.destination("Reception"), make.destination("Old workshop", archived_at=clock.now())
+    lines = (
+        RouteLine(RouteCondition.HOLIDAY, gone.id, days.id),
+        RouteLine(RouteCondition.OPEN, reception.id, hours.id, until_at=clock.now()),
+        RouteLine(RouteCondition.NO_ANSWER, gone.id, None, 20, enabled=False),
+    )
+    make.route_plan(number, *lines, at=clock.now() - timedelta(days=2))
+    make.route_plan(number, RouteLine(RouteCondition.ALWAYS, reception.id), *lines)
+    base = f"{HARBOUR}/destinations"
+    numbers, schedules = f"{base}/numbers", f"{base}/schedules"
+    return {
+        "our numbers": numbers,
+        "new number": f"{numbers}/new",
+        "change a number": f"{numbers}/{spell_id(number.id)}",
+        "opening hours and routes": f"{base}/routes",
+        "opening hours": f"{schedules}/{spell_id(hours.id)}",
+        "holidays": f"{schedules}/{spell_id(days.id)}",
+        "routes of a number": f"{numbers}/{spell_id(number.id)}/routes",
+        "history of a number": f"{numbers}/{spell_id(number.id)}/routes/history?at=2026-05-03T19:00",
     }
 
 

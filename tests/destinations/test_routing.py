@@ -79,7 +79,7 @@ def slow_answer(
         for condition in (NO_ANSWER, BUSY, UNREACHABLE)
         for line in [line for line in lines if line.enabled and line.condition == condition][:1]
     ]
-    return (first[0], onward) if first else (None, [])
+    return (first[0], [way for way in onward if way[1] != first[0]]) if first else (None, [])
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ call back: 10,000 calls of at most 90 days, whatever the log holds.
 
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from webapp import clock
 from webapp.calls.models import Call
@@ -19,17 +19,15 @@ _LOOK_BACK = timedelta(days=90)
 
 
 def read_own_numbers(session: LockedSession) -> SeenNumbers:
+    own_number = case((Call.direction == Direction.INBOUND, Call.did_id))
     newest = (
-        select(Call.started_at, Call.direction, Call.did_id)
+        select(Call.started_at, own_number.label("party_id"))
         .where(Call.started_at >= clock.now() - _LOOK_BACK)
         .order_by(Call.started_at.desc(), Call.call_key.desc())
         .limit(MOST_CALLS)
         .subquery()
     )
-    oldest = session.scalar(select(func.min(newest.c.started_at)))
-    rows = session.execute(
-        select(newest.c.did_id, func.count())
-        .where(newest.c.direction == Direction.INBOUND, newest.c.did_id.is_not(None))
-        .group_by(newest.c.did_id)
-    )
-    return SeenNumbers(dict(rows.all()), oldest)
+    party_id = newest.c.party_id
+    rows = session.execute(select(party_id, func.count(), func.min(newest.c.started_at)).group_by(party_id)).all()
+    calls = {party_id: calls for party_id, calls, _oldest in rows if party_id is not None}
+    return SeenNumbers(calls, min((oldest for _party_id, _calls, oldest in rows), default=None))

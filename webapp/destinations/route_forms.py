@@ -85,6 +85,14 @@ class RoutesForm(FlaskForm):  # type: ignore[misc]
     def validate_try_at(self, field: StringField) -> None:
         _check_moment(field.data)
 
+    def is_complete(self) -> bool:
+        """Whether all of it can be read. Leaves the marks beside the fields as they are, on a page that only shows."""
+        marks = [(field, field.errors) for row in self.rows for field in row.form]
+        complete = all(row.form.validate() for row in self.rows) and _is_moment(self.try_at.data)
+        for field, errors in marks:
+            field.errors = errors
+        return complete
+
     @property
     def started_with(self) -> int | None:
         """The plan's id; -1 for what is none."""
@@ -171,8 +179,14 @@ def spell_moment(at: datetime | None, zone: ZoneInfo) -> str:
     return "" if at is None else f"{at.astimezone(zone):%Y-%m-%dT%H:%M}"
 
 
-def _check_moment(text: str | None) -> None:
+def _is_moment(text: str | None) -> bool:
     try:
         read_moment(text, ZoneInfo("UTC"))
     except ValueError:
-        raise ValidationError("This is no day and time. Write it as 2026-12-24T18:00.") from None
+        return False
+    return True
+
+
+def _check_moment(text: str | None) -> None:
+    if not _is_moment(text):
+        raise ValidationError("This is no day and time. Write it as 2026-12-24T18:00.")

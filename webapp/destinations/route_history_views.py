@@ -91,7 +91,7 @@ def _history(
             tell_changes(earlier, plans[plan.id], names, schedules, _zone()) or ["No route any more"],
             at.get(plan.repeats_id or 0),
         )
-        for plan, earlier in zip(stored, before, strict=True)
+        for plan, earlier in zip(stored, before, strict=False)
     ]
 
 
@@ -114,7 +114,7 @@ def _ask(number: Number, text: str) -> Asked:
     return Asked(text, tell_path(decision, around.names, when, past=at < clock.now()))
 
 
-@bp.post("/numbers/<id:number_id>/routes/<id:route_plan_id>/undo")
+@bp.post("/numbers/<id:number_id>/routes/<id:route_plan_id>/repeat")
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def undo_routes(number_id: int, route_plan_id: int) -> ResponseReturnValue:

@@ -100,6 +100,7 @@ def try_routes(number_id: int) -> ResponseReturnValue:
     number, form = get_number(db(), number_id), _typed_form()
     if htmx.wants_part():
         return htmx.render("destinations/_route_try.html", "destinations/_route_try.html", trial=_trial(number, form))
+    form.validate()  # marks what is missing
     return _page(number, form)
 
 
@@ -147,12 +148,7 @@ def _page(number: Number, form: RoutesForm, *, status: int = 200, meanwhile: Mea
 
 
 def _trial(number: Number, form: RoutesForm) -> Trial:
-    # A form that is only shown was not validated yet; errors that storing has put there stay.
-    errors = [(row.form.destination, list(row.form.destination.errors)) for row in form.rows]
-    complete = form.validate()
-    for field, told in errors:
-        field.errors = told or (field.errors if request.method == "POST" else [])
-    if not complete:
+    if not form.is_complete():
         return Trial([], [], incomplete=True)
     plan, dated, now = form.plan(_zone()), list_schedules(db()), clock.now()
     around = queries.look_around(db(), plan, masked=current_reader().is_masked)

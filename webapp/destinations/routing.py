@@ -101,7 +101,10 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Decision:
-    """`first`: where the call rings; None where no route fits. `onward`: at most one for each of FAILURES."""
+    """`first`: where the call rings; None where no route fits.
+
+    `onward`: where it goes on, at most one for each of FAILURES; none that only leads to where it rang.
+    """
 
     first: Step | None
     onward: tuple[Step, ...] = ()
@@ -131,7 +134,8 @@ def route_at(plan: Plan, schedules: Mapping[int, Schedule], at: datetime) -> Dec
             first = Step(line.destination_id, place)
     if first is None:
         return Decision(None)
-    return Decision(first, tuple(onward[failure] for failure in FAILURES if failure in onward))
+    ways = (onward[failure] for failure in FAILURES if failure in onward)
+    return Decision(first, tuple(step for step in ways if step.destination_id != first.destination_id))
 
 
 def _fits(line: RouteLine, schedules: Mapping[int, Schedule], at: datetime) -> bool:
@@ -162,7 +166,11 @@ def tell_path(
         verb = "rang" if past else "rings"
     else:
         verb = "took the call" if past else "takes the call"
-    onward = (_tell_failure(step, names[step.destination_id].name, past) for step in decision.onward)
+    onward = (
+        _tell_failure(step, names[step.destination_id].name, past)
+        for step in decision.onward
+        if first.rings or step.on != RouteCondition.NO_ANSWER
+    )
     return [f"{when} {first.name} {verb}.", *onward]
 
 

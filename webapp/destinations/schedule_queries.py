@@ -74,7 +74,7 @@ def rules_of(dated: list[Dated]) -> Mapping[int, Rule]:
 
 def name_schedules(session: LockedSession) -> dict[int, str]:
     """Archived ones too, by id."""
-    return dict(session.execute(select(Schedule.id, Schedule.name)).tuples().all())
+    return dict(session.execute(select(Schedule.id, Schedule.name)).all())
 
 
 def list_numbers_using(session: LockedSession, schedule_id: int) -> list[Number]:

@@ -101,7 +101,7 @@ def tell_state(hours: Hours, now: datetime) -> str:
     return f"{words}{day} at {spell_minute(local.hour * 60 + local.minute)}"
 
 
-@bp.route("/schedules/new/<any(hours, holidays):what>", methods=["GET", "POST"])
+@bp.route("/schedules/new/<any(hours,holidays):what>", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def add_schedule(what: str) -> ResponseReturnValue:
@@ -173,11 +173,19 @@ def _page(
         is_hours=kind == ScheduleKind.OPENING_HOURS,
         schedule=schedule,
         history=_history(schedule) if schedule else [],
+        state=_state(schedule) if schedule and schedule.kind == ScheduleKind.OPENING_HOURS else "",
         happened=happened,
         theirs=theirs,
         zone=zone,
         today=clock.now().astimezone(zone).date(),
     )
+
+
+def _state(schedule: Schedule) -> str:
+    """Of now, by the hours that are stored."""
+    newest = queries.list_versions(db(), schedule.id)[0]
+    rule = read_content(schedule.kind, newest.time_zone, newest.content)
+    return tell_state(rule, clock.now()) if isinstance(rule, Hours) else ""
 
 
 def _history(schedule: Schedule) -> list[PastVersion]:
