@@ -77,3 +77,11 @@ def peak_memory() -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError("this Linux does not tell VmHWM")
+
+
+def resident_memory(pid: int) -> int:
+    """Bytes of memory that a process has at the moment."""
+    for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("this Linux does not tell VmRSS")

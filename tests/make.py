@@ -46,8 +46,8 @@ from webapp.organizations.models import Invitation
 from webapp.organizations.offers import Offer
 from webapp.outbox.models import OutboxMessage
 from webapp.sealing import unseal
-from webapp.tenancy.lock import LockedSession
 from webapp.sources.models import PbxToken
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, MembershipParty, Organization, Role
 from webapp.tenancy.sessions import writing_session
 
