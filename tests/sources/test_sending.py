@@ -122,6 +122,23 @@ def test_records_are_read_again_after_a_change_of_the_answers(
     assert [call.direction.word for call in delivering.calls()] == ["internal", "inbound"]
 
 
+def test_the_set_up_guesses_from_what_was_sent(
+    delivering: Delivering,  # noqa: F811
+    client: PageCheckingClient,
+    sending: str,
+) -> None:
+    with writing_session(delivering.database, delivering.organization_id) as session:
+        session.execute(update(Pbx).values(answered_at=None, extension_digits=""))
+        session.commit()
+    today = int(clock.now().timestamp())
+    delivering.send_json(
+        [own_call(number, started_at=today - number, answered_at=None, line="sip/provider") for number in range(30)]
+    )
+    delivering.store()
+    text = client.get(sending.replace("/sending", "/set-up")).text
+    assert "sip/provider" in text and "guesses from its newest records" in text
+
+
 # --------------------------------------------------------------------------------------------------------- the errand
 
 
