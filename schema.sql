@@ -939,7 +939,7 @@ CREATE INDEX route_lookup_by_number ON route_lookup (organization_id, number_id,
 CREATE INDEX route_lookup_by_pbx ON route_lookup (organization_id, pbx_id, at);
 
 -- Records that a phone system brought by itself and nobody has read yet: what was acknowledged is here, committed.
--- Written by sources/spool.py; goes once its records are stored or refused, in that transaction.
+-- Written by ingest/spooling.py; goes once its records are stored or refused, in that transaction.
 CREATE TABLE spooled_delivery (
     organization_id BIGINT      NOT NULL,
     id              BIGINT      NOT NULL,           -- in the order in which they came

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -37,8 +38,8 @@ def measure_loaded(engine: Engine, scale: Scale, path: Path) -> Iterator[Result]
     database = place.open()
     organization_id = data.organization(database).id
     file_id = data.receive(database, organization_id, data.new_pbx(database, organization_id, "New exchange"), path)
-    with _server(place) as port:
-        readers = [_Reader(port, _get_page), _Reader(port, _write_row)]
+    with serving(place) as server:
+        readers = [_Reader(server.port, _get_page), _Reader(server.port, _write_row)]
         quiet = _ask_for(readers, lambda: time.sleep(min(_QUIET_SECONDS, scale.rounds)))
         busy = _ask_for(readers, lambda: _import(database, organization_id, file_id))
     data.check_done(database, organization_id, file_id)
@@ -81,8 +82,16 @@ def _import(database: Database, organization_id: int, file_id: int) -> None:
 # ------------------------------------------------------------------------------------------------ the server, readers
 
 
+@dataclass(frozen=True)
+class Served:
+    """A server that runs: where it listens, and its process."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def _server(place: Place) -> Iterator[int]:
+def serving(place: Place) -> Iterator[Served]:
     """The real installation: `make serve`, with its worker."""
     port = free_port()
     environ = {**place.environ, "PORT": str(port), "BASE_URL": f"http://localhost:{port}"}
@@ -93,7 +102,7 @@ def _server(place: Place) -> Iterator[int]:
         )
         try:
             _wait_for(server, port, log)
-            yield port
+            yield Served(port, server.pid)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(timeout=60)

@@ -14,6 +14,7 @@ class Scale:
     fewer_import_lines: int
     import_parties: int
     loaded_lines: int  #: imported while pages are asked for
+    collecting_seconds: int  #: for which phone systems send by themselves
     rounds: int  #: runs of each page and each limit
 
 
@@ -27,6 +28,7 @@ FULL = Scale(
     fewer_import_lines=10_000,
     import_parties=50_000,
     loaded_lines=400_000,
+    collecting_seconds=60,
     rounds=30,
 )
 SMALL = Scale(
@@ -39,5 +41,6 @@ SMALL = Scale(
     fewer_import_lines=100,
     import_parties=200,
     loaded_lines=2_000,
+    collecting_seconds=2,
     rounds=3,
 )

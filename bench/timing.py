@@ -1,6 +1,7 @@
 """Stop-watches. Wall time beside the time that this process had a processor for: the machine may be shared."""
 
 import math
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -77,3 +78,17 @@ def peak_memory() -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError("this Linux does not tell VmHWM")
+
+
+def resident_memory(pid: int) -> int:
+    """Bytes of memory that a process has at the moment."""
+    for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("this Linux does not tell VmRSS")
+
+
+def processor_seconds(pid: int) -> float:
+    """For how long a process has had a processor in all its life."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -28,8 +28,8 @@ BENEATH_THE_LOCK = (
 BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py")
 #: Short sessions of their own, which must land whatever becomes of the request.
 # Counters, the browser session, a password hashed anew at sign-in, the day of the last use, the minute of a token's:
-# each survives what the request does later. That somebody looked, which pages note that do nothing but read. What became of a mail: the relay
-# has it whatever happens to the next one.
+# each survives what the request does later. That somebody looked, which pages note that do nothing but read. What
+# became of a mail: the relay has it whatever happens to the next one.
 OWN_SHORT_SESSIONS = (
     "accounts/web_sessions.py",
     "accounts/sign_in.py",

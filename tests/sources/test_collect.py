@@ -1,4 +1,4 @@
-"""Calls arrive by themselves: what may be sent, how it is answered, and that it is stored once, or kept with a reason."""
+"""Calls arrive by themselves: what may be sent, how it is answered, and that it is stored once, or kept with why."""
 
 import gzip
 import json
@@ -15,9 +15,11 @@ from tests.sources.delivering import Delivering, delivering, freeswitch_call, ow
 from webapp import clock
 from webapp.calls.models import Call, CallRecord, ImportFile, ImportState, Pbx
 from webapp.calls.outcomes import Direction, Outcome
+from webapp.clock import to_ms
 from webapp.database.ids import spell_id
+from webapp.ingest import spooling
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO
-from webapp.sources.spool import LARGEST_BODY, MOST_RECORDS
+from webapp.sources.sent import LARGEST_BODY, MOST_RECORDS
 from webapp.tenancy.sessions import writing_session
 
 MIB = 1024 * 1024
@@ -251,7 +253,7 @@ def test_a_signed_in_person_is_no_phone_system(
 
 
 def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    monkeypatch.setattr(clock, "now", lambda: moment)
+    monkeypatch.setattr(spooling, "now_ms", lambda: to_ms(moment))
 
 
 def test_each_local_day_has_an_import(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

@@ -50,7 +50,7 @@ def test_the_questions_come_with_guesses_from_the_file(hands: HandsIn, make: Mak
     assert "Three questions are left." in hands.client.get(address).text
     assert {call.direction for call in hands.calls()} == {Direction.UNKNOWN}
     page = hands.client.get(page_of(pbx)).text
-    assert "guesses from its newest file" in page
+    assert "guesses from its newest records" in page
     assert "PJSIP/provider (line, in 20 rows" in page
     assert "checked class" in page or "checked" in page
     assert 'name="extension_digits" type="text" value="3"' in page

@@ -8,11 +8,11 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from webapp import access
+from webapp.ingest.spooling import put
 from webapp.services import services
 from webapp.sources.pbx_access import pbx_caller
-from webapp.sources.spool import LARGEST_BODY, Sent, take_in
+from webapp.sources.sent import LARGEST_BODY, Sent, take_apart
 from webapp.sources.storing import notice
-from webapp.tenancy.request import db
 
 bp = Blueprint("collect", __name__)
 
@@ -24,7 +24,7 @@ def receive(pbx_id: int) -> ResponseReturnValue:
     """Answered after commit, and a repeat like the first: what is there already is told apart when it is stored."""
     pbx = pbx_caller().pbx
     sent = Sent(request.get_data(cache=False), request.content_type or "", request.headers.get("Content-Encoding", ""))
-    received = take_in(db(), pbx, sent)
-    db().commit()
+    received, parcels = take_apart(pbx, sent)
+    put(services().database, pbx.organization_id, parcels)
     notice(services().database, pbx.organization_id)
     return jsonify(received=received)

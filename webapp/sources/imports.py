@@ -31,8 +31,8 @@ _LONGEST_FILE_NAME = 200
 _USUAL_FORMAT_STAYS = 0.5  #: a phone system's format is kept where the file may well be in it
 
 NO_UNDO = (
-    "What a phone system sent by itself cannot be undone: there is no file from which it could come back, and the phone "
-    "system will not send it again. Nothing was changed."
+    "What a phone system sent by itself cannot be undone: there is no file from which it could come back, and the "
+    "phone system will not send it again. Nothing was changed."
 )
 IMPORT, UNDO, READ_AGAIN = "sources.import", "sources.undo", "sources.read_again"
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from webapp.calls.models import Call, CallDay, ImportFile, ImportState, Pbx, RejectedLine
+from webapp.calls.models import Call, CallDay, CallRecord, ImportFile, ImportState, Pbx, RejectedLine
 from webapp.calls.periods import day_of_number, day_start
 from webapp.errors import NotFound
 from webapp.jobs.models import StoredFile
@@ -15,6 +15,8 @@ from webapp.tenancy.lock import LockedSession
 
 IMPORTS_ON_A_PAGE = 50
 REFUSED_ON_A_PAGE = 100
+ROWS_TO_GUESS_FROM = 500
+_MINUTES_OF_A_DAY, _KEY_BITS = 1440, 36  # ingest/normalize.py makes the keys
 
 #: An import that holds its phone system's records, or will.
 UNDER_WAY = (ImportState.QUEUED, ImportState.RUNNING, ImportState.UNDOING)
@@ -101,6 +103,27 @@ def find_delivered(session: LockedSession, pbx_id: int) -> Delivered | None:
     first = session.scalars(days.order_by(ImportFile.delivered_on, ImportFile.id)).first()
     newest = session.scalars(days.order_by(ImportFile.delivered_on.desc(), ImportFile.id.desc())).first()
     return None if first is None or newest is None else Delivered(first.created_at, newest)
+
+
+def list_delivered_rows(session: LockedSession, delivered: Delivered) -> list[bytes]:
+    """Raw rows of the newest day on which a phone system sent by itself, some hundreds at most.
+
+    Record keys begin with the minute of the call: those of the days around are looked at, not all there are.
+    """
+    assert delivered.newest.delivered_on is not None
+    begin, end = ((delivered.newest.delivered_on + days) * _MINUTES_OF_A_DAY << _KEY_BITS for days in (-1, 2))
+    return list(
+        session.scalars(
+            select(CallRecord.raw)
+            .where(
+                CallRecord.record_key >= begin,
+                CallRecord.record_key < end,
+                CallRecord.import_file_id == delivered.newest.id,
+            )
+            .order_by(CallRecord.record_key.desc())
+            .limit(ROWS_TO_GUESS_FROM)
+        )
+    )
 
 
 def list_imports(session: LockedSession, before: int | None = None, pbx_id: int | None = None) -> list[ImportRow]:

@@ -21,11 +21,13 @@ from webapp.ingest.guesses import Answers as GuessedAnswers
 from webapp.ingest.guesses import LineGuess, guess_answers
 from webapp.ingest.import_plan import read_column_map
 from webapp.ingest.preview import Preview, PreviewCall, ZoneProof, preview_file
+from webapp.ingest.readers import READERS
 from webapp.ingest.readers.column_guess import guess_columns, separator_of
 from webapp.ingest.readers.csv_rows import split_line
-from webapp.ingest.records import ColumnMap, Head
+from webapp.ingest.records import ColumnMap, Head, ParsedRecord, ReadOptions, SourceLine
 from webapp.ingest.settings import PbxSettings
 from webapp.ingest.source import open_text
+from webapp.ingest.source_lines import decode
 from webapp.jobs.stored_files import open_stored_file
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import HIDDEN_LINE, LineChoice
@@ -188,6 +190,13 @@ def guess_from_file(database: Database, number_key: bytes, file: ImportFile | No
     if file is None:
         return GuessedAnswers([], "", "", pbx.region, "")
     return guess_answers(preview_import(database, number_key, file, pbx).first_rows, pbx.region)
+
+
+def guess_from_rows(rows: Sequence[bytes], reader_name: str, pbx: Pbx) -> GuessedAnswers:
+    """The same from raw rows that the phone system sent by itself."""
+    lines = (SourceLine(number, raw, decode(raw)) for number, raw in enumerate(rows, start=1))
+    items = READERS[reader_name].read(lines, ReadOptions())
+    return guess_answers([item for item in items if isinstance(item, ParsedRecord)], pbx.region)
 
 
 def name_lines(

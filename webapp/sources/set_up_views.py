@@ -75,7 +75,10 @@ def _store(pbx: Pbx, answers: Answers) -> Response:
 
 
 def _guess(pbx: Pbx) -> GuessedAnswers:
-    """From the newest file that is kept. A file that cannot be opened any more gives no guess."""
+    """From what it sent by itself, else from the newest file that is kept. One that cannot be opened gives no guess."""
+    delivered = queries.find_delivered(db(), pbx.id)
+    if delivered is not None and delivered.newest.format:
+        return reading.guess_from_rows(queries.list_delivered_rows(db(), delivered), delivered.newest.format, pbx)
     database, key = services().database, number_key(services().settings)
     try:
         return reading.guess_from_file(database, key, queries.newest_read_file(db(), pbx.id), pbx)

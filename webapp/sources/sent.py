@@ -1,7 +1,6 @@
-"""Takes in what a phone system sends: unpacks the body, takes it apart, and puts it into the spool.
+"""What a phone system sent, unpacked and taken apart into what is put into the spool. Called by collect_views.py.
 
-Called by collect_views.py. What is put there is committed before it is answered, and stored by storing.py a moment
-later. A body that is no call is put there too: it ends as a refused line with its reason. Nothing here reads a call.
+A body that is no call is put there too: it ends as a refused line with its reason. Nothing here reads a call.
 """
 
 import base64
@@ -11,17 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from webapp import clock
 from webapp.calls.models import Pbx
-from webapp.database.ids import new_id
 from webapp.errors import BadRequest, TooLarge
-from webapp.ingest.models import SpooledDelivery
 from webapp.ingest.readers import callbook_json, freeswitch_json
 from webapp.ingest.readers.json_rows import JsonRow, json_rows
 from webapp.ingest.records import SourceLine
 from webapp.ingest.source_bytes import DamagedHere, UnreadableFile, gunzip
 from webapp.ingest.source_lines import decode
-from webapp.tenancy.lock import LockedSession
+from webapp.ingest.spooling import Parcel
 
 LARGEST_BODY = 2 * 1024 * 1024  #: bytes, packed and unpacked
 MOST_RECORDS = 5000  #: of one body
@@ -46,29 +42,17 @@ class Sent:
     content_encoding: str
 
 
-def take_in(session: LockedSession, pbx: Pbx, sent: Sent) -> int:
-    """Put what was sent into the spool of a phone system; gives the number of records, whatever they hold.
+def take_apart(pbx: Pbx, sent: Sent) -> tuple[int, list[Parcel]]:
+    """The number of records in what was sent, whatever they hold, and what is to be put into the spool.
 
     Raises BadRequest and TooLarge with words, for what is not kept.
     """
     text, is_freeswitch = _unwrap(_unpack(sent), sent.content_type.partition(";")[0].strip().lower())
     if not text.strip():
         raise BadRequest("The request has no body, so there is no call in it. Nothing was stored.")
-    rows = _take_apart(text)
+    rows = _rows(text)
     reader = freeswitch_json.READER if is_freeswitch or _SIGN.search(text) else callbook_json.READER
-    now = clock.now()
-    for body in _in_portions(rows):
-        session.add(
-            SpooledDelivery(
-                organization_id=pbx.organization_id,
-                id=new_id(),
-                pbx_id=pbx.id,
-                format=reader.name,
-                received_at=now,
-                body=body,
-            )
-        )
-    return len(rows)
+    return len(rows), [Parcel(pbx.id, reader.name, body) for body in _in_portions(rows)]
 
 
 def _unpack(sent: Sent) -> bytes:
@@ -104,7 +88,7 @@ def _unwrap(body: bytes, content_type: str) -> tuple[bytes, bool]:
         return body, True
 
 
-def _take_apart(text: bytes) -> Sequence[JsonRow]:
+def _rows(text: bytes) -> Sequence[JsonRow]:
     lines = (SourceLine(number, line, decode(line)) for number, line in enumerate(text.splitlines(), start=1))
     rows = []
     for row in json_rows(lines):
