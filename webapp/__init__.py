@@ -15,7 +15,9 @@ from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
 from webapp.calls import totals
 from webapp.calls import views as calls
+from webapp.calls.phone_systems import list_phone_systems
 from webapp.database.engine import Database
+from webapp.destinations.plans import register_phone_systems
 from webapp.invitations import look_as_views as look_as
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
@@ -62,6 +64,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         plumbing.register(app)
     accounts.register(app, database)
     company.sum_by_days("calls", totals.has_calls)
+    register_phone_systems(list_phone_systems)
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])
