@@ -63,3 +63,8 @@ def with_choice(pairs: list[tuple[str, str]], value: str | None) -> list[SelectC
     if not value or any(pair[0] == value for pair in pairs):
         return to_choices(pairs)
     return to_choices([(value, value), *pairs])
+
+
+def country_name(region: str) -> str:
+    """The English name of a country by its ISO 3166 code; "" for what is none."""
+    return dict(country_choices()).get(region, "").partition(" (+")[0]

@@ -1,0 +1,36 @@
+"""Test a number: which pattern wins, and why. Part of the list's page, and a page of its own. Loaded by views.py."""
+
+from typing import Any
+
+from flask import Response
+from flask.typing import ResponseReturnValue
+
+from webapp import access, htmx
+from webapp.destinations.blueprint import bp
+from webapp.destinations.forms import TestForm
+from webapp.destinations.pages import check_sees_patterns, frame
+from webapp.tenancy.models import Role
+
+
+@bp.route("/test", methods=["GET", "POST"])
+@access.member(Role.VIEWER)
+@access.sees_every_call
+def test() -> ResponseReturnValue:
+    """What is typed stands in no address: it is posted and answered at once."""
+    check_sees_patterns()
+    form = TestForm()
+    if not form.validate_on_submit():
+        return _page(form, None)
+    return _page(form, None)
+
+
+def test_form() -> TestForm:
+    """An empty one, for the list's page."""
+    return TestForm(formdata=None)
+
+
+def _page(form: TestForm, answer: Any) -> Response:
+    context = frame(test=form, answer=answer)
+    return htmx.render(
+        "destinations/test.html", "destinations/_test.html", status=422 if form.errors else 200, **context
+    )
