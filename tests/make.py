@@ -38,6 +38,7 @@ from webapp.calls.periods import month_number
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.destinations.holders import write_holders_of
 from webapp.destinations.models import Destination, DestinationKind, LineType, Party, PartyHolder, PartyKind
 from webapp.ingest.assembly import TALKED_ALL
 from webapp.invitations.actions import Inviter, cause_of_mail, invite, whole_offer
@@ -143,7 +144,7 @@ class Make:
         return stored
 
     def party(self, digits: str, pbx: Pbx | None = None, name: str = "") -> Party:
-        """The number or extension, made when it is not there."""
+        """The number or extension, made when it is not there; it is whose the patterns say."""
         with self.session() as session:
             party = self._party(session, digits, pbx or self._any_pbx(), name)
             session.commit()
@@ -324,6 +325,8 @@ class Make:
                 name=name,
             )
             session.add(party)
+            session.flush()
+            write_holders_of(session, [party])
         elif name:
             party.name = name
         session.flush()

@@ -2,20 +2,29 @@
 
 A change of a pattern concerns the parties that the pattern meets; which of the others meet them too decides, so all
 keys that could are read, the parties' turns are worked out (matching.py), and only what differs is written. Parties
-that are new with an import get theirs from ingest/parties.py.
+that are new with an import get theirs from ingest/parties.py; whoever makes one besides calls write_holders_of().
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, select
 
-from webapp.clock import from_ms, to_ms
-from webapp.destinations.matching import ALWAYS_MS, PartyNumber, Pattern, Turn, keys_met, list_turns
+from webapp.clock import to_ms
+from webapp.destinations.matching import ALWAYS_MS, Matcher, PartyNumber, Pattern, Turn, keys_met
 from webapp.destinations.models import DestinationPattern, Party, PartyHolder, PartyKind, PatternKind
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.many_rows import insert_rows
 
 _CHUNK = 500  #: of keys or ids in one statement
+_LAST_DIGITS = "9" * 15  #: no E.164 is longer
+
+
+class _Scope(NamedTuple):
+    """Parties, and the patterns besides prefixes that may name them."""
+
+    parties: ColumnElement[bool]
+    patterns: ColumnElement[bool]
 
 
 def write_holders(session: LockedSession, patterns: Iterable[Pattern]) -> int:
@@ -23,54 +32,57 @@ def write_holders(session: LockedSession, patterns: Iterable[Pattern]) -> int:
 
     The organization is held by the caller (hold_organization), and the patterns are flushed.
     """
-    changed = 0
-    for condition, keys in _scopes(patterns):
-        parties = session.execute(select(Party.id, Party.kind, Party.digits, Party.pbx_id).where(condition)).all()
-        if parties:
-            known = read_turns(session, keys)
-            held = _read_held(session, condition)
-            wanted = {row.id: list_turns(PartyNumber(row.kind, row.digits, row.pbx_id), known) for row in parties}
-            changed += _store(session, held, wanted)
-    return changed
-
-
-def _scopes(patterns: Iterable[Pattern]) -> Iterable[tuple[ColumnElement[bool], ColumnElement[bool]]]:
-    """Which parties the patterns meet, and all keys that these parties may meet besides: a prefix by itself, the rest
-    many at a time.
-    """
     patterns = list(dict.fromkeys(patterns))
+    if not patterns:
+        return 0
+    prefixes = read_turns(session, DestinationPattern.kind == PatternKind.PREFIX)
+    return sum(_write_scope(session, scope, prefixes) for scope in _scopes(patterns))
+
+
+def write_holders_of(session: LockedSession, parties: Sequence[Party]) -> None:
+    """The same for parties that are new, and flushed."""
+    for party in parties:
+        number = PartyNumber(party.kind, party.digits, party.pbx_id)
+        turns = Matcher(turns_met(session, number)).list_turns(number)
+        _store(session, _read_held(session, Party.id == party.id), {party.id: turns})
+
+
+def _write_scope(session: LockedSession, scope: _Scope, prefixes: Mapping[str, Sequence[Turn]]) -> int:
+    parties = session.execute(select(Party.id, Party.kind, Party.digits, Party.pbx_id).where(scope.parties)).all()
+    if not parties:
+        return 0
+    matcher = Matcher({**prefixes, **read_turns(session, scope.patterns)})
+    wanted = {id_: matcher.list_turns(PartyNumber(kind, digits, pbx_id)) for id_, kind, digits, pbx_id in parties}
+    return _store(session, _read_held(session, scope.parties), wanted)
+
+
+def _scopes(patterns: Sequence[Pattern]) -> Iterator[_Scope]:
+    """A prefix by itself, the rest many at a time."""
     for pattern in patterns:
         if pattern.kind == PatternKind.PREFIX:
-            yield (
-                and_(Party.kind == PartyKind.OUTSIDE, Party.digits.startswith(pattern.digits)),
-                _keys_within(pattern.digits),
-            )
-    for kind in (PatternKind.NUMBER, PatternKind.EXTENSION):
-        exact = [pattern for pattern in patterns if pattern.kind == kind]
-        for start in range(0, len(exact), _CHUNK):
-            some = exact[start : start + _CHUNK]
-            yield (_numbers if kind == PatternKind.NUMBER else _extensions)(some)
+            begins_so = _begins_with(pattern.digits)
+            numbers = DestinationPattern.pattern_key.in_(select(Party.identity).where(begins_so))
+            yield _Scope(begins_so, and_(DestinationPattern.kind == PatternKind.NUMBER, numbers))
+    for keys in _chunks([pattern.key for pattern in patterns if pattern.kind == PatternKind.NUMBER]):
+        yield _Scope(Party.identity.in_(keys), DestinationPattern.pattern_key.in_(keys))
+    # One of a single phone system may take a party from the one of all, so all of these digits are asked.
+    inside = {pattern.digits for pattern in patterns if pattern.kind == PatternKind.EXTENSION}
+    for digits in _chunks(sorted(inside)):
+        extensions = and_(DestinationPattern.kind == PatternKind.EXTENSION, DestinationPattern.digits.in_(digits))
+        yield _Scope(and_(Party.kind != PartyKind.OUTSIDE, Party.digits.in_(digits)), extensions)
 
 
-def _keys_within(prefix: str) -> ColumnElement[bool]:
-    """Every key that a number with this prefix can meet: longer ones, and the shorter prefixes of it."""
-    shorter = [Pattern(PatternKind.PREFIX, prefix[:length]).key for length in range(1, len(prefix))]
-    return or_(
-        DestinationPattern.pattern_key.startswith(f"+{prefix}"), DestinationPattern.pattern_key.in_(sorted(shorter))
+def _begins_with(prefix: str) -> ColumnElement[bool]:
+    """Outside numbers with this prefix. The identity is what an index has; in every collation digits are in order."""
+    return and_(
+        Party.identity.between(f"+{prefix}", f"+{prefix}{_LAST_DIGITS}"),
+        Party.kind == PartyKind.OUTSIDE,
+        Party.digits.startswith(prefix),
     )
 
 
-def _numbers(patterns: Sequence[Pattern]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    keys = {key for each in patterns for key in keys_met(PartyNumber(PartyKind.OUTSIDE, each.digits, None))}
-    return Party.identity.in_([each.key for each in patterns]), DestinationPattern.pattern_key.in_(sorted(keys))
-
-
-def _extensions(patterns: Sequence[Pattern]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """A pattern of one phone system may take a party from the pattern of all, so all of these digits are asked."""
-    digits = sorted({each.digits for each in patterns})
-    inside = and_(Party.kind != PartyKind.OUTSIDE, Party.digits.in_(digits))
-    ours = and_(DestinationPattern.kind == PatternKind.EXTENSION, DestinationPattern.digits.in_(digits))
-    return inside, ours
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
 
 
 def read_turns(session: LockedSession, condition: ColumnElement[bool]) -> dict[str, list[Turn]]:
@@ -105,7 +117,7 @@ def _read_held(session: LockedSession, condition: ColumnElement[bool]) -> dict[i
 
 
 def _store(session: LockedSession, held: Mapping[int, list[Turn]], wanted: Mapping[int, list[Turn]]) -> int:
-    changed = [party_id for party_id, turns in wanted.items() if held.get(party_id, []) != turns]
+    changed = sorted(party_id for party_id, turns in wanted.items() if held.get(party_id, []) != turns)
     gone = [party_id for party_id in changed if party_id in held]
     for start in range(0, len(gone), _CHUNK):
         session.execute(
@@ -113,13 +125,6 @@ def _store(session: LockedSession, held: Mapping[int, list[Turn]], wanted: Mappi
             .where(PartyHolder.party_id.in_(gone[start : start + _CHUNK]))
             .execution_options(synchronize_session=False)
         )
-    rows: list[Any] = [
-        PartyHolder(party_id=party_id, from_at=from_ms(turn.from_ms), destination_id=turn.destination_id)
-        for party_id in changed
-        for turn in wanted[party_id]
-    ]
-    session.add_all(rows)
-    session.flush()
-    for row in rows:
-        session.expunge(row)
+    rows = [(party_id, *turn) for party_id in changed for turn in wanted[party_id]]
+    insert_rows(session, PartyHolder, ("party_id", "from_at", "destination_id"), rows)
     return len(changed)
