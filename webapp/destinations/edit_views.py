@@ -128,6 +128,7 @@ def _read(form: DestinationForm, plan: Plan, own: Sequence[Pattern]) -> Describe
 def _conflict_page(form: DestinationForm, destination: Destination, described: Described, plan: Plan) -> Response:
     """Somebody else was faster: both texts side by side. Stored again, the form's is the newer one."""
     form.version.data = destination.version
+    form.version.raw_data = None  # else the field shows what was posted
     differences = list_differences(db(), destination, described, plan)
     return _form_page(form, destination, differences, name_of(destination.changed_by))
 

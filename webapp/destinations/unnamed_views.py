@@ -19,7 +19,7 @@ from webapp.destinations.tabs import add_tab
 from webapp.destinations.unnamed import read_unnamed
 from webapp.errors import Refused
 from webapp.formatting import format_number
-from webapp.places import country_name
+from webapp.places import country_name, country_of
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.reader import Reader
@@ -116,5 +116,5 @@ def _where(party: Party) -> str:
     """ "Newcastle upon Tyne", "Mobile, France"."""
     if party.place:
         return party.place
-    country = country_name(party.region)
+    country = country_name(party.region or country_of(party.digits))
     return ", ".join(part for part in (_LINE_TYPES.get(party.line_type, ""), country) if part) or "Outside number"
