@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
 from wtforms import (
     DateField,
     HiddenField,
@@ -110,3 +111,10 @@ class NameForm(RefusableForm):
 
     name = StringField("Name", [InputRequired("Give it a name."), _NAME])
     kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
+
+
+class ContactsForm(RefusableForm):
+    """A file of contacts, or its lines."""
+
+    file = FileField("File of contacts")
+    lines = TextAreaField("Or paste the lines here", [Optional()])

@@ -48,6 +48,7 @@ def frame(**more: Any) -> dict[str, Any]:
         "current_tab": current_tab(),
         "may_change": may_change(),
         "masked": current_reader().is_masked,
+        "may_export": current_reader().may_export,
         "zone": zone,
         "today": now().astimezone(zone).date(),
         **more,

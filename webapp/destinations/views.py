@@ -4,12 +4,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, request, url_for
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from webapp import access, htmx, navigation
 from webapp.database.ids import read_id, spell_id
-from webapp.destinations import edit_views, show_views, test_views, unnamed_views
+from webapp.destinations import csv_views, edit_views, show_views, test_views, unnamed_views
 from webapp.destinations.blueprint import bp
+from webapp.destinations.jobs import register_jobs
 from webapp.destinations.kind_words import KIND_LABELS, KIND_NAMES
 from webapp.destinations.listing import Asked, Sort, count_archived, count_kinds, find_by_digits, list_destinations
 from webapp.destinations.pages import frame, own_plan, own_zone
@@ -20,12 +22,17 @@ from webapp.destinations.test_views import test_form
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_reader, db
 
-__all__ = ["bp", "edit_views", "show_views", "test_views", "unnamed_views"]
+__all__ = ["bp", "csv_views", "edit_views", "show_views", "test_views", "unnamed_views"]
 
 SORT_LABELS = {Sort.NAME: "By name", Sort.KIND: "By kind", Sort.CHANGED: "Changed last"}
 
 navigation.add("Destinations", "destinations.index", 40, Role.VIEWER)
 add_tab("People and places", "destinations.index", 10)
+
+
+@bp.record_once
+def _register_jobs(_state: BlueprintSetupState) -> None:
+    register_jobs()
 
 
 @bp.get("")
