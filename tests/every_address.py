@@ -16,7 +16,10 @@ _BY_HAND = {
     "token": "of-no-link",
     "web_session_id": 1,
 }
-_IDS = ("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id")
+_IDS = (
+    *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
+    *("destination_id", "contact_import_id"),
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ def ids_of(make: Make) -> dict[str, int]:
         "party_id": call.caller_id or 0,
         "member_id": make.member().id,
         "invitation_id": make.invitation().id,
+        "destination_id": make.destination("Ann Lee").id,
+        "contact_import_id": make.contact_import().id,
     }
 
 

@@ -38,6 +38,7 @@ from webapp.calls.periods import month_number
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.holders import write_holders_of
 from webapp.destinations.models import Destination, DestinationKind, LineType, Party, PartyHolder, PartyKind
 from webapp.ingest.assembly import TALKED_ALL
@@ -170,6 +171,23 @@ class Make:
         """Whose the party is from then on."""
         held_by = None if destination is None else destination.id
         stored: PartyHolder = self.store(PartyHolder(party_id=party.id, from_at=from_at, destination_id=held_by))
+        return stored
+
+    def contact_import(self, **fields: Any) -> ContactImport:
+        """A file of contacts that waits for somebody's yes; its bytes are gone."""
+        counts = ("line_count", "added_count", "changed_count", "same_count", "refused_count", "bytes_read")
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "stored_file_id": None,
+            "file_name": "contacts.csv",
+            "state": ContactState.WAITING,
+            **dict.fromkeys(counts, 0),
+            "refused": "[]",
+            "error": None,
+            "user_account_id": None,
+            "created_at": now(),
+        }
+        stored: ContactImport = self.store(ContactImport(**{**values, **fields}))
         return stored
 
     def membership(self, person: UserAccount, **fields: Any) -> Membership:
