@@ -86,15 +86,28 @@ class Matcher:
 
     def __init__(self, known: Mapping[str, Sequence[Turn]]) -> None:
         self._known = known
+        self._lengths = sorted({len(key) - 2 for key in known if _is_prefix(key)}, reverse=True)
         self._answers: dict[tuple[str, ...], list[Turn]] = {}
 
     def list_turns(self, party: PartyNumber) -> list[Turn]:
         """As list_turns()."""
         known = self._known
-        met = tuple([key for key in keys_met(party) if key in known])
-        if met not in self._answers:
-            self._answers[met] = merge_turns([known[key] for key in met])
-        return self._answers[met]
+        met = tuple([key for key in self._keys_met(party) if key in known])
+        answer = self._answers.get(met)
+        if answer is None:
+            answer = self._answers[met] = merge_turns([known[key] for key in met])
+        return answer
+
+    def _keys_met(self, party: PartyNumber) -> list[str]:
+        """As keys_met(), without the lengths that no prefix has."""
+        if party.kind != PartyKind.OUTSIDE:
+            return keys_met(party)
+        digits = party.digits
+        return [f"+{digits}", *[f"+{digits[:length]}*" for length in self._lengths if length <= len(digits)]]
+
+
+def _is_prefix(key: str) -> bool:
+    return key[0] == "+" and key[-1] == "*"
 
 
 def list_matches(party: PartyNumber, known: Mapping[str, Sequence[Turn]], at_ms: int) -> list[Match]:
