@@ -150,7 +150,7 @@ def test_patterns_are_spelt_as_people_write_them() -> None:
         extension("204", BRANCH),
         extension("*97"),
     ]
-    assert spell_patterns(patterns, plan()).split("\n") == ["*97", "+441632*", "020 7946 0123", "204 at Branch"]
+    assert spell_patterns(patterns, plan()).split("\n") == ["*97", "+44 1632*", "020 7946 0123", "204 at Branch"]
 
 
 regions = st.sampled_from(["GB", "US", "DE", "IT", "FR", "ES", "HU", "RU", "AR", "MX", "AU", "BR", "SG"])

@@ -34,6 +34,16 @@ class Pattern(NamedTuple):
         return f"{EVERY_PBX if self.pbx_id is None else self.pbx_id}:{self.digits}"
 
 
+def pattern_of_key(key: str) -> Pattern:
+    """The pattern that has this pattern_key."""
+    if key[0] != "+":
+        pbx_id, digits = key.split(":", 1)
+        return Pattern(PatternKind.EXTENSION, digits, None if pbx_id == EVERY_PBX else int(pbx_id))
+    if key[-1] == "*":
+        return Pattern(PatternKind.PREFIX, key[1:-1])
+    return Pattern(PatternKind.NUMBER, key[1:])
+
+
 class PartyNumber(NamedTuple):
     """What of a party decides which patterns it meets: the columns of the same names."""
 
@@ -60,7 +70,7 @@ def keys_met(party: PartyNumber) -> list[str]:
     """The keys that would name a party, the most specific first. As Pattern.key has them: an import asks this often."""
     digits = party.digits
     if party.kind != PartyKind.OUTSIDE:
-        return [f"{EVERY_PBX if pbx_id is None else pbx_id}:{digits}" for pbx_id in (party.pbx_id, None)]
+        return [f"{EVERY_PBX if pbx_id is None else pbx_id}:{digits}" for pbx_id in dict.fromkeys((party.pbx_id, None))]
     return [f"+{digits}", *(f"+{digits[:length]}*" for length in range(len(digits), 0, -1))]
 
 

@@ -133,13 +133,19 @@ def _read_prefix(written: str, line: str, plan: Plan) -> str:
             FIELD,
         )
     prefix = plain if digits[0] == "+" else _dialled_abroad(plain, plan.region)
-    if not any(int(prefix[:length] or 0) in COUNTRY_CODE_TO_REGION_CODE for length in (1, 2, 3)):
+    if not _country_code(prefix):
         raise Refused(
             f"“{line.strip()[:60]}” would name the numbers of many countries. Write at least a whole country code, "
             "such as +44*.",
             FIELD,
         )
     return prefix
+
+
+def _country_code(digits: str) -> str:
+    """With which an E.164 begins, "" where digits begin with none: no code is the beginning of another."""
+    codes = (digits[:length] for length in range(1, min(len(digits), 3) + 1))
+    return next((code for code in codes if int(code) in COUNTRY_CODE_TO_REGION_CODE), "")
 
 
 def _dialled_abroad(digits: str, region: str) -> str:
@@ -162,7 +168,8 @@ def spell_pattern(pattern: Pattern, plan: Plan) -> str:
         is_told = not _is_inside(_plain(spelt), plan) and read_e164(_plain(spelt), plan.region) == e164
         return spelt if is_told else e164
     if pattern.kind == PatternKind.PREFIX:
-        return f"+{pattern.digits}*"
+        code = _country_code(pattern.digits)
+        return f"+{code} {pattern.digits[len(code) :]}*" if len(code) < len(pattern.digits) else f"+{code}*"
     if pattern.pbx_id is None:
         return pattern.digits
     return f"{pattern.digits} at {plan.pbxes.get(pattern.pbx_id, '?')}"
