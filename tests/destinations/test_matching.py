@@ -5,7 +5,16 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.destinations.matching import Matcher, PartyNumber, Pattern, Turn, keys_met, list_matches, list_turns
+from webapp.destinations.matching import (
+    Matcher,
+    PartyNumber,
+    Pattern,
+    Turn,
+    keys_met,
+    list_matches,
+    list_turns,
+    pattern_of_key,
+)
 from webapp.destinations.models import PartyKind, PatternKind
 
 #: Few digits, few phone systems, few moments: so that patterns meet, shadow each other and begin at once.
@@ -92,3 +101,8 @@ def test_the_first_match_that_has_a_holder_is_the_winner(
 @given(party=parties, pattern=patterns)
 def test_a_party_meets_the_keys_of_the_patterns_that_name_it(party: PartyNumber, pattern: Pattern) -> None:
     assert (pattern.key in keys_met(party)) == meets(pattern, party)
+
+
+@given(pattern=patterns)
+def test_a_key_says_which_pattern_it_is_of(pattern: Pattern) -> None:
+    assert pattern_of_key(pattern.key) == pattern

@@ -8,16 +8,21 @@ that are new with an import get theirs from ingest/parties.py; whoever makes one
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, select
+from sqlalchemy import ColumnElement, SmallInteger, and_, delete, select, type_coerce, update
 
-from webapp.clock import to_ms
+from webapp.clock import from_ms, to_ms
 from webapp.destinations.matching import ALWAYS_MS, Matcher, PartyNumber, Pattern, Turn, keys_met
 from webapp.destinations.models import DestinationPattern, Party, PartyHolder, PartyKind, PatternKind
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.many_rows import insert_rows
 
-_CHUNK = 500  #: of keys or ids in one statement
+_CHUNK = 1000  #: keys or ids in one statement
+_UNSEEN = {"synchronize_session": False}  #: nobody holds these rows as objects
 _LAST_DIGITS = "9" * 15  #: no E.164 is longer
+
+
+#: From when on a party is whose: destination ids by the milliseconds of from_at.
+_Held = dict[int, int | None]
 
 
 class _Scope(NamedTuple):
@@ -42,18 +47,16 @@ def write_holders(session: LockedSession, patterns: Iterable[Pattern]) -> int:
 def write_holders_of(session: LockedSession, parties: Sequence[Party]) -> None:
     """The same for parties that are new, and flushed."""
     for party in parties:
-        number = PartyNumber(party.kind, party.digits, party.pbx_id)
-        turns = Matcher(turns_met(session, number)).list_turns(number)
-        _store(session, _read_held(session, Party.id == party.id), {party.id: turns})
+        met = DestinationPattern.pattern_key.in_(keys_met(PartyNumber(party.kind, party.digits, party.pbx_id)))
+        _write_scope(session, _Scope(Party.id == party.id, met), {})
 
 
 def _write_scope(session: LockedSession, scope: _Scope, prefixes: Mapping[str, Sequence[Turn]]) -> int:
-    parties = session.execute(select(Party.id, Party.kind, Party.digits, Party.pbx_id).where(scope.parties)).all()
-    if not parties:
+    numbers, held = _read_parties(session, scope.parties)
+    if not numbers:
         return 0
     matcher = Matcher({**prefixes, **read_turns(session, scope.patterns)})
-    wanted = {id_: matcher.list_turns(PartyNumber(kind, digits, pbx_id)) for id_, kind, digits, pbx_id in parties}
-    return _store(session, _read_held(session, scope.parties), wanted)
+    return _store(session, held, {id_: dict(matcher.list_turns(number)) for id_, number in numbers.items()})
 
 
 def _scopes(patterns: Sequence[Pattern]) -> Iterator[_Scope]:
@@ -103,28 +106,59 @@ def turns_met(session: LockedSession, party: PartyNumber) -> dict[str, list[Turn
     return read_turns(session, DestinationPattern.pattern_key.in_(keys_met(party)))
 
 
-def _read_held(session: LockedSession, condition: ColumnElement[bool]) -> dict[int, list[Turn]]:
-    rows = session.execute(
-        select(PartyHolder.party_id, PartyHolder.from_at, PartyHolder.destination_id)
-        .join(Party, and_(Party.organization_id == PartyHolder.organization_id, Party.id == PartyHolder.party_id))
-        .where(condition)
-        .order_by(PartyHolder.party_id, PartyHolder.from_at)
-    )
-    found: dict[int, list[Turn]] = {}
-    for party_id, from_at, destination_id in rows:
-        found.setdefault(party_id, []).append(Turn(to_ms(from_at), destination_id))
-    return found
-
-
-def _store(session: LockedSession, held: Mapping[int, list[Turn]], wanted: Mapping[int, list[Turn]]) -> int:
-    changed = sorted(party_id for party_id, turns in wanted.items() if held.get(party_id, []) != turns)
-    gone = [party_id for party_id in changed if party_id in held]
-    for start in range(0, len(gone), _CHUNK):
-        session.execute(
-            delete(PartyHolder)
-            .where(PartyHolder.party_id.in_(gone[start : start + _CHUNK]))
-            .execution_options(synchronize_session=False)
+def _read_parties(
+    session: LockedSession, condition: ColumnElement[bool]
+) -> tuple[dict[int, PartyNumber], dict[int, _Held]]:
+    """The parties by id, and whose they are as it is stored: in one statement, since ten thousand may be asked for."""
+    its = and_(PartyHolder.organization_id == Party.organization_id, PartyHolder.party_id == Party.id)
+    numbers: dict[int, PartyNumber] = {}
+    held: dict[int, _Held] = {}
+    for party_id, kind, digits, pbx_id, from_at, destination_id in session.execute(
+        select(
+            Party.id,
+            type_coerce(Party.kind, SmallInteger),  # no need of ten thousand PartyKinds
+            Party.digits,
+            Party.pbx_id,
+            PartyHolder.from_at,
+            PartyHolder.destination_id,
         )
-    rows = [(party_id, *turn) for party_id in changed for turn in wanted[party_id]]
-    insert_rows(session, PartyHolder, ("party_id", "from_at", "destination_id"), rows)
+        .outerjoin(PartyHolder, its)
+        .where(condition)
+    ):
+        numbers[party_id] = PartyNumber(kind, digits, pbx_id)
+        if from_at is not None:
+            held.setdefault(party_id, {})[to_ms(from_at)] = destination_id
+    return numbers, held
+
+
+def _store(session: LockedSession, held: Mapping[int, _Held], wanted: Mapping[int, _Held]) -> int:
+    """Write the difference: a hand-over is one row for each party, not its whole history anew."""
+    changed = [party_id for party_id, turns in wanted.items() if held.get(party_id, {}) != turns]
+    new: list[tuple[int, int, int | None]] = []
+    gone: dict[int, list[int]] = {}
+    passed_on: dict[tuple[int, int | None], list[int]] = {}
+    for party_id in changed:
+        before, after = held.get(party_id, {}), wanted[party_id]
+        for ms in before.keys() - after.keys():
+            gone.setdefault(ms, []).append(party_id)
+        for ms, destination_id in after.items():
+            if ms not in before:
+                new.append((party_id, ms, destination_id))
+            elif before[ms] != destination_id:
+                passed_on.setdefault((ms, destination_id), []).append(party_id)
+    for ms, ids in gone.items():
+        for condition in _rows_of(ids, ms):
+            session.execute(delete(PartyHolder).where(condition), execution_options=_UNSEEN)
+    for (ms, destination_id), ids in passed_on.items():
+        for condition in _rows_of(ids, ms):
+            session.execute(
+                update(PartyHolder).where(condition).values(destination_id=destination_id), execution_options=_UNSEEN
+            )
+    insert_rows(session, PartyHolder, ("party_id", "from_at", "destination_id"), new)
     return len(changed)
+
+
+def _rows_of(party_ids: Sequence[int], ms: int) -> Iterator[ColumnElement[bool]]:
+    for start in range(0, len(party_ids), _CHUNK):
+        some = party_ids[start : start + _CHUNK]
+        yield and_(PartyHolder.party_id.in_(some), PartyHolder.from_at == from_ms(ms))

@@ -34,6 +34,16 @@ class Pattern(NamedTuple):
         return f"{EVERY_PBX if self.pbx_id is None else self.pbx_id}:{self.digits}"
 
 
+def pattern_of_key(key: str) -> Pattern:
+    """The pattern that has this pattern_key."""
+    if key[0] != "+":
+        pbx_id, digits = key.split(":", 1)
+        return Pattern(PatternKind.EXTENSION, digits, None if pbx_id == EVERY_PBX else int(pbx_id))
+    if key[-1] == "*":
+        return Pattern(PatternKind.PREFIX, key[1:-1])
+    return Pattern(PatternKind.NUMBER, key[1:])
+
+
 class PartyNumber(NamedTuple):
     """What of a party decides which patterns it meets: the columns of the same names."""
 
@@ -60,7 +70,7 @@ def keys_met(party: PartyNumber) -> list[str]:
     """The keys that would name a party, the most specific first. As Pattern.key has them: an import asks this often."""
     digits = party.digits
     if party.kind != PartyKind.OUTSIDE:
-        return [f"{EVERY_PBX if pbx_id is None else pbx_id}:{digits}" for pbx_id in (party.pbx_id, None)]
+        return [f"{EVERY_PBX if pbx_id is None else pbx_id}:{digits}" for pbx_id in dict.fromkeys((party.pbx_id, None))]
     return [f"+{digits}", *(f"+{digits[:length]}*" for length in range(len(digits), 0, -1))]
 
 
@@ -86,15 +96,28 @@ class Matcher:
 
     def __init__(self, known: Mapping[str, Sequence[Turn]]) -> None:
         self._known = known
+        self._lengths = sorted({len(key) - 2 for key in known if _is_prefix(key)}, reverse=True)
         self._answers: dict[tuple[str, ...], list[Turn]] = {}
 
     def list_turns(self, party: PartyNumber) -> list[Turn]:
         """As list_turns()."""
         known = self._known
-        met = tuple([key for key in keys_met(party) if key in known])
-        if met not in self._answers:
-            self._answers[met] = merge_turns([known[key] for key in met])
-        return self._answers[met]
+        met = tuple([key for key in self._keys_met(party) if key in known])
+        answer = self._answers.get(met)
+        if answer is None:
+            answer = self._answers[met] = merge_turns([known[key] for key in met])
+        return answer
+
+    def _keys_met(self, party: PartyNumber) -> list[str]:
+        """As keys_met(), without the lengths that no prefix has."""
+        if party.kind != PartyKind.OUTSIDE:
+            return keys_met(party)
+        digits = party.digits
+        return [f"+{digits}", *[f"+{digits[:length]}*" for length in self._lengths if length <= len(digits)]]
+
+
+def _is_prefix(key: str) -> bool:
+    return key[0] == "+" and key[-1] == "*"
 
 
 def list_matches(party: PartyNumber, known: Mapping[str, Sequence[Turn]], at_ms: int) -> list[Match]:
