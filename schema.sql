@@ -976,6 +976,29 @@ CREATE TABLE call_to_return (
 );
 CREATE INDEX call_to_return_by_last ON call_to_return (organization_id, last_at);
 
+-- A file of contacts that somebody brought: looked at first, stored once they say yes. Written by destinations/.
+CREATE TABLE contact_import (
+    organization_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    stored_file_id  BIGINT,                         -- NULL once the file is deleted: stored, or thrown away
+    file_name       TEXT        NOT NULL,           -- as it was called on the uploader's machine
+    state           SMALLINT    NOT NULL,           -- 1 being looked at, 2 waits for a yes, 3 being stored, 4 stored, 5 thrown away, 6 failed
+    line_count      BIGINT      NOT NULL,           -- of contacts; those of the pass under way
+    added_count     BIGINT      NOT NULL,
+    changed_count   BIGINT      NOT NULL,
+    same_count      BIGINT      NOT NULL,
+    refused_count   BIGINT      NOT NULL,
+    refused         TEXT        NOT NULL,           -- personal; JSON: the first refused lines, each [line, reason]
+    bytes_read      BIGINT      NOT NULL,           -- of the pass under way
+    error           TEXT,                           -- why it failed, in a sentence
+    user_account_id BIGINT,
+    created_at      TIMESTAMPTZ NOT NULL,
+    CONSTRAINT contact_import_state CHECK (state BETWEEN 1 AND 6),
+    --sqlite: CONSTRAINT contact_import_instants CHECK (typeof(created_at) = 'integer'),
+    CONSTRAINT contact_import_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT contact_import_stored_file_fkey FOREIGN KEY (organization_id, stored_file_id) REFERENCES stored_file (organization_id, id)
+);
+
 -- A person who wants one mail a day that says how many callers wait. Written by calls/.
 CREATE TABLE return_mail (
     organization_id BIGINT      NOT NULL,
@@ -1030,7 +1053,7 @@ SELECT call.organization_id,
 --postgresql:     'destination', 'destination_member', 'destination_pattern', 'party_holder',
 --postgresql:     'invitation_destination', 'membership_destination', 'number', 'schedule', 'schedule_version',
 --postgresql:     'route_plan', 'route', 'pbx_token', 'route_lookup', 'spooled_delivery', 'call_to_return',
---postgresql:     'return_mail'] LOOP
+--postgresql:     'return_mail', 'contact_import'] LOOP
 --postgresql:     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
 --postgresql:     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);
 --postgresql:     EXECUTE format('CREATE POLICY %I ON %I USING (organization_id = nullif(current_setting(''app.organization_id'', true), '''')::bigint)

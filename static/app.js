@@ -134,6 +134,16 @@
     }
   });
 
+  // ---- Names, one after the other: a row that was stored leads to the next name -------------------------------------
+  document.addEventListener("htmx:after:swap", () => {
+    const done = document.querySelector("[data-named]");
+    if (!done) return;
+    delete done.dataset.named;
+    let next = done.nextElementSibling;
+    while (next && !next.querySelector("[data-name-next]")) next = next.nextElementSibling;
+    next?.querySelector("[data-name-next]").select();
+  });
+
   // ---- Upload: form[data-upload] with a .drop inside; starts when a file is dropped or chosen ---------------------
   let uploading = null;
 

@@ -22,6 +22,7 @@ _BY_HAND = {
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
     *("number_id", "schedule_id", "route_plan_id", "token_id"),
+    *("destination_id", "contact_import_id"),
 )
 
 
@@ -58,6 +59,8 @@ def ids_of(make: Make) -> dict[str, int]:
         "schedule_id": hours.id,
         "route_plan_id": make.route_plan(number, line).id,
         "token_id": make.token(pbx).id,
+        "destination_id": make.destination("Ann Lee").id,
+        "contact_import_id": make.contact_import().id,
     }
 
 

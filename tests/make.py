@@ -38,6 +38,8 @@ from webapp.calls.periods import month_number
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.destinations.contact_models import ContactImport, ContactState
+from webapp.destinations.holders import write_holders_of
 from webapp.destinations.models import Destination, DestinationKind, LineType, Party, PartyHolder, PartyKind
 from webapp.destinations.route_models import (
     LookupAnswer,
@@ -165,7 +167,7 @@ class Make:
         return stored
 
     def party(self, digits: str, pbx: Pbx | None = None, name: str = "") -> Party:
-        """The number or extension, made when it is not there."""
+        """The number or extension, made when it is not there; it is whose the patterns say."""
         with self.session() as session:
             party = self._party(session, digits, pbx or self._any_pbx(), name)
             session.commit()
@@ -244,6 +246,23 @@ class Make:
             "link_keys": b"",
         }
         stored: RouteLookup = self.store(RouteLookup(number_id=number.id, at=at, **{**values, **fields}))
+        return stored
+
+    def contact_import(self, **fields: Any) -> ContactImport:
+        """A file of contacts that waits for somebody's yes; its bytes are gone."""
+        counts = ("line_count", "added_count", "changed_count", "same_count", "refused_count", "bytes_read")
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "stored_file_id": None,
+            "file_name": "contacts.csv",
+            "state": ContactState.WAITING,
+            **dict.fromkeys(counts, 0),
+            "refused": "[]",
+            "error": None,
+            "user_account_id": None,
+            "created_at": now(),
+        }
+        stored: ContactImport = self.store(ContactImport(**{**values, **fields}))
         return stored
 
     def membership(self, person: UserAccount, **fields: Any) -> Membership:
@@ -399,6 +418,8 @@ class Make:
                 name=name,
             )
             session.add(party)
+            session.flush()
+            write_holders_of(session, [party])
         elif name:
             party.name = name
         session.flush()

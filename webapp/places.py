@@ -63,3 +63,17 @@ def with_choice(pairs: list[tuple[str, str]], value: str | None) -> list[SelectC
     if not value or any(pair[0] == value for pair in pairs):
         return to_choices(pairs)
     return to_choices([(value, value), *pairs])
+
+
+def country_name(region: str) -> str:
+    """The English name of a country by its ISO 3166 code; "" for what is none."""
+    return dict(country_choices()).get(region, "").partition(" (+")[0]
+
+
+def country_of(digits: str) -> str:
+    """The ISO 3166 code of the first country whose dialling code an E.164 begins with; "" where none does."""
+    for length in (1, 2, 3):
+        code = int(digits[:length])
+        if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            return phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code][0]
+    return ""

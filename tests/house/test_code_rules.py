@@ -18,14 +18,15 @@ TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.html") if path
 BENEATH_THE_LOCK = (
     "database/",
     "tenancy/lock.py",
+    "tenancy/many_rows.py",
     "tenancy/narrowing.py",
     "tenancy/prepared.py",
     "tenancy/sessions.py",
     "rate_limits.py",
     "health.py",
 )
-#: May write in bulk, past the session lock: the writer of calls, and stored files.
-BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py")
+#: May write in bulk, past the session lock: the writer of calls, stored files, and many rows of one change.
+BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py", "tenancy/many_rows.py")
 #: Short sessions of their own, which must land whatever becomes of the request.
 # Counters, the browser session, a password hashed anew at sign-in, the day of the last use, the minute of a token's:
 # each survives what the request does later. That somebody looked, which pages note that do nothing but read. What

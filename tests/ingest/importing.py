@@ -30,7 +30,8 @@ from webapp.calls.periods import month_number
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
-from webapp.destinations.models import Party
+from webapp.destinations.matching import PartyNumber, Turn, list_turns
+from webapp.destinations.models import DestinationPattern, Party, PartyHolder
 from webapp.ingest.call_writer import LocalDays, unpack_ids
 from webapp.ingest.importer import run_import
 from webapp.ingest.undo import undo_import
@@ -173,11 +174,14 @@ class Importing:
         return {self.number(row.party_id): row.talk_seconds for row in rows}
 
     def check(self) -> None:
-        """Totals, call parties, links and record counts are those of the calls and records that are there."""
+        """Totals, call parties, links and record counts are those of the calls and records that are there, and whose
+        each party is follows from the patterns.
+        """
         calls, records = self.calls(), self.all(CallRecord)
         assert Counter(record.call_key for record in records) == {call.call_key: call.record_count for call in calls}
         assert {call.call_key for call in calls} <= {record.record_key for record in records}
         self._check_links(records)
+        self._check_holders()
         self._check_parties(calls)
         self._check_totals(calls)
 
@@ -197,6 +201,17 @@ class Importing:
             assert row.talk_seconds in (range(call.talk_seconds + 1) if talked else (0,))
             assert row.party_id != call.caller_id or row.talk_seconds == call.talk_seconds
         assert {party.id for party in self.all(Party)} == {party_id for party_id, _at, _key in took_part}
+
+    def _check_holders(self) -> None:
+        known: dict[str, list[Turn]] = {}
+        for row in self.all(DestinationPattern):
+            known.setdefault(row.pattern_key, []).append(Turn(to_ms(row.from_at), row.destination_id))
+        wanted = {
+            (party.id, *turn)
+            for party in self.all(Party)
+            for turn in list_turns(PartyNumber(party.kind, party.digits, party.pbx_id), known)
+        }
+        assert {(row.party_id, to_ms(row.from_at), row.destination_id) for row in self.all(PartyHolder)} == wanted
 
     def _check_totals(self, calls: list[Call]) -> None:
         organization = self.stored()

@@ -25,7 +25,7 @@ class Processes:
         )
 
     def start(self, do: str, harbour: Importing, id_: int, *, batch: int = 20, die_at: int = 0) -> int:
-        """`do`: "import" or "undo" with an import's id, "read again" with a phone system's, "follow zone" with any."""
+        """`do`: "import", "undo" with an import's id; "read again" with a phone system's; "follow zone", "name"."""
         order = {"do": do, "url": self._url, "organization_id": harbour.organization.id, "id": id_}
         return self._ask(order | {"batch": batch, "die_at": die_at})
 

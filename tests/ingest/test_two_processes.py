@@ -1,5 +1,7 @@
 """Two importers at the same time, in real processes: calls and totals are exactly right, whoever comes first."""
 
+from collections import Counter
+
 import pytest
 
 from tests.cast import Cast
@@ -8,6 +10,7 @@ from tests.ingest.processes import Processes, processes  # noqa: F401 - a fixtur
 from webapp.calls.models import CallRecord, ImportState
 from webapp.calls.outcomes import Outcome
 from webapp.database.engine import Database
+from webapp.destinations.models import DestinationPattern, PartyHolder
 
 
 def halves() -> tuple[bytes, bytes]:
@@ -102,6 +105,24 @@ def test_an_undo_beside_an_import_of_the_same_rows(
     assert (after.state, after.read_count, after.stored_count, after.duplicate_count) == (ImportState.DONE, 200, 200, 0)
     assert {record.import_file_id for record in harbour.all(CallRecord)} == {second}
     assert len(harbour.calls()) == 200
+    harbour.check()
+
+
+def test_patterns_that_are_stored_beside_an_import_of_new_numbers(
+    harbour: Importing,
+    processes: Processes,  # noqa: F811
+) -> None:
+    """No party is left without its holder, whoever comes first: the pattern finds it, or it finds the pattern."""
+    rows = [
+        asterisk_row(unique=f"1784120000.{turn}", sequence=turn, source=f"0207946{turn:04d}") for turn in range(300)
+    ]
+    import_file_id = harbour.queue(harbour.pbx(), b"".join(rows))
+    run_together(processes, harbour, ("name", 0), ("import", import_file_id))
+    assert harbour.result(import_file_id).stored_count == 300
+    prefixes = {row.pattern_key: row.destination_id for row in harbour.all(DestinationPattern)}
+    assert len(prefixes) == 10
+    held = Counter(row.destination_id for row in harbour.all(PartyHolder))
+    assert held[prefixes["+44207946000*"]] == 10
     harbour.check()
 
 

@@ -60,6 +60,11 @@ KINDS: dict[str, Kind] = {
     "destination.archived": Kind("Archived the destination {name}", ("name",)),
     "destination.brought_back": Kind("Brought the destination {name} back", ("name",)),
     "destination.merged": Kind("Merged the destination {name} into {into}", ("name", "into")),
+    "destination.imported": Kind(
+        "Stored {file}, a file of contacts: {added} added, {changed} changed, {refused} refused",
+        ("file", "added", "changed", "refused"),
+    ),
+    "destination.exported": Kind("Exported the destinations: {count}", ("count",)),
     "destination.handed_over": Kind(
         "{what} went from {before} to {after}, from {day} on", ("what", "before", "after", "day")
     ),

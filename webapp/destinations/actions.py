@@ -7,16 +7,17 @@ with the field's name, and nothing is written.
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import select, update
 
 from webapp.audit.actions import record
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.destinations.holders import write_holders
 from webapp.destinations.matching import Pattern
-from webapp.destinations.models import Destination, DestinationKind, DestinationMember, DestinationPattern
+from webapp.destinations.members import move_members, move_readers, set_members
+from webapp.destinations.models import Destination, DestinationKind, DestinationPattern
 from webapp.destinations.queries import get_held
-from webapp.destinations.turns import pattern_of, set_patterns, touch
+from webapp.destinations.turns import set_patterns, touch
 from webapp.errors import Refused
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization
@@ -121,9 +122,10 @@ def bring_back(session: LockedSession, destination_id: int, *, actor_id: int | N
 
 
 def merge(session: LockedSession, source_id: int, into_id: int, *, actor_id: int | None) -> Destination:
-    """The patterns and people of one become another's, as far back as they were its own; the one is archived.
+    """The patterns, people and readers of one become another's, as far back as they were its own; the one is archived.
 
-    Raises Refused for one and the same.
+    Whoever was narrowed to the one sees the calls of the other from then on. Raises Refused for one and the same, and
+    for a team with anything but a team.
     """
     if source_id == into_id:
         raise Refused("Choose another one to merge it into.", "into")
@@ -131,17 +133,27 @@ def merge(session: LockedSession, source_id: int, into_id: int, *, actor_id: int
     source, into = get_held(session, source_id), get_held(session, into_id)
     if source.merged_into_id is not None or into.archived_at is not None:
         raise Refused("Only what is not archived can be merged.", "into")
-    rows = session.scalars(select(DestinationPattern).where(DestinationPattern.destination_id == source.id)).all()
-    for row in rows:
-        row.destination_id = into.id
-    _move_members(session, source, into)
+    if (source.kind == DestinationKind.TEAM) != (into.kind == DestinationKind.TEAM):
+        raise Refused("A team can be merged with another team only, since it consists of people.", "into")
+    patterns = _move_patterns(session, source, into)
+    move_members(session, source, into)
+    move_readers(session, source, into)
     source.archived_at, source.merged_into_id = now(), into.id
     for each in (source, into):
         touch(each, actor_id)
     session.flush()
-    write_holders(session, [pattern_of(row) for row in rows])
+    write_holders(session, patterns)
     record(session, "destination.merged", actor_id=actor_id, object_id=into.id, name=source.name, into=into.name)
     return into
+
+
+def _move_patterns(session: LockedSession, source: Destination, into: Destination) -> list[Pattern]:
+    """In one statement: a list of contacts may hold thousands."""
+    of_it = DestinationPattern.destination_id == source.id
+    columns = (DestinationPattern.kind, DestinationPattern.digits, DestinationPattern.pbx_id)
+    patterns = [Pattern(*row) for row in session.execute(select(*columns).where(of_it).distinct())]
+    session.execute(update(DestinationPattern).where(of_it).values(destination_id=into.id))
+    return patterns
 
 
 def _set_members(session: LockedSession, destination: Destination, described: Described) -> None:
@@ -149,34 +161,7 @@ def _set_members(session: LockedSession, destination: Destination, described: De
     known = select(Destination.id).where(Destination.id.in_(sorted(wanted)), Destination.kind == DestinationKind.PERSON)
     if set(session.scalars(known)) != wanted:
         raise Refused("A team consists of people. Choose them from the list.", "members")
-    session.execute(
-        delete(DestinationMember)
-        .where(DestinationMember.team_id == destination.id)
-        .execution_options(synchronize_session=False)
-    )
-    session.expire_all()
-    session.add_all(DestinationMember(team_id=destination.id, person_id=person_id) for person_id in sorted(wanted))
-    session.flush()
-
-
-def _move_members(session: LockedSession, source: Destination, into: Destination) -> None:
-    """Whoever was of the one team is of the other; the teams of the one person are the other's."""
-    rows = session.scalars(
-        select(DestinationMember).where(
-            or_(DestinationMember.team_id == source.id, DestinationMember.person_id == source.id)
-        )
-    ).all()
-    pairs = {
-        (into.id if row.team_id == source.id else row.team_id, into.id if row.person_id == source.id else row.person_id)
-        for row in rows
-    }
-    for row in rows:
-        session.delete(row)
-    session.flush()
-    for team_id, person_id in sorted(pairs):
-        if session.get(DestinationMember, (session.organization_id, team_id, person_id)) is None:
-            session.add(DestinationMember(team_id=team_id, person_id=person_id))
-    session.flush()
+    set_members(session, destination, wanted)
 
 
 def _checked_name(name: str) -> str:

@@ -2,20 +2,34 @@
 
 A change of a pattern concerns the parties that the pattern meets; which of the others meet them too decides, so all
 keys that could are read, the parties' turns are worked out (matching.py), and only what differs is written. Parties
-that are new with an import get theirs from ingest/parties.py.
+that are new with an import get theirs from ingest/parties.py; whoever makes one besides calls write_holders_of().
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, SmallInteger, and_, delete, select, type_coerce, update
 
 from webapp.clock import from_ms, to_ms
-from webapp.destinations.matching import ALWAYS_MS, PartyNumber, Pattern, Turn, keys_met, list_turns
+from webapp.destinations.matching import ALWAYS_MS, Matcher, PartyNumber, Pattern, Turn, keys_met
 from webapp.destinations.models import DestinationPattern, Party, PartyHolder, PartyKind, PatternKind
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.many_rows import insert_rows
 
-_CHUNK = 500  #: of keys or ids in one statement
+_CHUNK = 1000  #: keys or ids in one statement
+_UNSEEN = {"synchronize_session": False}  #: nobody holds these rows as objects
+_LAST_DIGITS = "9" * 15  #: no E.164 is longer
+
+
+#: From when on a party is whose: destination ids by the milliseconds of from_at.
+_Held = dict[int, int | None]
+
+
+class _Scope(NamedTuple):
+    """Parties, and the patterns besides prefixes that may name them."""
+
+    parties: ColumnElement[bool]
+    patterns: ColumnElement[bool]
 
 
 def write_holders(session: LockedSession, patterns: Iterable[Pattern]) -> int:
@@ -23,54 +37,55 @@ def write_holders(session: LockedSession, patterns: Iterable[Pattern]) -> int:
 
     The organization is held by the caller (hold_organization), and the patterns are flushed.
     """
-    changed = 0
-    for condition, keys in _scopes(patterns):
-        parties = session.execute(select(Party.id, Party.kind, Party.digits, Party.pbx_id).where(condition)).all()
-        if parties:
-            known = read_turns(session, keys)
-            held = _read_held(session, condition)
-            wanted = {row.id: list_turns(PartyNumber(row.kind, row.digits, row.pbx_id), known) for row in parties}
-            changed += _store(session, held, wanted)
-    return changed
-
-
-def _scopes(patterns: Iterable[Pattern]) -> Iterable[tuple[ColumnElement[bool], ColumnElement[bool]]]:
-    """Which parties the patterns meet, and all keys that these parties may meet besides: a prefix by itself, the rest
-    many at a time.
-    """
     patterns = list(dict.fromkeys(patterns))
+    if not patterns:
+        return 0
+    prefixes = read_turns(session, DestinationPattern.kind == PatternKind.PREFIX)
+    return sum(_write_scope(session, scope, prefixes) for scope in _scopes(patterns))
+
+
+def write_holders_of(session: LockedSession, parties: Sequence[Party]) -> None:
+    """The same for parties that are new, and flushed."""
+    for party in parties:
+        met = DestinationPattern.pattern_key.in_(keys_met(PartyNumber(party.kind, party.digits, party.pbx_id)))
+        _write_scope(session, _Scope(Party.id == party.id, met), {})
+
+
+def _write_scope(session: LockedSession, scope: _Scope, prefixes: Mapping[str, Sequence[Turn]]) -> int:
+    numbers, held = _read_parties(session, scope.parties)
+    if not numbers:
+        return 0
+    matcher = Matcher({**prefixes, **read_turns(session, scope.patterns)})
+    return _store(session, held, {id_: dict(matcher.list_turns(number)) for id_, number in numbers.items()})
+
+
+def _scopes(patterns: Sequence[Pattern]) -> Iterator[_Scope]:
+    """A prefix by itself, the rest many at a time."""
     for pattern in patterns:
         if pattern.kind == PatternKind.PREFIX:
-            yield (
-                and_(Party.kind == PartyKind.OUTSIDE, Party.digits.startswith(pattern.digits)),
-                _keys_within(pattern.digits),
-            )
-    for kind in (PatternKind.NUMBER, PatternKind.EXTENSION):
-        exact = [pattern for pattern in patterns if pattern.kind == kind]
-        for start in range(0, len(exact), _CHUNK):
-            some = exact[start : start + _CHUNK]
-            yield (_numbers if kind == PatternKind.NUMBER else _extensions)(some)
+            begins_so = _begins_with(pattern.digits)
+            numbers = DestinationPattern.pattern_key.in_(select(Party.identity).where(begins_so))
+            yield _Scope(begins_so, and_(DestinationPattern.kind == PatternKind.NUMBER, numbers))
+    for keys in _chunks([pattern.key for pattern in patterns if pattern.kind == PatternKind.NUMBER]):
+        yield _Scope(Party.identity.in_(keys), DestinationPattern.pattern_key.in_(keys))
+    # One of a single phone system may take a party from the one of all, so all of these digits are asked.
+    inside = {pattern.digits for pattern in patterns if pattern.kind == PatternKind.EXTENSION}
+    for digits in _chunks(sorted(inside)):
+        extensions = and_(DestinationPattern.kind == PatternKind.EXTENSION, DestinationPattern.digits.in_(digits))
+        yield _Scope(and_(Party.kind != PartyKind.OUTSIDE, Party.digits.in_(digits)), extensions)
 
 
-def _keys_within(prefix: str) -> ColumnElement[bool]:
-    """Every key that a number with this prefix can meet: longer ones, and the shorter prefixes of it."""
-    shorter = [Pattern(PatternKind.PREFIX, prefix[:length]).key for length in range(1, len(prefix))]
-    return or_(
-        DestinationPattern.pattern_key.startswith(f"+{prefix}"), DestinationPattern.pattern_key.in_(sorted(shorter))
+def _begins_with(prefix: str) -> ColumnElement[bool]:
+    """Outside numbers with this prefix. The identity is what an index has; in every collation digits are in order."""
+    return and_(
+        Party.identity.between(f"+{prefix}", f"+{prefix}{_LAST_DIGITS}"),
+        Party.kind == PartyKind.OUTSIDE,
+        Party.digits.startswith(prefix),
     )
 
 
-def _numbers(patterns: Sequence[Pattern]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    keys = {key for each in patterns for key in keys_met(PartyNumber(PartyKind.OUTSIDE, each.digits, None))}
-    return Party.identity.in_([each.key for each in patterns]), DestinationPattern.pattern_key.in_(sorted(keys))
-
-
-def _extensions(patterns: Sequence[Pattern]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """A pattern of one phone system may take a party from the pattern of all, so all of these digits are asked."""
-    digits = sorted({each.digits for each in patterns})
-    inside = and_(Party.kind != PartyKind.OUTSIDE, Party.digits.in_(digits))
-    ours = and_(DestinationPattern.kind == PatternKind.EXTENSION, DestinationPattern.digits.in_(digits))
-    return inside, ours
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
 
 
 def read_turns(session: LockedSession, condition: ColumnElement[bool]) -> dict[str, list[Turn]]:
@@ -91,35 +106,59 @@ def turns_met(session: LockedSession, party: PartyNumber) -> dict[str, list[Turn
     return read_turns(session, DestinationPattern.pattern_key.in_(keys_met(party)))
 
 
-def _read_held(session: LockedSession, condition: ColumnElement[bool]) -> dict[int, list[Turn]]:
-    rows = session.execute(
-        select(PartyHolder.party_id, PartyHolder.from_at, PartyHolder.destination_id)
-        .join(Party, and_(Party.organization_id == PartyHolder.organization_id, Party.id == PartyHolder.party_id))
-        .where(condition)
-        .order_by(PartyHolder.party_id, PartyHolder.from_at)
-    )
-    found: dict[int, list[Turn]] = {}
-    for party_id, from_at, destination_id in rows:
-        found.setdefault(party_id, []).append(Turn(to_ms(from_at), destination_id))
-    return found
-
-
-def _store(session: LockedSession, held: Mapping[int, list[Turn]], wanted: Mapping[int, list[Turn]]) -> int:
-    changed = [party_id for party_id, turns in wanted.items() if held.get(party_id, []) != turns]
-    gone = [party_id for party_id in changed if party_id in held]
-    for start in range(0, len(gone), _CHUNK):
-        session.execute(
-            delete(PartyHolder)
-            .where(PartyHolder.party_id.in_(gone[start : start + _CHUNK]))
-            .execution_options(synchronize_session=False)
+def _read_parties(
+    session: LockedSession, condition: ColumnElement[bool]
+) -> tuple[dict[int, PartyNumber], dict[int, _Held]]:
+    """The parties by id, and whose they are as it is stored: in one statement, since ten thousand may be asked for."""
+    its = and_(PartyHolder.organization_id == Party.organization_id, PartyHolder.party_id == Party.id)
+    numbers: dict[int, PartyNumber] = {}
+    held: dict[int, _Held] = {}
+    for party_id, kind, digits, pbx_id, from_at, destination_id in session.execute(
+        select(
+            Party.id,
+            type_coerce(Party.kind, SmallInteger),  # no need of ten thousand PartyKinds
+            Party.digits,
+            Party.pbx_id,
+            PartyHolder.from_at,
+            PartyHolder.destination_id,
         )
-    rows: list[Any] = [
-        PartyHolder(party_id=party_id, from_at=from_ms(turn.from_ms), destination_id=turn.destination_id)
-        for party_id in changed
-        for turn in wanted[party_id]
-    ]
-    session.add_all(rows)
-    session.flush()
-    for row in rows:
-        session.expunge(row)
+        .outerjoin(PartyHolder, its)
+        .where(condition)
+    ):
+        numbers[party_id] = PartyNumber(kind, digits, pbx_id)
+        if from_at is not None:
+            held.setdefault(party_id, {})[to_ms(from_at)] = destination_id
+    return numbers, held
+
+
+def _store(session: LockedSession, held: Mapping[int, _Held], wanted: Mapping[int, _Held]) -> int:
+    """Write the difference: a hand-over is one row for each party, not its whole history anew."""
+    changed = [party_id for party_id, turns in wanted.items() if held.get(party_id, {}) != turns]
+    new: list[tuple[int, int, int | None]] = []
+    gone: dict[int, list[int]] = {}
+    passed_on: dict[tuple[int, int | None], list[int]] = {}
+    for party_id in changed:
+        before, after = held.get(party_id, {}), wanted[party_id]
+        for ms in before.keys() - after.keys():
+            gone.setdefault(ms, []).append(party_id)
+        for ms, destination_id in after.items():
+            if ms not in before:
+                new.append((party_id, ms, destination_id))
+            elif before[ms] != destination_id:
+                passed_on.setdefault((ms, destination_id), []).append(party_id)
+    for ms, ids in gone.items():
+        for condition in _rows_of(ids, ms):
+            session.execute(delete(PartyHolder).where(condition), execution_options=_UNSEEN)
+    for (ms, destination_id), ids in passed_on.items():
+        for condition in _rows_of(ids, ms):
+            session.execute(
+                update(PartyHolder).where(condition).values(destination_id=destination_id), execution_options=_UNSEEN
+            )
+    insert_rows(session, PartyHolder, ("party_id", "from_at", "destination_id"), new)
     return len(changed)
+
+
+def _rows_of(party_ids: Sequence[int], ms: int) -> Iterator[ColumnElement[bool]]:
+    for start in range(0, len(party_ids), _CHUNK):
+        some = party_ids[start : start + _CHUNK]
+        yield and_(PartyHolder.party_id.in_(some), PartyHolder.from_at == from_ms(ms))

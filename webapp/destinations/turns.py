@@ -7,7 +7,7 @@ organization; holders.py then works out whose the parties are.
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import or_, select
 
 from webapp.audit.actions import record
 from webapp.clock import from_ms, now, to_ms
@@ -28,43 +28,71 @@ def hand_over(
 ) -> None:
     """From the start of a local day on, until the next turn of the pattern, it is another's; None: nobody's.
 
-    `from_at` has the zone whose day it is. Raises Refused where it is theirs already.
+    `from_at` has the zone whose day it is. Raises Refused where it is theirs already, or they are archived.
     """
     hold_organization(session)
     taker = None if to_id is None else get_held(session, to_id)
-    turns = turns_of(session, pattern.key)
+    if taker is not None and taker.archived_at is not None:
+        raise Refused(f"{taker.name} is archived. Bring it back first, or choose somebody else.", "to")
     begins = max(ALWAYS_MS, to_ms(from_at))
-    giver_id = holder_at(turns, begins)
+    giver_id = holder_at(turns_of(session, pattern.key), begins)
     if giver_id == to_id:
         raise Refused("It is so already from that day on. Choose another day, or somebody else.", "to")
-    session.execute(
-        delete(DestinationPattern).where(
-            DestinationPattern.pattern_key == pattern.key, DestinationPattern.from_at == from_ms(begins)
-        )
-    )
-    session.add(_row(pattern, Turn(begins, to_id), actor_id))
+    row = _get_row(session, pattern, from_ms(begins))
+    if row is None:
+        session.add(_row(pattern, Turn(begins, to_id), actor_id))
+    else:
+        row.destination_id, row.created_at, row.created_by = to_id, now(), actor_id
     session.flush()
     giver = None if giver_id is None else get_held(session, giver_id)
-    for each in (giver, taker):
-        if each is not None:
-            touch(each, actor_id)
-    write_holders(session, [pattern])
-    _record_hand_over(session, pattern, giver, taker, from_at, actor_id)
+    _pass_on(session, pattern, giver, taker, from_at, actor_id)
 
 
 def take_turn_back(session: LockedSession, pattern: Pattern, from_at: datetime, *, actor_id: int | None) -> None:
-    """Undo a hand-over: what was before it goes on. Raises NotFound where there is none at that instant."""
+    """Undo a hand-over: what was before it goes on. `from_at` has the zone whose day it is.
+
+    Raises NotFound where there is none at that instant.
+    """
     hold_organization(session)
-    row = session.get(DestinationPattern, (session.organization_id, pattern.key, from_at))
+    row = _get_row(session, pattern, from_at)
     if row is None:
         raise NotFound
-    taker = None if row.destination_id is None else get_held(session, row.destination_id)
+    had = None if row.destination_id is None else get_held(session, row.destination_id)
     session.delete(row)
     session.flush()
     before = holder_at(turns_of(session, pattern.key), to_ms(from_at))
+    gets = None if before is None else get_held(session, before)
+    _pass_on(session, pattern, had, gets, from_at, actor_id)
+
+
+def _get_row(session: LockedSession, pattern: Pattern, from_at: datetime) -> DestinationPattern | None:
+    key = (session.organization_id, pattern.key, from_at)
+    return session.get(DestinationPattern, key, populate_existing=True)
+
+
+def _pass_on(
+    session: LockedSession,
+    pattern: Pattern,
+    giver: Destination | None,
+    taker: Destination | None,
+    from_at: datetime,
+    actor_id: int | None,
+) -> None:
+    """What follows from a turn that came or went."""
+    touched = [each for each in (giver, taker) if each is not None]
+    for each in touched:
+        touch(each, actor_id)
     write_holders(session, [pattern])
-    giver = None if before is None else get_held(session, before)
-    _record_hand_over(session, pattern, taker, giver, from_at, actor_id)
+    record(
+        session,
+        "destination.handed_over",
+        actor_id=actor_id,
+        object_id=touched[-1].id if touched else None,
+        what=mask_number(tell_pattern(pattern)) if pattern.kind == PatternKind.NUMBER else tell_pattern(pattern),
+        before="nobody" if giver is None else giver.name,
+        after="nobody" if taker is None else taker.name,
+        day=format_date(from_at.date()),
+    )
 
 
 def turns_of(session: LockedSession, key: str) -> list[Turn]:
@@ -86,9 +114,9 @@ def set_patterns(
     of_it = select(DestinationPattern.pattern_key).where(DestinationPattern.destination_id == destination.id)
     keys = {pattern.key for pattern in wanted}
     rows = session.scalars(
-        select(DestinationPattern).where(
-            or_(DestinationPattern.pattern_key.in_(of_it), DestinationPattern.pattern_key.in_(sorted(keys)))
-        )
+        select(DestinationPattern)
+        .where(or_(DestinationPattern.pattern_key.in_(of_it), DestinationPattern.pattern_key.in_(sorted(keys))))
+        .execution_options(populate_existing=True)  # as they are under the lock, whatever a form was filled from
     ).all()
     histories: dict[str, list[DestinationPattern]] = {}
     for row in rows:
@@ -137,9 +165,10 @@ def _refuse_taken(
             continue
         holder = get_held(session, holder_id)
         pattern = pattern_of(histories[key][0])
+        archived = " (archived)" if holder.archived_at is not None else ""
         raise Refused(
-            f"{tell_pattern(pattern)} is {holder.name} already. Take it off there if that was wrong, or hand it over "
-            "from a day on.",
+            f"{tell_pattern(pattern)} is {holder.name}{archived} already. Take it off there if that was wrong, or hand "
+            "it over from a day on.",
             FIELD,
         )
 
@@ -170,23 +199,3 @@ def touch(destination: Destination, actor_id: int | None) -> None:
     """Note that somebody changed it."""
     destination.version += 1
     destination.changed_at, destination.changed_by = now(), actor_id
-
-
-def _record_hand_over(
-    session: LockedSession,
-    pattern: Pattern,
-    giver: Destination | None,
-    taker: Destination | None,
-    from_at: datetime,
-    actor_id: int | None,
-) -> None:
-    record(
-        session,
-        "destination.handed_over",
-        actor_id=actor_id,
-        object_id=next((each.id for each in (taker, giver) if each is not None), None),
-        what=mask_number(tell_pattern(pattern)) if pattern.kind == PatternKind.NUMBER else tell_pattern(pattern),
-        before="nobody" if giver is None else giver.name,
-        after="nobody" if taker is None else taker.name,
-        day=format_date(from_at.date()),
-    )

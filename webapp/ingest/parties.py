@@ -1,12 +1,14 @@
 """The party directory as a bulk writer sees it: from identities to ids, making the parties that are new.
 
-Used by call_writer.py inside its transaction.
+Used by call_writer.py inside its transaction. A new party gets its holders there too, from the patterns as they are
+under the lock: a pattern that is stored a moment later finds the party (destinations/holders.py).
 """
 
 from collections.abc import Iterable, Mapping
 
 from webapp.database.bulk import BulkTransaction
 from webapp.database.ids import new_id
+from webapp.destinations.matching import Matcher, PartyNumber, Turn, keys_met
 from webapp.destinations.models import PartyKind
 from webapp.ingest.numbers import Identity
 
@@ -54,8 +56,32 @@ class PartyDirectory:
                 self._row(transaction.organization_id, party_id, identity, names.get(identity.identity, ""), pbx_id)
             )
         transaction.insert("party", _COLUMNS, rows)
+        if missing:
+            self._hold(transaction, missing, pbx_id)
         self._name(transaction, names)
         return {text: self._ids[text] for text in wanted}
+
+    def _hold(self, transaction: BulkTransaction, new: Iterable[Identity], pbx_id: int) -> None:
+        """Write whose the new parties are. Asked each time: somebody may just have stored the first pattern."""
+        organization_id = transaction.organization_id
+        if not transaction.rows("SELECT 1 FROM destination_pattern WHERE organization_id = ? LIMIT 1", organization_id):
+            return
+        numbers = {self._ids[each.identity]: PartyNumber(each.kind, each.digits, pbx_id) for each in new}
+        keys = sorted({key for number in numbers.values() for key in keys_met(number)})
+        known: dict[str, list[Turn]] = {}
+        for key, from_ms, destination_id in transaction.rows_in(
+            "SELECT pattern_key, from_at, destination_id FROM destination_pattern"
+            " WHERE organization_id = ? AND pattern_key IN ({keys})",
+            keys,
+            organization_id,
+        ):
+            known.setdefault(key, []).append(Turn(from_ms, destination_id))
+        matcher = Matcher(known)
+        transaction.insert(
+            "party_holder",
+            ("organization_id", "party_id", "from_at", "destination_id"),
+            [(organization_id, id_, *turn) for id_, number in numbers.items() for turn in matcher.list_turns(number)],
+        )
 
     def _look_up(self, transaction: BulkTransaction, texts: list[str]) -> None:
         found = transaction.rows_in(

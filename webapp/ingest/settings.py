@@ -4,9 +4,7 @@ import json
 from dataclasses import dataclass, replace
 
 from webapp.calls.models import Pbx
-
-#: Lengths taken for extensions until somebody says how long they are.
-USUAL_EXTENSION_DIGITS = frozenset({2, 3, 4, 5})
+from webapp.calls.phone_systems import USUAL_EXTENSION_DIGITS, read_extension_digits
 
 
 @dataclass(frozen=True)
@@ -36,13 +34,3 @@ class PbxSettings:
 
     def with_zone(self, time_zone: str) -> "PbxSettings":
         return replace(self, time_zone=time_zone)
-
-
-def read_extension_digits(text: str) -> frozenset[int]:
-    """ "3,4" -> {3, 4}; "" -> the usual lengths. Raises ValueError for anything else."""
-    if not text.strip():
-        return USUAL_EXTENSION_DIGITS
-    lengths = frozenset(int(part) for part in text.split(","))
-    if not all(1 <= length <= 9 for length in lengths):
-        raise ValueError("extensions have 1 to 9 digits")
-    return lengths

@@ -9,10 +9,11 @@ from flask_login import current_user
 
 from webapp import access, htmx
 from webapp.calls.models import Pbx
+from webapp.calls.phone_systems import read_extension_digits
 from webapp.database.installation import number_key
 from webapp.ingest.guesses import Answers as GuessedAnswers
 from webapp.ingest.reread import compare
-from webapp.ingest.settings import PbxSettings, read_extension_digits
+from webapp.ingest.settings import PbxSettings
 from webapp.ingest.source import UnreadableFile
 from webapp.jobs.queue import find_open_job
 from webapp.services import services

@@ -1,0 +1,288 @@
+"""Contacts as CSV: the export, what a file would change, storing it, and files that are wrong."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select, update
+from werkzeug.test import TestResponse
+
+from config import Settings
+from tests.cast import Cast
+from tests.client import PageCheckingClient
+from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add
+from tests.make import EPOCH, Make
+from webapp.audit.models import AuditDetail
+from webapp.database.engine import Database
+from webapp.destinations import contact_rows, jobs
+from webapp.destinations.contact_models import ContactImport, ContactState
+from webapp.destinations.listing import list_patterns
+from webapp.destinations.matching import Pattern
+from webapp.destinations.models import Destination, DestinationKind, PartyHolder, PatternKind
+from webapp.jobs.models import Job, StoredFile
+from webapp.jobs.worker import Worker
+from webapp.tenancy.models import Numbers
+
+IMPORT = f"{LIST}/import"
+COUNTS = re.compile(r"<dt>([^<]+)</dt><dd>([\d,]+)</dd>")
+Bring = Callable[[str | bytes], str]
+
+
+@pytest.fixture
+def max_(client: PageCheckingClient, cast: Cast) -> PageCheckingClient:
+    client.sign_in(cast.max)
+    return client
+
+
+@pytest.fixture
+def work(app: object, database: Database, settings: Settings) -> Callable[[], None]:
+    """Does what waits in the queue, here and now."""
+    worker = Worker(database, settings)
+
+    def run() -> None:
+        worker.run_due()
+
+    return run
+
+
+@pytest.fixture
+def bring(max_: PageCheckingClient, work: Callable[[], None]) -> Bring:
+    """Hands a file in and has it looked at; gives the address of its page."""
+
+    def hand_in(content: str | bytes) -> str:
+        data = content.encode() if isinstance(content, str) else content
+        answer = max_.send(IMPORT, {"file": (io.BytesIO(data), "contacts.csv")}, content_type="multipart/form-data")
+        assert answer.status_code == 303, answer.text
+        work()
+        return str(answer.location)
+
+    return hand_in
+
+
+def counts(answer: TestResponse) -> dict[str, int]:
+    return {word: int(number.replace(",", "")) for word, number in COUNTS.findall(answer.text)}
+
+
+def reasons(answer: TestResponse) -> list[tuple[str, str]]:
+    return re.findall(r"<tr><td>([\d,]+)</td><td>([^<]+)</td></tr>", answer.text)
+
+
+def destinations(make: Make) -> dict[str, Destination]:
+    with make.session() as session:
+        return {each.name: each for each in session.scalars(select(Destination))}
+
+
+def test_a_file_is_looked_at_and_then_stored(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]
+) -> None:
+    party = make.party("+441632960123")
+    add(make, "Ann Lee", EXTENSION, note="kept")
+    add(make, "Same", Pattern(PatternKind.EXTENSION, "299"))
+    page = bring(
+        "name,kind,patterns,colour,note\n"
+        "Tyne Valley,Customer,01632 960123,blue,Quay side\n"
+        'Ann Lee,,"204; 07700 900123",,\n'
+        "Same,,299,,\n"
+        "Sales,team,,,\n"
+        "Nobody,,one two three?,,\n"
+    )
+    answer = max_.get(page)
+    assert counts(answer) == {"Lines": 5, "New": 2, "Changed": 1, "The same as now": 1, "Refused": 1}
+    [(line, reason)] = reasons(answer)
+    assert line == "6"
+    assert "is no extension, number or prefix" in reason
+    assert len(destinations(make)) == 2, "nothing is stored before the yes"
+
+    assert max_.send(f"{page}/store").location == page
+    work()
+    answer = max_.get(page)
+    assert "The contacts are stored." in answer.text
+    assert counts(answer) == {"Lines": 5, "Added": 2, "Changed": 1, "The same as now": 1, "Refused": 1}
+    found = destinations(make)
+    assert (found["Tyne Valley"].kind, found["Tyne Valley"].colour) == (DestinationKind.CUSTOMER, 2)
+    with make.session() as session:
+        own = list_patterns(session, [found["Ann Lee"].id])[found["Ann Lee"].id]
+        assert own == [EXTENSION, Pattern(PatternKind.NUMBER, "447700900123")]
+        [holder] = session.scalars(select(PartyHolder).where(PartyHolder.party_id == party.id))
+        assert (holder.destination_id, holder.from_at) == (found["Tyne Valley"].id, EPOCH)
+        assert session.scalar(select(func.count(StoredFile.id))) == 0, "the file is gone once it is stored"
+        words = session.scalars(select(AuditDetail.words)).all()
+        assert any('"file":"contacts.csv"' in each and '"added":2' in each for each in words)
+    assert found["Ann Lee"].note == "kept"
+
+
+def test_pasted_lines_are_a_file_too(max_: PageCheckingClient, make: Make, work: Callable[[], None]) -> None:
+    answer = max_.send(IMPORT, {"lines": "name;number\nAnn;204\n"})
+    work()
+    assert counts(max_.get(answer.location))["New"] == 1
+
+
+def test_doubles_in_a_file_are_one_destination_and_a_number_is_one_persons(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]
+) -> None:
+    page = bring("name,number\nAnn,204\nANN,205\nAnn,204\nBen,205\n")
+    wanted = {"Changed": 1, "The same as now": 1, "Refused": 1, "Lines": 4}
+    answer = max_.get(page)
+    assert counts(answer) == {**wanted, "New": 1}
+    assert reasons(answer) == [("5", "Extension 205 is ANN in an earlier line.")]
+    max_.send(f"{page}/store")
+    work()
+    assert counts(max_.get(page)) == {**wanted, "Added": 1}
+    assert list(destinations(make)) == ["Ann"]
+
+
+def test_a_number_that_is_anothers_is_refused_with_both_named(
+    max_: PageCheckingClient, make: Make, bring: Bring
+) -> None:
+    add(make, "Ben", EXTENSION)
+    add(make, "Twin")
+    add(make, "twin")
+    answer = max_.get(bring("name,number\nAnn,204\nTwin,205\nCrew,206\n"))
+    assert [reason for _line, reason in reasons(answer)] == [
+        "Extension 204 is Ben already.",
+        "More than one is called Twin, so it is not clear which is meant.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("x" * 81 + ",,,", "It has no name of at most 80 characters."),
+        ("Ann,boat,,", "is no kind. Write one of: Person, Team"),
+        ("Ann,,204 at Nowhere,", "There is no phone system named Nowhere."),
+        ("Rome,zone,,", "A zone is recognised by the beginning of its numbers"),
+        ("Crew,team,,Nobody Known", "There is no person called Nobody Known."),
+        ("A\0nn,,204,", "It holds characters that are no text."),
+    ],
+)
+def test_a_line_that_cannot_be_stored_says_why(max_: PageCheckingClient, bring: Bring, line: str, told: str) -> None:
+    answer = max_.get(bring(f"name,kind,patterns,members\n{line}\nBen,,205,\n"))
+    [(number, reason)] = reasons(answer)
+    assert number == "2"
+    assert told in reason
+    assert counts(answer)["New"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "The first line names the columns"),
+        ("a,b\n1,2\n", "A column “name” has to be there."),
+        ("name,number,phone\nAnn,1,2\n", "Two columns are called patterns."),
+        (bytes(range(256)), "The first line names the columns"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(
+    max_: PageCheckingClient, make: Make, bring: Bring, content: str | bytes, told: str
+) -> None:
+    page = bring(content)
+    answer = max_.get(page)
+    assert told in answer.text
+    assert "Nothing of it is stored." in answer.text
+    assert max_.send(f"{page}/store", part=True).status_code == 422
+    with make.session() as session:
+        assert session.scalar(select(func.count(StoredFile.id))) == 0
+
+
+def test_a_file_with_too_many_lines_is_refused_as_a_whole(
+    max_: PageCheckingClient, make: Make, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact_rows, "MOST_LINES", 3)
+    answer = max_.get(bring("name\n" + "".join(f"Ann {turn}\n" for turn in range(4))))
+    assert "A file may hold 3 contacts." in answer.text
+    assert destinations(make) == {}
+
+
+def test_formulas_come_in_as_text_and_go_out_harmless(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]
+) -> None:
+    page = bring('name,note\n"=HYPERLINK(""http://x"")","@SUM(A1)"\n')
+    max_.send(f"{page}/store")
+    work()
+    [name] = destinations(make)
+    assert name == '=HYPERLINK("http://x")'
+    rows = list(csv.reader(io.StringIO(max_.get(f"{LIST}/export").text.lstrip("\ufeff"))))
+    assert rows[1][0] == '\'=HYPERLINK("http://x")'
+    assert rows[1][4] == "'@SUM(A1)"
+
+
+def test_an_export_comes_back_as_it_was(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]
+) -> None:
+    ann = add(make, "Ann", EXTENSION, NUMBER, note="+ the boats\non Monday", colour=4)
+    add(make, "Sales", kind=DestinationKind.TEAM, members=frozenset({ann.id}))
+    add(make, "=1+1", Pattern(PatternKind.PREFIX, "33"), kind=DestinationKind.ZONE)
+    exported = max_.get(f"{LIST}/export").data
+    answer = max_.get(bring(exported))
+    assert counts(answer) == {"Lines": 3, "New": 0, "Changed": 0, "The same as now": 3, "Refused": 0}
+
+
+def test_files_of_excel_are_read(max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]) -> None:
+    page = bring("name;number\r\nJürgen;204\r\n".encode("cp1252"))
+    max_.send(f"{page}/store")
+    work()
+    assert list(destinations(make)) == ["Jürgen"]
+
+
+def test_storing_that_broke_off_goes_on_behind_its_last_batch(
+    max_: PageCheckingClient,
+    make: Make,
+    bring: Bring,
+    work: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "_LINES_AT_ONCE", 2)
+    page = bring("name,number\n" + "".join(f"Ann {turn},{300 + turn}\n" for turn in range(7)))
+    whole, calls = jobs._do_batch, iter(range(100))
+
+    def broken(*arguments: object, **more: object) -> bool:
+        if next(calls) == 2:
+            raise RuntimeError("the machine went down")
+        return whole(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jobs, "_do_batch", broken)
+    max_.send(f"{page}/store")
+    work()
+    assert len(destinations(make)) == 4
+    monkeypatch.setattr(jobs, "_do_batch", whole)
+    with make.session() as session:
+        [received] = session.scalars(select(ContactImport))
+        assert (received.state, received.added_count) == (ContactState.STORING, 4)
+        session.execute(update(Job).values(run_at=EPOCH))
+        session.commit()
+    work()
+    with make.session() as session:
+        [received] = session.scalars(select(ContactImport))
+        assert (received.state, received.added_count, received.same_count) == (ContactState.STORED, 7, 0)
+    assert len(destinations(make)) == 7
+
+
+def test_a_file_can_be_thrown_away(max_: PageCheckingClient, make: Make, bring: Bring) -> None:
+    page = bring("name,number\nAnn,204\n")
+    assert max_.send(f"{page}/throw-away").location == IMPORT
+    assert "thrown away" in max_.get(page).text
+    assert max_.send(f"{page}/store", part=True).status_code == 422
+    assert max_.send(f"{page}/throw-away", part=True).status_code == 422
+    with make.session() as session:
+        assert session.scalar(select(func.count(StoredFile.id))) == 0
+    assert destinations(make) == {}
+
+
+def test_without_a_file_or_lines_the_form_says_so(max_: PageCheckingClient) -> None:
+    answer = max_.send(IMPORT, {"lines": " "})
+    assert answer.status_code == 422
+    assert "Choose a file, or paste its lines below." in answer.text
+
+
+def test_who_may_not_export_or_sees_dots_gets_no_file(client: PageCheckingClient, make: Make, cast: Cast) -> None:
+    add(make, "Ann", NUMBER)
+    make.membership(cast.vera, may_export=False)
+    client.sign_in(cast.vera)
+    assert client.get(f"{LIST}/export").status_code == 403
+    assert client.get(IMPORT).status_code == 403
+    make.membership(cast.max, numbers=Numbers.MASKED)
+    client.sign_in(cast.max)
+    assert client.get(f"{LIST}/export").status_code == 403
+    assert client.get(IMPORT).status_code == 403

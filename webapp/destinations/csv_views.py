@@ -1,0 +1,161 @@
+"""Contacts as files: all destinations as CSV, and the way in: upload or paste, look, store. Loaded by views.py."""
+
+import io
+from typing import IO
+
+from flask import Response, flash, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from webapp import access, htmx
+from webapp.audit.viewing import note
+from webapp.csv_out import csv_pieces, csv_response
+from webapp.destinations.blueprint import bp
+from webapp.destinations.contact_actions import (
+    begin_storing,
+    get_contact_import,
+    list_contact_imports,
+    read_tally,
+    receive_contacts,
+    throw_away,
+)
+from webapp.destinations.contact_export import export_destinations
+from webapp.destinations.contact_models import ContactImport, ContactState
+from webapp.destinations.contact_rows import HEADER
+from webapp.destinations.forms import ContactsForm
+from webapp.destinations.listing import count_kinds
+from webapp.destinations.pages import check_sees_patterns, frame, own_plan
+from webapp.errors import Forbidden, Refused
+from webapp.jobs.stored_files import delete_stored_file, store_stream
+from webapp.services import services
+from webapp.tenancy.guard import hold_and_check
+from webapp.tenancy.models import Role
+from webapp.tenancy.request import close_session, current_organization, current_reader, db, looking
+
+LARGEST_FILE = 20 * 1000**2  #: bytes: a hundred thousand contacts with notes
+_WITH_ITS_FORM = 1_500_000
+
+
+@bp.get("/export")
+@access.member(Role.VIEWER)
+@access.sees_every_call
+def export() -> ResponseReturnValue:
+    """Every destination that is not archived, a row each; import reads the same file."""
+    check_sees_patterns()
+    if not current_reader().may_export:
+        raise Forbidden("Nothing can be exported with what you were given. An owner can change that.")
+    count = sum(count_kinds(db()).values())
+    organization, plan = current_organization(), own_plan()
+    note(services().database, organization.id, current_user.id, "destination.exported", count=count)
+    rows = export_destinations(services().database, organization.id, current_user.id, plan)
+    return csv_response(f"{organization.slug}-destinations.csv", csv_pieces(HEADER, rows))
+
+
+@bp.route("/import", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+@access.sees_every_call
+@access.takes_body(LARGEST_FILE + _WITH_ITS_FORM)
+def import_contacts() -> ResponseReturnValue:
+    """A file or pasted lines. Nothing is stored as a destination yet."""
+    check_sees_patterns()
+    form = ContactsForm()
+    if not form.validate_on_submit():
+        return _form_page(form)
+    upload = form.file.data
+    stream: IO[bytes] = upload.stream if upload else io.BytesIO((form.lines.data or "").encode())
+    if not upload and not (form.lines.data or "").strip():
+        form.file.errors = ["Choose a file, or paste its lines below."]
+        return _form_page(form)
+    received_id = _receive(stream, (upload.filename or "") if upload else "pasted lines")
+    return htmx.go_to(url_for("destinations.show_contacts", contact_import_id=received_id))
+
+
+def _receive(stream: IO[bytes], file_name: str) -> int:
+    """Store the file, then note it; neither without the other. No write may be open while the file is stored."""
+    database, organization_id = services().database, current_organization().id
+    stored_file_id = store_stream(database, organization_id, stream)
+    try:
+        hold_and_check()
+        received = receive_contacts(db(), stored_file_id, file_name, actor_id=current_user.id)
+        db().commit()
+    except Exception:
+        close_session()
+        delete_stored_file(database, organization_id, stored_file_id)
+        raise
+    return received.id
+
+
+def _form_page(form: ContactsForm) -> Response:
+    with looking() as session:
+        imports = list_contact_imports(session)
+        context = {"form": form, "imports": imports, "columns": HEADER}
+        return htmx.render(
+            "destinations/import.html",
+            "destinations/_import.html",
+            status=422 if form.is_submitted() else 200,
+            **frame(**context),
+        )
+
+
+@bp.get("/import/<id:contact_import_id>")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def show_contacts(contact_import_id: int) -> ResponseReturnValue:
+    """What the file would change, or what became of it."""
+    check_sees_patterns()
+    return _contacts_page(get_contact_import(db(), contact_import_id))
+
+
+@bp.get("/import/<id:contact_import_id>/progress")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+@access.polling
+def contacts_progress(contact_import_id: int) -> ResponseReturnValue:
+    check_sees_patterns()
+    return _contacts_page(get_contact_import(db(), contact_import_id))
+
+
+@bp.post("/import/<id:contact_import_id>/store")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def store_contacts(contact_import_id: int) -> ResponseReturnValue:
+    check_sees_patterns()
+    hold_and_check()
+    received = get_contact_import(db(), contact_import_id)
+    try:
+        begin_storing(db(), received, actor_id=current_user.id)
+    except Refused as refusal:
+        return _contacts_page(received, refusal.sentence)
+    db().commit()
+    return htmx.go_to(url_for("destinations.show_contacts", contact_import_id=received.id))
+
+
+@bp.post("/import/<id:contact_import_id>/throw-away")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def throw_contacts_away(contact_import_id: int) -> ResponseReturnValue:
+    hold_and_check()
+    received = get_contact_import(db(), contact_import_id)
+    try:
+        stored_file_id = throw_away(received)
+    except Refused as refusal:
+        return _contacts_page(received, refusal.sentence)
+    db().commit()
+    name = received.file_name
+    close_session()
+    if stored_file_id is not None:
+        delete_stored_file(services().database, current_organization().id, stored_file_id)
+    flash(f"{name} is thrown away. Nothing of it was stored.", "ok")
+    return htmx.go_to(url_for("destinations.import_contacts"))
+
+
+def _contacts_page(received: ContactImport, problem: str = "") -> Response:
+    tally = read_tally(received)
+    context = frame(
+        received=received,
+        tally=tally,
+        problem=problem,
+        is_working=received.state in (ContactState.LOOKING, ContactState.STORING),
+    )
+    status = 422 if problem else 200
+    return htmx.render("destinations/contacts.html", "destinations/_contacts.html", status=status, **context)

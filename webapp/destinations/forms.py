@@ -1,0 +1,120 @@
+"""The forms of destinations. What they say is checked again by actions.py and turns.py, which know the rules."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
+from wtforms import (
+    DateField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import InputRequired, Length, Optional
+from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
+
+from webapp.database.ids import read_id, spell_id
+from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE, Described
+from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS, KIND_NAMES
+from webapp.destinations.listing import Named
+from webapp.destinations.matching import Pattern
+from webapp.destinations.models import DestinationKind
+from webapp.errors import Refused
+from webapp.places import to_choices
+
+_NAME = Length(max=LONGEST_NAME, message=f"It has at most {LONGEST_NAME} characters.")
+
+
+class RefusableForm(FlaskForm):  # type: ignore[misc]
+    question = ""  #: what is asked before it is stored, "" for nothing
+
+    def must_ask(self, question: str) -> bool:
+        """Whether to ask this first. Once it was asked, `sure` comes back with the mark of that very question."""
+        mark = hashlib.sha256(question.encode()).hexdigest()[:16] if question else ""
+        asked, self.sure.data = self.sure.data, mark
+        self.question = question if asked != mark else ""
+        return bool(self.question)
+
+    def refuse(self, refusal: Refused) -> None:
+        """Put a refusal beside the field that it belongs to."""
+        field = self._fields.get(refusal.field)
+        if field is None:
+            self.form_errors.append(refusal.sentence)
+        else:
+            field.errors = [*field.errors, refusal.sentence]
+
+
+class DestinationForm(RefusableForm):
+    """Adds or changes a destination. `sure`: what its sender was told would change, if it was much."""
+
+    name = StringField("Name", [InputRequired("Give it a name."), _NAME])
+    kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
+    patterns = TextAreaField("Numbers and extensions", [Optional(), Length(max=20_000, message="That is too long.")])
+    members = SelectMultipleField(
+        "People of the team", widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+    )
+    colour = RadioField("Colour", choices=to_choices([(str(place), name) for place, name in enumerate(COLOUR_NAMES)]))
+    note = TextAreaField(
+        "Note", [Optional(), Length(max=LONGEST_NOTE, message=f"Use at most {LONGEST_NOTE:,} characters.")]
+    )
+    version = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    sure = HiddenField()
+
+    def __init__(self, people: Sequence[Named], shown: dict[str, Any], **more: Any) -> None:
+        """`people` can be of a team; `shown` is what the fields say at first."""
+        super().__init__(data={"colour": "0", "kind": "person", **shown}, **more)
+        self.members.choices = to_choices([(spell_id(each.id), each.name) for each in people])
+
+    def read(self, patterns: Sequence[Pattern]) -> Described:
+        """What a valid form says, with the patterns that its lines were read as."""
+        return Described(
+            kind=KIND_NAMES[self.kind.data],
+            name=self.name.data or "",
+            patterns=tuple(patterns),
+            colour=int(self.colour.data),
+            note=(self.note.data or "").replace("\r\n", "\n"),
+            members=frozenset(read_id(each) for each in self.members.data or ()),
+        )
+
+
+class HandOverForm(RefusableForm):
+    """Which pattern, by its place in the list; to whom, by name."""
+
+    pattern = SelectField("What is handed over")
+    to = StringField("To whom", [Optional(), _NAME])
+    from_on = DateField("From this day on", [InputRequired("Give the first day on which it is theirs.")])
+    sure = HiddenField()
+
+
+class MergeForm(RefusableForm):
+    into = StringField("Merge it into", [InputRequired("Give the name of the one that stays."), _NAME])
+    sure = HiddenField()
+
+
+class TestForm(RefusableForm):
+    __test__ = False  # pytest: no test
+
+    number = StringField(
+        "Number or extension",
+        [InputRequired("Type a number or an extension."), Length(max=60, message="That is too long for a number.")],
+    )
+
+
+class NameForm(RefusableForm):
+    """Gives a number or extension its name."""
+
+    name = StringField("Name", [InputRequired("Give it a name."), _NAME])
+    kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
+
+
+class ContactsForm(RefusableForm):
+    """A file of contacts, or its lines."""
+
+    file = FileField("File of contacts")
+    lines = TextAreaField("Or paste the lines here", [Optional()])

@@ -1,0 +1,120 @@
+"""Still without a name: the most called numbers that nothing names, each named with one key. Loaded by views.py."""
+
+from typing import NamedTuple
+
+from flask import flash, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from webapp import access, htmx
+from webapp.destinations.blueprint import bp
+from webapp.destinations.forms import NameForm
+from webapp.destinations.kind_words import KIND_LABELS, KIND_NAMES
+from webapp.destinations.masking import mask_digits, mask_name, masked_party
+from webapp.destinations.models import DestinationKind, LineType, Party, PartyKind
+from webapp.destinations.naming import get_party, name_party
+from webapp.destinations.pages import frame, own_plan
+from webapp.destinations.patterns import Plan
+from webapp.destinations.tabs import add_tab
+from webapp.destinations.unnamed import read_unnamed
+from webapp.errors import Refused
+from webapp.formatting import format_number
+from webapp.places import country_name, country_of
+from webapp.tenancy.guard import hold_and_check
+from webapp.tenancy.models import Role
+from webapp.tenancy.reader import Reader
+from webapp.tenancy.request import current_reader, db
+
+add_tab("Still without a name", "destinations.unnamed", 40)
+
+_LINE_TYPES = {LineType.MOBILE: "Mobile", LineType.FREEPHONE: "Freephone"}
+
+
+class ShownUnnamed(NamedTuple):
+    """`number` as the reader may see it, `e164` its full form or "". `name` and `kind` are what is suggested."""
+
+    id: int
+    number: str
+    e164: str
+    what: str
+    calls: int
+    name: str
+    kind: str
+
+
+@bp.get("/unnamed")
+@access.member(Role.VIEWER)
+@access.sees_every_call
+def unnamed() -> ResponseReturnValue:
+    found, plan, reader = read_unnamed(db()), own_plan(), current_reader()
+    shown = [_show(each.party, each.calls, plan, reader) for each in found.parties]
+    page = "destinations/unnamed.html"
+    return htmx.render(page, page, **frame(found=found, rows=shown, kinds=_kinds(), error="", typed=""))
+
+
+@bp.post("/unnamed/<id:party_id>")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def give_name(party_id: int) -> ResponseReturnValue:
+    """One row is stored: htmx puts what became of it in its place and goes on to the next."""
+    hold_and_check()
+    party, plan = get_party(db(), party_id), own_plan()
+    shown = _show(party, None, plan, current_reader())
+    form = NameForm()
+    if not form.validate():
+        return _row_page(shown, form, " ".join(error for errors in form.errors.values() for error in errors))
+    try:
+        destination, is_new = name_party(
+            db(), party, form.name.data or "", KIND_NAMES[form.kind.data], plan, actor_id=current_user.id
+        )
+    except Refused as refusal:
+        return _row_page(shown, form, refusal.sentence)
+    db().commit()
+    told = f"is {destination.name} now" if is_new else f"is now one of {destination.name}’s numbers"
+    if not htmx.wants_part():
+        flash(f"{shown.number} {told}.", "ok")
+        return htmx.go_to(url_for("destinations.unnamed"))
+    part = "destinations/_named.html"
+    return htmx.render(part, part, **frame(row=shown, destination=destination, told=told))
+
+
+def _row_page(row: ShownUnnamed, form: NameForm, error: str) -> ResponseReturnValue:
+    """The row again, with what was typed; without htmx as a page of its own."""
+    typed = row._replace(name=form.name.data or "", kind=form.kind.data or row.kind)
+    context = frame(row=typed, kinds=_kinds(), error=error, next_id="")
+    return htmx.render("destinations/name.html", "destinations/_unnamed_row.html", status=422, **context)
+
+
+def _kinds() -> list[tuple[str, str]]:
+    return [(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind if kind != DestinationKind.ZONE]
+
+
+def _show(party: Party, calls: int | None, plan: Plan, reader: Reader) -> ShownUnnamed:
+    outside = party.kind == PartyKind.OUTSIDE
+    number = format_number(party.e164, plan.region) if party.e164 else party.digits
+    hidden = reader.is_masked and masked_party(party.kind, party.digits)
+    system = plan.pbxes.get(party.pbx_id or 0, "") if len(plan.pbxes) > 1 else ""
+    return ShownUnnamed(
+        id=party.id,
+        number=mask_digits(party.kind, number) if hidden else number,
+        e164=party.e164 if party.e164 and not hidden else "",
+        what=_where(party) if outside else " at ".join(part for part in ("Extension", system) if part),
+        calls=calls or 0,
+        name=_suggest(party, reader),
+        kind=(DestinationKind.CUSTOMER if outside else DestinationKind.PERSON).name.lower(),
+    )
+
+
+def _suggest(party: Party, reader: Reader) -> str:
+    """The name that a phone system gave, where no dots would be stored with it; else where it is, or what."""
+    if party.name and (not reader.is_masked or mask_name(party.name, party.digits) == party.name):
+        return party.name
+    return _where(party) if party.kind == PartyKind.OUTSIDE else f"Extension {party.digits}"
+
+
+def _where(party: Party) -> str:
+    """ "Newcastle upon Tyne", "Mobile, France"."""
+    if party.place:
+        return party.place
+    country = country_name(party.region or country_of(party.digits))
+    return ", ".join(part for part in (_LINE_TYPES.get(party.line_type, ""), country) if part) or "Outside number"
