@@ -52,7 +52,6 @@ FEATURES = (
     organizations,
     who_looked,
     company_settings,
-    destinations,
     invitations,
     people,
     look_as,
