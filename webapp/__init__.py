@@ -12,10 +12,11 @@ from jinja2 import StrictUndefined
 from config import Settings
 from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation
 from webapp.accounts import views as accounts
+from webapp.calls import destination_figures, totals
 from webapp.calls import detail_views as call_detail
-from webapp.calls import totals
 from webapp.calls import views as calls
 from webapp.database.engine import Database
+from webapp.destinations.figures import register_figures
 from webapp.invitations import look_as_views as look_as
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
@@ -62,6 +63,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         plumbing.register(app)
     accounts.register(app, database)
     company.sum_by_days("calls", totals.has_calls)
+    register_figures(destination_figures.figures_of_destinations, destination_figures.figures_of_numbers)
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])
