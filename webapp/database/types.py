@@ -43,7 +43,11 @@ class Milliseconds(Instant):
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        return None if dialect.name == "sqlite" else to_ms
+        return None if dialect.name == "sqlite" else _ms_or_none
+
+
+def _ms_or_none(instant: datetime | None) -> int | None:
+    return None if instant is None else to_ms(instant)
 
 
 class SmallEnum(TypeDecorator[E]):
