@@ -13,22 +13,14 @@ from config import Settings
 from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation
 from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
-from webapp.calls import own_numbers, totals
+from webapp.calls import for_others as calls_for_others
 from webapp.calls import views as calls
-from webapp.calls.pattern_calls import count_pattern_calls
-from webapp.calls.phone_systems import list_phone_systems
-from webapp.calls.unnamed_parties import find_unnamed
 from webapp.database.engine import Database
-from webapp.destinations import seen_numbers
 from webapp.destinations import views as destinations
-from webapp.destinations.counted import register_counter
-from webapp.destinations.plans import register_phone_systems
-from webapp.destinations.unnamed import register_unnamed
 from webapp.invitations import look_as_views as look_as
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
-from webapp.organizations import company
 from webapp.organizations import settings_views as company_settings
 from webapp.organizations import views as organizations
 from webapp.organizations import who_looked_views as who_looked
@@ -76,11 +68,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         plumbing.register(app)
     accounts.register(app, database)
     pbx_access.register(app)
-    company.sum_by_days("calls", totals.has_calls)
-    seen_numbers.register_seen_numbers(own_numbers.read_own_numbers)
-    register_phone_systems(list_phone_systems)
-    register_unnamed(find_unnamed)
-    register_counter(count_pattern_calls)
+    calls_for_others.register()
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])

@@ -23,6 +23,7 @@ TEXT = [
 SHAPES = [
     *[("focus", ground) for ground in GROUNDS],
     *[(shape, ground) for shape in ("edge", "ok", "info") for ground in ("ground", "paper")],
+    *[(f"mark-{colour}", ground) for colour in range(1, 9) for ground in GROUNDS],
 ]
 
 

@@ -14,8 +14,9 @@ from werkzeug.datastructures import MultiDict
 from webapp.calls.filters import CallFilter, ReadFilter, read_filter
 from webapp.calls.models import Pbx
 from webapp.calls.searches import SearchWords, find_words
-from webapp.calls.words import ShownParty, show_party
-from webapp.destinations.models import Party
+from webapp.calls.spans import find_holders, is_closed
+from webapp.calls.words import ShownParty, name_destination, show_party
+from webapp.destinations.models import Destination, Party
 from webapp.errors import NotFound
 from webapp.invitations.extensions import tell_opened
 from webapp.pagination import Cursor, read_cursor
@@ -39,6 +40,7 @@ class Asked:
     read: ReadFilter
     pbxes: tuple[PbxName, ...]
     party: ShownParty | None
+    destination: str  #: the name of the one whose calls are asked for, "" for none
     words: SearchWords | None
     words_gone: bool
     cursor: Cursor | None
@@ -70,7 +72,7 @@ def understand(
     present: datetime,
     reader: Reader,
 ) -> Asked:
-    """Read an address. Raises NotFound for phone systems and parties that the organization does not have."""
+    """Read an address. Raises NotFound for what it names and the organization does not have."""
     zone = ZoneInfo(organization.time_zone)
     read = read_filter(arguments, zone, present)
     chosen = read.call_filter
@@ -82,7 +84,8 @@ def understand(
     return Asked(
         read=read,
         pbxes=pbxes,
-        party=None if chosen.party_id is None else _get_party(session, chosen.party_id, organization.region, reader),
+        party=None if chosen.party_id is None else _get_party(session, chosen, organization.region, present, reader),
+        destination="" if chosen.destination_id is None else _get_destination(session, chosen.destination_id, reader),
         words=words,
         words_gone=chosen.search_id is not None and words is None,
         cursor=cursor,
@@ -105,8 +108,19 @@ def _read_place(arguments: MultiDict[str, str], key: str, read: ReadFilter) -> C
         return None
 
 
-def _get_party(session: LockedSession, party_id: int, region: str, reader: Reader) -> ShownParty:
-    party = session.scalar(select(Party).where(Party.id == party_id))
+def _get_party(
+    session: LockedSession, chosen: CallFilter, region: str, present: datetime, reader: Reader
+) -> ShownParty:
+    """Under the name that it has now."""
+    party = session.scalar(select(Party).where(Party.id == chosen.party_id))
     if party is None:
         raise NotFound
-    return show_party(party, region, reader)
+    return show_party(party, region, reader, find_holders(session, [party.id], present).get(party.id))
+
+
+def _get_destination(session: LockedSession, destination_id: int, reader: Reader) -> str:
+    """The name. For a narrowed reader there is only what holds, or held, something in days that are theirs."""
+    found = session.scalar(select(Destination).where(Destination.id == destination_id))
+    if found is None or (reader.narrowing is not None and is_closed(session, destination_id, reader.narrowing)):
+        raise NotFound
+    return name_destination(found, reader)

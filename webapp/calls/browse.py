@@ -4,7 +4,7 @@ Never an OFFSET, never a COUNT over calls. What no index serves is looked for wi
 rows are enough or the budget is spent; then the page says how far back it has looked and goes on from there.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -32,7 +32,8 @@ from webapp.calls.colleagues import party_ids_shown, sides_shown
 from webapp.calls.models import Call, CallParty
 from webapp.calls.outcomes import Direction
 from webapp.calls.periods import day_number, local_day
-from webapp.calls.selection import CallLine, Selection, columns_of_calls, evened, keep_matching
+from webapp.calls.selection import CallLine, Selection, columns_of_calls, keep_matching
+from webapp.calls.spans import Dated, evened, select_held
 from webapp.calls.windows import Budget, Window, list_windows
 from webapp.calls.words import (
     COLLEAGUE,
@@ -52,7 +53,7 @@ from webapp.tenancy.narrowing import Narrowing
 
 PAGE_ROWS = 50
 SEARCH_MS = 50.0  #: after this a page shows what was found so far
-_PARTY_COLUMNS = (  # of PartyFacts
+PARTY_COLUMNS = (  # of PartyFacts
     Party.id,
     type_coerce(Party.kind, SmallInteger),  # plain numbers: an enum for each costs more than the rest
     Party.e164,
@@ -196,7 +197,7 @@ def _walk_parties(selection: Selection, window: Window, place: Cursor | None, si
 
 
 def walk_theirs(selection: Selection, window: Window, place: Cursor | None, size: int) -> Walk:
-    """The calls of a narrowed reader's parties: the first ones of each by its key, put in one order.
+    """The calls of `selection.walks`: the first ones of each by its key, put in one order, each call once.
 
     With the seconds in which these parties talked.
     """
@@ -224,10 +225,10 @@ def is_call_of(theirs: Subquery) -> ColumnElement[bool]:
 
 
 def talk_of_walked(selection: Selection, theirs: Subquery) -> ColumnElement[int] | None:
-    """The same as `selection.talk` for a Call joined to its row of walk_theirs(): where all theirs are walked, that row
-    tells it, and call_party is asked no second time.
+    """The same as `selection.talk` for a Call joined to its row of walk_theirs(): where all that is a narrowed reader's
+    is walked, that row tells it, and call_party is asked no second time.
     """
-    if selection.call_filter.party_id is not None:
+    if selection.narrowing is None or selection.walks != selection.narrowing.windows:
         return selection.talk
     return case((theirs.c.talk_seconds < Call.talk_seconds, theirs.c.talk_seconds), else_=Call.talk_seconds)
 
@@ -302,9 +303,7 @@ def show_lines(session: LockedSession, selection: Selection, region: str, lines:
     return [_row(selection, selection.narrowing, line, parties) for line in lines]
 
 
-def _row(
-    selection: Selection, narrowing: Narrowing | None, line: CallLine, parties: Mapping[int | None, ShownParty]
-) -> CallRow:
+def _row(selection: Selection, narrowing: Narrowing | None, line: CallLine, parties: Dated[ShownParty]) -> CallRow:
     # Taken apart at once: each look at a column by its name costs as much as a column.
     ms, call_key, pbx_id, direction, outcome, caller_id, _reason, reached_id, ring_seconds, talk_seconds, *_tested = (
         line
@@ -320,8 +319,8 @@ def _row(
         day_number(local_day(started_at, selection.zone)),
         pbx_id,
         *SHOWN_OUTCOMES[direction, outcome],
-        parties.get(caller_id) or _no_caller(selection, line),
-        parties.get(reached_id, unknown),
+        parties.at(caller_id, ms) or _no_caller(selection, line),
+        parties.at(reached_id, ms) or unknown,
         ring_seconds,
         talk_seconds,
     )
@@ -335,22 +334,22 @@ def _no_caller(selection: Selection, line: CallLine) -> ShownParty:
 
 def find_parties(
     session: LockedSession, selection: Selection, region: str, lines: Sequence[CallLine]
-) -> dict[int | None, ShownParty]:
+) -> Dated[ShownParty]:
     """The parties that the rows of these calls show, by id; to a narrowed reader none of their colleagues."""
+    found: Dated[ShownParty] = Dated()
     ids = party_ids_shown(lines, selection.narrowing)
-    if not ids:
-        return {}
-    listed = evened(ids)
-    rows = session.rows(_parties_of(len(listed)), dict(zip(_id_names(len(listed)), listed, strict=True)))
-    masked = selection.reader.is_masked
-    return {row[0]: show_known_party(tuple(row), region, masked) for row in rows}
+    if ids:
+        listed, masked = evened(ids), selection.reader.is_masked
+        rows = session.rows(_parties_of(len(listed)), dict(zip(_id_names(len(listed)), listed, strict=True)))
+        found.learn(rows, lambda facts: show_known_party(facts, region, masked))
+    return found
 
 
 @cache
 def _parties_of(count: int) -> Select[*tuple[Any, ...]]:
     """So many parties by their ids; evened() sees to it that there are few such statements."""
     ids = [bindparam(name, type_=BigInteger) for name in _id_names(count)]
-    return kept(select(*_PARTY_COLUMNS).where(Party.id.in_(ids)))
+    return kept(select_held(*PARTY_COLUMNS).where(Party.id.in_(ids)))
 
 
 @cache

@@ -5,7 +5,7 @@ browse.py, in the order of the page.
 """
 
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from webapp.calls.own_talk import own_talk
 from webapp.calls.periods import named_period
 from webapp.calls.selection import select_calls
 from webapp.calls.sentences import tell_call, tell_flags
+from webapp.calls.spans import find_holders
 from webapp.calls.story import (
     COLLEAGUE_PLACE,
     PlaceOf,
@@ -36,14 +37,16 @@ from webapp.calls.words import (
     COLLEAGUE,
     ShownOutcome,
     ShownParty,
+    facts_of,
+    name_of,
     show_caller,
     show_outcome,
     show_party,
     write_number,
 )
 from webapp.clock import to_ms
-from webapp.destinations.masking import mask_name, mask_text, masked_party
-from webapp.destinations.models import Party, PartyKind
+from webapp.destinations.masking import mask_text, masked_party
+from webapp.destinations.models import Destination, Party, PartyKind
 from webapp.errors import NotFound
 from webapp.formatting import format_exactly, format_seconds
 from webapp.tenancy.lock import LockedSession
@@ -152,8 +155,9 @@ def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, regio
     """All that the reader may see of one call; `zone` and `region` are the organization's. Raises NotFound."""
     call = get_call(session, call_key)
     parties = list_parties(session, call, reader)
-    shown = _show_parties(call, parties, region, reader)
-    places = _name_places(call, parties, region, reader)
+    holders = find_holders(session, [party.id for party in parties], call.started_at)
+    shown = _show_parties(call, parties, holders, region, reader)
+    places = _name_places(call, parties, holders, region, reader)
     records = _list_records(session, call_key)
     place_of = partial(find_place, parties=parties, places=places, unknown=partial(_unknown_place, reader))
     steps = tell_steps(records, place_of)
@@ -186,19 +190,22 @@ def _talk_of(session: LockedSession, call: Call, reader: Reader) -> int:
     return session.scalars(own).one()
 
 
-def _show_parties(call: Call, parties: Sequence[Party], region: str, reader: Reader) -> dict[int, ShownParty]:
+def _show_parties(
+    call: Call, parties: Sequence[Party], holders: Mapping[int, Destination], region: str, reader: Reader
+) -> dict[int, ShownParty]:
     """By id; for a narrowed reader, every other party of the call is a colleague."""
     shown = dict.fromkeys(_ids_of(call), COLLEAGUE) if reader.narrowing is not None else {}
-    return shown | {party.id: show_party(party, region, reader) for party in parties}
+    return shown | {party.id: show_party(party, region, reader, holders.get(party.id)) for party in parties}
 
 
-def _name_places(call: Call, parties: Sequence[Party], region: str, reader: Reader) -> dict[int, str]:
+def _name_places(
+    call: Call, parties: Sequence[Party], holders: Mapping[int, Destination], region: str, reader: Reader
+) -> dict[int, str]:
     """The same inside sentences."""
     places = dict.fromkeys(_ids_of(call), COLLEAGUE_PLACE) if reader.narrowing is not None else {}
     for party in parties:
-        hidden = reader.is_masked and masked_party(party.kind, party.digits)
-        name = mask_name(party.name, party.digits) if hidden else party.name
-        places[party.id] = place_name(party, name, write_number(party, region, reader))
+        facts = facts_of(party, holders.get(party.id))
+        places[party.id] = place_name(facts, name_of(facts, reader.is_masked), write_number(party, region, reader))
     return places
 
 

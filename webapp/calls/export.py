@@ -13,19 +13,20 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import or_, select
 
 from webapp.accounts.models import AccountState, UserAccount
-from webapp.calls.browse import page_of_lines
+from webapp.calls.browse import PARTY_COLUMNS, page_of_lines
 from webapp.calls.colleagues import party_ids_shown, sides_shown
 from webapp.calls.filters import CallFilter
 from webapp.calls.models import Pbx
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.calls.searches import SearchWords
-from webapp.calls.selection import CallLine, evened, select_calls
+from webapp.calls.selection import CallLine, select_calls
+from webapp.calls.spans import Dated, evened, select_held
 from webapp.calls.windows import Budget
-from webapp.calls.words import COLLEAGUE, NO_CALLER, show_outcome
+from webapp.calls.words import COLLEAGUE, NO_CALLER, PartyFacts, name_of, show_outcome
 from webapp.clock import now
 from webapp.csv_out import CsvRow, guard_cell
 from webapp.database.engine import Database
-from webapp.destinations.masking import mask_digits, mask_name, masked_party
+from webapp.destinations.masking import mask_digits, masked_party
 from webapp.destinations.models import Party
 from webapp.errors import Forbidden
 from webapp.pagination import Cursor
@@ -57,7 +58,7 @@ _MINUTES = [f"{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
 _SECONDS = [f"{second:02}" for second in range(60)]
 _NAMES_AT_MOST = 20_000
 _ASKED_AT_ONCE = 1024
-_GONE = ("", "")  # a party that an undo has just removed
+_GONE = ("", "")  # no party, or one that an undo has just removed
 _COLLEAGUE = ("", COLLEAGUE.title)
 _NO_CALLER = {int(reason): (words, "") for reason, words in NO_CALLER.items()}
 _OUTCOMES = {
@@ -139,37 +140,38 @@ class _RowWriter:
     def __init__(self, zone: ZoneInfo, reader: Reader) -> None:
         self._reader = reader
         self._stamps = LocalStamps(zone)
-        self._parties: dict[int | None, tuple[str, str]] = {None: ("", "")}
+        self._parties: Dated[tuple[str, str]] = Dated()
         self.pbx_names: Mapping[int, str] = {}
 
     def learn_parties(self, session: LockedSession, lines: Sequence[CallLine]) -> None:
         """Look up the parties of these calls that are not known yet."""
         if len(self._parties) > _NAMES_AT_MOST:
-            self._parties = {None: ("", "")}
-        asked = sorted(party_ids_shown(lines, self._reader.narrowing) - self._parties.keys())
-        columns = (Party.id, Party.kind, Party.e164, Party.digits, Party.name)
+            self._parties = Dated()
+        shown = party_ids_shown(lines, self._reader.narrowing)
+        asked = sorted(party_id for party_id in shown if party_id not in self._parties)
         for first in range(0, len(asked), _ASKED_AT_ONCE):
             some = asked[first : first + _ASKED_AT_ONCE]
-            for party_id, *written in session.execute(select(*columns).where(Party.id.in_(evened(some)))):
-                self._parties[party_id] = self._cells(*written)
+            parties = session.execute(select_held(*PARTY_COLUMNS).where(Party.id.in_(evened(some))))
+            self._parties.learn(parties, self._cells)
 
-    def _cells(self, kind: Any, e164: Any, digits: Any, name: Any) -> tuple[str, str]:
-        number = e164 or digits
-        if self._reader.is_masked and masked_party(kind, digits):
-            number, name = mask_digits(kind, number), mask_name(name, digits)
-        return guard_cell(number), guard_cell(name)
+    def _cells(self, row: tuple[Any, ...]) -> tuple[str, str]:
+        party, masked = PartyFacts(*row), self._reader.is_masked
+        number = party.e164 or party.digits
+        if masked and masked_party(party.kind, party.digits):
+            number = mask_digits(party.kind, number)
+        return guard_cell(number), guard_cell(name_of(party, masked))
 
     def rows(self, lines: Sequence[CallLine]) -> list[CsvRow]:
         """The calls under HEADER."""
         if self._reader.narrowing is not None:
             return [self._narrowed_row(line) for line in lines]
-        parties, stamps, pbx_names = self._parties, self._stamps.write, self.pbx_names
+        party_at, stamps, pbx_names = self._parties.at, self._stamps.write, self.pbx_names
         return [
             (
                 *stamps(ms),
                 *_OUTCOMES[direction, outcome],
-                *(parties.get(caller_id, _GONE) if not reason else _NO_CALLER[reason]),
-                *parties.get(reached_id, _GONE),
+                *(party_at(caller_id, ms) or _GONE if not reason else _NO_CALLER[reason]),
+                *(party_at(reached_id, ms) or _GONE),
                 rang,
                 talked,
                 pbx_names.get(pbx_id, ""),
@@ -180,11 +182,12 @@ class _RowWriter:
     def _narrowed_row(self, line: CallLine) -> CsvRow:
         """With colleagues as such, whoever they are."""
         caller_id, reached_id = sides_shown(line, self._reader.narrowing, self._parties)
+        caller, reached = self._parties.at(caller_id, line.ms), self._parties.at(reached_id, line.ms)
         return (
             *self._stamps.write(line.ms),
             *_OUTCOMES[line.direction, line.outcome],
-            *(self._parties.get(caller_id, _COLLEAGUE) if not line.caller_reason else _NO_CALLER[line.caller_reason]),
-            *self._parties.get(reached_id, _COLLEAGUE),
+            *(caller or _COLLEAGUE if not line.caller_reason else _NO_CALLER[line.caller_reason]),
+            *(reached or (_GONE if reached_id is None else _COLLEAGUE)),
             line.ring_seconds,
             line.talk_seconds,
             self.pbx_names.get(line.pbx_id, ""),

@@ -11,7 +11,7 @@ from functools import lru_cache
 from werkzeug.datastructures import MultiDict
 
 from webapp.calls.asked import Asked
-from webapp.calls.filters import KEYS, MISSED
+from webapp.calls.filters import KEYS, MISSED, NAMED
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.calls.periods import BETWEEN, DEFAULT_PERIOD, PERIOD_LABELS, local_day
 from webapp.calls.searches import SearchWords, clean_words
@@ -67,10 +67,7 @@ def filter_form(asked: Asked) -> FilterForm:
         **asked.read.typed,
     }
     period = BETWEEN if {"from", "to"} & errors.keys() else chosen.period.name
-    hidden = [("was", period), ("order", chosen.order)]
-    for key, row_id in (("party", chosen.party_id), ("search", chosen.search_id)):
-        if row_id is not None:
-            hidden.append((key, spell_id(row_id)))
+    hidden = [("was", period), ("order", chosen.order), *((key, spell_id(row_id)) for key, row_id in chosen.keys)]
     return FilterForm(
         words=asked.words or SearchWords(),
         periods=_periods(period),
@@ -81,9 +78,7 @@ def filter_form(asked: Asked) -> FilterForm:
         values=values,
         hidden=hidden,
         errors=errors,
-        other_errors=[
-            sentence for key, sentence in errors.items() if key in ("party", "search", "after", "above", "order")
-        ],
+        other_errors=[sentence for key, sentence in errors.items() if key in (*NAMED, "after", "above", "order")],
     )
 
 

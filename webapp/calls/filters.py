@@ -20,7 +20,8 @@ MISSED = "missed"  #: as an outcome: inbound, no person answered, no voicemail
 NEWEST, OLDEST = "newest", "oldest"
 DIRECTIONS = {direction.word: direction for direction in Direction}
 OUTCOMES = {outcome.word: frozenset({outcome}) for outcome in Outcome} | {MISSED: MISSED_OUTCOMES}
-KEYS = ("period", "from", "to", "direction", "outcome", "pbx", "talk_min", "talk_max", "party", "search", "order")
+NAMED = ("party", "destination", "search")  #: keys of rows, which the address alone sets
+KEYS = ("period", "from", "to", "direction", "outcome", "pbx", "talk_min", "talk_max", *NAMED, "order")
 _LONGEST_TALK_SECONDS = 7 * 86_400
 _MOST_PBXES = 50
 _TALK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,6})")
@@ -37,6 +38,7 @@ class CallFilter:
     talk_min: int | None = None  #: seconds
     talk_max: int | None = None
     party_id: int | None = None  #: took part in whatever role
+    destination_id: int | None = None  #: one of its parties took part while it was its
     search_id: int | None = None  #: key of the words searched for
     order: str = NEWEST
 
@@ -59,7 +61,14 @@ class CallFilter:
     @property
     def is_summed(self) -> bool:
         """Whether call_day and call_total tell its counts: they know period, direction, outcome and phone system."""
-        return self.talk_min is None and self.talk_max is None and self.party_id is None and self.search_id is None
+        asked = (self.talk_min, self.talk_max, self.party_id, self.destination_id, self.search_id)
+        return all(each is None for each in asked)
+
+    @property
+    def keys(self) -> tuple[tuple[str, int], ...]:
+        """The rows that it names, by what an address calls them."""
+        named = zip(NAMED, (self.party_id, self.destination_id, self.search_id), strict=True)
+        return tuple((key, row_id) for key, row_id in named if row_id is not None)
 
     @property
     def has_conditions(self) -> bool:
@@ -77,9 +86,7 @@ class CallFilter:
         for key, number in (("talk_min", self.talk_min), ("talk_max", self.talk_max)):
             if number is not None:
                 pairs.append((key, str(number)))
-        for key, row_id in (("party", self.party_id), ("search", self.search_id)):
-            if row_id is not None:
-                pairs.append((key, spell_id(row_id)))
+        pairs += [(key, spell_id(row_id)) for key, row_id in self.keys]
         if self.order != NEWEST:
             pairs.append(("order", self.order))
         return pairs
@@ -105,6 +112,7 @@ def read_filter(arguments: MultiDict[str, str], zone: ZoneInfo, now: datetime) -
         talk_min=_read_talk("talk_min", arguments, errors),
         talk_max=_read_talk("talk_max", arguments, errors),
         party_id=_read_key("party", arguments, errors),
+        destination_id=_read_key("destination", arguments, errors),
         search_id=_read_key("search", arguments, errors),
         order=_choice("order", arguments, (NEWEST, OLDEST), errors) or NEWEST,
     )

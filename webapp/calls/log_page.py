@@ -132,10 +132,12 @@ def chips(asked: Asked, address: Address) -> list[Chip]:
         found.append(Chip("Talked at least", format_talk(chosen.talk_min) or "0:00", without(talk_min=None)))
     if chosen.talk_max is not None:
         found.append(Chip("Talked at most", format_talk(chosen.talk_max) or "0:00", without(talk_max=None)))
-    if asked.party is not None:
-        found.append(Chip("With", asked.party.title, without(party_id=None)))
-    if asked.words:
-        found.append(Chip("Search", tell_words(asked.words), without(search_id=None)))
+    named = (
+        ("With", asked.party.title if asked.party else "", "party_id"),
+        ("Destination", asked.destination, "destination_id"),
+        ("Search", tell_words(asked.words) if asked.words else "", "search_id"),
+    )
+    found += [Chip(name, value, without(**{field: None})) for name, value, field in named if value]
     return found
 
 

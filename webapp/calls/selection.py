@@ -4,46 +4,31 @@ Made once a request (an export: once a chunk) by select_calls(); read by windows
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ColumnElement, Dialect, Row, SmallInteger, bindparam, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Row, SmallInteger, bindparam, func, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.calls.filters import CallFilter
 from webapp.calls.models import Call, CallDay, CallMonth, CallTotal
 from webapp.calls.own_talk import own_talk
 from webapp.calls.periods import Period
-from webapp.calls.searches import SearchWords, party_condition
-from webapp.clock import to_ms
-from webapp.database.types import Instant
-from webapp.destinations.models import Party
+from webapp.calls.searches import MeantBy, SearchWords
+from webapp.calls.spans import MOST_PARTIES, HeldBy, Spans, find_spans
+from webapp.database.types import Milliseconds
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import Organization
 from webapp.tenancy.narrowing import Narrowing, PartyDays
 from webapp.tenancy.reader import Reader
 
-#: Words that mean more parties than these are tested call by call; fewer, and the calls of each party are read.
-MOST_PARTIES = 1000
+MOST_WALKS = 8  #: stretches of time of parties that are walked by their keys at once
 _MOVED_TO = kept(
     select(Organization.moved_party_id).where(Organization.id == bindparam("organization", type_=BigInteger))
 )
-
-Value = TypeVar("Value", int, datetime)
-
-
-class Milliseconds(Instant):
-    """An instant as SQLite stores it, on both engines, without the cost of a datetime for each."""
-
-    cache_ok = True
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        return None if dialect.name == "sqlite" else to_ms
-
 
 CallLine = Row[*tuple[Any, ...]]  #: a row of columns_of_calls()
 #: What is read of each call. Plain numbers, since an export reads a million of them: `ms` is milliseconds since 1970.
@@ -79,13 +64,19 @@ class Part(Enum):
     CALLEE = "callee"
 
 
+class Meaning(Protocol):
+    """What somebody asked for, of some parties at a time."""
+
+    def among(self, session: LockedSession, party_ids: Iterable[int]) -> Spans: ...
+
+
 @dataclass(frozen=True)
 class PartyTest:
-    """Calls in which one of these parties took that part. `ids` is None where the words mean too many to list."""
+    """Calls in which one of these parties took that part while it is meant. `spans`: None for too many to list."""
 
     part: Part
-    ids: frozenset[int] | None
-    condition: ColumnElement[bool] | None = None
+    spans: Spans | None
+    meaning: Meaning | None = None
 
     def members(self, line: CallLine) -> Iterable[int]:
         """The parties of a call that count for this test."""
@@ -103,8 +94,8 @@ class PartyTest:
 class Selection:
     """What to read. `driver`: the parties whose calls are walked, None for all calls; `tests` then hold per call.
 
-    `walks`: for a narrowed reader, the days of the parties whose calls are walked instead; None otherwise, and where a
-    party that is not theirs drives.
+    `walks`: the stretches of time of some parties, whose calls are walked instead, each by its key: those of a narrowed
+    reader (None where a party that is not theirs drives), else what is asked for, where it has a beginning or an end.
     `talk`: the talk time of a call that its reader sees; None is the whole.
     """
 
@@ -148,7 +139,8 @@ class Selection:
     def is_direct(self) -> bool:
         """Whether an index has exactly its calls in the order of the page."""
         alone = self.driver is None or len(self.driver) == 1
-        return not self.conditions and not self.tests and alone and self.narrowing is None
+        is_bare = not self.conditions and not self.tests and self.walks is None
+        return is_bare and alone and self.narrowing is None
 
 
 def select_calls(
@@ -162,50 +154,75 @@ def select_calls(
     """Resolve a filter. `words` are those of its search_id, None without one; zone and region: the organization's."""
     assert reader.narrowing == session.narrowing
     if reader.narrowing is not None:
-        return _select_of_narrowed(call_filter, words, zone, region, reader)
+        return _select_of_narrowed(session, call_filter, words, zone, region, reader)
     tests = []
     if call_filter.party_id is not None:
-        tests.append(PartyTest(Part.ANYONE, frozenset({call_filter.party_id})))
-    if words is not None:
-        tests += [_resolve(session, part, text, region, reader) for part, text in _typed(words)]
-    listed = [test for test in tests if test.ids is not None]
-    driver = min(listed, key=lambda test: len(test.ids or ()), default=None)
-    if driver is not None and driver.part is Part.ANYONE:
-        tests.remove(driver)  # its call_party rows are the answer; nothing is left to test
+        tests.append(PartyTest(Part.ANYONE, Spans.always([call_filter.party_id])))
+    if call_filter.destination_id is not None:
+        tests.append(_of_destination(session, call_filter.destination_id))
+    for part, meant in _meanings(words, region, reader):
+        tests.append(PartyTest(part, meant.find(session, MOST_PARTIES), meant))
+    listed = [(test.spans, test) for test in tests if test.spans is not None]
+    spans, driver = min(listed, key=lambda each: len(each[0].party_ids), default=(None, None))
+    walks = None
+    if spans is not None and driver is not None and driver.part is Part.ANYONE:
+        walks = spans.windows if spans.are_dated and len(spans.windows) <= MOST_WALKS else None
+        if walks is not None or not spans.are_dated:
+            tests.remove(driver)  # its call_party rows are the answer; nothing is left to test
     return Selection(
         call_filter=call_filter,
         zone=zone,
         conditions=_call_conditions(call_filter),
         reader=reader,
-        driver=None if driver is None else tuple(sorted(driver.ids or ())),
+        driver=None if spans is None or walks is not None else tuple(sorted(spans.party_ids)),
         tests=tuple(tests),
+        walks=walks,
     )
 
 
 def _select_of_narrowed(
-    call_filter: CallFilter, words: SearchWords | None, zone: ZoneInfo, region: str, reader: Reader
+    session: LockedSession,
+    call_filter: CallFilter,
+    words: SearchWords | None,
+    zone: ZoneInfo,
+    region: str,
+    reader: Reader,
 ) -> Selection:
     """The calls of their parties are walked. What is searched for is tested call by call: a list of parties would
     have to look through calls that are not theirs.
     """
     assert reader.narrowing is not None
+    theirs = reader.narrowing.party_ids
     walks: tuple[PartyDays, ...] | None = reader.narrowing.windows
     driver: tuple[int, ...] | None = None
-    if call_filter.party_id in reader.narrowing.party_ids:
+    tests = [PartyTest(part, None, meant) for part, meant in _meanings(words, region, reader)]
+    if call_filter.party_id in theirs:
         walks = tuple(each for each in reader.narrowing.windows if each.party_id == call_filter.party_id)
     elif call_filter.party_id is not None:
         walks, driver = None, (call_filter.party_id,)
-    typed, talk = () if words is None else _typed(words), own_talk(reader.narrowing)
+    if call_filter.destination_id is not None:
+        test = _of_destination(session, call_filter.destination_id, reader.narrowing)
+        if test.spans is not None and theirs.issuperset(test.spans.party_ids) and call_filter.party_id is None:
+            walks = test.spans.windows
+        else:
+            tests.append(test)
+    talk = own_talk(reader.narrowing)
     return Selection(
         call_filter=call_filter,
         zone=zone,
         conditions=_call_conditions(call_filter, talk),
         reader=reader,
         driver=driver,
-        tests=tuple(PartyTest(part, None, party_condition(text, region, reader)) for part, text in typed),
+        tests=tuple(tests),
         walks=walks,
         talk=talk,
     )
+
+
+def _of_destination(session: LockedSession, destination_id: int, narrowing: Narrowing | None = None) -> PartyTest:
+    """Its parties while they are its, in the days that a narrowed reader may ask for."""
+    spans = find_spans(session, destination_id, MOST_PARTIES)
+    return PartyTest(Part.ANYONE, None if spans is None else spans.opened_to(narrowing), HeldBy(destination_id))
 
 
 def knows_party_days(session: LockedSession) -> bool:
@@ -214,15 +231,11 @@ def knows_party_days(session: LockedSession) -> bool:
     return moved_to is None
 
 
-def _typed(words: SearchWords) -> tuple[tuple[Part, str], ...]:
+def _meanings(words: SearchWords | None, region: str, reader: Reader) -> list[tuple[Part, MeantBy]]:
+    if words is None:
+        return []
     parts = ((Part.ANYONE, words.search), (Part.CALLER, words.caller), (Part.CALLEE, words.callee))
-    return tuple((part, text) for part, text in parts if text)
-
-
-def _resolve(session: LockedSession, part: Part, text: str, region: str, reader: Reader) -> PartyTest:
-    condition = party_condition(text, region, reader)
-    found = session.scalars(select(Party.id).where(condition).limit(MOST_PARTIES + 1)).all()
-    return PartyTest(part, None if len(found) > MOST_PARTIES else frozenset(found), condition)
+    return [(part, MeantBy(text, region, reader)) for part, text in parts if text]
 
 
 def _call_conditions(call_filter: CallFilter, talk: Talk = Call.talk_seconds) -> tuple[ColumnElement[bool], ...]:
@@ -248,27 +261,21 @@ def summed_conditions(
     return tuple(conditions)
 
 
-def evened(values: Iterable[Value]) -> list[Value]:
-    """Values for IN, the last one repeated up to a power of two; sorted.
-
-    A list of each length would be a statement of its own, which sqlite3 keeps prepared: 256 of them took 30 MB.
-    """
-    listed = sorted(values)
-    missing = (1 << max(len(listed) - 1, 0).bit_length()) - len(listed) if listed else 0
-    return listed + listed[-1:] * missing
-
-
 def keep_matching(session: LockedSession, selection: Selection, lines: Sequence[CallLine]) -> list[CallLine]:
     """The calls that pass every test. One statement for each test whose parties are too many to list."""
     kept = list(lines)
     for test in selection.tests:
         members = [tuple(_known_members(test, line, selection.narrowing)) for line in kept]
-        ids = test.ids
-        if ids is None:
-            asked = {party_id for group in members for party_id in group}
-            assert test.condition is not None
-            ids = frozenset(session.scalars(select(Party.id).where(Party.id.in_(evened(asked)), test.condition)))
-        kept = [line for line, group in zip(kept, members, strict=True) if not ids.isdisjoint(group)]
+        spans = test.spans
+        if spans is None:
+            assert test.meaning is not None
+            spans = test.meaning.among(session, {party_id for group in members for party_id in group})
+        meant = spans.party_ids
+        kept = [
+            line
+            for line, group in zip(kept, members, strict=True)
+            if any(each in meant and spans.hold(each, line.ms) for each in group)
+        ]
     return kept
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from webapp.calls.models import Call, CallerReason, CallRecord
 from webapp.calls.outcomes import LegKind, LegResult, Outcome
 from webapp.calls.sentences import CallStory, tell_colleague, tell_step
+from webapp.calls.words import PartyFacts
 from webapp.destinations.models import Party, PartyKind
 
 PlaceOf = Callable[[str], str]  #: what a record's number field is called on the page
@@ -59,17 +60,17 @@ class Step:
         return "missed" if self.result in _UNANSWERED else ""
 
 
-def place_name(party: Party, name: str, number: str) -> str:
+def place_name(party: PartyFacts, name: str, number: str) -> str:
     """A party inside a sentence: "Grace (201)", "extension 201", "Bright & Sons (0121 496 0012)".
 
     `name` and `number` are its own, as the reader sees them.
     """
-    if name and not _is_number_of(party.name, party):
+    if name and not _is_number_of(party.holder_name or party.name, party):
         return f"{name} ({number})"
     return f"extension {number}" if party.kind == PartyKind.EXTENSION else number
 
 
-def _is_number_of(name: str, party: Party) -> bool:
+def _is_number_of(name: str, party: PartyFacts) -> bool:
     """Some lines send the number as the name too."""
     digits = _NOT_DIGITS.sub("", name).lstrip("0")
     return bool(digits) and not any(letter.isalpha() for letter in name) and party.digits.endswith(digits)

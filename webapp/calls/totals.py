@@ -8,17 +8,20 @@ and labelled so. Read by the call log and its export.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from webapp.calls.browse import CallPage, is_call_of, page_of_lines, talk_of_walked, walk_theirs
 from webapp.calls.figures import SUMS, Figures, figures_of_lines, sums_with
 from webapp.calls.models import Call, CallDay, CallParty, PartyTotal
 from webapp.calls.periods import day_number, day_of_number, local_day
 from webapp.calls.selection import Selection, knows_party_days, summed_conditions
+from webapp.calls.spans import held_by
 from webapp.calls.summed import days_apart, read_sums, stretches_of
 from webapp.calls.windows import Budget, Window, list_windows
 from webapp.clock import from_ms
+from webapp.database.types import Instant
 from webapp.pagination import Cursor
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.narrowing import PartyDays
@@ -27,6 +30,7 @@ COUNTED_AT_MOST = 10_000  #: where no total knows the answer
 COUNT_MS = 15.0
 COUNT_NARROWED_MS = 40.0  #: no total may tell a narrowed reader anything
 _CHUNK = 500
+_WALKS_AT_ONCE = 2  #: of parties that a reader of all calls asks for: each walk reads up to COUNTED_AT_MOST calls
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,14 @@ def total_calls(session: LockedSession, selection: Selection, budget: Budget | N
         return Totals(Figures())
     if selection.is_summed:
         return Totals(read_sums(session, selection, list(stretches_of(selection)))[0])
-    of_party = selection.is_direct and selection.call_filter.party_id is not None
+    of_party = selection.is_direct and selection.driver is not None and selection.call_filter.search_id is None
     if of_party and not selection.period.has_edges and knows_party_days(session):
         return Totals(_of_party(session, selection), sides_known=False)
-    if selection.narrowing is not None:
-        if selection.walks and not selection.tests and not selection.conditions:
-            return _counted_at_once(session, selection)
-        return _counted_by_chunks(session, selection, budget or Budget(COUNT_NARROWED_MS))
-    budget = budget or Budget(COUNT_MS)
-    if selection.driver is None and not selection.tests:
+    is_narrowed, walks = selection.narrowing is not None, selection.walks or ()
+    budget = budget or Budget(COUNT_NARROWED_MS if is_narrowed else COUNT_MS)
+    if not selection.tests and not selection.conditions and walks and (is_narrowed or len(walks) <= _WALKS_AT_ONCE):
+        return _counted_at_once(session, selection)
+    if selection.driver is None and selection.walks is None and not selection.tests:
         return _counted_by_windows(session, selection, budget)
     return _counted_by_chunks(session, selection, budget)
 
@@ -96,7 +99,10 @@ def find_nearest_day(session: LockedSession, selection: Selection) -> date | Non
 
     Looked up in the totals; conditions that these do not know are left out.
     """
-    if selection.narrowing is not None or (selection.driver is not None and not knows_party_days(session)):
+    if selection.call_filter.destination_id is not None:
+        return _find_nearest_held(session, selection, selection.call_filter.destination_id)
+    is_walked = selection.narrowing is not None or selection.walks is not None
+    if is_walked or (selection.driver is not None and not knows_party_days(session)):
         return _find_nearest_call(session, selection)
     period, zone = selection.period, selection.zone
     entity: type[CallDay] | type[PartyTotal]
@@ -150,6 +156,34 @@ def _find_nearest_call(session: LockedSession, selection: Selection) -> date | N
     return local_day(max(found), selection.zone) if found else None
 
 
+def _find_nearest_held(session: LockedSession, selection: Selection, destination_id: int) -> date | None:
+    """The same among the calls that one of its parties took part in while it was the destination's."""
+    period, held = selection.period, held_by([destination_id])
+    its_own = [CallParty.party_id == held.c.party_id, CallParty.started_at >= held.c.from_at]
+    its_own.append(or_(held.c.until_at.is_(None), CallParty.started_at < held.c.until_at))
+    if selection.narrowing is not None:
+        theirs = sorted(selection.narrowing.party_ids)
+        its_own.append(
+            or_(
+                CallParty.party_id.not_in(theirs),
+                selection.narrowing.took_part(CallParty.party_id, CallParty.started_at),
+            )
+        )
+
+    def ask(which: Any, *bounds: ColumnElement[bool]) -> datetime | None:
+        # By key for each party: what it did lies in the order of time.
+        of_party = select(which(CallParty.started_at, type_=Instant())).where(*its_own, *bounds)
+        found = which(of_party.correlate(held).scalar_subquery(), type_=Instant())
+        return session.scalar(select(found).select_from(held))
+
+    found = None
+    if period.start is not None:
+        found = ask(func.max, CallParty.started_at < period.start)
+    if found is None and period.end is not None:
+        found = ask(func.min, CallParty.started_at >= period.end)
+    return None if found is None else local_day(found, selection.zone)
+
+
 def _of_party(session: LockedSession, selection: Selection) -> Figures:
     period = selection.period
     statement = select(
@@ -157,7 +191,7 @@ def _of_party(session: LockedSession, selection: Selection) -> Figures:
         func.sum(PartyTotal.answered),
         func.sum(PartyTotal.missed),
         func.sum(PartyTotal.talk_seconds),
-    ).where(PartyTotal.party_id == selection.call_filter.party_id)
+    ).where(PartyTotal.party_id.in_(selection.driver or ()))
     if period.first_day is not None:
         statement = statement.where(PartyTotal.day >= period.first_day)
     if period.last_day is not None:
@@ -187,7 +221,7 @@ def _within(window: Window) -> Iterator[ColumnElement[bool]]:
 
 
 def _counted_at_once(session: LockedSession, selection: Selection) -> Totals:
-    """The calls of a narrowed reader, each once, by the database; no more than COUNTED_AT_MOST and one."""
+    """The calls that are walked, each once, by the database; no more than COUNTED_AT_MOST and one."""
     period = Window(selection.period.start, selection.period.end)
     statement, values = walk_theirs(selection, period, None, COUNTED_AT_MOST + 1)
     theirs = statement.subquery()

@@ -79,15 +79,17 @@ def list_windows(session: LockedSession, selection: Selection, cursor: Cursor | 
         return
     most = MOST_CALLS if selection.driver is None else MOST_CALLS_OF_PARTIES
     run: list[_Day] = []
+    calls = 0  #: of the run; many quiet days make a long one
     for day in _days(session, selection, bounds):
         apart = bool(run) and abs(day.day - run[-1].day) != 1 and selection.driver is None
-        if run and (apart or sum(other.calls for other in run) + day.calls > most):
+        if run and (apart or calls + day.calls > most):
             yield _of_days(run, bounds, selection)
-            run = []
+            run, calls = [], 0
         if day.calls > MOST_CALLS and selection.driver is None:
             yield from _within_day(session, selection, day, bounds)
         else:
             run.append(day)
+            calls += day.calls
     if run:
         yield _of_days(run, bounds, selection)
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from webapp.calls.models import CallerReason
 from webapp.calls.outcomes import Direction, Outcome, is_missed
-from webapp.destinations.masking import mask_digits, mask_name, mask_number, masked_party
-from webapp.destinations.models import LineType, Party, PartyKind
+from webapp.destinations.masking import mask_digits, mask_name, mask_number, mask_text, masked_party
+from webapp.destinations.models import Destination, DestinationKind, LineType, Party, PartyKind
 from webapp.formatting import format_number
 from webapp.tenancy.reader import Reader
 
@@ -47,10 +47,19 @@ class ShownOutcome(NamedTuple):
     note: str = ""
 
 
+class ShownDestination(NamedTuple):
+    """Whose a party was as the call began. `colour`: of its mark, 0 for none; `kind`: a DestinationKind."""
+
+    id: int
+    colour: int
+    kind: int
+
+
 class ShownParty(NamedTuple):
     """Who took part, in two lines: `title` (the name, else the number) and `detail` (the number, or what it is).
 
-    `number` is the number or extension as people of the organization write it, `e164` its full form or "".
+    `number` is the number or extension as people of the organization write it, `e164` its full form or "". The name is
+    that of the destination, where one held the party as the call began, else what phone systems say.
     """
 
     id: int | None
@@ -59,6 +68,7 @@ class ShownParty(NamedTuple):
     number: str
     e164: str
     name: str = ""
+    destination: ShownDestination | None = None
 
 
 NOBODY = ShownParty(None, "", "", "", "")
@@ -87,9 +97,9 @@ SHOWN_OUTCOMES = {
 SHOWN_NO_CALLER = {int(reason): show_caller(None, reason) for reason in CallerReason}
 
 
-def show_party(party: Party, region: str, reader: Reader) -> ShownParty:
-    """A party as people of `region` read it."""
-    return _show(party, region, reader.is_masked)
+def show_party(party: Party, region: str, reader: Reader, holder: Destination | None = None) -> ShownParty:
+    """A party as people of `region` read it; `holder` is whose it was as the call began."""
+    return _show(facts_of(party, holder), region, reader.is_masked)
 
 
 class PartyFacts(NamedTuple):
@@ -102,6 +112,18 @@ class PartyFacts(NamedTuple):
     region: str
     line_type: int
     name: str
+    holder_id: int | None = None  #: of the destination that held it as the call began
+    holder_kind: int | None = None
+    holder_colour: int | None = None
+    holder_name: str | None = None
+
+
+def facts_of(party: Party, holder: Destination | None = None) -> PartyFacts:
+    """The same of rows that have been read."""
+    its_own = (party.id, party.kind, party.e164, party.digits, party.region, party.line_type, party.name)
+    if holder is None:
+        return PartyFacts(*its_own)
+    return PartyFacts(*its_own, holder.id, holder.kind, holder.colour, holder.name)
 
 
 @lru_cache(maxsize=4_000)
@@ -112,21 +134,39 @@ def show_known_party(facts: tuple[Any, ...], region: str, masked: bool) -> Shown
     return _show(PartyFacts(*facts), region, masked)
 
 
-def _show(party: Party | PartyFacts, region: str, masked: bool) -> ShownParty:
-    number = _write(party, region, masked)
-    name, e164 = party.name, party.e164 or ""
+def _show(party: PartyFacts, region: str, masked: bool) -> ShownParty:
+    number, e164, name = _write(party, region, masked), party.e164 or "", name_of(party, masked)
     if masked and masked_party(party.kind, party.digits):
-        name, e164 = mask_name(name, party.digits), mask_number(e164)
+        e164 = mask_number(e164)
     if party.kind == PartyKind.OUTSIDE:
         place = party.region if party.region not in ("", region) else ""
         kind = " ".join(word for word in (_LINE_TYPES.get(party.line_type, ""), place) if word)
     else:
         kind = ""
-        number = f"ext {party.digits}" if party.kind == PartyKind.EXTENSION and party.name else number
-    if party.kind == PartyKind.EXTENSION and not party.name:
+        number = f"ext {party.digits}" if party.kind == PartyKind.EXTENSION and name else number
+    if party.kind == PartyKind.EXTENSION and not name:
         return ShownParty(party.id, f"Extension {party.digits}", "", party.digits, "")
     title, detail = (name, number) if name else (number, kind)
-    return ShownParty(party.id, title, detail, number, e164, name)
+    held = None
+    if party.holder_id is not None:
+        held = ShownDestination(party.holder_id, party.holder_colour or 0, party.holder_kind or 0)
+    return ShownParty(party.id, title, detail, number, e164, name, held)
+
+
+def name_of(party: PartyFacts, masked: bool) -> str:
+    """The name of whoever held the party, else what phone systems say. A masked reader sees names of the house as they
+    are; in others a number may stand.
+    """
+    if not party.holder_name or not party.holder_kind:
+        return mask_name(party.name, party.digits) if masked and masked_party(party.kind, party.digits) else party.name
+    if masked and DestinationKind(party.holder_kind).is_outside:
+        return mask_name(party.holder_name, party.digits)
+    return party.holder_name
+
+
+def name_destination(destination: Destination, reader: Reader) -> str:
+    """The name of a destination that stands by itself."""
+    return mask_text(destination.name) if reader.is_masked and destination.kind.is_outside else destination.name
 
 
 def write_number(party: Party, region: str, reader: Reader) -> str:

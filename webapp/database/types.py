@@ -1,5 +1,6 @@
 """Column types that mean the same on SQLite and PostgreSQL. Used by the mappings and by database/bulk.py."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -34,6 +35,19 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return from_ms(value) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+class Milliseconds(Instant):
+    """An instant as SQLite stores it, on both engines, without the cost of a datetime for each."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return None if dialect.name == "sqlite" else _ms_or_none
+
+
+def _ms_or_none(instant: datetime | None) -> int | None:
+    return None if instant is None else to_ms(instant)
 
 
 class SmallEnum(TypeDecorator[E]):
