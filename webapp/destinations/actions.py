@@ -15,6 +15,7 @@ from webapp.database.ids import new_id
 from webapp.destinations.holders import write_holders
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, DestinationMember, DestinationPattern
+from webapp.destinations.opened import follow_merge
 from webapp.destinations.queries import get_held
 from webapp.destinations.turns import pattern_of, set_patterns, touch
 from webapp.errors import Refused
@@ -135,6 +136,7 @@ def merge(session: LockedSession, source_id: int, into_id: int, *, actor_id: int
     for row in rows:
         row.destination_id = into.id
     _move_members(session, source, into)
+    follow_merge(session, source.id, into.id)
     source.archived_at, source.merged_into_id = now(), into.id
     for each in (source, into):
         touch(each, actor_id)

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, func, select
 from sqlalchemy.orm import aliased
 
-from webapp.clock import to_ms
 from webapp.destinations.models import DestinationKind, DestinationMember, PartyHolder
+from webapp.organizations.models import InvitationDestination
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.members import register_lender
+from webapp.tenancy.models import MembershipDestination
 from webapp.tenancy.narrowing import MOST_WINDOWS, DestinationDays, PartyDays
 
 #: What somebody's view can be narrowed to: what is inside. Of a customer or a zone nobody can say how much it holds.
@@ -59,6 +60,24 @@ def lend_parties(session: LockedSession, named: Sequence[DestinationDays]) -> li
         held = PartyDays.between(party_id, from_at, until_at)
         found += [lent for each in given[destination_id] if (lent := each.lend(held)) is not None]
     return found
+
+
+def follow_merge(session: LockedSession, source_id: int, into_id: int) -> None:
+    """Whoever was given the one that is merged away has the other from now on. The caller holds the organization."""
+    tables: tuple[tuple[type[Any], str], ...] = (
+        (MembershipDestination, "user_account_id"),
+        (InvitationDestination, "invitation_id"),
+    )
+    for table, owner in tables:
+        for row in session.scalars(select(table).where(table.destination_id == source_id)).all():
+            key = {owner: getattr(row, owner), "destination_id": into_id, "from_at": row.from_at}
+            known = session.scalars(select(table).filter_by(**key)).one_or_none()
+            if known is None:
+                session.add(table(**key, until_at=row.until_at))
+            elif known.until_at is not None and (row.until_at is None or row.until_at > known.until_at):
+                known.until_at = row.until_at
+            session.delete(row)
+    session.flush()
 
 
 def _read(session: LockedSession, statement: Any, ids: Sequence[int]) -> Iterator[Any]:

@@ -11,8 +11,9 @@ from webapp.accounts.passwords import LONGEST
 from webapp.clock import now
 from webapp.errors import Refused
 from webapp.invitations.actions import WORDS_AT_MOST
-from webapp.invitations.extensions import Read, digits_of, read_extensions, spell_extensions, spelt_from
+from webapp.invitations.extensions import Read, read_extensions, spell_extensions, spelt_from
 from webapp.invitations.joining import NAME_AT_MOST
+from webapp.invitations.subjects import names_of
 from webapp.invitations.words import ROLES, end_of_day, last_day
 from webapp.organizations.offers import Offer
 from webapp.places import to_choices
@@ -34,7 +35,7 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
     role = SelectField("Role")
     numbers = SelectField("Outside numbers")
     may_export = BooleanField("May export what they see")
-    extensions = TextAreaField("Only these extensions", [Optional(), Length(max=10_000, message="That is too long.")])
+    extensions = TextAreaField("Only the calls of", [Optional(), Length(max=10_000, message="That is too long.")])
     ends_on = DateField("Last day", [Optional()])
 
     def __init__(self, session: LockedSession, time_zone: str, *, limit: Offer, shown: Offer) -> None:
@@ -125,6 +126,6 @@ def spell_offer(session: LockedSession, offer: Offer, time_zone: str) -> dict[st
         "role": offer.role.word,
         "numbers": offer.numbers.name.lower(),
         "may_export": offer.may_export,
-        "extensions": spell_extensions(offer.spans, digits_of(session, offer.spans), time_zone),
+        "extensions": spell_extensions(offer.spans, names_of(session, offer.spans), time_zone),
         "ends_on": None if offer.ends_at is None else last_day(offer.ends_at, time_zone),
     }

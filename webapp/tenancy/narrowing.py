@@ -1,7 +1,7 @@
 """Which parties' calls a narrowed person sees, in which days, and what the session lock adds for it.
 
 A Narrowing is a value: of a member, of an invitation that is not sent yet, of a preview. It is made of the spans that
-were given; destinations among them are made into parties when it is made (members.py: open_spans), for this request alone.
+were given; what destinations among them hold is looked up when it is made (members.py: open_spans), for one request.
 Each package says here, beside its models, what a narrowed session sees of every tenant table; of a table that nobody
 has spoken for it sees nothing.
 """
@@ -159,7 +159,11 @@ def join_windows(windows: Iterable[PartyDays]) -> tuple[PartyDays, ...]:
     found: list[PartyDays] = []
     for each in sorted(windows, key=lambda window: window[:2]):
         last = found[-1] if found else None
-        if last is None or last.party_id != each.party_id or (last.until_ms is not None and last.until_ms < each.from_ms):
+        if (
+            last is None
+            or last.party_id != each.party_id
+            or (last.until_ms is not None and last.until_ms < each.from_ms)
+        ):
             found.append(each)
         elif last.until_ms is not None and (each.until_ms is None or each.until_ms > last.until_ms):
             found[-1] = last._replace(until_ms=each.until_ms)
