@@ -16,6 +16,7 @@ from webapp.accounts.models import UserAccount
 from webapp.calls.models import Call, CallParty
 from webapp.clock import from_ms, to_ms
 from webapp.database.engine import Database
+from webapp.database.ids import spell_id
 from webapp.destinations import actions
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import (
@@ -240,6 +241,24 @@ def test_few_statements_whatever_is_held(database: Database, cast: Cast, make: M
     with reading_session(database, cast.harbour.id) as session:
         assert len(load_narrowing(session, cast.nina.id).windows) == 12
     assert sum(statement.startswith("SELECT") for statement in asked) == 4
+
+
+def test_as_many_windows_as_there_may_be(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    """A pattern that came later brings more: the pages answer all the same, and the rest is closed."""
+    ann = make.destination("Ann")
+    with make.session() as session:
+        parties = [make._party(session, str(10_000 + number), make._any_pbx(), "") for number in range(520)]
+        for party in parties:
+            session.add(PartyHolder(party_id=party.id, from_at=NINE_DAYS[0], destination_id=ann.id))
+            session.add(PartyHolder(party_id=party.id, from_at=NINE_DAYS[8], destination_id=None))
+        session.commit()
+    make.narrow_to(cast.nina, ann)
+    first, last = (make.call(callee=str(digits), started_at=NINE_DAYS[3]) for digits in (10_000, 10_519))
+    client.sign_in(cast.nina)
+    for path in ("/o/harbour/", LOG, f"{LOG}&talk_min=1", f"/o/harbour/calls/{spell_id(first.call_key)}"):
+        assert client.get(path).status_code == 200, path
+    assert client.get(LOG).text.count("data-row-link") == 1
+    assert client.get(f"/o/harbour/calls/{spell_id(last.call_key)}").status_code == 404
 
 
 def test_what_is_given_is_compared_not_what_it_comes_to() -> None:

@@ -34,10 +34,12 @@ from webapp.invitations.subjects import (
 from webapp.organizations.offers import ALWAYS, Offer
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import in_order, open_spans
-from webapp.tenancy.narrowing import MOST_WINDOWS, Narrowing, PartyDays, Span, holds, id_of
+from webapp.tenancy.narrowing import MOST_WINDOWS, PartyDays, Span, holds, id_of
+from webapp.tenancy.reader import Reader
 
 _LINE = re.compile(r"(?P<subject>.+?)(?: from (?P<since>\S+))?(?: until (?P<until>\S+))?", re.IGNORECASE)
 _LINES_AT_MOST = 200
+_NONE_YET = "no extension yet"
 
 
 class Line(NamedTuple):
@@ -62,16 +64,17 @@ class Spelt:
     """What the lines of a form were spelt from.
 
     `held`: somebody has it already. They keep what the reader cannot see of it; and if it is nothing at all, a field
-    that is empty and stays so opens nothing to them.
+    that is empty and stays so opens nothing to them. `masked`: numbers were spelt with dots.
     """
 
     spans: tuple[Span, ...] = ()
     held: bool = False
+    masked: bool = True
 
 
-def spelt_from(offer: Offer, *, held: bool) -> Spelt:
+def spelt_from(offer: Offer, *, held: bool, masked: bool) -> Spelt:
     """Of somebody who is not narrowed there is nothing to keep."""
-    return Spelt(offer.spans, held and offer.narrowed)
+    return Spelt(offer.spans, held and offer.narrowed, masked)
 
 
 def read_extensions(session: LockedSession, text: str, time_zone: str, spelt: Spelt | None = None) -> Read:
@@ -80,7 +83,7 @@ def read_extensions(session: LockedSession, text: str, time_zone: str, spelt: Sp
     Raises Refused for what is no line, no day, or nothing that is known here.
     """
     zone, spelt = ZoneInfo(time_zone), spelt or Spelt()
-    before, unseen = _split(session, spelt.spans, zone)
+    before, unseen = _split(session, spelt, zone)
     written = _read_lines(session, text, zone, before.keys())
     spans = [*unseen] if spelt.held else []
     spans += (span for line in written for span in before.get(line, ()))
@@ -99,10 +102,9 @@ def read_extensions(session: LockedSession, text: str, time_zone: str, spelt: Sp
     return Read(narrowed, _widest(spans), tuple(notes))
 
 
-def _split(session: LockedSession, spans: Iterable[Span], zone: ZoneInfo) -> tuple[dict[Line, list[Span]], list[Span]]:
+def _split(session: LockedSession, spelt: Spelt, zone: ZoneInfo) -> tuple[dict[Line, list[Span]], list[Span]]:
     """The spans by the line that spells them, and those of which the reader sees no line."""
-    spans = list(spans)
-    names = names_of(session, spans)
+    spans, names = spelt.spans, names_of(session, spelt.spans, masked=spelt.masked)
     lines: dict[Line, list[Span]] = {}
     for span in spans:
         if id_of(span) in names:
@@ -239,8 +241,8 @@ def _tell_spans(
     return sorted(called, key=str.casefold), list(extensions)
 
 
-def tell_opened(session: LockedSession, narrowing: Narrowing, time_zone: str) -> str:
-    """What somebody who is narrowed sees: "Ann Archer; extensions 201 and 202", "no extension yet"."""
-    if not narrowing.spans:
-        return "no extension yet"
-    return name_extensions(narrowing.spans, names_of(session, narrowing.spans), time_zone)
+def tell_opened(session: LockedSession, reader: Reader, time_zone: str) -> str:
+    """What a reader who is narrowed sees: "Ann Archer; extensions 201 and 202", "no extension yet"."""
+    assert reader.narrowing is not None
+    spans = reader.narrowing.spans
+    return name_extensions(spans, names_of(session, spans, masked=reader.is_masked), time_zone) if spans else _NONE_YET

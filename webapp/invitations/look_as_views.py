@@ -92,7 +92,7 @@ def _page(form: LookAsForm) -> ResponseReturnValue:
         status=status,
         form=form,
         opened=_own_lines(),
-        offered=list_offered(db()),
+        offered=list_offered(db(), masked=current_reader().is_masked),
     )
 
 
@@ -101,8 +101,8 @@ def _own_lines() -> str:
     narrowing = current_reader().narrowing
     if narrowing is None:
         return ""
-    spans = narrowing.spans
-    return spell_extensions(spans, names_of(db(), spans), current_organization().time_zone)
+    spans, masked = narrowing.spans, current_reader().is_masked
+    return spell_extensions(spans, names_of(db(), spans, masked=masked), current_organization().time_zone)
 
 
 def _read_narrowing(form: LookAsForm) -> Narrowing | None:
@@ -117,13 +117,15 @@ def _read_narrowing(form: LookAsForm) -> Narrowing | None:
 
 def _spelt(form: LookAsForm) -> Spelt:
     """What the lines of the field were spelt from. Raises NotFound."""
+    masked = current_reader().is_masked
     if form.of_member.data:
         membership, _person = get_member(db(), _read_id(form.of_member.data))
-        return spelt_from(offer_of_membership(db(), membership), held=True)
+        return spelt_from(offer_of_membership(db(), membership), held=True, masked=masked)
     if form.of_invitation.data:
-        return spelt_from(offer_of_invitation(db(), get_invitation(db(), _read_id(form.of_invitation.data))), held=True)
+        invitation = get_invitation(db(), _read_id(form.of_invitation.data))
+        return spelt_from(offer_of_invitation(db(), invitation), held=True, masked=masked)
     narrowing = current_reader().narrowing
-    return Spelt() if narrowing is None else Spelt(narrowing.spans)
+    return Spelt() if narrowing is None else Spelt(narrowing.spans, masked=masked)
 
 
 def _read_id(text: str) -> int:
@@ -137,7 +139,7 @@ def _tell(role: Role, reader: Reader) -> str:
     article = "an" if role == Role.OWNER else "a"
     words = f"{article} {role.word}"
     if reader.narrowing is not None:
-        words += f" who sees {tell_opened(db(), reader.narrowing, current_organization().time_zone)}"
+        words += f" who sees {tell_opened(db(), reader, current_organization().time_zone)}"
     if reader.is_masked:
         words += ", with masked numbers"
     return words if reader.may_export else f"{words}, without export"

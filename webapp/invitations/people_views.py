@@ -20,7 +20,7 @@ from webapp.rate_limits import Limit
 from webapp.services import services
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_membership, current_organization, db
+from webapp.tenancy.request import current_membership, current_organization, current_reader, db
 
 #: Invitations that one organization may mail: the relay is everybody's.
 MAILS_PER_ORGANIZATION = Limit("invitation:organization", 100, 60_000)
@@ -69,7 +69,11 @@ def invite() -> ResponseReturnValue:
 def _invite_page(form: InviteForm) -> Response:
     status = 422 if form.errors else 200
     return htmx.render(
-        "people/invite.html", "people/_invite.html", status=status, form=form, offered=list_offered(db())
+        "people/invite.html",
+        "people/_invite.html",
+        status=status,
+        form=form,
+        offered=list_offered(db(), masked=current_reader().is_masked),
     )
 
 
@@ -184,7 +188,7 @@ def _change_page(
         invitation=invitation,
         person=person,
         in_place=htmx.wants_part(),
-        offered=list_offered(db()),
+        offered=list_offered(db(), masked=current_reader().is_masked),
     )
 
 

@@ -1,7 +1,8 @@
 """Whose calls somebody may be given: people, teams and services inside, own numbers and extensions, and their names.
 
 Called by extensions.py for the lines of a form, for sentences, and for what a form offers. Own numbers go by their
-labels; one without a label shows with dots, since these words stand in mails and in the audit too.
+labels; one without a label shows with dots unless the reader sees numbers in full, since mails and the audit have these
+words too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,7 +65,7 @@ def thing_of(span: Span) -> Thing:
     return type(span), id_of(span)
 
 
-def names_of(session: LockedSession, spans: Iterable[Span]) -> dict[int, str]:
+def names_of(session: LockedSession, spans: Iterable[Span], *, masked: bool = True) -> dict[int, str]:
     """How lines and sentences spell parties and destinations, by id, as far as the reader may see them."""
     things = {thing_of(span) for span in spans}
     party_ids = {id_ for of, id_ in things if of is PartyDays}
@@ -72,13 +73,13 @@ def names_of(session: LockedSession, spans: Iterable[Span]) -> dict[int, str]:
     subjects: list[Subject] = []
     if party_ids:
         parties = session.scalars(select(Party).where(Party.id.in_(party_ids)))
-        names = {party.id: party.digits for party in parties}
-        numbers = session.scalars(select(Number).where(Number.party_id.in_(names.keys() & party_ids)))
-        subjects += map(_of_number, numbers)
+        names = {party.id: _write(party.e164, masked) if party.e164 else party.digits for party in parties}
+        numbers = session.scalars(select(Number).where(Number.party_id.in_(names.keys())))
+        subjects += (_of_number(number, masked) for number in numbers)
     if len(party_ids) < len(things):
         ids = [id_ for of, id_ in things if of is DestinationDays]
         subjects += map(_of_destination, session.scalars(select(Destination).where(Destination.id.in_(ids))))
-    spelt = _spell(session, {*subjects, *_namesakes(session, subjects)}) if subjects else {}
+    spelt = _spell(session, {*subjects, *_namesakes(session, subjects, masked)}) if subjects else {}
     return names | {subject.id: spelt[subject] for subject in subjects}
 
 
@@ -126,18 +127,17 @@ def _find_numbers(session: LockedSession, written: dict[str, str]) -> dict[str, 
 
 
 def _find_named(session: LockedSession, written: dict[str, str]) -> dict[str, list[Thing]]:
-    subjects = list_subjects(session)
-    by_key: dict[str, list[Subject]] = {}
-    spelt = _spell(session, subjects)
-    for subject in subjects:
-        for key in {key_of(subject.name), key_of(spelt[subject])}:
-            by_key.setdefault(key, []).append(subject)
+    by_key: dict[str, dict[Thing, str]] = {}
+    for masked in (True, False):
+        for subject, spelling in _spell(session, list_subjects(session, masked=masked)).items():
+            for key in (key_of(subject.name), key_of(spelling)):
+                by_key.setdefault(key, {}).setdefault(subject.thing, spelling)
     for key, text in written.items():
         if key not in by_key:
             raise _unknown(session, text)
         if len(by_key[key]) > 1:
-            raise _ambiguous(text, sorted(spelt[subject] for subject in by_key[key]))
-    return {key: [by_key[key][0].thing] for key in written}
+            raise _ambiguous(text, sorted(by_key[key].values()))
+    return {key: list(by_key[key]) for key in written}
 
 
 def _unknown(session: LockedSession, text: str) -> Refused:
@@ -174,19 +174,19 @@ def _ambiguous(text: str, spellings: Sequence[str]) -> Refused:
     return Refused(f"{len(spellings)} are named {text[:60]}. Write {' or '.join(spellings)}.", FIELD)
 
 
-def list_subjects(session: LockedSession) -> list[Subject]:
+def list_subjects(session: LockedSession, *, masked: bool = True) -> list[Subject]:
     """All with a name that the reader may give, by name. Of a narrowed one what they were given."""
     inside = select(Destination).where(Destination.kind.in_(OPENED_KINDS), Destination.archived_at.is_(None))
     if session.narrowing is not None:
         inside = inside.where(Destination.id.in_(session.narrowing.destination_ids))
     found = [_of_destination(each) for each in session.scalars(inside)]
-    found += map(_of_number, _own_numbers(session))
+    found += (_of_number(each, masked) for each in _own_numbers(session))
     return sorted(found, key=lambda subject: (key_of(subject.name), subject.id))
 
 
-def list_offered(session: LockedSession) -> Offered:
+def list_offered(session: LockedSession, *, masked: bool) -> Offered:
     """What the reader may give, as lines spell it."""
-    subjects = list_subjects(session)[:_OFFERED_AT_MOST]
+    subjects = list_subjects(session, masked=masked)[:_OFFERED_AT_MOST]
     spelt = _spell(session, subjects)
     inside = [each for each in subjects if each.thing[0] is DestinationDays]
     numbers = [each for each in subjects if each.thing[0] is PartyDays]
@@ -243,12 +243,17 @@ def _of_destination(destination: Destination) -> Subject:
     return Subject((DestinationDays, destination.id), destination.name, destination.kind.name.lower())
 
 
-def _of_number(number: Number) -> Subject:
-    dotted = mask_number(format_number(number.e164, ""))
-    return Subject((PartyDays, number.party_id), number.label or dotted, dotted)
+def _of_number(number: Number, masked: bool) -> Subject:
+    written = _write(number.e164, masked)
+    return Subject((PartyDays, number.party_id), number.label or written, written)
 
 
-def _namesakes(session: LockedSession, subjects: Iterable[Subject]) -> list[Subject]:
+def _write(e164: str, masked: bool) -> str:
+    number = format_number(e164, "")
+    return mask_number(number) if masked else number
+
+
+def _namesakes(session: LockedSession, subjects: Iterable[Subject], masked: bool) -> list[Subject]:
     """Those that could be given by the same names."""
     names = {subject.name.lower() for subject in subjects}
     inside = select(Destination).where(
@@ -257,7 +262,8 @@ def _namesakes(session: LockedSession, subjects: Iterable[Subject]) -> list[Subj
         Destination.archived_at.is_(None),
     )
     numbers = select(Number).where(func.lower(Number.label).in_(names))
-    return [*map(_of_destination, session.scalars(inside)), *map(_of_number, session.scalars(numbers))]
+    own = (_of_number(each, masked) for each in session.scalars(numbers))
+    return [*map(_of_destination, session.scalars(inside)), *own]
 
 
 def _spell(session: LockedSession, subjects: Iterable[Subject]) -> dict[Subject, str]:

@@ -30,9 +30,9 @@ class OfferWords:
     ends: str  #: the last day, "" if there is none
 
 
-def tell_offer(session: LockedSession, offer: Offer, time_zone: str) -> OfferWords:
-    """The words of an offer."""
-    names = names_of(session, offer.spans)
+def tell_offer(session: LockedSession, offer: Offer, time_zone: str, *, masked: bool = True) -> OfferWords:
+    """The words of an offer. `masked`: own numbers without a label have dots."""
+    names = names_of(session, offer.spans, masked=masked)
     calls = f"only calls of {name_extensions(offer.spans, names, time_zone)}" if offer.narrowed else "all calls"
     export = "may export" if offer.may_export else "no export"
     return OfferWords(offer.role.word, f"{calls}, {NUMBERS[offer.numbers]}, {export}", tell_end(offer, time_zone))

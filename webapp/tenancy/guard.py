@@ -55,7 +55,7 @@ _PLACE = kept(_PLACES.where(Membership.organization_id == bindparam("organizatio
 #: Done as the person themselves. A search only keeps the words of whoever typed them.
 _WHILE_LOOKING = frozenset({"organizations.stop_looking", "calls.search"})
 _CHANGED_MEANWHILE = "What you see here was changed a moment ago. Nothing was done. Reload the page, and try again."
-_NOT_NARROWED = "This page tells of calls of the whole organization, and you see those of some extensions only."
+_NOT_NARROWED = "This page tells of calls of the whole organization, and you see only some of them."
 
 
 Gate = Callable[[access.Access], ResponseReturnValue | None]
