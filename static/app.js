@@ -144,6 +144,42 @@
     next?.querySelector("[data-name-next]").select();
   });
 
+  // ---- Who can be named: details[data-lines], its names as buttons that put their line into a field, or take it off -
+  const linesOf = (fold) => fold.closest("form").elements[fold.dataset.lines];
+  const names = (line, button) => line.trim().replace(/\s+(from|until)\s+\S*\d\S*/gi, "") === button.dataset.line;
+  const showNamed = (fold) => {
+    const lines = linesOf(fold).value.split("\n");
+    for (const button of fold.querySelectorAll("button[data-line]")) {
+      button.setAttribute("aria-pressed", String(lines.some((line) => names(line, button))));
+    }
+  };
+  document.addEventListener("toggle", (event) => {
+    const fold = within(event, "details[data-lines]");
+    if (!fold?.open) return;
+    for (const name of fold.querySelectorAll("span[data-line]")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.line = name.dataset.line;
+      button.append(...name.childNodes);
+      name.replaceWith(button);
+    }
+    showNamed(fold);
+  }, true);
+  document.addEventListener("click", (event) => {
+    const button = within(event, "button[data-line]");
+    if (!button) return;
+    const fold = button.closest("details");
+    const field = linesOf(fold);
+    const lines = field.value.split("\n").filter((line) => line.trim());
+    const others = lines.filter((line) => !names(line, button));
+    field.value = (others.length < lines.length ? others : [...lines, button.dataset.line]).join("\n");
+    showNamed(fold);
+  });
+  document.addEventListener("input", (event) => {
+    const fold = within(event, "form")?.querySelector("details[data-lines][open]");
+    if (fold) showNamed(fold);
+  });
+
   // ---- Upload: form[data-upload] with a .drop inside; starts when a file is dropped or chosen ---------------------
   let uploading = null;
 

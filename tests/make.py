@@ -63,7 +63,7 @@ from webapp.outbox.models import OutboxMessage
 from webapp.sealing import unseal
 from webapp.sources.models import PbxToken
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Membership, MembershipParty, Organization, Role
+from webapp.tenancy.models import Membership, MembershipDestination, MembershipParty, Organization, Role
 from webapp.tenancy.sessions import writing_session
 
 #: Of the settings of the tests; conftest.py has it from here.
@@ -284,6 +284,35 @@ class Make:
             key = {"user_account_id": person.id, "party_id": party.id}
             self.store(MembershipParty(**key, from_at=from_at, until_at=until_at))
         return parties
+
+    def narrow_to(
+        self, person: UserAccount, *given: Destination, from_at: datetime = EPOCH, until_at: datetime | None = None
+    ) -> None:
+        """The same to the calls of destinations."""
+        self.membership(person, narrowed=True)
+        for each in given:
+            key = {"user_account_id": person.id, "destination_id": each.id}
+            self.store(MembershipDestination(**key, from_at=from_at, until_at=until_at))
+
+    def own_number(self, e164: str, label: str = "") -> Number:
+        """One of the organization's numbers."""
+        stored: Number = self.store(
+            Number(
+                id=new_id(),
+                e164=e164,
+                party_id=self.party(e164).id,
+                kind=NumberKind.GEOGRAPHIC,
+                region="GB",
+                provider="",
+                label=label,
+                since_at=None,
+                until_at=None,
+                version=1,
+                created_at=now(),
+                created_by=None,
+            )
+        )
+        return stored
 
     def call(
         self,

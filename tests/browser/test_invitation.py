@@ -97,11 +97,11 @@ def test_invitations_are_handled_in_place(
     expect(page.get_by_text("The invitation of babbage@example.com is revoked")).to_be_visible()
     page.get_by_role("link", name="Change the invitation of ada@example.com").click()
     form = page.get_by_role("form", name="Change ada@example.com")
-    form.get_by_label("Only these extensions").fill("999")
+    form.get_by_label("Only the calls of").fill("999")
     form.get_by_role("button", name="Store").click()
     expect(form.get_by_text("No phone system here has had a call of extension 999").first).to_be_visible()
     assert page.evaluate("window.same") is True
-    form.get_by_label("Only these extensions").fill("")
+    form.get_by_label("Only the calls of").fill("")
     form.get_by_label("Role").select_option("manager")
     form.get_by_role("button", name="Store").click()
     expect(page.get_by_text("The invitation of ada@example.com is changed.")).to_be_visible()

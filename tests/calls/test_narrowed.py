@@ -167,7 +167,7 @@ def test_of_a_call_that_went_on_they_see_their_own_part(nina: PageCheckingClient
         assert spell_id(grace.id) not in text
         for word in ("Grace", "205", "206"):
             assert word not in words_of(text), word
-    assert "are not shown to you: you see the calls of some extensions only" in detail
+    assert "are not shown to you: you see only some of the calls" in detail
 
 
 def test_of_a_call_that_came_to_them_the_talk_is_told_after_the_colleague(nina: PageCheckingClient, make: Make) -> None:

@@ -5,7 +5,8 @@ import pytest
 from tests.make import NOON, Make
 from webapp.destinations.models import Party
 from webapp.errors import Refused
-from webapp.invitations.extensions import Spelt, digits_of, name_extensions, read_extensions, spell_extensions
+from webapp.invitations.extensions import Spelt, name_extensions, read_extensions, spell_extensions
+from webapp.invitations.subjects import names_of
 from webapp.organizations.offers import ALWAYS
 from webapp.tenancy.narrowing import PartyDays
 
@@ -30,7 +31,7 @@ def test_what_is_written_comes_back(make: Make, written: str, spelt: str) -> Non
         make.party(digits)
     with make.session() as session:
         spans = read_extensions(session, written, ZONE).spans
-        assert spell_extensions(spans, digits_of(session, spans), ZONE) == spelt
+        assert spell_extensions(spans, names_of(session, spans), ZONE) == spelt
         again = read_extensions(session, spelt, ZONE).spans
     assert set(again) == set(spans)
 
@@ -127,7 +128,7 @@ def test_a_line_goes_on_to_stand_for_the_same_parties(
 
     before = tuple(sorted(spans(held)))
     with make.session() as session:
-        text = spell_extensions(before, digits_of(session, before), ZONE) if written is None else written
+        text = spell_extensions(before, names_of(session, before), ZONE) if written is None else written
         read = read_extensions(session, text, ZONE, Spelt(before, held=bool(before)))
     assert set(read.spans) == spans(held if then is None else then)
     assert read.narrowed == bool(read.spans)
@@ -136,7 +137,7 @@ def test_a_line_goes_on_to_stand_for_the_same_parties(
 def test_instants_within_a_day_stay_as_they_are(make: Make, parties: dict[str, Party]) -> None:
     span = PartyDays.between(parties["204 A"].id, NOON, NOON.replace(hour=13))
     with make.session() as session:
-        text = spell_extensions([span], digits_of(session, [span]), ZONE)
+        text = spell_extensions([span], names_of(session, [span]), ZONE)
         assert read_extensions(session, text, ZONE, Spelt((span,), held=True)).spans == (span,)
 
 

@@ -94,7 +94,7 @@ def understand(
         region=organization.region,
         present=present,
         reader=reader,
-        opened="" if reader.narrowing is None else tell_opened(session, reader.narrowing, organization.time_zone),
+        opened="" if reader.narrowing is None else tell_opened(session, reader, organization.time_zone),
     )
 
 

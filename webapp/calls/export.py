@@ -31,7 +31,7 @@ from webapp.destinations.models import Party
 from webapp.errors import Forbidden
 from webapp.pagination import Cursor
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.members import load_narrowing
+from webapp.tenancy.members import load_narrowing, open_spans
 from webapp.tenancy.models import Membership, Organization, OrganizationState
 from webapp.tenancy.reader import Reader, reader_of
 from webapp.tenancy.sessions import reading_session
@@ -93,6 +93,8 @@ def export_calls(database: Database, order: ExportOrder) -> Iterator[list[CsvRow
             if standing != first_standing or not standing[1].covers(order.reader):
                 raise Forbidden  # what they may see has changed meanwhile
             if order.reader.narrowing is not None:
+                if open_spans(session, order.reader.narrowing.spans).windows != order.reader.narrowing.windows:
+                    raise Forbidden  # an extension was handed over, a team has other people
                 session.bind_narrowing(order.reader.narrowing)
             if selection is None:
                 chosen = order.call_filter, order.words, order.zone, order.region

@@ -90,26 +90,30 @@ def _is_outside() -> ColumnElement[bool]:
 
 
 def _of_holder(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
-    """Whose a party is that they see."""
-    return _holds_for_them(narrowing, organization_id, PartyHolder.party_id)
+    """Whose a party is in the days in which they see it, and whose an outside number is that they see."""
+    return _holds_for_them(narrowing, organization_id, PartyHolder)
 
 
 def _of_destination(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
-    """What gives its name to a party that they see."""
+    """What they were given, and what gives its name to a party that they see."""
     holder = bare(PartyHolder)
-    return exists().where(
+    names_one = exists().where(
         holder.c.organization_id == organization_id,
         holder.c.destination_id == Destination.id,
-        _holds_for_them(narrowing, organization_id, holder.c.party_id),
+        _holds_for_them(narrowing, organization_id, holder.c),
     )
+    return or_(Destination.id.in_(sorted(narrowing.destination_ids)), names_one)
 
 
-def _holds_for_them(narrowing: Narrowing, organization_id: int, party_id: Any) -> ColumnElement[bool]:
-    """A party that is theirs, or an outside one that took part in a call of theirs."""
+def _holds_for_them(narrowing: Narrowing, organization_id: int, holder: Any) -> ColumnElement[bool]:
+    """Of rows of party_holder, by their columns: of a party that is theirs, where it holds in days of theirs; who has
+    it before or after is a colleague. Of an outside one, in whose calls they took part, each.
+    """
     party, other = bare(Party), bare(CallParty)
     outside = exists().where(
         party.c.organization_id == organization_id,
-        party.c.id == party_id,
+        party.c.id == holder.party_id,
+        party.c.id.not_in(sorted(narrowing.party_ids)),
         party.c.kind == int(PartyKind.OUTSIDE),
         exists().where(
             other.c.organization_id == organization_id,
@@ -117,7 +121,25 @@ def _holds_for_them(narrowing: Narrowing, organization_id: int, party_id: Any) -
             _of_call(narrowing, organization_id, other.c.started_at, other.c.call_key),
         ),
     )
-    return or_(party_id.in_(sorted(narrowing.party_ids)), outside)
+    return or_(_holds_within(narrowing, organization_id, holder), outside)
+
+
+def _holds_within(narrowing: Narrowing, organization_id: int, holder: Any) -> ColumnElement[bool]:
+    later = bare(PartyHolder)
+    always = sorted(each.party_id for each in narrowing.windows if each.start is None and each.end is None)
+    conditions = [holder.party_id.in_(always)]
+    for each in narrowing.windows:
+        if each.party_id in always:
+            continue
+        before_end = [] if each.end is None else [holder.from_at < each.end]
+        taken_over = exists().where(
+            later.c.organization_id == organization_id,
+            later.c.party_id == each.party_id,
+            later.c.from_at > holder.from_at,
+            later.c.from_at <= each.from_at,
+        )
+        conditions.append(and_(holder.party_id == each.party_id, *before_end, ~taken_over))
+    return and_(holder.party_id.in_(sorted(narrowing.party_ids)), or_(*conditions))
 
 
 narrowed_by(Call, lambda narrowing, at: _of_call(narrowing, at, Call.started_at, Call.call_key))

@@ -21,8 +21,8 @@ from webapp.errors import Refused
 from webapp.formatting import format_date
 from webapp.invitations.tokens import digest_token, make_token
 from webapp.invitations.words import last_day, spell_for_audit, tell_offer
-from webapp.organizations.models import Invitation, InvitationParty, InvitationState
-from webapp.organizations.offers import Offer, offer_of_invitation, write_offer
+from webapp.organizations.models import Invitation, InvitationState
+from webapp.organizations.offers import Offer, offer_of_invitation, replace_spans, write_offer
 from webapp.outbox.actions import queue_mail
 from webapp.sealing import seal
 from webapp.tenancy.lock import LockedSession
@@ -141,11 +141,8 @@ def change(session: LockedSession, inviter: Inviter, invitation: Invitation, off
     _check_state(invitation, *_WAITING)
     zone = inviter.organization.time_zone
     before = spell_for_audit(tell_offer(session, offer_of_invitation(session, invitation), zone))
-    for row in session.scalars(select(InvitationParty).where(InvitationParty.invitation_id == invitation.id)):
-        session.delete(row)
-    session.flush()
     write_offer(invitation, offer)
-    _add_spans(session, invitation, offer)
+    replace_spans(session, invitation, offer.spans)
     after = spell_for_audit(tell_offer(session, offer, zone))
     if after != before:
         record(
@@ -199,7 +196,7 @@ def _make(
     except IntegrityError:  # on PostgreSQL a command has filed one meanwhile: the database keeps one that waits
         _refuse_a_second(session, email)
         raise
-    _add_spans(session, invitation, offer)
+    replace_spans(session, invitation, offer.spans)
     return invitation
 
 
@@ -212,16 +209,6 @@ def _refuse_a_second(session: LockedSession, email: str) -> None:
         if earlier.expires_at > now():
             raise Refused(f"{email} has an open invitation already.", "email")
         _end(earlier)
-
-
-def _add_spans(session: LockedSession, invitation: Invitation, offer: Offer) -> None:
-    for span in offer.spans:
-        session.add(
-            InvitationParty(
-                invitation_id=invitation.id, party_id=span.party_id, from_at=span.from_at, until_at=span.until_at
-            )
-        )
-    session.flush()
 
 
 def _send(session: LockedSession, inviter: Inviter, invitation: Invitation) -> None:

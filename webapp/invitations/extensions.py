@@ -1,13 +1,15 @@
-"""Extensions as people write them in a form, one a line, and as parties with days: both ways.
+"""Whose calls somebody sees, as people write it in a form, one a line, and as spans: both ways.
 
-    204
-    205 from 2026-05-03
-    206 until 2026-05-03
+    Ann Archer
+    Sales until 2026-05-03
+    204 from 2026-05-03
 
-"from" is the first day and "until" the last one, both of them included. Days are the organization's.
+"from" is the first day and "until" the last one, both of them included. Days are the organization's. What a line may
+name stands in subjects.py.
 
-A narrowing holds parties, not digits: a line that stands for some parties already goes on to stand for those, though
-other phone systems have the same extension. Only digits that are new are looked up.
+A narrowing holds parties and destinations, not their names: a line that stands for some already goes on to stand for
+those, though other phone systems have the same extension, or somebody else the same name. Only what is new is looked
+up.
 """
 
 import re
@@ -17,25 +19,33 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
-from webapp.destinations.models import Party, PartyKind
 from webapp.errors import Refused
 from webapp.formatting import format_date
+from webapp.invitations.subjects import (
+    FIELD,
+    Thing,
+    find_subjects,
+    is_extension,
+    is_name,
+    key_of,
+    names_of,
+    thing_of,
+)
 from webapp.organizations.offers import ALWAYS, Offer
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.narrowing import Narrowing, PartyDays
+from webapp.tenancy.members import in_order, open_spans
+from webapp.tenancy.narrowing import MOST_WINDOWS, PartyDays, Span, holds, id_of
+from webapp.tenancy.reader import Reader
 
-_LINE = re.compile(r"(?P<digits>[0-9*#]{1,20})(?:\s+from\s+(?P<since>\S+))?(?:\s+until\s+(?P<until>\S+))?", re.I)
+_LINE = re.compile(r"(?P<subject>.+?)(?: from (?P<since>\S+))?(?: until (?P<until>\S+))?", re.IGNORECASE)
 _LINES_AT_MOST = 200
-_OFFERED_AT_MOST = 300
-_FIELD = "extensions"
+_NONE_YET = "no extension yet"
 
 
 class Line(NamedTuple):
-    """One line. `since` is ALWAYS and `until` None where it names no day."""
+    """One line, its subject by key_of(). `since` is ALWAYS and `until` None where it names no day."""
 
-    digits: str
+    subject: str
     since: datetime
     until: datetime | None
 
@@ -45,7 +55,7 @@ class Read:
     """What was written, as spans; `narrowed` if only their calls are meant. `notes` are to be told to the reader."""
 
     narrowed: bool
-    spans: tuple[PartyDays, ...]
+    spans: tuple[Span, ...]
     notes: tuple[str, ...]
 
 
@@ -54,110 +64,123 @@ class Spelt:
     """What the lines of a form were spelt from.
 
     `held`: somebody has it already. They keep what the reader cannot see of it; and if it is nothing at all, a field
-    that is empty and stays so opens nothing to them.
+    that is empty and stays so opens nothing to them. `masked`: numbers were spelt with dots.
     """
 
-    spans: tuple[PartyDays, ...] = ()
+    spans: tuple[Span, ...] = ()
     held: bool = False
+    masked: bool = True
 
 
-def spelt_from(offer: Offer, *, held: bool) -> Spelt:
+def spelt_from(offer: Offer, *, held: bool, masked: bool) -> Spelt:
     """Of somebody who is not narrowed there is nothing to keep."""
-    return Spelt(offer.spans, held and offer.narrowed)
+    return Spelt(offer.spans, held and offer.narrowed, masked)
 
 
 def read_extensions(session: LockedSession, text: str, time_zone: str, spelt: Spelt | None = None) -> Read:
-    """The parties that the lines name: those that they were spelt from, as long as the digits stay the same.
+    """What the lines name: that which they were spelt from, as long as the names stay the same.
 
-    Raises Refused for what is no line, no day, or no known extension.
+    Raises Refused for what is no line, no day, or nothing that is known here.
     """
     zone, spelt = ZoneInfo(time_zone), spelt or Spelt()
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) > _LINES_AT_MOST:
-        raise Refused(f"Name at most {_LINES_AT_MOST} extensions.", _FIELD)
-    written = [_read_line(line, zone) for line in lines]
-    before, unseen = _split(session, spelt.spans, zone)
+    before, unseen = _split(session, spelt, zone)
+    written = _read_lines(session, text, zone, before.keys())
     spans = [*unseen] if spelt.held else []
     spans += (span for line in written for span in before.get(line, ()))
     changed = [line for line in written if line not in before]
-    known = _stood_for(before, gone=before.keys() - set(written))
-    new = _find(session, {line.digits for line in changed} - known.keys())
-    _refuse_unknown({line.digits for line in changed} - known.keys() - new.keys())
-    known |= {digits: [party.id for party in parties] for digits, parties in new.items()}
-    spans += (PartyDays.between(each, line.since, line.until) for line in changed for each in known[line.digits])
+    known = _stood_for(before, gone=before.keys() - written.keys())
+    new = find_subjects(session, {line.subject: written[line] for line in changed if line.subject not in known})
+    known |= new
+    spans += (of.between(id_, line.since, line.until) for line in changed for of, id_ in known[line.subject])
+    _refuse_too_many(session, spans)
     notes = [
-        f"Extension {digits} is in {len(parties)} phone systems: it stands for all of them."
-        for digits, parties in sorted(new.items())
-        if len(parties) > 1
+        f"Extension {subject} is in {len(things)} phone systems: it stands for all of them."
+        for subject, things in sorted(new.items())
+        if len(things) > 1
     ]
     narrowed = bool(spans) or (spelt.held and not spelt.spans)
     return Read(narrowed, _widest(spans), tuple(notes))
 
 
-def _split(
-    session: LockedSession, spans: Iterable[PartyDays], zone: ZoneInfo
-) -> tuple[dict[Line, list[PartyDays]], list[PartyDays]]:
+def _split(session: LockedSession, spelt: Spelt, zone: ZoneInfo) -> tuple[dict[Line, list[Span]], list[Span]]:
     """The spans by the line that spells them, and those of which the reader sees no line."""
-    spans = list(spans)
-    digits = digits_of(session, spans)
-    lines: dict[Line, list[PartyDays]] = {}
+    spans, names = spelt.spans, names_of(session, spelt.spans, masked=spelt.masked)
+    lines: dict[Line, list[Span]] = {}
     for span in spans:
-        if span.party_id in digits:
-            lines.setdefault(_line_of(span, digits[span.party_id], zone), []).append(span)
-    return lines, [span for span in spans if span.party_id not in digits]
+        if id_of(span) in names:
+            lines.setdefault(_line_of(span, names[id_of(span)], zone), []).append(span)
+    return lines, [span for span in spans if id_of(span) not in names]
 
 
-def _line_of(span: PartyDays, digits: str, zone: ZoneInfo) -> Line:
+def _line_of(span: Span, name: str, zone: ZoneInfo) -> Line:
     """As the line that spells it is read: in whole days."""
     until = None if span.until_at is None else _start_of(_last_day(span.until_at, zone) + timedelta(days=1), zone)
     since = ALWAYS if span.from_at == ALWAYS else _start_of(span.from_at.astimezone(zone).date(), zone)
-    return Line(digits, since, until)
+    return Line(key_of(name), since, until)
 
 
-def _stood_for(before: dict[Line, list[PartyDays]], gone: Set[Line]) -> dict[str, list[int]]:
-    """Which parties the digits of a changed line go on to stand for: those of the lines that it replaces."""
-    found: dict[str, list[int]] = {}
+def _stood_for(before: dict[Line, list[Span]], gone: Set[Line]) -> dict[str, list[Thing]]:
+    """What the name of a changed line goes on to stand for: what it does in the lines that it replaces."""
+    found: dict[str, list[Thing]] = {}
     for lines in (gone, before.keys()):
-        parties: dict[str, set[int]] = {}
+        things: dict[str, dict[Thing, None]] = {}
         for line in lines:
-            parties.setdefault(line.digits, set()).update(span.party_id for span in before[line])
-        for digits, ids in parties.items():
-            found.setdefault(digits, sorted(ids))
+            things.setdefault(line.subject, {}).update((thing_of(span), None) for span in before[line])
+        for subject, ids in things.items():
+            found.setdefault(subject, list(ids))
     return found
 
 
-def _refuse_unknown(unknown: Set[str]) -> None:
-    if unknown:
-        raise Refused(
-            f"No phone system here has had a call of extension {', '.join(sorted(unknown))}. Check the digits; an "
-            "extension is known once it took part in a call that was imported.",
-            _FIELD,
-        )
-
-
-def _widest(spans: Iterable[PartyDays]) -> tuple[PartyDays, ...]:
-    """Of two lines that begin alike the one that ends later: a party has one span from an instant on."""
-    kept: dict[tuple[int, datetime], PartyDays] = {}
+def _widest(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Of two lines that begin alike the one that ends later: of one thing there is one span from an instant on."""
+    kept: dict[tuple[Thing, int], Span] = {}
     for span in spans:
-        known = kept.get((span.party_id, span.from_at))
-        if known is None or span.holds(known):
-            kept[(span.party_id, span.from_at)] = span
-    return tuple(kept.values())
+        key = thing_of(span), span.from_ms
+        known = kept.get(key)
+        if known is None or holds(span, known):
+            kept[key] = span
+    return in_order(kept.values())
 
 
-def _read_line(line: str, zone: ZoneInfo) -> Line:
-    found = _LINE.fullmatch(line)
-    if found is None:
+def _refuse_too_many(session: LockedSession, spans: Iterable[Span]) -> None:
+    """Who is narrowed gives no more than they have."""
+    if session.narrowing is not None:
+        return
+    opened = open_spans(session, spans)
+    if len(opened.lent) + sum(isinstance(span, PartyDays) for span in opened.spans) > MOST_WINDOWS:
         raise Refused(
-            f"“{line[:60]}” cannot be read. Write one extension a line, such as 204, 204 from 2026-05-03 or 204 until "
-            "2026-05-03.",
-            _FIELD,
+            f"These have more than {MOST_WINDOWS} numbers and extensions between them, more than somebody can be "
+            "narrowed to. Name fewer of them, or leave the field empty for all calls.",
+            FIELD,
         )
+
+
+def _read_lines(session: LockedSession, text: str, zone: ZoneInfo, before: Set[Line]) -> dict[Line, str]:
+    """The lines, each with its subject as it is written."""
+    lines = [line for each in text.splitlines() if (line := " ".join(each.split()))]
+    if len(lines) > _LINES_AT_MOST:
+        raise Refused(f"Write at most {_LINES_AT_MOST} lines.", FIELD)
+    held = {line.subject for line in before}
+    found: dict[Line, str] = {}
+    for line in lines:
+        try:
+            read, subject = _read_line(line, zone)
+        except Refused:
+            if key_of(line) not in held and not is_name(session, line):
+                raise
+            read, subject = Line(key_of(line), ALWAYS, None), line  # "from" is a word of the name
+        found[read] = subject
+    return found
+
+
+def _read_line(line: str, zone: ZoneInfo) -> tuple[Line, str]:
+    found = _LINE.fullmatch(line)
+    assert found is not None
     since = _start_of(_read_day(found["since"]), zone) if found["since"] else ALWAYS
     until = _start_of(_read_day(found["until"]) + timedelta(days=1), zone) if found["until"] else None
     if until is not None and until <= since:
-        raise Refused(f"“{line}” ends before it begins.", _FIELD)
-    return Line(found["digits"], since, until)
+        raise Refused(f"“{line[:60]}” ends before it begins.", FIELD)
+    return Line(key_of(found["subject"]), since, until), found["subject"]
 
 
 def _start_of(day: date, zone: ZoneInfo) -> datetime:
@@ -172,71 +195,54 @@ def _read_day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise Refused(f"“{text[:30]}” is no day. Write it as 2026-05-03.", _FIELD) from None
+        raise Refused(f"“{text[:30]}” is no day. Write it as 2026-05-03.", FIELD) from None
     if not 1970 < day.year < 2200:
-        raise Refused(f"“{text}” is too far away.", _FIELD)
+        raise Refused(f"“{text}” is too far away.", FIELD)
     return day
 
 
-def _find(session: LockedSession, digits: set[str]) -> dict[str, list[Party]]:
-    found: dict[str, list[Party]] = {}
-    for party in session.scalars(
-        select(Party).where(Party.kind == PartyKind.EXTENSION, Party.digits.in_(digits)).order_by(Party.id)
-    ):
-        found.setdefault(party.digits, []).append(party)
-    return found
+def spell_extensions(spans: Iterable[Span], names: dict[int, str], time_zone: str) -> str:
+    """The lines that read_extensions() takes, each once. `names` as names_of() gives them."""
+    called, extensions = _tell_spans(
+        spans, names, lambda instant: instant.astimezone(ZoneInfo(time_zone)).date().isoformat()
+    )
+    return "\n".join((*called, *extensions))
 
 
-def list_extensions(session: LockedSession) -> list[tuple[str, str]]:
-    """(digits, name or "") of the extensions that are known, each once, to be offered."""
-    found: dict[str, str] = {}
-    for party in session.scalars(
-        select(Party).where(Party.kind == PartyKind.EXTENSION).order_by(Party.digits, Party.id).limit(_OFFERED_AT_MOST)
-    ):
-        found[party.digits] = found.get(party.digits) or party.name
-    return sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0]))
-
-
-def digits_of(session: LockedSession, spans: Iterable[PartyDays]) -> dict[int, str]:
-    """The digits of the parties, by id, as far as the reader may see them."""
-    ids = {span.party_id for span in spans}
-    if not ids:
-        return {}
-    return {party.id: party.digits for party in session.scalars(select(Party).where(Party.id.in_(ids)))}
-
-
-def spell_extensions(spans: Iterable[PartyDays], digits: dict[int, str], time_zone: str) -> str:
-    """The lines that read_extensions() takes, each once."""
-    lines = _tell_spans(spans, digits, lambda instant: instant.astimezone(ZoneInfo(time_zone)).date().isoformat())
-    return "\n".join(lines)
-
-
-def name_extensions(spans: Iterable[PartyDays], digits: dict[int, str], time_zone: str) -> str:
-    """In a sentence: "extensions 204 and 205 from 3 May 2026"."""
+def name_extensions(spans: Iterable[Span], names: dict[int, str], time_zone: str) -> str:
+    """In a sentence: "Ann Archer and Sales; extensions 204 and 205 from 3 May 2026"."""
     spans = list(spans)
-    told = _tell_spans(spans, digits, lambda instant: format_date(instant.astimezone(ZoneInfo(time_zone)).date()))
-    hidden = sum(span.party_id not in digits for span in spans)
-    if hidden:
-        told.append(f"{hidden} more")
-    if not told:
-        return "no extension"
-    return f"extension {told[0]}" if len(told) == 1 else f"extensions {', '.join(told[:-1])} and {told[-1]}"
+    called, extensions = _tell_spans(
+        spans, names, lambda instant: format_date(instant.astimezone(ZoneInfo(time_zone)).date())
+    )
+    hidden = sum(id_of(span) not in names for span in spans)
+    (extensions or called).extend([f"{hidden} more"] if hidden else [])
+    parts = [_list_words(called)] if called else []
+    if extensions:
+        parts.append(f"extension{'s' if len(extensions) > 1 else ''} {_list_words(extensions)}")
+    return "; ".join(parts) or "no extension"
 
 
-def _tell_spans(spans: Iterable[PartyDays], digits: dict[int, str], spell: Callable[[datetime], str]) -> list[str]:
-    """Those that the reader may see, shortest first, each once."""
-    seen = [span for span in spans if span.party_id in digits]
-    seen.sort(key=lambda span: (len(digits[span.party_id]), digits[span.party_id], span.from_at))
-    lines: dict[str, None] = {}
-    for span in seen:
+def _list_words(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _tell_spans(
+    spans: Iterable[Span], names: dict[int, str], spell: Callable[[datetime], str]
+) -> tuple[list[str], list[str]]:
+    """Those that the reader may see, each once: what has a name, by name; and extensions, the shortest first."""
+    seen = [(names[id_of(span)], span) for span in spans if id_of(span) in names]
+    called: dict[str, None] = {}
+    extensions: dict[str, None] = {}
+    for name, span in sorted(seen, key=lambda pair: (len(pair[0]), pair[0], pair[1].from_at)):
         since = "" if span.from_at == ALWAYS else f" from {spell(span.from_at)}"
         until = "" if span.until_at is None else f" until {spell(span.until_at - timedelta(milliseconds=1))}"
-        lines[f"{digits[span.party_id]}{since}{until}"] = None
-    return list(lines)
+        (extensions if is_extension(name) else called)[f"{name}{since}{until}"] = None
+    return sorted(called, key=str.casefold), list(extensions)
 
 
-def tell_opened(session: LockedSession, narrowing: Narrowing, time_zone: str) -> str:
-    """What somebody who is narrowed sees: "extensions 201 and 202", "no extension yet"."""
-    if not narrowing.windows:
-        return "no extension yet"
-    return name_extensions(narrowing.windows, digits_of(session, narrowing.windows), time_zone)
+def tell_opened(session: LockedSession, reader: Reader, time_zone: str) -> str:
+    """What a reader who is narrowed sees: "Ann Archer; extensions 201 and 202", "no extension yet"."""
+    assert reader.narrowing is not None
+    spans = reader.narrowing.spans
+    return name_extensions(spans, names_of(session, spans, masked=reader.is_masked), time_zone) if spans else _NONE_YET

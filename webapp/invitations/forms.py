@@ -11,8 +11,9 @@ from webapp.accounts.passwords import LONGEST
 from webapp.clock import now
 from webapp.errors import Refused
 from webapp.invitations.actions import WORDS_AT_MOST
-from webapp.invitations.extensions import Read, digits_of, read_extensions, spell_extensions, spelt_from
+from webapp.invitations.extensions import Read, read_extensions, spell_extensions, spelt_from
 from webapp.invitations.joining import NAME_AT_MOST
+from webapp.invitations.subjects import names_of
 from webapp.invitations.words import ROLES, end_of_day, last_day
 from webapp.organizations.offers import Offer
 from webapp.places import to_choices
@@ -34,13 +35,13 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
     role = SelectField("Role")
     numbers = SelectField("Outside numbers")
     may_export = BooleanField("May export what they see")
-    extensions = TextAreaField("Only these extensions", [Optional(), Length(max=10_000, message="That is too long.")])
+    extensions = TextAreaField("Only the calls of", [Optional(), Length(max=10_000, message="That is too long.")])
     ends_on = DateField("Last day", [Optional()])
 
     def __init__(self, session: LockedSession, time_zone: str, *, limit: Offer, shown: Offer) -> None:
         """`limit` is what may be given at most."""
-        super().__init__(data=spell_offer(session, shown, time_zone))
-        self._shown = shown
+        self._shown, self._masked = shown, limit.numbers != Numbers.FULL
+        super().__init__(data=spell_offer(session, shown, time_zone, masked=self._masked))
         self.role.choices = to_choices(
             [(role.word, f"{role.word.capitalize()}: {ROLES[role]}") for role in Role if role <= limit.role]
         )
@@ -52,7 +53,7 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
 
     def read_offer(self, session: LockedSession, time_zone: str) -> tuple[Offer, Read]:
         """What a valid form says. Raises Refused with the field that is wrong."""
-        spelt = spelt_from(self._shown, held=self.shown_is_held)
+        spelt = spelt_from(self._shown, held=self.shown_is_held, masked=self._masked)
         read = read_extensions(session, self.extensions.data or "", time_zone, spelt)
         ends_at = self._read_end(time_zone)
         if ends_at is not None and ends_at <= now():
@@ -119,12 +120,12 @@ class AcceptForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-def spell_offer(session: LockedSession, offer: Offer, time_zone: str) -> dict[str, Any]:
+def spell_offer(session: LockedSession, offer: Offer, time_zone: str, *, masked: bool) -> dict[str, Any]:
     """The values of the fields that say this offer."""
     return {
         "role": offer.role.word,
         "numbers": offer.numbers.name.lower(),
         "may_export": offer.may_export,
-        "extensions": spell_extensions(offer.spans, digits_of(session, offer.spans), time_zone),
+        "extensions": spell_extensions(offer.spans, names_of(session, offer.spans, masked=masked), time_zone),
         "ends_on": None if offer.ends_at is None else last_day(offer.ends_at, time_zone),
     }

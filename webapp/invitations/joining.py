@@ -13,9 +13,8 @@ from webapp.invitations.actions import is_member
 from webapp.invitations.tokens import digest_token, organization_in
 from webapp.invitations.words import OfferWords, tell_offer
 from webapp.organizations.actions import join
-from webapp.organizations.members import add_spans
 from webapp.organizations.models import Invitation, InvitationState
-from webapp.organizations.offers import is_within, offer_of_invitation, offer_of_membership
+from webapp.organizations.offers import is_within, offer_of_invitation, offer_of_membership, replace_spans
 from webapp.outbox.actions import queue_mail
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization
@@ -143,7 +142,7 @@ def _accept(session: LockedSession, opened: Opened, person: UserAccount) -> None
         session.flush()
     offer = offer_of_invitation(session, invitation)
     join(session, person, invitation)
-    add_spans(session, person, offer)
+    replace_spans(session, person, offer.spans)
     invitation.state, invitation.ended_at, invitation.token_digest = InvitationState.ACCEPTED, now(), b""
     session.flush()
     _tell_inviter(session, opened, person)

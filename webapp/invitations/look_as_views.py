@@ -15,8 +15,9 @@ from webapp.addresses import organization_home
 from webapp.clock import now_ms
 from webapp.database.ids import read_id
 from webapp.errors import Forbidden, NotFound, Refused
-from webapp.invitations.extensions import Spelt, digits_of, read_extensions, spell_extensions, spelt_from, tell_opened
+from webapp.invitations.extensions import Spelt, read_extensions, spell_extensions, spelt_from, tell_opened
 from webapp.invitations.queries import get_invitation
+from webapp.invitations.subjects import list_offered, names_of
 from webapp.organizations.members import get_member
 from webapp.organizations.offers import offer_of_invitation, offer_of_membership
 from webapp.organizations.views import bp
@@ -47,7 +48,7 @@ class LookAsForm(FlaskForm):  # type: ignore[misc]
         default=Numbers.FULL.name.lower(),
     )
     may_export = BooleanField("May export calls")
-    extensions = TextAreaField("Only these extensions")
+    extensions = TextAreaField("Only the calls of")
     # Of whom the fields tell, if of anybody: the lines go on to stand for what these have.
     of_member = HiddenField()
     of_invitation = HiddenField()
@@ -91,6 +92,7 @@ def _page(form: LookAsForm) -> ResponseReturnValue:
         status=status,
         form=form,
         opened=_own_lines(),
+        offered=list_offered(db(), masked=current_reader().is_masked),
     )
 
 
@@ -99,8 +101,8 @@ def _own_lines() -> str:
     narrowing = current_reader().narrowing
     if narrowing is None:
         return ""
-    windows = narrowing.windows
-    return spell_extensions(windows, digits_of(db(), windows), current_organization().time_zone)
+    spans, masked = narrowing.spans, current_reader().is_masked
+    return spell_extensions(spans, names_of(db(), spans, masked=masked), current_organization().time_zone)
 
 
 def _read_narrowing(form: LookAsForm) -> Narrowing | None:
@@ -115,13 +117,15 @@ def _read_narrowing(form: LookAsForm) -> Narrowing | None:
 
 def _spelt(form: LookAsForm) -> Spelt:
     """What the lines of the field were spelt from. Raises NotFound."""
+    masked = current_reader().is_masked
     if form.of_member.data:
         membership, _person = get_member(db(), _read_id(form.of_member.data))
-        return spelt_from(offer_of_membership(db(), membership), held=True)
+        return spelt_from(offer_of_membership(db(), membership), held=True, masked=masked)
     if form.of_invitation.data:
-        return spelt_from(offer_of_invitation(db(), get_invitation(db(), _read_id(form.of_invitation.data))), held=True)
+        invitation = get_invitation(db(), _read_id(form.of_invitation.data))
+        return spelt_from(offer_of_invitation(db(), invitation), held=True, masked=masked)
     narrowing = current_reader().narrowing
-    return Spelt() if narrowing is None else Spelt(narrowing.windows)
+    return Spelt() if narrowing is None else Spelt(narrowing.spans, masked=masked)
 
 
 def _read_id(text: str) -> int:
@@ -135,7 +139,7 @@ def _tell(role: Role, reader: Reader) -> str:
     article = "an" if role == Role.OWNER else "a"
     words = f"{article} {role.word}"
     if reader.narrowing is not None:
-        words += f" who sees {tell_opened(db(), reader.narrowing, current_organization().time_zone)}"
+        words += f" who sees {tell_opened(db(), reader, current_organization().time_zone)}"
     if reader.is_masked:
         words += ", with masked numbers"
     return words if reader.may_export else f"{words}, without export"

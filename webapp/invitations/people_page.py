@@ -14,7 +14,7 @@ from webapp.invitations.queries import list_invitations, list_people
 from webapp.organizations.members import has_owner
 from webapp.services import services
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_membership, current_organization, db
+from webapp.tenancy.request import current_membership, current_organization, current_reader, db
 
 
 def inviter() -> Inviter:
@@ -27,14 +27,19 @@ def list_context() -> dict[str, Any]:
     """Everything that people/index.html and its parts need."""
     zone_name = current_organization().time_zone
     zone = ZoneInfo(zone_name)
+    masked = current_reader().is_masked
     sends_mail = services().settings.smtp_url is not None
     people = list_people(db(), current_membership(), zone_name)
     invitations = list_invitations(db(), current_membership(), zone_name, sends_mail=sends_mail)
     return {
         "people": people,
         "invitations": invitations,
-        "fields_of_people": {each.person.id: spell_offer(db(), each.offer, zone_name) for each in people},
-        "fields_of_invitations": {each.invitation.id: spell_offer(db(), each.offer, zone_name) for each in invitations},
+        "fields_of_people": {
+            each.person.id: spell_offer(db(), each.offer, zone_name, masked=masked) for each in people
+        },
+        "fields_of_invitations": {
+            each.invitation.id: spell_offer(db(), each.offer, zone_name, masked=masked) for each in invitations
+        },
         "is_owner": current_membership().role == Role.OWNER,
         "has_owner": has_owner(db()),
         "zone": zone,

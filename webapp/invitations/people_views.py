@@ -8,11 +8,11 @@ from webapp import access, htmx, navigation, rate_limits
 from webapp.accounts.models import UserAccount
 from webapp.errors import Refused, TooManyTries
 from webapp.invitations import actions
-from webapp.invitations.extensions import list_extensions
 from webapp.invitations.forms import InviteForm, OfferForm, SureForm
 from webapp.invitations.members import change_access
 from webapp.invitations.people_page import inviter, list_context, tell_results
 from webapp.invitations.queries import get_changeable_invitation, get_invitation
+from webapp.invitations.subjects import list_offered
 from webapp.organizations import members
 from webapp.organizations.models import Invitation
 from webapp.organizations.offers import Offer, check_within, offer_of_invitation, offer_of_membership
@@ -20,7 +20,7 @@ from webapp.rate_limits import Limit
 from webapp.services import services
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_membership, current_organization, db
+from webapp.tenancy.request import current_membership, current_organization, current_reader, db
 
 #: Invitations that one organization may mail: the relay is everybody's.
 MAILS_PER_ORGANIZATION = Limit("invitation:organization", 100, 60_000)
@@ -69,7 +69,11 @@ def invite() -> ResponseReturnValue:
 def _invite_page(form: InviteForm) -> Response:
     status = 422 if form.errors else 200
     return htmx.render(
-        "people/invite.html", "people/_invite.html", status=status, form=form, known_extensions=list_extensions(db())
+        "people/invite.html",
+        "people/_invite.html",
+        status=status,
+        form=form,
+        offered=list_offered(db(), masked=current_reader().is_masked),
     )
 
 
@@ -184,7 +188,7 @@ def _change_page(
         invitation=invitation,
         person=person,
         in_place=htmx.wants_part(),
-        known_extensions=list_extensions(db()),
+        offered=list_offered(db(), masked=current_reader().is_masked),
     )
 
 

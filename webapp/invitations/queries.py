@@ -13,7 +13,7 @@ from webapp.organizations.models import Invitation, InvitationState
 from webapp.organizations.offers import Offer, is_within, offer_of_invitation, offer_of_membership
 from webapp.outbox.models import MailState, OutboxMessage
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Membership
+from webapp.tenancy.models import Membership, Numbers
 
 _LISTED = (InvitationState.OPEN, InvitationState.UNCONFIRMED)
 
@@ -53,7 +53,7 @@ def list_people(session: LockedSession, reader: Membership, time_zone: str) -> l
     for membership, person in rows:
         offer = offer_of_membership(session, membership)
         ended = membership.ends_at is not None and membership.ends_at <= now()
-        words = tell_offer(session, offer, time_zone)
+        words = tell_offer(session, offer, time_zone, masked=reader.numbers != Numbers.FULL)
         people.append(Listed(person, membership, offer, words, ended, is_within(offer, limit)))
     return sorted(people, key=lambda each: (each.person.name or each.person.email).casefold())
 
@@ -74,7 +74,7 @@ def list_invitations(
             ListedInvitation(
                 invitation,
                 offer,
-                tell_offer(session, offer, time_zone),
+                tell_offer(session, offer, time_zone, masked=reader.numbers != Numbers.FULL),
                 invitation.state == InvitationState.OPEN and invitation.expires_at <= now(),
                 inviters.get(invitation.invited_by or 0, ""),
                 _tell_mail(mails.get(_whole_cause(invitation)), sends_mail),

@@ -5,7 +5,8 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from webapp.formatting import format_date
-from webapp.invitations.extensions import digits_of, name_extensions
+from webapp.invitations.extensions import name_extensions
+from webapp.invitations.subjects import names_of
 from webapp.organizations.offers import Offer
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Numbers, Role
@@ -29,10 +30,10 @@ class OfferWords:
     ends: str  #: the last day, "" if there is none
 
 
-def tell_offer(session: LockedSession, offer: Offer, time_zone: str) -> OfferWords:
-    """The words of an offer, its extensions by their digits."""
-    digits = digits_of(session, offer.spans)
-    calls = f"only calls of {name_extensions(offer.spans, digits, time_zone)}" if offer.narrowed else "all calls"
+def tell_offer(session: LockedSession, offer: Offer, time_zone: str, *, masked: bool = True) -> OfferWords:
+    """The words of an offer. `masked`: own numbers without a label have dots."""
+    names = names_of(session, offer.spans, masked=masked)
+    calls = f"only calls of {name_extensions(offer.spans, names, time_zone)}" if offer.narrowed else "all calls"
     export = "may export" if offer.may_export else "no export"
     return OfferWords(offer.role.word, f"{calls}, {NUMBERS[offer.numbers]}, {export}", tell_end(offer, time_zone))
 

@@ -10,11 +10,11 @@ from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.errors import Forbidden, NotFound, Refused
 from webapp.organizations.models import Invitation, InvitationState
-from webapp.organizations.offers import Offer, check_within, is_within, offer_of_membership, write_offer
+from webapp.organizations.offers import Offer, check_within, is_within, offer_of_membership, replace_spans, write_offer
 from webapp.tenancy.guard import list_places
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization
-from webapp.tenancy.models import Membership, MembershipParty, Role
+from webapp.tenancy.models import Membership, Role
 from webapp.tenancy.sessions import reading_session
 
 _LAST_OWNER = (
@@ -51,23 +51,9 @@ def change_member(session: LockedSession, actor: Membership, person: UserAccount
     _keep_an_owner(session, membership, person, offer)
     if offer != offer_of_membership(session, membership):
         renew_all_sessions(session, person)
-    for row in session.scalars(select(MembershipParty).where(MembershipParty.user_account_id == person.id)):
-        session.delete(row)
-    session.flush()
     write_offer(membership, offer)
-    add_spans(session, person, offer)
+    replace_spans(session, person, offer.spans)
     return membership
-
-
-def add_spans(session: LockedSession, person: UserAccount, offer: Offer) -> None:
-    """The parties of a narrowed member."""
-    for span in offer.spans:
-        session.add(
-            MembershipParty(
-                user_account_id=person.id, party_id=span.party_id, from_at=span.from_at, until_at=span.until_at
-            )
-        )
-    session.flush()
 
 
 def remove_member(session: LockedSession, actor: Membership, person_id: int, *, elsewhere: bool) -> UserAccount:

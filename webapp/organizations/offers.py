@@ -1,19 +1,23 @@
 """What somebody may do and see in an organization, as one value: of a membership, of an invitation, of a form.
 
-Pure rules about it, first of all that nobody gives more than they have. Called by invitations/.
+How it is stored, and the rules about it, first of all that nobody gives more than they have. Called by invitations/.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
+from webapp.accounts.models import UserAccount
 from webapp.clock import from_ms
 from webapp.errors import Refused
-from webapp.organizations.models import Invitation, InvitationParty
+from webapp.organizations.models import Invitation, InvitationDestination, InvitationParty
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Membership, MembershipParty, Numbers, Role
-from webapp.tenancy.narrowing import PartyDays
+from webapp.tenancy.members import in_order, list_spans
+from webapp.tenancy.models import Membership, MembershipDestination, MembershipParty, Numbers, Role
+from webapp.tenancy.narrowing import DestinationDays, PartyDays, Span, holds
 
 ALWAYS = from_ms(0)  #: from_at of a span without a beginning
 #: Who has the key may give the values.
@@ -26,13 +30,13 @@ _NUMBERS_WITHIN = {
 
 @dataclass(frozen=True)
 class Offer:
-    """`narrowed`: only the calls of `spans`; without it there are none."""
+    """`narrowed`: only the calls of `spans`, which are parties and destinations; without it there are none."""
 
     role: Role
     numbers: Numbers
     may_export: bool
     narrowed: bool
-    spans: tuple[PartyDays, ...]
+    spans: tuple[Span, ...]
     ends_at: datetime | None
 
     @property
@@ -49,36 +53,52 @@ class Offer:
 
 def offer_of_membership(session: LockedSession, membership: Membership) -> Offer:
     """What the member has."""
-    if not membership.narrowed:
-        return _offer(membership, [])
-    rows = session.scalars(
-        select(MembershipParty)
-        .where(MembershipParty.user_account_id == membership.user_account_id)
-        .order_by(MembershipParty.from_at, MembershipParty.party_id)
-    )
-    return _offer(membership, [PartyDays.between(row.party_id, row.from_at, row.until_at) for row in rows])
+    spans = list_spans(session, membership.user_account_id) if membership.narrowed else ()
+    return _offer(membership, spans)
 
 
 def offer_of_invitation(session: LockedSession, invitation: Invitation) -> Offer:
     """What the invitation offers."""
     if not invitation.narrowed:
-        return _offer(invitation, [])
-    rows = session.scalars(
-        select(InvitationParty)
-        .where(InvitationParty.invitation_id == invitation.id)
-        .order_by(InvitationParty.from_at, InvitationParty.party_id)
-    )
-    return _offer(invitation, [PartyDays.between(row.party_id, row.from_at, row.until_at) for row in rows])
+        return _offer(invitation, ())
+    parties = session.scalars(select(InvitationParty).where(InvitationParty.invitation_id == invitation.id))
+    spans: list[Span] = [PartyDays.between(row.party_id, row.from_at, row.until_at) for row in parties]
+    named = session.scalars(select(InvitationDestination).where(InvitationDestination.invitation_id == invitation.id))
+    spans += [DestinationDays.between(row.destination_id, row.from_at, row.until_at) for row in named]
+    return _offer(invitation, in_order(spans))
 
 
-def _offer(row: Membership | Invitation, spans: list[PartyDays]) -> Offer:
-    return Offer(row.role, row.numbers, row.may_export, row.narrowed, tuple(spans), row.ends_at)
+def _offer(row: Membership | Invitation, spans: tuple[Span, ...]) -> Offer:
+    return Offer(row.role, row.numbers, row.may_export, row.narrowed, spans, row.ends_at)
 
 
 def write_offer(row: Membership | Invitation, offer: Offer) -> None:
-    """Put the offer into the row. Its spans are rows of their own, and the caller's."""
+    """Put the offer into the row. Its spans are rows of their own: replace_spans()."""
     row.role, row.numbers, row.may_export = offer.role, offer.numbers, offer.may_export
     row.narrowed, row.ends_at = offer.narrowed, offer.ends_at
+
+
+def replace_spans(session: LockedSession, owner: UserAccount | Invitation, spans: Iterable[Span]) -> None:
+    """Make these the rows of a member or of an invitation, whatever there was before."""
+    tables, key = _rows_of(owner)
+    for table in tables:
+        for row in session.scalars(select(table).filter_by(**key)):
+            session.delete(row)
+    session.flush()
+    of_parties, of_destinations = tables
+    for span in spans:
+        days = {"from_at": span.from_at, "until_at": span.until_at}
+        if isinstance(span, PartyDays):
+            session.add(of_parties(**key, party_id=span.party_id, **days))
+        else:
+            session.add(of_destinations(**key, destination_id=span.destination_id, **days))
+    session.flush()
+
+
+def _rows_of(owner: UserAccount | Invitation) -> tuple[tuple[type[Any], type[Any]], dict[str, int]]:
+    if isinstance(owner, Invitation):
+        return (InvitationParty, InvitationDestination), {"invitation_id": owner.id}
+    return (MembershipParty, MembershipDestination), {"user_account_id": owner.id}
 
 
 def is_within(offer: Offer, limit: Offer) -> bool:
@@ -103,8 +123,8 @@ def find_excess(offer: Offer, limit: Offer) -> Refused | None:
         return Refused("You may not export yourself, so you cannot allow it.", "may_export")
     if limit.narrowed and not _spans_within(offer, limit):
         return Refused(
-            "You see only some extensions yourself: name those of them that this person may see, and no other days "
-            "than yours.",
+            "You see only some calls yourself: name what you were given, each as it stands in your own list, and no "
+            "other days than yours.",
             "extensions",
         )
     if limit.ends_at is not None and (offer.ends_at is None or offer.ends_at > limit.ends_at):
@@ -113,4 +133,4 @@ def find_excess(offer: Offer, limit: Offer) -> Refused | None:
 
 
 def _spans_within(offer: Offer, limit: Offer) -> bool:
-    return offer.narrowed and all(any(mine.holds(span) for mine in limit.spans) for span in offer.spans)
+    return offer.narrowed and all(any(holds(mine, span) for mine in limit.spans) for span in offer.spans)

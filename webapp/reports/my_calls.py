@@ -52,7 +52,7 @@ def my_calls(session: LockedSession, zone: ZoneInfo, region: str, present: datet
         told = {"today": days[today], "30d": whole}
         stretches = [_tell(name, Totals(each), zone, present) for name, each in told.items()]
     return {
-        "opened": tell_opened(session, reader.narrowing, zone.key),
+        "opened": tell_opened(session, reader, zone.key),
         "stretches": stretches,
         "day_chart": chart,
         "newest_calls": list_newest(session, zone, region, present, reader),

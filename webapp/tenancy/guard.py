@@ -15,9 +15,10 @@ from webapp import access, logs
 from webapp.clock import now
 from webapp.database.types import Instant
 from webapp.errors import BadRequest, Forbidden, NotFound
+from webapp.services import services
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.looking_as import KEY, read_looking_as
-from webapp.tenancy.members import hold_organization, load_narrowing
+from webapp.tenancy.members import hold_organization, load_narrowing, open_spans
 from webapp.tenancy.models import Membership, Organization, OrganizationState
 from webapp.tenancy.narrowing import Narrowing
 from webapp.tenancy.reader import reader_of
@@ -34,6 +35,7 @@ from webapp.tenancy.request import (
     my_places,
     set_places,
 )
+from webapp.tenancy.sessions import reading_session
 
 _SLUG = "slug"
 _GATES = "callbook_gates"
@@ -54,7 +56,7 @@ _PLACE = kept(_PLACES.where(Membership.organization_id == bindparam("organizatio
 #: Done as the person themselves. A search only keeps the words of whoever typed them.
 _WHILE_LOOKING = frozenset({"organizations.stop_looking", "calls.search"})
 _CHANGED_MEANWHILE = "What you see here was changed a moment ago. Nothing was done. Reload the page, and try again."
-_NOT_NARROWED = "This page tells of calls of the whole organization, and you see those of some extensions only."
+_NOT_NARROWED = "This page tells of calls of the whole organization, and you see only some of them."
 
 
 Gate = Callable[[access.Access], ResponseReturnValue | None]
@@ -158,7 +160,7 @@ def _enter(slug: str, mark: access.Access) -> None:
     if looking_as is not None and looking_as.fits(place.membership, reader) and request.endpoint not in _WHILE_LOOKING:
         _refuse_changes()
         bind_place(Place(place.organization, looking_as.as_membership(place.membership), looking_as.words))
-        narrowing = looking_as.reader.narrowing
+        narrowing = _open_now(looking_as.reader.narrowing)
     _check_role(mark)
     if narrowing is not None:
         bind_narrowing(narrowing)
@@ -185,7 +187,7 @@ def hold_and_check() -> None:
     bind_place(Place(place.organization, membership))
     _check_role(access.of(current_app.view_functions[request.endpoint]))
     # A session keeps the narrowing that it was bound to: with another one, the request begins anew.
-    if session.narrowing != (load_narrowing(session, membership.user_account_id) if membership.narrowed else None):
+    if session.narrowing != _load_again(membership):
         raise Forbidden(_CHANGED_MEANWHILE)
 
 
@@ -194,6 +196,22 @@ def _load_narrowing(membership: Membership) -> Narrowing | None:
         return None
     with looking() as session:
         return load_narrowing(session, membership.user_account_id)
+
+
+def _load_again(membership: Membership) -> Narrowing | None:
+    """In a session of its own, for the request's is narrowed by now. The organization is held: nobody changes it."""
+    if not membership.narrowed:
+        return None
+    with reading_session(services().database, membership.organization_id) as session:
+        return load_narrowing(session, membership.user_account_id)
+
+
+def _open_now(narrowing: Narrowing | None) -> Narrowing | None:
+    """What is looked at, as it is at this moment. Before anything is bound."""
+    if narrowing is None or not narrowing.destination_ids:
+        return narrowing
+    with looking() as session:
+        return open_spans(session, narrowing.spans)
 
 
 def _refuse_changes() -> None:

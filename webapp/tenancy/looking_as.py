@@ -4,12 +4,12 @@ Put there by invitations/look_as_views.py ("See what they will see"); ends with 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from webapp.clock import now_ms
 from webapp.tenancy.models import Membership, Numbers, Role
-from webapp.tenancy.narrowing import Narrowing, PartyDays
+from webapp.tenancy.narrowing import DestinationDays, Narrowing, PartyDays
 from webapp.tenancy.reader import Reader
 
 KEY = "looking_as"  #: in the browser's session
@@ -52,23 +52,26 @@ class LookingAs:
     def spell(self) -> dict[str, Any]:
         """As JSON holds it."""
         narrowing = self.reader.narrowing
+        spans = () if narrowing is None else narrowing.spans
         return {
             "organization_id": self.organization_id,
             "role": int(self.role),
             "numbers": int(self.reader.numbers),
             "may_export": self.reader.may_export,
-            "windows": None if narrowing is None else [list(each) for each in narrowing.windows],
+            "windows": None if narrowing is None else [list(each) for each in spans if isinstance(each, PartyDays)],
+            "destinations": [astuple(each) for each in spans if isinstance(each, DestinationDays)],
             "words": self.words,
             "since_ms": self.since_ms,
         }
 
 
 def read_looking_as(kept: Mapping[str, Any] | None, organization_id: int) -> LookingAs | None:
-    """What spell() has spelt, if it is of this organization and not over."""
+    """What spell() has spelt, if it is of this organization and not over. Destinations are still to be opened."""
     if kept is None or kept["organization_id"] != organization_id:
         return None
     windows = kept["windows"]
-    narrowing = None if windows is None else Narrowing(tuple(PartyDays(*each) for each in windows))
+    named = [DestinationDays(*each) for each in kept.get("destinations", ())]
+    narrowing = None if windows is None else Narrowing((*(PartyDays(*each) for each in windows), *named))
     reader = Reader(Numbers(kept["numbers"]), kept["may_export"], narrowing)
     found = LookingAs(organization_id, Role(kept["role"]), reader, kept["words"], kept["since_ms"])
     return None if found.is_over else found

@@ -3,19 +3,65 @@
 Asked by the guard for every request, by exports and pages.
 """
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from collections.abc import Callable, Iterable, Sequence
 
-from webapp.tenancy.lock import LockedSession, kept
-from webapp.tenancy.models import MembershipParty, Organization
-from webapp.tenancy.narrowing import Narrowing, narrowing_of
+from sqlalchemy import BigInteger, bindparam, select
 
-_PARTIES = kept(select(MembershipParty).where(MembershipParty.user_account_id == bindparam("person")))
+from webapp.tenancy.lock import LockedSession, TenancyError, kept
+from webapp.tenancy.models import MembershipDestination, MembershipParty, Organization
+from webapp.tenancy.narrowing import DestinationDays, Narrowing, PartyDays, Span, id_of, join_windows
+
+_PERSON = bindparam("person", type_=BigInteger)
+_PARTIES = kept(
+    select(MembershipParty.party_id, MembershipParty.from_at, MembershipParty.until_at).where(
+        MembershipParty.user_account_id == _PERSON
+    )
+)
+_DESTINATIONS = kept(
+    select(MembershipDestination.destination_id, MembershipDestination.from_at, MembershipDestination.until_at).where(
+        MembershipDestination.user_account_id == _PERSON
+    )
+)
+
+#: From destinations with days to what they open of parties at this moment.
+Lend = Callable[[LockedSession, Sequence[DestinationDays]], Iterable[PartyDays]]
+_lenders: list[Lend] = []
 
 
-def load_narrowing(session: Session, user_account_id: int) -> Narrowing:
-    """Of a member of the bound organization who is narrowed."""
-    return narrowing_of(session.scalars(_PARTIES, {"person": user_account_id}))
+def register_lender(lend: Lend) -> None:
+    """Called by destinations/, which knows whose a party is. As long as nobody does, destinations open nothing."""
+    _lenders[:] = [lend]
+
+
+def load_narrowing(session: LockedSession, user_account_id: int) -> Narrowing:
+    """Of a member of the bound organization who is narrowed. The session is not, as in open_spans()."""
+    return open_spans(session, list_spans(session, user_account_id))
+
+
+def list_spans(session: LockedSession, user_account_id: int) -> tuple[Span, ...]:
+    """What a member was given, as it is stored, in order."""
+    values = {"person": user_account_id}
+    spans: list[Span] = [PartyDays.between(*row) for row in session.rows(_PARTIES, values)]
+    spans += [DestinationDays.between(*row) for row in session.rows(_DESTINATIONS, values)]
+    return in_order(spans)
+
+
+def open_spans(session: LockedSession, spans: Iterable[Span]) -> Narrowing:
+    """The narrowing that these spans make at this moment.
+
+    `session` is bound to the organization and not narrowed: a narrowed one knows no holders but its own.
+    """
+    if session.narrowing is not None:
+        raise TenancyError("a narrowing is made in a session that is not narrowed")
+    ordered = in_order(spans)
+    named = [span for span in ordered if isinstance(span, DestinationDays)]
+    lent = [window for lend in _lenders for window in lend(session, named)] if named else []
+    return Narrowing(ordered, join_windows(lent))
+
+
+def in_order(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """By when they begin, so that the same spans are always the same tuple."""
+    return tuple(sorted(spans, key=lambda span: (span.from_ms, id_of(span))))
 
 
 def hold_organization(session: LockedSession) -> None:

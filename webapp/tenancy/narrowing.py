@@ -1,7 +1,9 @@
 """Which parties' calls a narrowed person sees, in which days, and what the session lock adds for it.
 
-A Narrowing is a value: of a member, of an invitation that is not sent yet, of a preview. Each package says here, beside
-its models, what a narrowed session sees of every tenant table; of a table that nobody has spoken for it sees nothing.
+A Narrowing is a value: of a member, of an invitation that is not sent yet, of a preview. It is made of the spans that
+were given; what destinations among them hold is looked up when it is made (members.py: open_spans), for one request.
+Each package says here, beside its models, what a narrowed session sees of every tenant table; of a table that nobody
+has spoken for it sees nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +17,9 @@ from sqlalchemy import ColumnElement, FromClause, and_, false, or_
 from webapp.clock import from_ms, to_ms
 from webapp.database.base import Base
 from webapp.tenancy.models import MembershipDestination, MembershipParty, Tenant
+
+#: Windows of a narrowing: what statements are made of. SQLite takes no more in one UNION.
+MOST_WINDOWS = 500
 
 
 class PartyDays(NamedTuple):
@@ -54,10 +59,74 @@ class PartyDays(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Narrowing:
-    """Sees the calls in which one of these parties took part, in its days. Without any: no call at all."""
+class DestinationDays:
+    """A destination, and the days in which calls of its parties are open: each while it was the destination's, and of
+    a team those of its people too. Which these are is asked anew with every request.
+    """
 
-    windows: tuple[PartyDays, ...] = ()
+    destination_id: int
+    from_ms: int = 0
+    until_ms: int | None = None
+
+    @classmethod
+    def between(cls, destination_id: int, from_at: datetime, until_at: datetime | None) -> "DestinationDays":
+        """As tables have them."""
+        return cls(*PartyDays.between(destination_id, from_at, until_at))
+
+    @property
+    def from_at(self) -> datetime:
+        return from_ms(self.from_ms)
+
+    @property
+    def until_at(self) -> datetime | None:
+        return None if self.until_ms is None else from_ms(self.until_ms)
+
+    def lend(self, held: PartyDays) -> PartyDays | None:
+        """What these days open of a party that is the destination's in the days `held`."""
+        starts = max(self.from_ms, held.from_ms)
+        ends = min((each for each in (self.until_ms, held.until_ms) if each is not None), default=None)
+        return None if ends is not None and ends <= starts else PartyDays(held.party_id, starts, ends)
+
+
+#: What somebody is given: a party or a destination, with its days.
+Span = PartyDays | DestinationDays
+
+
+def id_of(span: Span) -> int:
+    """Of its party or destination; no two things have the same id (database/ids.py)."""
+    return span.party_id if isinstance(span, PartyDays) else span.destination_id
+
+
+def holds(has: Span, wanted: Span) -> bool:
+    """Whether all that the one opens, now and later, the other opens too. A party that a destination has today may be
+    another's tomorrow, so neither kind holds one of the other.
+    """
+    if isinstance(has, PartyDays) or isinstance(wanted, PartyDays):
+        return isinstance(has, PartyDays) and isinstance(wanted, PartyDays) and has.holds(wanted)
+    days = (PartyDays(each.destination_id, each.from_ms, each.until_ms) for each in (has, wanted))
+    return next(days).holds(next(days))
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """Sees the calls in which one of these parties took part, in its days. Without any: no call at all.
+
+    `spans`: what was given. `lent`: the parties of the destinations among them, at the moment it was made.
+    """
+
+    spans: tuple[Span, ...] = ()
+    lent: tuple[PartyDays, ...] = ()
+
+    @cached_property
+    def windows(self) -> tuple[PartyDays, ...]:
+        """All parties with their days, at most MOST_WINDOWS: of more, the rest is closed."""
+        own = (span for span in self.spans if isinstance(span, PartyDays))
+        return join_windows((*own, *self.lent))[:MOST_WINDOWS]
+
+    @cached_property
+    def destination_ids(self) -> frozenset[int]:
+        """Of the destinations that were given, whose names the person knows."""
+        return frozenset(span.destination_id for span in self.spans if isinstance(span, DestinationDays))
 
     @cached_property
     def party_ids(self) -> frozenset[int]:
@@ -85,23 +154,29 @@ class Narrowing:
         return conditions[0] if len(conditions) == 1 else and_(party_id.in_(sorted(self.party_ids)), or_(*conditions))
 
 
+def join_windows(windows: Iterable[PartyDays]) -> tuple[PartyDays, ...]:
+    """In order, and those of a party that overlap or follow on as one."""
+    found: list[PartyDays] = []
+    for each in sorted(windows, key=lambda window: window[:2]):
+        last = found[-1] if found else None
+        if (
+            last is None
+            or last.party_id != each.party_id
+            or (last.until_ms is not None and last.until_ms < each.from_ms)
+        ):
+            found.append(each)
+        elif last.until_ms is not None and (each.until_ms is None or each.until_ms > last.until_ms):
+            found[-1] = last._replace(until_ms=each.until_ms)
+    return tuple(found)
+
+
 def covers(outer: Narrowing | None, inner: Narrowing | None) -> bool:
-    """Whether `inner` opens nothing that `outer` does not; None is somebody who is not narrowed."""
+    """Whether `inner` opens nothing that `outer` does not, whatever destinations hold later; None is somebody who is
+    not narrowed. What was given is compared, not what it comes to at the moment.
+    """
     if outer is None:
         return True
-    return inner is not None and all(any(has.holds(wanted) for has in outer.windows) for wanted in inner.windows)
-
-
-def narrowing_of(rows: Iterable[MembershipParty]) -> Narrowing:
-    """As stored: instants from 1970 on."""
-    return Narrowing(
-        tuple(
-            sorted(
-                (PartyDays.between(row.party_id, row.from_at, row.until_at) for row in rows),
-                key=lambda each: (each.party_id, each.from_ms),
-            )
-        )
-    )
+    return inner is not None and all(any(holds(has, wanted) for has in outer.spans) for wanted in inner.spans)
 
 
 Condition = Callable[[Narrowing, int], ColumnElement[bool]]

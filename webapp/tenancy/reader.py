@@ -44,7 +44,7 @@ class Reader:
         """Why not, for the page: goes on after a colon."""
         reasons = []
         if self.narrowing is not None:
-            reasons.append("you see the calls of some extensions only")
+            reasons.append("you see only some of the calls")
         if self.is_masked:
             reasons.append("the last digits of outside numbers are dots for you")
         return ", and ".join(reasons)
