@@ -38,6 +38,7 @@ def ids_of(make: Make) -> dict[str, int]:
     make.refused_line(imported)
     call = make.call(pbx=pbx)
     make.record(call, imported)
+    make.to_return(call)
     return {
         "pbx_id": pbx.id,
         "import_file_id": imported.id,

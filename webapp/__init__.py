@@ -13,6 +13,8 @@ from config import Settings
 from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation
 from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
+from webapp.calls import return_row_views as call_to_return
+from webapp.calls import return_views as calls_to_return
 from webapp.calls import totals
 from webapp.calls import views as calls
 from webapp.database.engine import Database
@@ -46,6 +48,8 @@ FEATURES = (
     look_as,
     calls,
     call_detail,
+    calls_to_return,
+    call_to_return,
     sources,
     reports,
 )

@@ -66,6 +66,13 @@ KINDS: dict[str, Kind] = {
     "import.cancelled": Kind("Cancelled the import of {file}", ("file",), about="import"),
     "import.undone": Kind("Undid the import of {file}", ("file",), about="import"),
     "import.thrown_away": Kind("Threw the file {file} away before it was imported", ("file",)),
+    # ---- calls to return; numbers as masked
+    "return.viewed": Kind("Looked at the calls to return"),
+    "return.assigned": Kind("The call to {number} was given to {person}", ("number", "person")),
+    "return.noted": Kind("The note on the call to {number} was changed", ("number",)),
+    "return.done": Kind("The call to {number} was marked as done", ("number",)),
+    "return.opened": Kind("The call to {number} was marked as not done", ("number",)),
+    "return.mailed": Kind("One mail a day about calls to return: {wish}", ("wish",)),
     # ---- invitations, people and settings
     "invitation.made": Kind("{email} was invited as {offer}", ("email", "offer")),
     "invitation.filed": Kind("The operator asked for {email} to be let in as {offer}", ("email", "offer")),
@@ -89,6 +96,7 @@ class Group(StrEnum):
     PEOPLE = "people"
     VIEWS = "calls"
     SEARCHES = "searches"
+    RETURNS = "returns"
     SOURCES = "imports"
     SETTINGS = "settings"
 
@@ -98,6 +106,7 @@ GROUP_LABELS = {
     Group.PEOPLE: "People",
     Group.VIEWS: "Calls viewed",
     Group.SEARCHES: "Searches and exports",
+    Group.RETURNS: "Calls to return",
     Group.SOURCES: "Imports and phone systems",
     Group.SETTINGS: "Settings",
 }
@@ -118,6 +127,7 @@ GROUPS = {
     "export": Group.SEARCHES,
     "refused_lines": Group.SEARCHES,
     "who_looked": Group.SEARCHES,
+    "return": Group.RETURNS,
     "pbx": Group.SOURCES,
     "import": Group.SOURCES,
     "organization": Group.SETTINGS,
