@@ -4,7 +4,7 @@ Read by the page of calls to return, and by sources/ for the page of phone syste
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,11 +12,12 @@ from sqlalchemy import select
 
 from webapp.calls.models import Call, CallDay, ImportFile, ImportState, Pbx
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day
-from webapp.formatting import format_day, format_moment, format_time
+from webapp.formatting import format_date, format_moment, format_time
 from webapp.tenancy.lock import LockedSession
 
 #: A phone system that is so far behind the others is named: it may have stopped writing.
 SILENT_AFTER = timedelta(hours=24)
+_DAYS_OF_A_WEEK = 7
 _READ_STATES = (ImportState.RUNNING, ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED)
 
 
@@ -70,7 +71,7 @@ def is_behind(systems: Iterable[Reach], present: datetime) -> bool:
 
 
 def tell_reach(systems: Sequence[Reach], zone: ZoneInfo, present: datetime) -> str:
-    """ "up to 11:42; Branch silent since Friday 20 November"; "" where no phone system has told of any call."""
+    """ "up to 11:42; Branch silent since Friday"; "" where no phone system has told of any call."""
     known = [each for each in systems if each.at is not None]
     newest = max((each.at for each in known if each.at is not None), default=None)
     if newest is None:
@@ -82,6 +83,11 @@ def tell_reach(systems: Sequence[Reach], zone: ZoneInfo, present: datetime) -> s
         if each.at is None:
             parts.append(f"{each.name} without any call yet")
         elif newest - each.at > SILENT_AFTER:
-            day = format_day(local_day(each.at, zone), today)
-            parts.append(f"{each.name} silent since {day.lower() if day == 'Yesterday' else day}")
+            parts.append(f"{each.name} silent since {_tell_day(local_day(each.at, zone), today)}")
     return "; ".join(parts)
+
+
+def _tell_day(day: date, today: date) -> str:
+    """ "yesterday", "Friday" within a week, else "20 October"."""
+    days = (today - day).days
+    return "yesterday" if days == 1 else (f"{day:%A}" if 1 < days < _DAYS_OF_A_WEEK else format_date(day, today))

@@ -100,7 +100,7 @@ def show_rows(
                 who=call.caller,
                 dial="" if seat.reader.is_masked else call.caller.e164,
                 tries=_tell_tries(row.tries),
-                last=_moment(row.last_at, seat),
+                last=_capital(_moment(row.last_at, seat)),
                 first=_moment(row.first_at, seat) if row.tries > 1 else "",
                 waited=format_seconds(row.wait_seconds),
                 voicemail=row.voicemail,
@@ -135,6 +135,10 @@ def _tell_tries(tries: int) -> str:
 
 def _moment(instant: datetime, seat: Seat) -> str:
     return format_moment(instant, seat.zone, local_day(seat.present, seat.zone))
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _name(person_id: int | None, seat: Seat, names: dict[int, str]) -> str:
