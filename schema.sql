@@ -1003,7 +1003,7 @@ CREATE TABLE contact_import (
 CREATE TABLE return_mail (
     organization_id BIGINT      NOT NULL,
     user_account_id BIGINT      NOT NULL,
-    last_on         INTEGER,                        -- local days since 1970-01-01 of the last one; NULL before the first
+    last_on         INTEGER,                        -- local days since 1970-01-01 of the last morning that was seen to; NULL before the first
     CONSTRAINT return_mail_pkey PRIMARY KEY (organization_id, user_account_id),
     CONSTRAINT return_mail_membership_fkey FOREIGN KEY (organization_id, user_account_id)
         REFERENCES membership (organization_id, user_account_id) ON DELETE CASCADE

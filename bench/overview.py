@@ -79,7 +79,7 @@ class _PostgresqlCursor(psycopg.Cursor[Any]):
 def measure(engine: Engine, scale: Scale) -> Iterator[Result]:
     place = stocked(engine, scale, scale.calls)
     database = place.open()
-    _time_cursors(database)
+    time_cursors(database)
     browser = Browser(create_app(place.settings, database), database)
     run = browser.run(f"/o/{SLUG}/")
     in_database: list[float] = []
@@ -96,7 +96,7 @@ def measure(engine: Engine, scale: Scale) -> Iterator[Result]:
     database.dispose()
 
 
-def _time_cursors(database: Database) -> None:
+def time_cursors(database: Database) -> None:
     """Give the connections that are made from now on cursors with a stop-watch."""
 
     @event.listens_for(database.engine, "do_connect")

@@ -48,6 +48,7 @@ def ids_of(make: Make) -> dict[str, int]:
     number = make.number("+442079460199")
     hours = make.schedule("Office hours", Hours("Europe/London", (Span(1, 540, 1020),)))
     line = RouteLine(RouteCondition.OPEN, make.destination("Reception").id, hours.id)
+    make.to_return(call)
     return {
         "pbx_id": pbx.id,
         "import_file_id": imported.id,

@@ -25,6 +25,7 @@ from webapp.calls.models import (
     CallMonth,
     CallParty,
     CallRecord,
+    CallToReturn,
     CallTotal,
     ImportFile,
     ImportState,
@@ -361,6 +362,25 @@ class Make:
             self._add_totals(session, call)
             session.commit()
         return call
+
+    def to_return(self, call: Call, **fields: Any) -> CallToReturn:
+        """That the caller of this call, which they made in vain, has not got through since: one try unless told."""
+        values: dict[str, Any] = {
+            "first_at": call.started_at,
+            "last_at": call.started_at,
+            "last_call_key": call.call_key,
+            "pbx_id": call.pbx_id,
+            "did_id": call.did_id,
+            "tries": 1,
+            "wait_seconds": call.ring_seconds,
+            "voicemail": call.outcome == Outcome.VOICEMAIL,
+            "assigned_to": None,
+            "note": "",
+            "done_at": None,
+            "done_by": None,
+        }
+        stored: CallToReturn = self.store(CallToReturn(party_id=call.caller_id, **{**values, **fields}))
+        return stored
 
     def record(self, call: Call, imported: ImportFile | None = None, **fields: Any) -> CallRecord:
         """A record of the call, as a phone system wrote it."""

@@ -14,6 +14,8 @@ from webapp import access, addresses, cli, error_pages, formatting, headers, hea
 from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
 from webapp.calls import for_others as calls_for_others
+from webapp.calls import return_row_views as call_to_return
+from webapp.calls import return_views as calls_to_return
 from webapp.calls import views as calls
 from webapp.database.engine import Database
 from webapp.destinations import views as destinations
@@ -50,6 +52,8 @@ FEATURES = (
     destinations,
     calls,
     call_detail,
+    calls_to_return,
+    call_to_return,
     sources,
     collect,
     route_lookups,

@@ -72,6 +72,7 @@ def hang(make: Make, importing: Importing) -> dict[str, str]:
         "calls, none": f"{HARBOUR}/calls?from=2015-01-01&to=2015-01-02",
         "calls, wrong filter": f"{HARBOUR}/calls?from=2026-13-45&talk_min=soon",
         **{f"call {number}": f"{HARBOUR}/calls/{spell_id(key)}" for number, key in enumerate(_telling(importing), 1)},
+        "calls to return": f"{HARBOUR}/calls-to-return",
         "phone systems": systems,
         "new phone system": f"{systems}/new",
         "rename": f"{systems}/{spell_id(office.id)}/name",

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from config import Settings
 from webapp import clock
-from webapp.calls.models import CallParty
+from webapp.calls.models import CallParty, CallToReturn
 from webapp.database import installation, schema
 from webapp.database.engine import Database
 from webapp.database.installation import initialize, list_problems, open_as_owner, open_database
@@ -158,6 +158,50 @@ def test_who_talked_for_how_long_is_told_as_far_as_calls_know(first: Settings, o
             for call_key, _talk, _first, _roles, talks in TALKS
             for party_id, talked in talks.items()
         }
+
+
+#: party, hours ago, direction, outcome, roles of the party, seconds of ringing
+TRIES = [
+    (30, 1, 1, 3, 1, 11),  # missed
+    (30, 2, 1, 2, 1, 31),  # left a message
+    (30, 3, 1, 1, 1, 5),  # got through
+    (30, 4, 1, 3, 1, 90),
+    (31, 5, 1, 3, 1, 12),
+    (31, 4, 2, 1, 2, 6),  # was called back
+    (32, 24 * 31, 1, 3, 1, 12),  # too long ago
+    (33, 1, 2, 3, 2, 12),  # somebody called them in vain
+]
+
+
+def test_whoever_did_not_get_through_lately_is_to_be_called(first: Settings, old: Database) -> None:
+    store_doubles(old)
+    store_calls(old)
+    present = clock.now_ms()
+    times = {hours: present - hours * 3_600_000 for hours in range(24 * 32)}
+    for organization_id in (1, 2):
+        with old.writing.begin() as connection:
+            set_local(connection, organization_id, None)
+            for party_id in (30, 31, 32, 33):
+                named = PARTY.replace(":digits, 2,", ":digits, 1,")
+                connection.execute(
+                    text(named), {"organization_id": organization_id, "id": party_id, "digits": f"44207946{party_id}"}
+                )
+            for call_key, (party_id, hours, direction, outcome, roles, ring) in enumerate(TRIES, start=900):
+                at = times[hours] if old.dialect == "sqlite" else clock.from_ms(times[hours])
+                told = CALL.replace("1, 1, 1, :caller", f"1, {direction}, {outcome}, :caller").replace(
+                    " 8, 0,", f" {ring}, 0,"
+                )
+                key = {"organization_id": organization_id, "call_key": call_key, "now": at}
+                values = {"caller": party_id if roles == 1 else None, "answered_by": None, "talk": 0, "none": b""}
+                connection.execute(text(told), {**key, **values})
+                connection.execute(text(CALL_PARTY), {**key, "party_id": party_id, "roles": roles})
+    upgrade(first)
+    for organization_id in (1, 2):
+        with reading_session(old, organization_id) as session:
+            [row] = session.scalars(select(CallToReturn)).all()
+        assert (row.party_id, row.last_call_key, row.pbx_id, row.did_id) == (30, 900, 1, None)
+        assert (row.first_at, row.last_at) == (clock.from_ms(times[2]), clock.from_ms(times[1]))
+        assert (row.tries, row.wait_seconds, row.voicemail, row.note, row.done_at) == (2, 31, True, "", None)
 
 
 def test_of_invitations_to_one_address_the_newest_stays(first: Settings, old: Database) -> None:

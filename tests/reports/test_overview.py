@@ -88,7 +88,7 @@ def test_figures_of_today_and_of_the_month(client: PageCheckingClient, cast: Cas
     make.call(started_at=NOW - timedelta(days=40))
     client.sign_in(cast.vera)
     page = client.get(OVERVIEW)
-    today, month = figures_on(page.text)[:6], figures_on(page.text)[6:12]
+    today, month = figures_on(page.text)[:7], figures_on(page.text)[7:13]
     assert today == [
         "Calls 6",
         "Answered 2 by a person, in any direction",
@@ -96,6 +96,7 @@ def test_figures_of_today_and_of_the_month(client: PageCheckingClient, cast: Cas
         "Talk time 2 min",
         "Outside calls in 5 1 answered + 2 missed + 1 voicemail + 1 unknown",
         "Of these answered 25 %",
+        "To return 0",
     ]
     assert month == [
         "Calls 7",
@@ -338,3 +339,24 @@ def test_no_hot_statement_sorts_or_scans(
             tables = [step for step in plan if re.search(r"\bcall_(day|total)\b", step)]
             assert tables, plan
             assert all("USING PRIMARY KEY (organization_id=?" in step for step in tables), plan
+
+
+def test_callers_to_be_called_back_are_counted_and_lead_to_their_page(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    """On the overview, and on the first page of somebody narrowed, who sees theirs."""
+    for turn, callee in enumerate(("201", "202", "203")):
+        call = make.call(
+            started_at=NOW - timedelta(days=turn),
+            caller=f"+44207946018{turn}",
+            callee=callee,
+            outcome=Outcome.NO_ANSWER,
+        )
+        make.to_return(call, done_at=NOW if callee == "203" else None)
+    client.sign_in(cast.vera)
+    page = client.get(OVERVIEW).text
+    assert "To return 2" in figures_on(page)
+    assert 'href="/o/harbour/calls-to-return"' in page
+    make.narrow(cast.nina, "201")
+    client.sign_in(cast.nina)
+    assert "To return 1" in figures_on(client.get(OVERVIEW).text)

@@ -14,7 +14,7 @@ from webapp.audit.actions import record
 from webapp.database.engine import Database
 from webapp.errors import Refused
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.members import hold_organization
+from webapp.tenancy.members import hold_organization, let_go
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -43,6 +43,7 @@ def leave(session: LockedSession, user_account_id: int) -> None:
         return
     if is_only_owner(session, user_account_id):
         raise Refused("You are the only owner of this organization. Make another person its owner first.")
+    let_go(session, user_account_id)
     session.delete(found)
     session.flush()
     person = session.get_one(UserAccount, user_account_id)

@@ -84,6 +84,13 @@ KINDS: dict[str, Kind] = {
     "import.cancelled": Kind("Cancelled the import of {file}", ("file",), about="import"),
     "import.undone": Kind("Undid the import of {file}", ("file",), about="import"),
     "import.thrown_away": Kind("Threw the file {file} away before it was imported", ("file",)),
+    # ---- calls to return; numbers as masked
+    "return.viewed": Kind("Looked at the calls to return"),
+    "return.assigned": Kind("The call to {number} was given to {person}", ("number", "person")),
+    "return.noted": Kind("The note on the call to {number} was changed", ("number",)),
+    "return.done": Kind("The call to {number} was marked as done", ("number",)),
+    "return.opened": Kind("The call to {number} was marked as not done", ("number",)),
+    "return.mailed": Kind("One mail a day about calls to return: {wish}", ("wish",)),
     # ---- invitations, people and settings
     "invitation.made": Kind("{email} was invited as {offer}", ("email", "offer")),
     "invitation.filed": Kind("The operator asked for {email} to be let in as {offer}", ("email", "offer")),
@@ -119,6 +126,7 @@ class Group(StrEnum):
     VIEWS = "calls"
     SEARCHES = "searches"
     DESTINATIONS = "destinations"
+    RETURNS = "returns"
     SOURCES = "imports"
     SETTINGS = "settings"
 
@@ -129,6 +137,7 @@ GROUP_LABELS = {
     Group.VIEWS: "Calls viewed",
     Group.SEARCHES: "Searches and exports",
     Group.DESTINATIONS: "Destinations",
+    Group.RETURNS: "Calls to return",
     Group.SOURCES: "Imports and phone systems",
     Group.SETTINGS: "Settings",
 }
@@ -150,6 +159,7 @@ GROUPS = {
     "refused_lines": Group.SEARCHES,
     "who_looked": Group.SEARCHES,
     "destination": Group.DESTINATIONS,
+    "return": Group.RETURNS,
     "pbx": Group.SOURCES,
     "token": Group.SOURCES,
     "import": Group.SOURCES,

@@ -303,6 +303,14 @@ def show_lines(session: LockedSession, selection: Selection, region: str, lines:
     return [_row(selection, selection.narrowing, line, parties) for line in lines]
 
 
+def show_keys(
+    session: LockedSession, selection: Selection, region: str, keys: set[tuple[int, int]]
+) -> dict[int, CallRow]:
+    """The calls with these keys (ms, call_key) that the reader may see, by call_key."""
+    lines = _lines_of(session, selection, keys)
+    return {row.call_key: row for row in show_lines(session, selection, region, lines)}
+
+
 def _row(selection: Selection, narrowing: Narrowing | None, line: CallLine, parties: Dated[ShownParty]) -> CallRow:
     # Taken apart at once: each look at a column by its name costs as much as a column.
     ms, call_key, pbx_id, direction, outcome, caller_id, _reason, reached_id, ring_seconds, talk_seconds, *_tested = (

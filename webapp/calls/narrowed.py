@@ -19,6 +19,7 @@ from webapp.calls.models import (
     CallToReturn,
     CallTotal,
     ImportFile,
+    PartyRole,
     PartyTotal,
     Pbx,
     RejectedLine,
@@ -142,6 +143,19 @@ def _holds_within(narrowing: Narrowing, organization_id: int, holder: Any) -> Co
     return and_(holder.party_id.in_(sorted(narrowing.party_ids)), or_(*conditions))
 
 
+def _of_call_to_return(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
+    """One of the tries reached a party of theirs: in these days the caller called in no other calls."""
+    other = bare(CallParty)
+    return exists().where(
+        other.c.organization_id == organization_id,
+        other.c.party_id == CallToReturn.party_id,
+        other.c.started_at >= CallToReturn.first_at,
+        other.c.started_at <= CallToReturn.last_at,
+        other.c.roles.bitwise_and(int(PartyRole.CALLER)) != 0,
+        _of_call(narrowing, organization_id, other.c.started_at, other.c.call_key),
+    )
+
+
 narrowed_by(Call, lambda narrowing, at: _of_call(narrowing, at, Call.started_at, Call.call_key))
 narrowed_by(CallParty, _of_call_party)
 narrowed_by(CallRecord, lambda narrowing, at: _of_record(narrowing, at, CallRecord.call_key))
@@ -149,9 +163,7 @@ narrowed_by(CallRecordVersion, _of_version)
 narrowed_by(Party, _of_party)
 narrowed_by(PartyHolder, _of_holder)
 narrowed_by(Destination, _of_destination)
-narrowed_by(
-    CallToReturn, lambda narrowing, at: _of_call(narrowing, at, CallToReturn.last_at, CallToReturn.last_call_key)
-)
+narrowed_by(CallToReturn, _of_call_to_return)
 # Sums and whole files cannot be cut to some calls.
 closed_to_narrowed(CallTotal, CallDay, CallMonth, PartyTotal, RejectedLine, CallLink)
 open_to_narrowed(Pbx, ImportFile, CallSearch, ReturnMail)

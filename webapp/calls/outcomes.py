@@ -61,6 +61,11 @@ class LegResult(IntEnum):
 MISSED_OUTCOMES = frozenset({Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELLED, Outcome.FAILED})
 
 
+#: In an outside call in: the caller tried, and did not get through. A message is answered by calling back.
+TRY_OUTCOMES = MISSED_OUTCOMES | {Outcome.VOICEMAIL}
+LOOK_BACK_DAYS = 30  #: a try longer ago is not on the list of calls to return
+
+
 def is_missed(direction: int, outcome: int) -> bool:
     """Takes the members or their numbers."""
     return direction == Direction.INBOUND and outcome in MISSED_OUTCOMES

@@ -140,9 +140,7 @@ def merge(session: LockedSession, source_id: int, into_id: int, *, actor_id: int
     move_readers(session, source, into)
     source.archived_at, source.merged_into_id = now(), into.id
     # What was merged into the one before leads to the other too, so that an old name is one step away from the newest.
-    session.execute(
-        update(Destination).where(Destination.merged_into_id == source.id).values(merged_into_id=into.id)
-    )
+    session.execute(update(Destination).where(Destination.merged_into_id == source.id).values(merged_into_id=into.id))
     for each in (source, into):
         touch(each, actor_id)
     session.flush()

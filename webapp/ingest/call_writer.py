@@ -15,6 +15,7 @@ from webapp.calls.periods import month_number
 from webapp.clock import from_ms
 from webapp.database.bulk import BulkTransaction
 from webapp.ingest.assembly import TALKED_ALL, CallDraft
+from webapp.ingest.calls_to_return import settle, told_by_new, told_by_stored
 from webapp.ingest.parties import PartyDirectory
 
 _SLOT_MS = 900_000
@@ -181,6 +182,7 @@ class CallWriter:
         Parties that took part in the old ones only go, if no other call has them.
         """
         moves = self._begin_moves(transaction)
+        gone = told_by_stored(transaction, old, unpack_ids)
         left: set[int] = set()
         for stored in old:
             party_ids = unpack_ids(stored.party_ids)
@@ -212,6 +214,7 @@ class CallWriter:
         transaction.insert("call", _CALL_COLUMNS, calls)
         transaction.insert("call_party", _CALL_PARTY_COLUMNS, call_parties)
         _move_totals(transaction, moves, shrinking=bool(old))
+        settle(transaction, gone, told_by_new(new, ids))
         if left:
             self._remove_orphans(transaction, left)
 

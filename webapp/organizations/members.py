@@ -13,7 +13,7 @@ from webapp.organizations.models import Invitation, InvitationState
 from webapp.organizations.offers import Offer, check_within, is_within, offer_of_membership, replace_spans, write_offer
 from webapp.tenancy.guard import list_places
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.members import hold_organization
+from webapp.tenancy.members import hold_organization, let_go
 from webapp.tenancy.models import Membership, Role
 from webapp.tenancy.sessions import reading_session
 
@@ -90,6 +90,7 @@ def leave(session: LockedSession, person_id: int, *, elsewhere: bool) -> UserAcc
 def _take_away(session: LockedSession, membership: Membership, person: UserAccount, *, elsewhere: bool) -> None:
     _keep_an_owner(session, membership, person, None)
     _revoke_invitations(session, person)
+    let_go(session, person.id)
     session.delete(membership)
     if not elsewhere:
         person.alone_since = now()

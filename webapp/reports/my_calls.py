@@ -5,7 +5,7 @@ of more there is no chart.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,8 @@ from webapp.calls.filters import CallFilter
 from webapp.calls.log_page import FigureItem, tell_calls
 from webapp.calls.own_days import count_own_days
 from webapp.calls.periods import local_day, named_period
+from webapp.calls.return_page import tell_count
+from webapp.calls.return_queries import count_waiting
 from webapp.calls.selection import select_calls
 from webapp.calls.totals import Totals, total_calls
 from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
@@ -51,6 +53,7 @@ def my_calls(session: LockedSession, zone: ZoneInfo, region: str, present: datet
         chart = draw_days(dict(days), today, _day_href) if whole.calls else None
         told = {"today": days[today], "30d": whole}
         stretches = [_tell(name, Totals(each), zone, present) for name, each in told.items()]
+    stretches[0] = replace(stretches[0], figures=[*stretches[0].figures, to_return_item(session, present)])
     return {
         "opened": tell_opened(session, reader, zone.key),
         "stretches": stretches,
@@ -61,6 +64,12 @@ def my_calls(session: LockedSession, zone: ZoneInfo, region: str, present: datet
         "zone": zone,
         "today": today,
     }
+
+
+def to_return_item(session: LockedSession, present: datetime) -> FigureItem:
+    """How many callers wait to be called back, of whatever day."""
+    count = count_waiting(session, present)
+    return FigureItem("To return", tell_count(count), href=url_for("returns.index") if count else "")
 
 
 def _day_href(day: date) -> str:

@@ -21,7 +21,7 @@ from webapp.clock import now
 from webapp.formatting import format_count, format_span
 from webapp.reports.charts import draw_days, draw_hours
 from webapp.reports.health import Health, Next, tell_health
-from webapp.reports.my_calls import list_newest, my_calls
+from webapp.reports.my_calls import list_newest, my_calls, to_return_item
 from webapp.reports.queries import PbxHealth, answered_percent, list_health, sum_days, sum_hours
 from webapp.services import services
 from webapp.tenancy.models import Role
@@ -57,7 +57,7 @@ def overview() -> ResponseReturnValue:
     sums = sum_days(db(), month, zone, region, reader)
     return render_template(
         "reports/overview.html",
-        today_figures=_figure_items(sums.days[today], only_today),
+        today_figures=[*_figure_items(sums.days[today], only_today), to_return_item(db(), present)],
         month_figures=_figure_items(sums.whole, month),
         month=month,
         has_figures=sums.whole.calls > 0,

@@ -11,6 +11,7 @@ from webapp import clock
 from webapp.calls.models import ImportFile, ImportState
 from webapp.database.engine import Database
 from webapp.database.installation import number_key
+from webapp.ingest.calls_to_return import sweep_calls_to_return
 from webapp.ingest.importer import run_import
 from webapp.ingest.reread import read_again
 from webapp.ingest.undo import undo_import
@@ -45,6 +46,7 @@ def register_jobs() -> None:
     register_chore("sources.sweep_unclaimed", sweep_unclaimed)
     register_chore("sources.sweep_lookups", sweep_lookups)
     register_errand("sources.store_delivered", store_due)
+    register_chore("ingest.sweep_calls_to_return", sweep_calls_to_return)
 
 
 def import_file(work: Work) -> None:

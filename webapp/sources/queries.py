@@ -2,13 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from sqlalchemy import func, select
 
-from webapp.calls.models import Call, CallDay, CallRecord, ImportFile, ImportState, Pbx, RejectedLine
-from webapp.calls.periods import day_of_number, day_start
+from webapp.calls.freshness import last_call_at
+from webapp.calls.models import CallRecord, ImportFile, ImportState, Pbx, RejectedLine
 from webapp.errors import NotFound
 from webapp.jobs.models import StoredFile
 from webapp.tenancy.lock import LockedSession
@@ -69,22 +68,6 @@ def get_pbx(session: LockedSession, pbx_id: int) -> Pbx:
 
 def find_pbx_by_name(session: LockedSession, name: str) -> Pbx | None:
     return session.scalars(select(Pbx).where(Pbx.name == name)).first()
-
-
-def last_call_at(session: LockedSession, pbx_id: int, time_zone: str) -> datetime | None:
-    """Start of the newest call of a phone system. The daily totals tell the day, so only that day's calls are read."""
-    day = session.scalar(
-        select(CallDay.day).where(CallDay.pbx_id == pbx_id, CallDay.calls > 0).order_by(CallDay.day.desc()).limit(1)
-    )
-    if day is None:
-        return None
-    begins = day_start(day_of_number(day), ZoneInfo(time_zone))
-    return session.scalar(
-        select(Call.started_at)
-        .where(Call.started_at >= begins, Call.started_at < begins + timedelta(hours=26), Call.pbx_id == pbx_id)
-        .order_by(Call.started_at.desc())
-        .limit(1)
-    )
 
 
 def last_import(session: LockedSession, pbx_id: int) -> ImportFile | None:

@@ -27,6 +27,22 @@ _DESTINATIONS = kept(
 Lend = Callable[[LockedSession, Sequence[DestinationDays]], Iterable[PartyDays]]
 _lenders: list[Lend] = []
 
+_when_gone: dict[str, Callable[[LockedSession, int], None]] = {}
+
+
+def when_member_goes(name: str, hook: Callable[[LockedSession, int], None]) -> None:
+    """Call `hook` with the person's id in the transaction in which they leave the bound organization or are removed.
+
+    For what is theirs and stays here: later packages register it in create_app().
+    """
+    _when_gone[name] = hook
+
+
+def let_go(session: LockedSession, user_account_id: int) -> None:
+    """Told by whoever takes a membership away, before it is gone."""
+    for hook in _when_gone.values():
+        hook(session, user_account_id)
+
 
 def register_lender(lend: Lend) -> None:
     """Called by destinations/, which knows whose a party is. As long as nobody does, destinations open nothing."""

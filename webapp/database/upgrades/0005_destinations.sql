@@ -1,5 +1,5 @@
 -- Destinations, own numbers, routes and opening hours; tokens of phone systems, what they bring and ask; callers who did
--- not get through. All of it is new: nobody is named, nothing is routed, and no call is to be returned until records come.
+-- not get through. Nobody is named and nothing is routed yet.
 ALTER TABLE party ADD COLUMN place TEXT;
 ALTER TABLE import_file ADD COLUMN delivered_on INTEGER;
 CREATE UNIQUE INDEX import_file_delivered_unique ON import_file (organization_id, pbx_id, delivered_on, format);
@@ -273,11 +273,36 @@ CREATE TABLE contact_import (
 CREATE TABLE return_mail (
     organization_id BIGINT      NOT NULL,
     user_account_id BIGINT      NOT NULL,
-    last_on         INTEGER,                        -- local days since 1970-01-01 of the last one; NULL before the first
+    last_on         INTEGER,                        -- local days since 1970-01-01 of the last morning that was seen to; NULL before the first
     CONSTRAINT return_mail_pkey PRIMARY KEY (organization_id, user_account_id),
     CONSTRAINT return_mail_membership_fkey FOREIGN KEY (organization_id, user_account_id)
         REFERENCES membership (organization_id, user_account_id) ON DELETE CASCADE
 );
+
+-- Whoever called in the last 30 days and has not got through since: later the rows follow the calls (ingest/).
+INSERT INTO call_to_return (organization_id, party_id, first_at, last_at, last_call_key, pbx_id, did_id, tries,
+                            wait_seconds, voicemail, note)
+SELECT organization_id, party_id, min(started_at), max(started_at), max(CASE WHEN place = 1 THEN call_key END),
+       max(CASE WHEN place = 1 THEN pbx_id END), max(CASE WHEN place = 1 THEN did_id END), count(*),
+       max(ring_seconds), max(CASE WHEN outcome = 2 THEN 1 ELSE 0 END) = 1, ''
+FROM (
+    SELECT told.*, row_number() OVER (PARTITION BY organization_id, party_id ORDER BY started_at DESC, call_key DESC) AS place
+    FROM (
+        SELECT part.organization_id, part.party_id, part.started_at, part.call_key, call.outcome, call.pbx_id,
+               call.did_id, call.ring_seconds,
+               max(CASE WHEN call.outcome = 1 THEN part.started_at END) OVER (PARTITION BY part.organization_id, part.party_id) AS through_at
+        FROM call_party AS part
+        JOIN call ON call.organization_id = part.organization_id AND call.started_at = part.started_at AND call.call_key = part.call_key
+        JOIN party ON party.organization_id = part.organization_id AND party.id = part.party_id
+        WHERE (call.flags & 8) = 0 AND (party.kind = 1 OR (party.kind <> 2 AND length(party.digits) >= 7))
+          AND ((call.outcome = 1 AND ((part.roles & 9) <> 0 OR (call.direction = 2 AND (part.roles & 2) <> 0)))
+               OR (call.direction = 1 AND call.outcome IN (2, 3, 4, 5, 6) AND (part.roles & 1) <> 0))
+          --sqlite: AND part.started_at >= CAST(strftime('%s', 'now') AS INTEGER) * 1000 - 2592000000
+          --postgresql: AND part.started_at >= now() - INTERVAL '30 days'
+    ) AS told
+    WHERE outcome <> 1 AND (through_at IS NULL OR started_at > through_at)
+) AS waiting
+GROUP BY organization_id, party_id;
 
 --postgresql: DO $$
 --postgresql: DECLARE tenant_table TEXT;
