@@ -36,7 +36,6 @@ _STORED_CALL = (
 )
 _CALL_PARTY_COLUMNS = ("organization_id", "party_id", "started_at", "call_key", "roles", "talk_seconds")
 _SUMS = ("calls", "ring_seconds", "wait_seconds", "talk_seconds", "price", "unpriced")
-_NOTHING = (0,) * len(_SUMS)
 #: A party that somebody was given to see stays theirs, though it has no call for a while: an undo, then the file again.
 _DELETE_ORPHAN = (
     "DELETE FROM party WHERE organization_id = ? AND id = ?"
@@ -104,6 +103,10 @@ MovedTo = tuple[int, int]
 _Sums = dict[tuple[int, ...], list[int]]
 
 
+#: What the totals count of a call: started_at to price of a StoredCall.
+_Facts = tuple[int, int, int, int, int, int, int, int | None]
+
+
 class _Moves:
     """By how much calls that come and go move the totals. Days and months are the sums of their slots."""
 
@@ -113,33 +116,35 @@ class _Moves:
         self._day = days.day
         self._moved_to = moved_to
 
-    def count(self, call: StoredCall, party_ids: Iterable[int], sign: int) -> None:
-        _key, started_at, pbx_id, direction, outcome, ring, wait, talk, price, _records, _ids = call
+    def count(self, facts: _Facts, party_ids: Iterable[int], sign: int) -> None:
+        started_at, pbx_id, direction, outcome, ring, wait, talk, price = facts
+        answered, missed = _ANSWERED_OR_MISSED[direction, outcome]
+        if sign < 0:
+            ring, wait, talk, answered, missed = -ring, -wait, -talk, -answered, -missed
         slot = started_at // _SLOT_MS
         row = self.slots.get(key := (slot, pbx_id, direction, outcome))
         if row is None:
             row = self.slots[key] = [0] * len(_SUMS)
         row[0] += sign
-        row[1] += sign * ring
-        row[2] += sign * wait
-        row[3] += sign * talk
+        row[1] += ring
+        row[2] += wait
+        row[3] += talk
         if price is None:
             row[5] += sign
         else:
             row[4] += sign * price
         if self._moved_to is not None:  # the job that moves the others counts this call with them
             party_ids = [party_id for party_id in party_ids if (party_id, started_at) <= self._moved_to]
-        day = self._day(slot)
-        answered, missed = _ANSWERED_OR_MISSED[direction, outcome]
+        day, party_days = self._day(slot), self.party_days
         for party_id in party_ids:
-            row = self.party_days.get((party_id, day))
+            row = party_days.get(party := (party_id, day))
             if row is None:
-                self.party_days[party_id, day] = [sign, sign * answered, sign * missed, sign * talk]
+                party_days[party] = [sign, answered, missed, talk]
             else:
                 row[0] += sign
-                row[1] += sign * answered
-                row[2] += sign * missed
-                row[3] += sign * talk
+                row[1] += answered
+                row[2] += missed
+                row[3] += talk
 
     def days(self) -> _Sums:
         return _summed(self.slots, self._day)
@@ -153,8 +158,8 @@ def _summed(finer: _Sums, coarse: Callable[[int], int]) -> _Sums:
     """The same sums by a coarser measure of time; the finer one stands first in each key."""
     found: _Sums = {}
     for (when, *kind), sums in finer.items():
-        key = (coarse(when), *kind)
-        found[key] = [one + more for one, more in zip(found.get(key, _NOTHING), sums, strict=True)]
+        row = found.get(key := (coarse(when), *kind))
+        found[key] = sums if row is None else [one + more for one, more in zip(row, sums, strict=True)]
     return found
 
 
@@ -182,7 +187,7 @@ class CallWriter:
         for stored in old:
             party_ids = unpack_ids(stored.party_ids)
             left.update(party_ids)
-            moves.count(stored, party_ids, -1)
+            moves.count(stored[1:9], party_ids, -1)
         self._delete(transaction, old)
         calls: list[tuple[object, ...]] = []
         call_parties: list[tuple[int, ...]] = []
@@ -191,24 +196,12 @@ class CallWriter:
         for call in new:
             roles = _party_roles(call.draft, ids)
             calls.append(_call_row(organization_id, call, ids, roles))
-            started_at, call_key = call.draft.started_at, call.call_key
-            talked = call.draft.talk_seconds
-            if call.draft.talks:
-                talks = _party_talks(call.draft, ids)
-                call_parties += [
-                    (organization_id, party_id, started_at, call_key, role, min(talked, talks.get(party_id, 0)))
-                    for party_id, role in roles.items()
-                ]
-            else:
-                call_parties += [
-                    (organization_id, party_id, started_at, call_key, role, talked if role & TALKED_ALL else 0)
-                    for party_id, role in roles.items()
-                ]
-            moves.count(_as_stored(call), roles, 1)
-            left.difference_update(roles)
+            call_parties += _call_party_rows(organization_id, call, ids, roles)
+            moves.count(_facts(call), roles, 1)
         transaction.insert("call", _CALL_COLUMNS, calls)
         transaction.insert("call_party", _CALL_PARTY_COLUMNS, call_parties)
         _move_totals(transaction, moves, shrinking=bool(old))
+        left.difference_update([row[1] for row in call_parties] if left else ())
         if left:
             self._remove_orphans(transaction, left)
 
@@ -270,20 +263,18 @@ def unpack_ids(packed: bytes) -> tuple[int, ...]:
     return struct.unpack(f">{len(packed) // 8}q", packed)
 
 
-def _as_stored(call: NewCall) -> StoredCall:
-    call_key, pbx_id, draft = call
-    return StoredCall(
-        call_key,
+def _facts(call: NewCall) -> _Facts:
+    """Plain numbers: to look an enum's member up by hash and to bind it to a statement takes longer."""
+    draft = call.draft
+    return (
         draft.started_at,
-        pbx_id,
-        draft.direction,
-        draft.outcome,
+        call.pbx_id,
+        int(draft.direction),
+        int(draft.outcome),
         draft.ring_seconds,
         draft.wait_seconds,
         draft.talk_seconds,
         None,
-        draft.record_count,
-        b"",
     )
 
 
@@ -333,6 +324,23 @@ def _call_row(organization_id: int, call: NewCall, ids: dict[str, int], roles: d
         pack_ids(tuple(roles)),
         None,
     )
+
+
+def _call_party_rows(
+    organization_id: int, call: NewCall, ids: dict[str, int], roles: dict[int, int]
+) -> list[tuple[int, ...]]:
+    call_key, _pbx_id, draft = call
+    started_at, talked = draft.started_at, draft.talk_seconds
+    if not draft.talks:
+        return [
+            (organization_id, party_id, started_at, call_key, role, talked if role & TALKED_ALL else 0)
+            for party_id, role in roles.items()
+        ]
+    talks = _party_talks(draft, ids)
+    return [
+        (organization_id, party_id, started_at, call_key, role, min(talked, talks.get(party_id, 0)))
+        for party_id, role in roles.items()
+    ]
 
 
 def _move_totals(transaction: BulkTransaction, moves: _Moves, *, shrinking: bool) -> None:
