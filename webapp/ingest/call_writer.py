@@ -6,7 +6,7 @@ and those of single parties as far as they have followed it (zone_change.py).
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -254,7 +254,7 @@ def read_days_zone(transaction: BulkTransaction) -> tuple[str, MovedTo | None]:
     return time_zone, None if party_id is None else (party_id, ms)
 
 
-def pack_ids(ids: Sequence[int]) -> bytes:
+def pack_ids(ids: Collection[int]) -> bytes:
     return _PACKERS[len(ids)].pack(*ids) if len(ids) < 16 else struct.pack(f">{len(ids)}q", *ids)
 
 
@@ -321,7 +321,7 @@ def _call_row(organization_id: int, call: NewCall, ids: dict[str, int], roles: d
         ended_at,
         record_count,
         flags,
-        pack_ids(tuple(roles)),
+        pack_ids(roles),
         None,
     )
 
@@ -351,7 +351,9 @@ def _move_totals(transaction: BulkTransaction, moves: _Moves, *, shrinking: bool
         ("call_month", ("month", "pbx_id", "direction", "outcome"), _SUMS, moves.months(days)),
         ("party_total", ("party_id", "day"), _PARTY_SUMS, moves.party_days),
     ):
-        rows = [(transaction.organization_id, *key, *values) for key, values in sorted(moved.items()) if any(values)]
+        rows = [(transaction.organization_id, *key, *moved[key]) for key in sorted(moved)]
+        if shrinking:
+            rows = [row for row in rows if any(row[1 + len(keys) :])]
         _add_to(transaction, table, keys, sums, rows)
         if shrinking:
             gone = [row[: 1 + len(keys)] for row in rows if row[1 + len(keys)] <= 0]

@@ -258,10 +258,10 @@ class _Import:
     def _batches(self, items: Iterator[Item]) -> Iterator[_Batch]:
         """Batches of rows behind those that were counted before; record keys are distinct within a batch."""
         batch = _Batch()
-        normalize = self._normalizer.normalize
+        normalize, read_before = self._normalizer.normalize, self._plan.read_count
         keeps_from = self._plan.keeps_from_ms
         for done, item in enumerate(items, start=1):
-            if isinstance(item, ParsedRecord):
+            if type(item) is ParsedRecord:
                 # Rows counted before too: their order tells the two hours of a DST night apart.
                 record = normalize(item)
                 if keeps_from is not None and record.started_at < keeps_from:
@@ -274,7 +274,7 @@ class _Import:
                 batch.refuse(item.line_number, item.raw, item.reason)
             else:
                 batch.skip(item, first=done == 1)
-            if done <= self._plan.read_count:
+            if done <= read_before:
                 batch = _Batch()
                 if not done % _PASSED_OVER:
                     self._go_on()

@@ -242,7 +242,8 @@ def group_by_links(records: Sequence[NormalRecord]) -> list[list[NormalRecord]]:
             home = []
             groups[id(home)] = home
         home.append(record)
-        group_of.update(dict.fromkeys(record.link_keys, home))
+        for key in record.link_keys:
+            group_of[key] = home
     return list(groups.values())
 
 
