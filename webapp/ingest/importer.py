@@ -38,7 +38,7 @@ _TUPLES_OF_A_BATCH = 100_000
 _FIRST_BATCH = 200
 _LARGEST_BATCH = 1200
 _HOLD_SECONDS = 0.06  #: of the write lock, aimed at; a page's write comes in between two batches
-_PAUSE_SECONDS = 0.002  #: between two batches, so that writers of other processes come in too
+_PAUSE_SECONDS = 0.002  #: between two batches at least, so that writers of other processes come in too
 _KEPT_OF_REFUSED = 64 * 1024
 _TRIES_OF_A_BATCH = 3
 _BATCH_BYTES = 8 * 1024 * 1024  #: of raw rows; a row may have 1 MiB
@@ -231,7 +231,7 @@ class _Import:
         )
         self._batch_size = _FIRST_BATCH
         self._counted = plan.read_count  #: rows, in the database as this run knows it
-        self._began = time.monotonic()
+        self._began = self._free_since = time.monotonic()  #: this run; the write lock, as far as it holds that
 
     def run(self) -> None:
         """Read the file to its end. Raises _LeftOff when told to stop, _Stopped when the import ends before that."""
@@ -261,7 +261,7 @@ class _Import:
         normalize, read_before = self._normalizer.normalize, self._plan.read_count
         keeps_from = self._plan.keeps_from_ms
         for done, item in enumerate(items, start=1):
-            if type(item) is ParsedRecord:
+            if isinstance(item, ParsedRecord):
                 # Rows counted before too: their order tells the two hours of a DST night apart.
                 record = normalize(item)
                 if keeps_from is not None and record.started_at < keeps_from:
@@ -286,11 +286,12 @@ class _Import:
 
     def _store(self, batch: _Batch, position: int) -> None:
         groups = self._writer.prepare(batch.records)
+        time.sleep(max(0.0, self._free_since + _PAUSE_SECONDS - time.monotonic()))  # of a large batch none is left
         for tries_left in reversed(range(_TRIES_OF_A_BATCH)):
             try:
                 with bulk_transaction(self._database, self._plan.organization_id) as transaction:
                     self._write(transaction, batch, groups, position)
-                held = transaction.held_seconds
+                self._free_since, held = time.monotonic(), transaction.held_seconds
                 self._counted += batch.read
                 break
             except (sqlite3.IntegrityError, postgresql_errors.ForeignKeyViolation, postgresql_errors.UniqueViolation):
@@ -299,7 +300,6 @@ class _Import:
                 if not tries_left:
                     raise
         self._batch_size = max(20, min(_LARGEST_BATCH, int(batch.read * min(2.0, _HOLD_SECONDS / max(held, 0.001)))))
-        time.sleep(_PAUSE_SECONDS)
 
     def _write(self, transaction: BulkTransaction, batch: _Batch, groups: list[Group], position: int) -> None:
         if self._refilling:

@@ -27,7 +27,6 @@ _LONGEST_SECONDS = 2**31 - 1
 _LONGEST_TEXT = 500  # characters of a text field that are kept; the raw row has all of it
 _MINUTE_BITS, _HASH_BITS, _DAY_BITS, _LINK_BITS = 27, 36, 16, 47
 _LAST_MINUTE, _DAY_MASK, _LINK_MASK = (1 << _MINUTE_BITS) - 1, (1 << _DAY_BITS) - 1, (1 << _LINK_BITS) - 1
-_LINKS_REMEMBERED = 2000  # the rows of one call stand close together
 _HOURS_REMEMBERED = 2000  # files are in order
 _OUT_OF_ORDER_MS = 600_000  # rows are written at the end of a call, so starts go back a little
 _EPOCH_FITS_MS = 600_000  # how far the start may lie from the epoch in an id to tell two hours apart
@@ -92,7 +91,7 @@ class Normalizer:
         self._hash_id, self._hash_link, self._hash_row = (
             _hasher(number_key, use, settings.pbx_id) for use in (_ID, _LINK, _ROW)
         )
-        self._links: dict[tuple[tuple[str, ...], int], tuple[int, ...]] = {}
+        self._last_links: tuple[tuple[str, ...], int, tuple[int, ...]] = ((), 0, ())
 
     def normalize(self, row: ParsedRecord, stored_start: int | None = None) -> NormalRecord:
         """`stored_start`: of a row that is read again, not in the order of its file: its hour was decided then."""
@@ -121,45 +120,31 @@ class Normalizer:
         minute = local_ms // 60_000
         if not 0 <= minute <= _LAST_MINUTE:
             minute = 0 if minute < 0 else _LAST_MINUTE
-        if not direction:
-            direction = self._direction(line, peer_line, context, caller, dialed)
         texts = (
             disposition, caller, caller_name, dialed, reached, did, leg_id, peer_leg_id, line, peer_line, context,
             application, queue_name, account_code,
         )  # fmt: skip
         return _record(
             (
-                (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)),
-                id_hash,
-                self._hash_row(raw.translate(None, b'"')),
-                self._link_keys(link_ids, local_ms // _DAY_MS),
-                line_number,
-                started,
-                answered,
-                ended,
-                duration,
-                billsec,
-                int(kind),
-                int(result),
-                int(direction),
-                flags,
+                (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)), id_hash,
+                self._hash_row(raw.translate(None, b'"')), self._link_keys(link_ids, local_ms // _DAY_MS),
+                line_number, started, answered, ended, duration, billsec, int(kind), int(result),
+                int(direction) or self._direction(line, peer_line, context, caller, dialed), flags,
                 hangup_cause if hangup_cause is None or 0 <= hangup_cause < 32768 else None,
-                *(texts if _are_plain(texts) else map(_text, texts)),
-                raw,
+                *(texts if _are_plain(texts) else map(_text, texts)), raw,
             )
-        )
+        )  # fmt: skip
 
     def _link_keys(self, link_ids: tuple[str, ...], day: int) -> tuple[int, ...]:
-        """16 bits of the day before 47 of the keyed hash; the rows of one call name the same ids, and share them."""
-        found = self._links.get((link_ids, day))
-        if found is None:
-            if len(self._links) >= _LINKS_REMEMBERED:
-                self._links.clear()
+        """16 bits of the day before 47 of the keyed hash; the rows of one call follow each other, and share them."""
+        last_ids, last_day, keys = self._last_links
+        if link_ids != last_ids or day != last_day:
             day_bits, hash_link = (day & _DAY_MASK) << _LINK_BITS, self._hash_link
-            found = self._links[link_ids, day] = tuple(
+            keys = tuple(
                 [day_bits | hash_link(link.encode("utf-8", "surrogatepass")) & _LINK_MASK for link in link_ids]
             )
-        return found
+            self._last_links = link_ids, day, keys
+        return keys
 
     def _instant(
         self, started: datetime, local_ms: int, epoch: int | None, stored_start: int | None

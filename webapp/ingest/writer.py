@@ -48,7 +48,7 @@ class Stored:
 
 @dataclass
 class _Cluster:
-    """Groups of the batch and stored calls (one at least) that prove to be one call; `size`: how many records it has."""
+    """Groups of the batch and stored calls (at least one) that prove to be one call; `size` counts its records."""
 
     groups: list[Group] = field(default_factory=list)
     call_keys: set[int] = field(default_factory=set)
@@ -203,13 +203,8 @@ class RecordWriter:
             named: tuple[int, ...] | None = None
             for record in records:
                 record_key, id_hash, content_hash, link_keys = record[:4]
-                rows.append(
-                    (
-                        organization_id, pbx_id, import_file_id, 1, call_key,
-                        record_key, id_hash, content_hash, pack_ids(link_keys),
-                    )
-                    + record[4:]
-                )  # fmt: skip
+                row = organization_id, pbx_id, import_file_id, 1, call_key, record_key, id_hash, content_hash
+                rows.append((*row, pack_ids(link_keys), *record[4:]))
                 if link_keys is not named:  # most rows of a call share theirs
                     links += [(key, call_key, organization_id) for key in link_keys]
                     named = link_keys

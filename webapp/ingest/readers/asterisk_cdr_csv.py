@@ -95,36 +95,15 @@ class _AsteriskRows:
         disposition = fields[14]
         return _parsed(
             (
-                line.number,
-                line.raw,
+                line.number, line.raw,
                 f"{uniqueid}/{sequence}" if sequence and uniqueid else self._digest_of(fields),
-                link_ids(uniqueid, linkedid, born),
-                leg_id,
-                peer_leg_id,
-                started,
-                answered,
-                ended,
-                born if not linkedid or linkedid == uniqueid else None,
-                duration,
-                billsec,
-                kind,
+                link_ids(uniqueid, linkedid, born), leg_id, peer_leg_id, started, answered, ended,
+                born if not linkedid or linkedid == uniqueid else None, duration, billsec, kind,
                 RESULTS.get(disposition) or RESULTS.get(disposition.strip().upper(), LegResult.UNKNOWN),
-                disposition,
-                None,
-                src or number,
-                name,
-                dst,
-                reached,
-                "",
-                line_name,
-                peer_line,
-                context,
-                app,
-                queue_name(app, data),
-                account,
-                _UNKNOWN,
+                disposition, None, src or number, name, dst, reached, "", line_name, peer_line, context, app,
+                queue_name(app, data), account, _UNKNOWN,
             )
-        )
+        )  # fmt: skip
 
     def _unusual(self, line: SourceLine, fields: list[str]) -> Item:
         """A row whose times are not plain: the other layout, a header, a database's NULL, or rubbish."""
