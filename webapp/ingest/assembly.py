@@ -9,13 +9,21 @@ Called by writer.py, preview.py and undo. The rules, in order:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from webapp.calls.models import CallerReason, PartyRole, RecordFlag
 from webapp.calls.outcomes import Direction, LegKind, LegResult, Outcome
 from webapp.ingest.normalize import NormalRecord
 from webapp.ingest.numbers import Identity, NumberPlan
+from webapp.ingest.records import maker
 
+# As plain numbers: to ask an enum for its members takes longer than to compare them.
+_PHONE, _VOICEMAIL, _SYSTEM = int(LegKind.PHONE), int(LegKind.VOICEMAIL), int(LegKind.SYSTEM)
+_TOOK_CALL, _TAKEN_ELSEWHERE, _NO_ANSWER = map(
+    int, (LegResult.ANSWERED, LegResult.TAKEN_ELSEWHERE, LegResult.NO_ANSWER)
+)
+_INBOUND, _OUTBOUND = int(Direction.INBOUND), int(Direction.OUTBOUND)
 _CALLER, _DIALED, _RANG = int(PartyRole.CALLER), int(PartyRole.DIALED), int(PartyRole.RANG)
 _ANSWERED, _OWN_NUMBER = int(PartyRole.ANSWERED), int(PartyRole.OWN_NUMBER)
 _ODD_DURATION = int(RecordFlag.ODD_DURATION)
@@ -63,6 +71,10 @@ class _Try(NamedTuple):
     talk_seconds: int
 
 
+_draft, _try_of = maker(CallDraft), maker(_Try)
+_order = attrgetter("started_at", "line_number", "record_key")
+
+
 def assemble(records: Sequence[NormalRecord], plan: NumberPlan) -> CallDraft:
     """The call that these records (at least one) tell of; the same for any order of them."""
     return _assemble_one(records[0], plan) if len(records) == 1 else assemble_many(records, plan)
@@ -70,21 +82,23 @@ def assemble(records: Sequence[NormalRecord], plan: NumberPlan) -> CallDraft:
 
 def assemble_many(records: Sequence[NormalRecord], plan: NumberPlan) -> CallDraft:
     """`assemble` in its general form."""
-    ordered = sorted(records, key=lambda record: (record.started_at, record.line_number, record.record_key))
+    ordered = sorted(records, key=_order)
     far, roots = _far_sides(ordered)
-    tries = [_try(root, far) for root in roots if root.kind == LegKind.PHONE]
-    answered = sorted((each for each in tries if each.result == LegResult.ANSWERED), key=lambda each: each.answered_at)
-    mailboxes = [each for each in ordered if each.kind == LegKind.VOICEMAIL and each.result == LegResult.ANSWERED]
+    tries = [_try(root, far) for root in roots if root.kind == _PHONE]
+    answered = [each for each in tries if each.result == _TOOK_CALL]
+    if len(answered) > 1:
+        answered.sort(key=lambda each: each.answered_at)
+    mailboxes = [each for each in ordered if each.kind == _VOICEMAIL and each.result == _TOOK_CALL]
     first = _first(roots)
-    started = min(record.started_at for record in roots)
-    ended = max(started, *(_end(record) for record in ordered))
+    started = roots[0].started_at
+    ended = max(started, *map(_end, ordered))
     outcome = _outcome(roots, tries, answered, mailboxes)
     picked_up = (
         answered[0].answered_at if answered else (_answer(mailboxes[0]) if outcome == Outcome.VOICEMAIL else None)
     )
     ring = _ring_seconds(ordered, started, ended, picked_up)
     direction = _direction(roots)
-    outbound = direction == Direction.OUTBOUND
+    outbound = direction == _OUTBOUND
     caller = plan.identify(first.caller)
     dialed = _dialed(first, roots, plan, outbound)
     reached = _reached(answered, mailboxes, tries, outcome)
@@ -95,25 +109,27 @@ def assemble_many(records: Sequence[NormalRecord], plan: NumberPlan) -> CallDraf
     flags = 0
     for record in ordered:
         flags |= record.flags
-    return CallDraft(
-        started,
-        ended,
-        direction,
-        outcome,
-        caller,
-        CallerReason.KNOWN if caller else plan.caller_reason(first.caller),
-        first.caller_name,
-        dialed,
-        callee,
-        answered_by,
-        did,
-        ring,
-        min(ring, _wait_seconds(tries, started)),
-        talked,
-        len(ordered),
-        flags,
-        _roles(caller, dialed, did, callee, tries, plan, outbound),
-        _talks(caller, answered_by, answered, talked, plan, outbound),
+    return _draft(
+        (
+            started,
+            ended,
+            direction,
+            outcome,
+            caller,
+            CallerReason.KNOWN if caller else plan.caller_reason(first.caller),
+            first.caller_name,
+            dialed,
+            callee,
+            answered_by,
+            did,
+            ring,
+            min(ring, _wait_seconds(tries, started)),
+            talked,
+            len(ordered),
+            flags,
+            _roles(caller, dialed, did, callee, tries, plan, outbound),
+            _talks(caller, answered_by, answered, talked, plan, outbound),
+        )
     )
 
 
@@ -121,7 +137,7 @@ def _assemble_one(record: NormalRecord, plan: NumberPlan) -> CallDraft:
     """The same for a call of one record, which most are: a third of the time. A test holds it to the general form."""
     started, odd = record.started_at, record.flags & _ODD_DURATION
     outcome = _OUTCOME_OF_ONE[record.kind, record.result]
-    outbound = record.direction == Direction.OUTBOUND
+    outbound = record.direction == _OUTBOUND
     is_phone = record.kind == _PHONE
     by_person = outcome is Outcome.ANSWERED
     caller = plan.identify(record.caller)
@@ -131,7 +147,7 @@ def _assemble_one(record: NormalRecord, plan: NumberPlan) -> CallDraft:
     rung = plan.identify(reached, dialled_out=outbound) if is_rung else None
     callee = rung or dialed
     did = None
-    if record.direction == Direction.INBOUND:
+    if record.direction == _INBOUND:
         did = plan.identify(record.did) if record.did else (dialed if dialed is not None and dialed.e164 else None)
     picked_up = by_person or outcome is Outcome.VOICEMAIL
     ring = max(0, _answer(record) - started) // 1000 if picked_up else (0 if odd else record.duration)
@@ -146,7 +162,7 @@ def _assemble_one(record: NormalRecord, plan: NumberPlan) -> CallDraft:
         roles[callee] = roles.get(callee, 0) | (_RANG | _ANSWERED if by_person and rung is not None else _RANG)
     talked = 0 if odd or not by_person else record.billsec
     talks = {party: talked for party in (caller, callee) if party} if by_person and rung is None else _BY_ROLE
-    return CallDraft._make(
+    return _draft(
         (
             started,
             max(started, _end(record)),
@@ -172,11 +188,14 @@ def _assemble_one(record: NormalRecord, plan: NumberPlan) -> CallDraft:
 
 def _far_sides(ordered: Sequence[NormalRecord]) -> tuple[dict[str, list[NormalRecord]], Sequence[NormalRecord]]:
     """Records by their leg where another record rang that leg, and the records that are nobody's far side."""
-    rung = {record.peer_leg_id for record in ordered if record.peer_leg_id and record.peer_leg_id != record.leg_id}
+    rung = {record.peer_leg_id for record in ordered if record.peer_leg_id != record.leg_id}
+    rung.discard("")
     far: dict[str, list[NormalRecord]] = {}
+    if rung.isdisjoint([record.leg_id for record in ordered]):
+        return far, ordered
     roots = []
     for record in ordered:
-        if record.leg_id and record.leg_id in rung:
+        if record.leg_id in rung:
             far.setdefault(record.leg_id, []).append(record)
         else:
             roots.append(record)
@@ -185,26 +204,25 @@ def _far_sides(ordered: Sequence[NormalRecord]) -> tuple[dict[str, list[NormalRe
 
 def _try(root: NormalRecord, far: dict[str, list[NormalRecord]], depth: int = 0) -> _Try:
     """A root with what its far side knows; legs that ring legs are followed a few steps deep."""
-    others = [
-        record
-        for record in far.get(root.peer_leg_id, ())
-        if record is not root and record.kind in (LegKind.PHONE, LegKind.SYSTEM)
-    ]
-    own = _Try(root, root.result, root.reached or root.dialed, _answer(root), _talk(root))
-    if not others or depth > 4:
+    own = _try_of((root, root.result, root.reached or root.dialed, _answer(root), _talk(root)))
+    others = far.get(root.peer_leg_id)
+    if others is None or depth > 4:
+        return own
+    others = [record for record in others if record is not root and record.kind in (_PHONE, _SYSTEM)]
+    if not others:
         return own
     inner = [_try(record, far, depth + 1) for record in others]
-    spoken = [each for each in inner if each.result == LegResult.ANSWERED]
+    spoken = [each for each in inner if each.result == _TOOK_CALL]
     if spoken:
         last = spoken[-1]
         return _Try(
             root,
-            LegResult.ANSWERED,
+            _TOOK_CALL,
             last.reached or own.reached,
             min(each.answered_at for each in spoken),
             sum(each.talk_seconds for each in spoken),
         )
-    if root.result == LegResult.ANSWERED:
+    if root.result == _TOOK_CALL:
         # The caller's side was up already (a menu had answered); the phone behind it never was.
         return _Try(root, inner[-1].result, inner[-1].reached or own.reached, 0, 0)
     return own._replace(reached=root.reached or inner[-1].reached)
@@ -213,7 +231,7 @@ def _try(root: NormalRecord, far: dict[str, list[NormalRecord]], depth: int = 0)
 def _first(roots: Sequence[NormalRecord]) -> NormalRecord:
     """The record that knows who called: the first that came in from outside, else the first with a caller."""
     for record in roots:
-        if record.direction == Direction.INBOUND and record.caller:
+        if record.direction == _INBOUND and record.caller:
             return record
     for record in roots:
         if record.caller:
@@ -222,8 +240,9 @@ def _first(roots: Sequence[NormalRecord]) -> NormalRecord:
 
 
 def _answer(record: NormalRecord) -> int:
-    if record.answered_at is not None:
-        return record.answered_at
+    answered_at = record.answered_at
+    if answered_at is not None:
+        return answered_at
     return record.started_at + max(0, record.duration - record.billsec) * 1000
 
 
@@ -245,22 +264,20 @@ def _outcome(
     if mailboxes:
         return Outcome.VOICEMAIL
     results: set[int] = {each.result for each in tries}
-    if not results - {LegResult.TAKEN_ELSEWHERE, LegResult.UNKNOWN}:
+    if not results - {_TAKEN_ELSEWHERE, LegResult.UNKNOWN}:
         # Nobody's phone was rung: a menu that picked up is no answer, whatever else it said is why it ended.
         results |= {
-            LegResult.NO_ANSWER if record.result == LegResult.ANSWERED else record.result
-            for record in roots
-            if record.kind != LegKind.PHONE
+            _NO_ANSWER if record.result == _TOOK_CALL else record.result for record in roots if record.kind != _PHONE
         }
     for result, outcome in _OUTCOME_OF_TRIES:
         if result in results:
             return outcome
-    return Outcome.NO_ANSWER if LegResult.TAKEN_ELSEWHERE in results else Outcome.UNKNOWN
+    return Outcome.NO_ANSWER if _TAKEN_ELSEWHERE in results else Outcome.UNKNOWN
 
 
 def _direction(roots: Iterable[NormalRecord]) -> Direction:
     found = {record.direction for record in roots}
-    for direction in (Direction.INBOUND, Direction.OUTBOUND, Direction.INTERNAL):
+    for direction in _DIRECTIONS_BY_RANK:
         if direction in found:
             return direction
     return Direction.UNKNOWN
@@ -277,7 +294,7 @@ def _dialed(first: NormalRecord, roots: Sequence[NormalRecord], plan: NumberPlan
 def _own_number(
     roots: Sequence[NormalRecord], direction: Direction, dialed: Identity | None, plan: NumberPlan
 ) -> Identity | None:
-    if direction != Direction.INBOUND:
+    if direction != _INBOUND:
         return None
     for record in roots:
         if record.did:
@@ -305,7 +322,7 @@ def _ring_seconds(ordered: Sequence[NormalRecord], started: int, ended: int, pic
 
 def _wait_seconds(tries: Sequence[_Try], started: int) -> int:
     """From the start until the first phone rang: a menu, or a queue without a free agent."""
-    return max(0, min((each.record.started_at for each in tries), default=started) - started) // 1000
+    return max(0, tries[0].record.started_at - started) // 1000 if tries else 0
 
 
 def _talk_seconds(answered: Sequence[_Try]) -> int:
@@ -330,21 +347,13 @@ def _roles(
     outbound: bool,
 ) -> dict[Identity, int]:
     roles: dict[Identity, int] = {}
-
-    def take(identity: Identity | None, role: int) -> None:
+    for identity, role in ((caller, _CALLER), (dialed, _DIALED), (did, _OWN_NUMBER), (callee, _RANG)):
         if identity is not None:
             roles[identity] = roles.get(identity, 0) | role
-
-    take(caller, _CALLER)
-    take(dialed, _DIALED)
-    take(did, _OWN_NUMBER)
-    take(callee, _RANG)
     for each in tries:
-        if each.result != LegResult.TAKEN_ELSEWHERE or each.reached:
-            found = plan.identify(each.reached, dialled_out=outbound)
-            take(found, _RANG)
-            if each.result == LegResult.ANSWERED:
-                take(found, _ANSWERED)
+        found = plan.identify(each.reached, dialled_out=outbound)
+        if found is not None:
+            roles[found] = roles.get(found, 0) | (_RANG | _ANSWERED if each.result == _TOOK_CALL else _RANG)
     return roles
 
 
@@ -381,6 +390,6 @@ def _outcome_of_one(kind: LegKind, result: LegResult) -> Outcome:
     return dict(_OUTCOME_OF_TRIES).get(result, Outcome.UNKNOWN)
 
 
-_PHONE = int(LegKind.PHONE)
 _DIRECTIONS = tuple(Direction)
+_DIRECTIONS_BY_RANK = (Direction.INBOUND, Direction.OUTBOUND, Direction.INTERNAL)
 _OUTCOME_OF_ONE = {(int(kind), int(result)): _outcome_of_one(kind, result) for kind in LegKind for result in LegResult}

@@ -6,7 +6,7 @@ and those of single parties as far as they have followed it (zone_change.py).
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -37,7 +37,6 @@ _STORED_CALL = (
 )
 _CALL_PARTY_COLUMNS = ("organization_id", "party_id", "started_at", "call_key", "roles", "talk_seconds")
 _SUMS = ("calls", "ring_seconds", "wait_seconds", "talk_seconds", "price", "unpriced")
-_NOTHING = (0,) * len(_SUMS)
 #: A party that somebody was given to see stays theirs, though it has no call for a while: an undo, then the file again.
 #: An own number stays listed, called or not.
 _DELETE_ORPHAN = (
@@ -108,6 +107,10 @@ MovedTo = tuple[int, int]
 _Sums = dict[tuple[int, ...], list[int]]
 
 
+#: What the totals count of a call: started_at to price of a StoredCall.
+_Facts = tuple[int, int, int, int, int, int, int, int | None]
+
+
 class _Moves:
     """By how much calls that come and go move the totals. Days and months are the sums of their slots."""
 
@@ -117,33 +120,35 @@ class _Moves:
         self._day = days.day
         self._moved_to = moved_to
 
-    def count(self, call: StoredCall, party_ids: Iterable[int], sign: int) -> None:
-        _key, started_at, pbx_id, direction, outcome, ring, wait, talk, price, _records, _ids = call
+    def count(self, facts: _Facts, party_ids: Iterable[int], sign: int) -> None:
+        started_at, pbx_id, direction, outcome, ring, wait, talk, price = facts
+        answered, missed = _ANSWERED_OR_MISSED[direction, outcome]
+        if sign < 0:
+            ring, wait, talk, answered, missed = -ring, -wait, -talk, -answered, -missed
         slot = started_at // _SLOT_MS
         row = self.slots.get(key := (slot, pbx_id, direction, outcome))
         if row is None:
             row = self.slots[key] = [0] * len(_SUMS)
         row[0] += sign
-        row[1] += sign * ring
-        row[2] += sign * wait
-        row[3] += sign * talk
+        row[1] += ring
+        row[2] += wait
+        row[3] += talk
         if price is None:
             row[5] += sign
         else:
             row[4] += sign * price
         if self._moved_to is not None:  # the job that moves the others counts this call with them
             party_ids = [party_id for party_id in party_ids if (party_id, started_at) <= self._moved_to]
-        day = self._day(slot)
-        answered, missed = _ANSWERED_OR_MISSED[direction, outcome]
+        day, party_days = self._day(slot), self.party_days
         for party_id in party_ids:
-            row = self.party_days.get((party_id, day))
+            row = party_days.get(party := (party_id, day))
             if row is None:
-                self.party_days[party_id, day] = [sign, sign * answered, sign * missed, sign * talk]
+                party_days[party] = [sign, answered, missed, talk]
             else:
                 row[0] += sign
-                row[1] += sign * answered
-                row[2] += sign * missed
-                row[3] += sign * talk
+                row[1] += answered
+                row[2] += missed
+                row[3] += talk
 
     def days(self) -> _Sums:
         return _summed(self.slots, self._day)
@@ -157,8 +162,8 @@ def _summed(finer: _Sums, coarse: Callable[[int], int]) -> _Sums:
     """The same sums by a coarser measure of time; the finer one stands first in each key."""
     found: _Sums = {}
     for (when, *kind), sums in finer.items():
-        key = (coarse(when), *kind)
-        found[key] = [one + more for one, more in zip(found.get(key, _NOTHING), sums, strict=True)]
+        row = found.get(key := (coarse(when), *kind))
+        found[key] = sums if row is None else [one + more for one, more in zip(row, sums, strict=True)]
     return found
 
 
@@ -187,7 +192,7 @@ class CallWriter:
         for stored in old:
             party_ids = unpack_ids(stored.party_ids)
             left.update(party_ids)
-            moves.count(stored, party_ids, -1)
+            moves.count(stored[1:9], party_ids, -1)
         self._delete(transaction, old)
         calls: list[tuple[object, ...]] = []
         call_parties: list[tuple[int, ...]] = []
@@ -196,25 +201,13 @@ class CallWriter:
         for call in new:
             roles = _party_roles(call.draft, ids)
             calls.append(_call_row(organization_id, call, ids, roles))
-            started_at, call_key = call.draft.started_at, call.call_key
-            talked = call.draft.talk_seconds
-            if call.draft.talks:
-                talks = _party_talks(call.draft, ids)
-                call_parties += [
-                    (organization_id, party_id, started_at, call_key, role, min(talked, talks.get(party_id, 0)))
-                    for party_id, role in roles.items()
-                ]
-            else:
-                call_parties += [
-                    (organization_id, party_id, started_at, call_key, role, talked if role & TALKED_ALL else 0)
-                    for party_id, role in roles.items()
-                ]
-            moves.count(_as_stored(call), roles, 1)
-            left.difference_update(roles)
+            call_parties += _call_party_rows(organization_id, call, ids, roles)
+            moves.count(_facts(call), roles, 1)
         transaction.insert("call", _CALL_COLUMNS, calls)
         transaction.insert("call_party", _CALL_PARTY_COLUMNS, call_parties)
         _move_totals(transaction, moves, shrinking=bool(old))
         settle(transaction, gone, told_by_new(new, ids))
+        left.difference_update([row[1] for row in call_parties] if left else ())
         if left:
             self._remove_orphans(transaction, left)
 
@@ -267,7 +260,7 @@ def read_days_zone(transaction: BulkTransaction) -> tuple[str, MovedTo | None]:
     return time_zone, None if party_id is None else (party_id, ms)
 
 
-def pack_ids(ids: Sequence[int]) -> bytes:
+def pack_ids(ids: Collection[int]) -> bytes:
     return _PACKERS[len(ids)].pack(*ids) if len(ids) < 16 else struct.pack(f">{len(ids)}q", *ids)
 
 
@@ -276,20 +269,18 @@ def unpack_ids(packed: bytes) -> tuple[int, ...]:
     return struct.unpack(f">{len(packed) // 8}q", packed)
 
 
-def _as_stored(call: NewCall) -> StoredCall:
-    call_key, pbx_id, draft = call
-    return StoredCall(
-        call_key,
+def _facts(call: NewCall) -> _Facts:
+    """Plain numbers: to look an enum's member up by hash and to bind it to a statement takes longer."""
+    draft = call.draft
+    return (
         draft.started_at,
-        pbx_id,
-        draft.direction,
-        draft.outcome,
+        call.pbx_id,
+        int(draft.direction),
+        int(draft.outcome),
         draft.ring_seconds,
         draft.wait_seconds,
         draft.talk_seconds,
         None,
-        draft.record_count,
-        b"",
     )
 
 
@@ -336,9 +327,26 @@ def _call_row(organization_id: int, call: NewCall, ids: dict[str, int], roles: d
         ended_at,
         record_count,
         flags,
-        pack_ids(tuple(roles)),
+        pack_ids(roles),
         None,
     )
+
+
+def _call_party_rows(
+    organization_id: int, call: NewCall, ids: dict[str, int], roles: dict[int, int]
+) -> list[tuple[int, ...]]:
+    call_key, _pbx_id, draft = call
+    started_at, talked = draft.started_at, draft.talk_seconds
+    if not draft.talks:
+        return [
+            (organization_id, party_id, started_at, call_key, role, talked if role & TALKED_ALL else 0)
+            for party_id, role in roles.items()
+        ]
+    talks = _party_talks(draft, ids)
+    return [
+        (organization_id, party_id, started_at, call_key, role, min(talked, talks.get(party_id, 0)))
+        for party_id, role in roles.items()
+    ]
 
 
 def _move_totals(transaction: BulkTransaction, moves: _Moves, *, shrinking: bool) -> None:
@@ -349,7 +357,9 @@ def _move_totals(transaction: BulkTransaction, moves: _Moves, *, shrinking: bool
         ("call_month", ("month", "pbx_id", "direction", "outcome"), _SUMS, moves.months(days)),
         ("party_total", ("party_id", "day"), _PARTY_SUMS, moves.party_days),
     ):
-        rows = [(transaction.organization_id, *key, *values) for key, values in sorted(moved.items()) if any(values)]
+        rows = [(transaction.organization_id, *key, *moved[key]) for key in sorted(moved)]
+        if shrinking:
+            rows = [row for row in rows if any(row[1 + len(keys) :])]
         _add_to(transaction, table, keys, sums, rows)
         if shrinking:
             gone = [row[: 1 + len(keys)] for row in rows if row[1 + len(keys)] <= 0]

@@ -37,7 +37,7 @@ _TUPLES_OF_A_BATCH = 100_000
 _FIRST_BATCH = 200
 _LARGEST_BATCH = 1200
 _HOLD_SECONDS = 0.06  #: of the write lock, aimed at; a page's write comes in between two batches
-_PAUSE_SECONDS = 0.002  #: between two batches, so that writers of other processes come in too
+_PAUSE_SECONDS = 0.002  #: between two batches at least, so that writers of other processes come in too
 _BATCH_BYTES = 8 * 1024 * 1024  #: of raw rows; a row may have 1 MiB
 _PASSED_OVER = 5000  #: rows counted before, between two signs of life
 #: A driver's own error comes bare from a statement of a bulk transaction, in SQLAlchemy's from its BEGIN and COMMIT.
@@ -186,7 +186,7 @@ class _Import:
         )
         self._batch_size = _FIRST_BATCH
         self._counted = plan.read_count  #: rows, in the database as this run knows it
-        self._began = time.monotonic()
+        self._began = self._free_since = time.monotonic()  #: this run; the write lock, as far as it holds that
 
     def run(self) -> None:
         """Read the file to its end. Raises _LeftOff when told to stop, _Stopped when the import ends before that."""
@@ -213,14 +213,15 @@ class _Import:
     def _batches(self, items: Iterator[Item]) -> Iterator[Batch]:
         """Batches of rows behind those that were counted before; record keys are distinct within a batch."""
         batch = Batch()
-        normalizer, keeps_from_ms = self._normalizer, self._plan.keeps_from_ms
+        normalizer, read_before = self._normalizer, self._plan.read_count
+        keeps_from_ms = self._plan.keeps_from_ms
         for done, item in enumerate(items, start=1):
             # Rows counted before are taken in too: their order tells the two hours of a DST night apart.
             if not batch.put(item, normalizer, keeps_from_ms, first=done == 1):
                 yield batch
                 batch = Batch()
                 batch.put(item, normalizer, keeps_from_ms)
-            if done <= self._plan.read_count:
+            if done <= read_before:
                 batch = Batch()
                 if not done % _PASSED_OVER:
                     self._go_on()
@@ -232,6 +233,7 @@ class _Import:
 
     def _store(self, batch: Batch, position: int) -> None:
         groups = self._writer.prepare(batch.records)
+        time.sleep(max(0.0, self._free_since + _PAUSE_SECONDS - time.monotonic()))  # of a large batch none is left
 
         def store() -> float:
             with bulk_transaction(self._database, self._plan.organization_id) as transaction:
@@ -239,9 +241,9 @@ class _Import:
             return transaction.held_seconds
 
         held = try_again(self._calls, store)
+        self._free_since = time.monotonic()
         self._counted += batch.read
         self._batch_size = max(20, min(_LARGEST_BATCH, int(batch.read * min(2.0, _HOLD_SECONDS / max(held, 0.001)))))
-        time.sleep(_PAUSE_SECONDS)
 
     def _write(self, transaction: BulkTransaction, batch: Batch, groups: list[Group], position: int) -> None:
         if self._refilling:

@@ -4,7 +4,7 @@ Called by importer.py, preview.py and reread.py. Pure: it asks neither the datab
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from webapp.calls.models import RecordFlag
 from webapp.calls.outcomes import Direction
 from webapp.clock import now_ms, to_ms
 from webapp.ingest.numbers import NumberPlan
-from webapp.ingest.records import ParsedRecord
+from webapp.ingest.records import ParsedRecord, maker
 from webapp.ingest.settings import PbxSettings
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local times are naive here until their zone is applied
@@ -26,7 +26,7 @@ _EARLIEST_MS, _LATEST_MS = -62_135_424_000_000, 253_402_128_000_000
 _LONGEST_SECONDS = 2**31 - 1
 _LONGEST_TEXT = 500  # characters of a text field that are kept; the raw row has all of it
 _MINUTE_BITS, _HASH_BITS, _DAY_BITS, _LINK_BITS = 27, 36, 16, 47
-_LINKS_REMEMBERED = 10_000
+_LAST_MINUTE, _DAY_MASK, _LINK_MASK = (1 << _MINUTE_BITS) - 1, (1 << _DAY_BITS) - 1, (1 << _LINK_BITS) - 1
 _HOURS_REMEMBERED = 2000  # files are in order
 _OUT_OF_ORDER_MS = 600_000  # rows are written at the end of a call, so starts go back a little
 _EPOCH_FITS_MS = 600_000  # how far the start may lie from the epoch in an id to tell two hours apart
@@ -75,7 +75,7 @@ class NormalRecord(NamedTuple):
     raw: bytes
 
 
-_record = NormalRecord._make
+_record = maker(NormalRecord)
 
 
 class Normalizer:
@@ -88,68 +88,63 @@ class Normalizer:
         self._offsets: dict[int, int | None] = {}
         self._last_ms = 0
         self._latest_ms = now_ms() + _DAY_MS
-        self._states = {use: _hash_state(number_key, use, settings.pbx_id) for use in (_ID, _LINK, _ROW)}
-        self._links: dict[str, int] = {}
+        self._hash_id, self._hash_link, self._hash_row = (
+            _hasher(number_key, use, settings.pbx_id) for use in (_ID, _LINK, _ROW)
+        )
+        self._last_links: tuple[tuple[str, ...], int, tuple[int, ...]] = ((), 0, ())
 
     def normalize(self, row: ParsedRecord, stored_start: int | None = None) -> NormalRecord:
         """`stored_start`: of a row that is read again, not in the order of its file: its hour was decided then."""
         # Taken apart at once: a million times thirty fields, each by its name, are seconds.
         (
             line_number, raw, pbx_record_id, link_ids, leg_id, peer_leg_id, start, answer, end, epoch, duration,
-            billsec, kind, result, disposition, hangup_cause, caller, caller_name, dialed, reached, did, *places,
-            direction,
+            billsec, kind, result, disposition, hangup_cause, caller, caller_name, dialed, reached, did, line,
+            peer_line, context, application, queue_name, account_code, direction,
         ) = row  # fmt: skip
         local_ms = _local_ms(start)
-        started, flags = self._instant(start, local_ms, epoch, stored_start)
+        offset = None if start.tzinfo is not None else self._offsets.get(local_ms // _HOUR_MS)
+        if offset is not None:
+            started, flags = local_ms - offset, 0
+            self._last_ms = started
+        else:
+            started, flags = self._instant(start, local_ms, epoch, stored_start)
         # The other times follow the start by what the clock shows, so that a change of hours within a call is harmless.
-        answered = None if answer is None else _possible(started + _after(local_ms, answer, start))
-        ended = None if end is None else _possible(started + _after(local_ms, end, start))
+        answered = None if answer is None else _later(started, local_ms, answer, start)
+        ended = None if end is None else _later(started, local_ms, end, start)
         if not (0 <= billsec <= _DAY_SECONDS and 0 <= duration <= _DAY_SECONDS):
             duration, billsec, flags = _within_columns(duration), _within_columns(billsec), flags | _ODD_DURATION
         if not _FIRST_LIKELY_MS <= started <= self._latest_ms:
             flags |= _ODD_TIME
             started = _possible(started)
-        id_hash = self._hashed(_ID, pbx_record_id.encode("utf-8", "surrogatepass"))
-        minute = min(max(local_ms // 60_000, 0), (1 << _MINUTE_BITS) - 1)
-        day = ((local_ms // _DAY_MS) & ((1 << _DAY_BITS) - 1)) << _LINK_BITS
-        texts = (disposition, caller, caller_name, dialed, reached, did, leg_id, peer_leg_id, *places)
+        id_hash = self._hash_id(pbx_record_id.encode("utf-8", "surrogatepass"))
+        minute = local_ms // 60_000
+        if not 0 <= minute <= _LAST_MINUTE:
+            minute = 0 if minute < 0 else _LAST_MINUTE
+        texts = (
+            disposition, caller, caller_name, dialed, reached, did, leg_id, peer_leg_id, line, peer_line, context,
+            application, queue_name, account_code,
+        )  # fmt: skip
         return _record(
             (
-                (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)),
-                id_hash,
-                self._hashed(_ROW, raw.translate(None, b'"')),
-                tuple([day | self.hash_link(link) for link in link_ids]),
-                line_number,
-                started,
-                answered,
-                ended,
-                duration,
-                billsec,
-                int(kind),
-                int(result),
-                int(direction) or self._direction(row),
-                flags,
+                (minute << _HASH_BITS) | (id_hash >> (63 - _HASH_BITS)), id_hash,
+                self._hash_row(raw.translate(None, b'"')), self.link_keys(link_ids, local_ms // _DAY_MS),
+                line_number, started, answered, ended, duration, billsec, int(kind), int(result),
+                int(direction) or self._direction(line, peer_line, context, caller, dialed), flags,
                 hangup_cause if hangup_cause is None or 0 <= hangup_cause < 32768 else None,
-                *(texts if _are_plain(texts) else map(_text, texts)),
-                raw,
+                *(texts if _are_plain(texts) else map(_text, texts)), raw,
             )
-        )
+        )  # fmt: skip
 
-    def hash_link(self, link: str) -> int:
-        """47 bits of the keyed hash; the rows of one call name the same ids one after the other."""
-        found = self._links.get(link)
-        if found is None:
-            if len(self._links) >= _LINKS_REMEMBERED:
-                self._links.clear()
-            found = self._hashed(_LINK, link.encode("utf-8", "surrogatepass"))
-            found &= (1 << _LINK_BITS) - 1
-            self._links[link] = found
-        return found
-
-    def _hashed(self, use: bytes, content: bytes) -> int:
-        state = self._states[use].copy()
-        state.update(content)
-        return int.from_bytes(state.digest(), "big") >> 1
+    def link_keys(self, link_ids: tuple[str, ...], day: int) -> tuple[int, ...]:
+        """16 bits of the day before 47 of the keyed hash; the rows of one call follow each other, and share them."""
+        last_ids, last_day, keys = self._last_links
+        if link_ids != last_ids or day != last_day:
+            day_bits, hash_link = (day & _DAY_MASK) << _LINK_BITS, self._hash_link
+            keys = tuple(
+                [day_bits | hash_link(link.encode("utf-8", "surrogatepass")) & _LINK_MASK for link in link_ids]
+            )
+            self._last_links = link_ids, day, keys
+        return keys
 
     def _instant(
         self, started: datetime, local_ms: int, epoch: int | None, stored_start: int | None
@@ -206,17 +201,17 @@ class Normalizer:
             return second, _REPEATED_HOUR
         return first, _REPEATED_HOUR
 
-    def _direction(self, row: ParsedRecord) -> int:
+    def _direction(self, line: str, peer_line: str, context: str, caller: str, dialed: str) -> int:
         """The Direction of a row whose format does not say it."""
         outside = self.settings.outside_lines
         if outside is None:
             return _UNKNOWN
-        if row.line in outside or row.context in outside:
+        if line in outside or context in outside:
             return _INBOUND
-        if row.peer_line in outside:
+        if peer_line in outside:
             return _OUTBOUND
-        dialed = self.plan.identify(row.dialed, dialled_out=True)
-        if dialed is not None and dialed.e164 and self.plan.is_extension(row.caller):
+        far = self.plan.identify(dialed, dialled_out=True)
+        if far is not None and far.e164 and self.plan.is_extension(caller):
             return _OUTBOUND
         return _INTERNAL
 
@@ -228,13 +223,16 @@ def _local_ms(started: datetime) -> int:
 
 
 def _possible(ms: int) -> int:
-    return ms if _EARLIEST_MS <= ms <= _LATEST_MS else min(max(ms, _EARLIEST_MS), _LATEST_MS)
+    return min(max(ms, _EARLIEST_MS), _LATEST_MS)
 
 
-def _after(local_ms: int, later: datetime, started: datetime) -> int:
-    if later.tzinfo is not None and started.tzinfo is not None:
-        return _ms(later - started)
-    return _local_ms(later) - local_ms
+def _later(started: int, local_ms: int, later: datetime, start: datetime) -> int:
+    """The instant of a later time of a row that began at `start`, which is `started` and shows `local_ms`."""
+    if later.tzinfo is not None and start.tzinfo is not None:
+        ms = started + _ms(later - start)
+    else:
+        ms = started + _local_ms(later) - local_ms
+    return ms if _EARLIEST_MS <= ms <= _LATEST_MS else _possible(ms)
 
 
 def _ms(delta: timedelta) -> int:
@@ -245,9 +243,16 @@ def _within_columns(seconds: int) -> int:
     return min(max(seconds, 0), _LONGEST_SECONDS)
 
 
-def _hash_state(number_key: bytes, use: bytes, pbx_id: int) -> "hashlib.blake2b":
-    """A keyed hash that has taken in what it is for and whose it is: a copy goes on with the content."""
-    return hashlib.blake2b(use + str(pbx_id).encode() + b"\x1f", key=number_key[:64], digest_size=8)
+def _hasher(number_key: bytes, use: bytes, pbx_id: int) -> Callable[[bytes], int]:
+    """63 bits of the keyed hash of what it is for, whose it is, and a content: a copy goes on with the content."""
+    begun = hashlib.blake2b(use + str(pbx_id).encode() + b"\x1f", key=number_key[:64], digest_size=8)
+
+    def hashed(content: bytes) -> int:
+        state = begun.copy()
+        state.update(content)
+        return int.from_bytes(state.digest(), "big") >> 1
+
+    return hashed
 
 
 def _are_plain(texts: tuple[str, ...]) -> bool:
@@ -278,5 +283,5 @@ def link_keys_of(number_key: bytes, settings: PbxSettings, links: Iterable[str],
     around = [utc(at_ms + minutes * 60_000) for minutes in (-2, 2)]
     local = (moment.astimezone(ZoneInfo(settings.time_zone)) for moment in around)
     days = {moment.toordinal() - _EPOCH_ORDINAL for moment in (*around, *local)}
-    hashes = [normalizer.hash_link(link) for link in links]
-    return sorted(((day & ((1 << _DAY_BITS) - 1)) << _LINK_BITS) | hashed for day in days for hashed in hashes)
+    named = tuple(links)
+    return sorted(key for day in days for key in normalizer.link_keys(named, day))

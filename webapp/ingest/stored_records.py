@@ -10,15 +10,15 @@ from webapp.database.bulk import BulkTransaction
 from webapp.ingest.call_writer import pack_ids, unpack_ids
 from webapp.ingest.normalize import NormalRecord
 
-#: Columns of call_record in the order in which writer.py makes its rows.
+#: Columns of call_record in the order in which writer.py makes its rows: from record_key on that of NormalRecord.
 RECORD_COLUMNS = (
-    "organization_id", "record_key", "id_hash", "content_hash", "call_key", "pbx_id", "import_file_id", "line_number",
-    "version", "started_at", "answered_at", "ended_at", "duration", "billsec", "kind", "result", "direction", "flags",
-    "hangup_cause", "disposition", "caller", "caller_name", "dialed", "reached", "did", "leg_id", "peer_leg_id",
-    "line", "peer_line", "context", "application", "queue_name", "account_code", "link_keys", "raw",
+    "organization_id", "pbx_id", "import_file_id", "version", "call_key", "record_key", "id_hash", "content_hash",
+    "link_keys", "line_number", "started_at", "answered_at", "ended_at", "duration", "billsec", "kind", "result",
+    "direction", "flags", "hangup_cause", "disposition", "caller", "caller_name", "dialed", "reached", "did", "leg_id",
+    "peer_leg_id", "line", "peer_line", "context", "application", "queue_name", "account_code", "raw",
 )  # fmt: skip
 #: The part of them that makes a NormalRecord: started_at to account_code.
-FACT_COLUMNS = RECORD_COLUMNS[9:33]
+FACT_COLUMNS = RECORD_COLUMNS[10:34]
 _SELECT_FACTS = (
     "SELECT call_key, record_key, id_hash, content_hash, link_keys, line_number, "  # noqa: S608 - names from above
     + ", ".join(FACT_COLUMNS)

@@ -48,11 +48,19 @@ class Stored:
 
 @dataclass
 class _Cluster:
-    """Groups of the batch and stored calls that prove to be one call; `size` is how many records it will have."""
+    """Groups of the batch and stored calls (at least one) that prove to be one call; `size` counts its records."""
 
     groups: list[Group] = field(default_factory=list)
     call_keys: set[int] = field(default_factory=set)
     size: int = 0
+
+
+class _Written(NamedTuple):
+    """A call that is written now, and those of its records that are new."""
+
+    call_key: int
+    records: Sequence[NormalRecord]
+    draft: CallDraft
 
 
 class RecordWriter:
@@ -75,17 +83,15 @@ class RecordWriter:
     def write(self, transaction: BulkTransaction, groups: Sequence[Group]) -> Stored:
         """Store a prepared batch; record keys are distinct within it."""
         done = Stored()
-        hits = stored_by_key(transaction, [record.record_key for group in groups for record in group.records])
+        keys = [record.record_key for records, _draft in groups for record in records]
+        hits = stored_by_key(transaction, keys)
         changed: list[tuple[NormalRecord, StoredRecord]] = []
-        fresh: list[Group] = []
-        taken = {record.record_key for group in groups for record in group.records}
-        for group in groups:
-            if hits and any(record.record_key in hits for record in group.records):
-                group = self._without_known(transaction, group, hits, taken, changed, done)
-            if group.records:
-                fresh.append(group)
-        old, clusters = self._clusters(transaction, fresh, changed)
-        self._write_clusters(transaction, old, clusters, changed, done)
+        if hits:
+            taken = set(keys)
+            left = [self._without_known(transaction, group, hits, taken, changed, done) for group in groups]
+            groups = [group for group in left if group.records]
+        stored, alone, clusters = self._clusters(transaction, groups, changed)
+        self._write_calls(transaction, stored, alone, clusters, changed, done)
         return done
 
     def _without_known(
@@ -97,11 +103,13 @@ class RecordWriter:
         changed: list[tuple[NormalRecord, StoredRecord]],
         done: Stored,
     ) -> Group:
-        """The group without records that are there already.
+        """The group without records that are there already: itself where there are none.
 
         A key met by another id moves to the next one that is free, in the database and among those `taken` in this
         batch; a row that moved when it was stored is found there again.
         """
+        if not any(record.record_key in hits for record in group.records):
+            return group
         new = []
         for record in group.records:
             hit = hits.get(record.record_key)
@@ -123,34 +131,39 @@ class RecordWriter:
 
     def _clusters(
         self, transaction: BulkTransaction, fresh: Sequence[Group], changed: Sequence[tuple[NormalRecord, StoredRecord]]
-    ) -> tuple[dict[int, StoredCall], list[_Cluster]]:
+    ) -> tuple[dict[int, StoredCall], Sequence[Group], list[_Cluster]]:
         """Which groups and stored calls belong together, by the link keys of the day before, the same and the next.
 
-        Gives the stored calls too. One that is full is joined by nothing, so that its records need not be read.
+        Gives the stored calls, the groups that none of them joins, and the rest. A stored call that is full is joined
+        by nothing, so that its records need not be read.
         """
-        keys = {key for group in fresh for record in group.records for key in record.link_keys}
+        keys = {key for records, _draft in fresh for record in records for key in record.link_keys}
         keys.update(key for record, _hit in changed for key in record.link_keys)
         linked = _linked_calls(transaction, keys)
+        if not linked and not changed:
+            return {}, fresh, []
         named = {call_key for calls in linked.values() for call_key in calls}
         asked = sorted(named | {hit.call_key for _record, hit in changed})
         stored = {call.call_key: call for call in self.calls.stored_calls(transaction, asked)}
+        alone: list[Group] = []
         clusters: list[_Cluster] = []
         by_call: dict[int, _Cluster] = {}
         for group in fresh:
             calls = {key for record in group.records for key in _calls_of(record, linked)} if linked else set()
             if not calls or not _join(clusters, by_call, stored, calls, group):
-                clusters.append(_Cluster([group], size=len(group.records)))
+                alone.append(group)
         for record, hit in changed:
             if hit.call_key not in by_call:
                 clusters.append(_Cluster([], {hit.call_key}, stored[hit.call_key].record_count))
                 by_call[hit.call_key] = clusters[-1]
             _join(clusters, by_call, stored, {hit.call_key, *_calls_of(record, linked)}, None)
-        return stored, clusters
+        return stored, alone, clusters
 
-    def _write_clusters(
+    def _write_calls(
         self,
         transaction: BulkTransaction,
         stored: dict[int, StoredCall],
+        alone: Sequence[Group],
         clusters: Sequence[_Cluster],
         changed: Sequence[tuple[NormalRecord, StoredRecord]],
         done: Stored,
@@ -160,58 +173,46 @@ class RecordWriter:
             replace_record(transaction, record, hit, self._import_file_id)
             done.stored += 1
         old_records = records_of_calls(transaction, touched)
-        new_calls: list[NewCall] = []
-        rows: list[tuple[object, ...]] = []
-        links: list[tuple[int, int, int]] = []
-        organization_id = transaction.organization_id
+        written = [_Written(records[0].record_key, records, draft) for records, draft in alone]
         for cluster in clusters:
             if not cluster.size:  # joined to another
                 continue
-            call_key, records, draft = self._call_of(cluster, old_records)
-            new_calls.append(NewCall(call_key, self._pbx_id, draft))
-            done.calls += 1 - len(cluster.call_keys)
-            done.stored += len(records)
-            for record in records:
-                rows.append(self._row(organization_id, record, call_key))
-                links += [(organization_id, key, call_key) for key in record.link_keys]
+            call = self._call_of(cluster, old_records)
+            written.append(call)
             for dissolved in cluster.call_keys:
-                if dissolved != call_key:
-                    move_links(transaction, dissolved, call_key, old_records.get(dissolved, ()))
+                if dissolved != call.call_key:
+                    move_links(transaction, dissolved, call.call_key, old_records.get(dissolved, ()))
+        done.calls += len(written) - len(touched)
+        done.stored += self._insert_records(transaction, written)
+        new = [NewCall(call_key, self._pbx_id, draft) for call_key, _records, draft in written]
+        self.calls.replace(transaction, [stored[key] for key in touched], new)
+
+    def _call_of(self, cluster: _Cluster, old_records: dict[int, list[NormalRecord]]) -> _Written:
+        """The call that a cluster becomes."""
+        records = [record for group in cluster.groups for record in group.records]
+        call_key = min(cluster.call_keys)
+        earlier = [record for key in cluster.call_keys for record in old_records.get(key, ())]
+        return _Written(call_key, records, assemble([*earlier, *records], self._plan))
+
+    def _insert_records(self, transaction: BulkTransaction, written: Sequence[_Written]) -> int:
+        """Insert the new records of these calls, and the links to them; gives the number of records."""
+        organization_id, pbx_id, import_file_id = transaction.organization_id, self._pbx_id, self._import_file_id
+        rows: list[tuple[object, ...]] = []
+        links: list[tuple[int, int, int]] = []
+        for call_key, records, _draft in written:
+            named: tuple[int, ...] | None = None
+            for record in records:
+                record_key, id_hash, content_hash, link_keys = record[:4]
+                row = organization_id, pbx_id, import_file_id, 1, call_key, record_key, id_hash, content_hash
+                rows.append((*row, pack_ids(link_keys), *record[4:]))
+                if link_keys is not named:  # most rows of a call share theirs
+                    links += [(key, call_key, organization_id) for key in link_keys]
+                    named = link_keys
         transaction.insert("call_record", RECORD_COLUMNS, rows)
         transaction.insert(
-            "call_link", ("organization_id", "link_key", "call_key"), sorted(set(links)), "ON CONFLICT DO NOTHING"
+            "call_link", ("link_key", "call_key", "organization_id"), sorted(set(links)), "ON CONFLICT DO NOTHING"
         )
-        self.calls.replace(transaction, [stored[key] for key in touched], new_calls)
-
-    def _call_of(
-        self, cluster: _Cluster, old_records: dict[int, list[NormalRecord]]
-    ) -> tuple[int, Sequence[NormalRecord], CallDraft]:
-        """The key of the call that a cluster becomes, its new records, and the call."""
-        groups, call_keys = cluster.groups, cluster.call_keys
-        if not call_keys and len(groups) == 1:
-            records, draft = groups[0]
-            return records[0].record_key, records, draft
-        records = [record for group in groups for record in group.records]
-        call_key = min(call_keys) if call_keys else records[0].record_key
-        earlier = [record for key in call_keys for record in old_records.get(key, ())]
-        return call_key, records, assemble([*earlier, *records], self._plan)
-
-    def _row(self, organization_id: int, record: NormalRecord, call_key: int) -> tuple[object, ...]:
-        record_key, id_hash, content_hash, link_keys, line_number = record[:5]
-        return (
-            organization_id,
-            record_key,
-            id_hash,
-            content_hash,
-            call_key,
-            self._pbx_id,
-            self._import_file_id,
-            line_number,
-            1,
-            *record[5:29],
-            pack_ids(link_keys),
-            record.raw,
-        )
+        return len(rows)
 
 
 def group_by_links(records: Sequence[NormalRecord]) -> list[list[NormalRecord]]:
@@ -236,7 +237,8 @@ def group_by_links(records: Sequence[NormalRecord]) -> list[list[NormalRecord]]:
             home = []
             groups[id(home)] = home
         home.append(record)
-        group_of.update(dict.fromkeys(record.link_keys, home))
+        for key in record.link_keys:
+            group_of[key] = home
     return list(groups.values())
 
 

@@ -29,8 +29,11 @@ from webapp.ingest.records import (
     Reader,
     ReadOptions,
     SourceLine,
+    maker,
 )
 
+_parsed = maker(ParsedRecord)
+_UNKNOWN = Direction.UNKNOWN  # the format does not say it
 _FEWEST, _MOST = 16, 21
 _START, _ANSWER, _END, _DURATION, _BILLSEC = 9, 10, 11, 12, 13
 _TAIL = 16
@@ -86,38 +89,21 @@ class _AsteriskRows:
         if born is None and _UUID.fullmatch(uniqueid):
             return BadLine(line.number, line.raw, _FREESWITCH)
         name, number = self._callers(clid)
-        leg = self._leg_of(dst, channel, dstchannel, app, data, duration)
-        disposition = fields[14]
-        return ParsedRecord(
-            line.number,
-            line.raw,
-            f"{uniqueid}/{sequence}" if sequence and uniqueid else self._digest_of(fields),
-            link_ids(uniqueid, linkedid, born),
-            leg.leg_id,
-            leg.peer_leg_id,
-            started,
-            answered,
-            ended,
-            born if not linkedid or linkedid == uniqueid else None,
-            duration,
-            billsec,
-            leg.kind,
-            RESULTS.get(disposition) or RESULTS.get(disposition.strip().upper(), LegResult.UNKNOWN),
-            disposition,
-            None,
-            src or number,
-            name,
-            dst,
-            leg.reached,
-            "",
-            leg.line,
-            leg.peer_line,
-            context,
-            app,
-            queue_name(app, data),
-            account,
-            Direction.UNKNOWN,
+        leg_id, peer_leg_id, line_name, peer_line, kind, reached = self._leg_of(
+            dst, channel, dstchannel, app, data, duration
         )
+        disposition = fields[14]
+        return _parsed(
+            (
+                line.number, line.raw,
+                f"{uniqueid}/{sequence}" if sequence and uniqueid else self._digest_of(fields),
+                link_ids(uniqueid, linkedid, born), leg_id, peer_leg_id, started, answered, ended,
+                born if not linkedid or linkedid == uniqueid else None, duration, billsec, kind,
+                RESULTS.get(disposition) or RESULTS.get(disposition.strip().upper(), LegResult.UNKNOWN),
+                disposition, None, src or number, name, dst, reached, "", line_name, peer_line, context, app,
+                queue_name(app, data), account, _UNKNOWN,
+            )
+        )  # fmt: skip
 
     def _unusual(self, line: SourceLine, fields: list[str]) -> Item:
         """A row whose times are not plain: the other layout, a header, a database's NULL, or rubbish."""

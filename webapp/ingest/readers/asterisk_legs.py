@@ -7,7 +7,7 @@ sections 1 and 4, Asterisk's cdr_csv.c, captured rows.
 import re
 from typing import NamedTuple
 
-from webapp.ingest.records import LegKind, LegResult
+from webapp.ingest.records import LegKind, LegResult, maker
 
 RESULTS = {
     "ANSWERED": LegResult.ANSWERED,
@@ -31,8 +31,11 @@ _FREEPBX_LOCAL = re.compile(r"(?:FM[A-Z]{2}|RG-[^-]+)-(.+?)#?")
 _DIALABLE = re.compile(r"[+0-9*#][0-9*#.()\- ]*")
 _ISDN_SPAN = re.compile(r"((?:DAHDI|Zap)/i\d+)/.*")
 _CLID = re.compile(r'\s*(?:"(?P<quoted>.*)"|(?P<bare>[^<]*?))\s*(?:<(?P<number>[^<>]*)>)?\s*', re.DOTALL)
-#: Names repeat for every call of a phone; a firm has hundreds, a hostile file millions.
-_CACHED_VALUES = 10_000
+#: Names repeat for every call of a phone; a firm has hundreds, a hostile file millions. What outside callers are
+#: called, and the numbers dialled, seldom come again soon: ten times as many are met hardly more often.
+_CACHED_VALUES = 1000
+#: By name: to ask the enum for its members costs more than the rest of `_kind`.
+_VOICEMAIL, _PHONE, _SYSTEM, _PLUMBING = LegKind.VOICEMAIL, LegKind.PHONE, LegKind.SYSTEM, LegKind.PLUMBING
 
 
 class Leg(NamedTuple):
@@ -44,6 +47,9 @@ class Leg(NamedTuple):
     peer_line: str
     kind: LegKind
     reached: str
+
+
+_leg = maker(Leg)
 
 
 class CallerIds:
@@ -73,9 +79,10 @@ def _name_and_number(clid: str) -> tuple[str, str]:
 
 
 class Legs:
-    """Works out the Leg of each row; keeps the numbers that it has found in Dial's arguments."""
+    """Works out the Leg of each row; keeps the far ends and the numbers in Dial's arguments that it has found."""
 
     def __init__(self) -> None:
+        self._ends: dict[str, str] = {}
         self._dialed: dict[tuple[str, str], str] = {}
 
     def of(self, dst: str, channel: str, dstchannel: str, app: str, data: str, duration: int) -> Leg:
@@ -91,28 +98,37 @@ class Legs:
         if dstchannel.endswith(";1") and dstchannel.startswith("Local/"):
             peer_leg_id = dstchannel[:-2]
         kind = _kind(dst, peer_line, app, duration, far_side)
-        if kind == LegKind.VOICEMAIL:
+        if kind is _VOICEMAIL:
             reached = _mailbox(dst, app, data)
         elif far_side and not peer_line:
             reached = _extension_in_local(line)
         else:
             reached = self._far_end(dst, peer_line, app, data)
-        return Leg(leg_id, peer_leg_id, line, peer_line, kind, reached)
+        return _leg((leg_id, peer_leg_id, line, peer_line, kind, reached))
 
     def _far_end(self, dst: str, peer_line: str, app: str, data: str) -> str:
-        if peer_line.startswith("Local/"):
-            return _extension_in_local(peer_line) or dst
-        device = peer_line.rpartition("/")[2]
-        if device.isdecimal() and peer_line.count("/") == 1 and not peer_line.startswith(("DAHDI/", "Zap/")):
-            return device
-        if app != "Dial":
-            return dst
+        end = self._ends.get(peer_line)
+        if end is None:
+            if len(self._ends) >= _CACHED_VALUES:
+                self._ends.clear()
+            end = self._ends[peer_line] = _extension_on(peer_line)
+        if end or app != "Dial" or peer_line.startswith("Local/"):
+            return end or dst
         known = self._dialed.get((data, peer_line))
         if known is None:
             if len(self._dialed) >= _CACHED_VALUES:
                 self._dialed.clear()
             known = self._dialed[data, peer_line] = _number_in_dial(data, peer_line)
         return known or dst
+
+
+def _extension_on(peer_line: str) -> str:
+    """ "PJSIP/201" -> "201", "Local/204@phones" -> "204"; "" of a line that leads to more than one number."""
+    if peer_line.startswith("Local/"):
+        return _extension_in_local(peer_line)
+    device = peer_line.rpartition("/")[2]
+    is_phone = device.isdecimal() and peer_line.count("/") == 1 and not peer_line.startswith(("DAHDI/", "Zap/"))
+    return device if is_phone else ""
 
 
 def line_of(channel: str) -> str:
@@ -126,14 +142,14 @@ def line_of(channel: str) -> str:
 def _kind(dst: str, peer_line: str, app: str, duration: int, far_side: bool) -> LegKind:
     word = app.lower()
     if word in _VOICEMAIL_APPS or (dst.startswith("vm") and _FREEPBX_MAILBOX.fullmatch(dst)):
-        return LegKind.VOICEMAIL
+        return _VOICEMAIL
     if peer_line or word == "dial":  # Dial without a far channel: nobody was reached, or the log does not say
-        return LegKind.PHONE
+        return _PHONE
     if word in ("appdial", "appdial2", "appqueue") and not dst and duration == 0:
-        return LegKind.PLUMBING
+        return _PLUMBING
     if far_side and word not in _MENU_APPS:
-        return LegKind.PHONE  # it stands for the phone that the other half of the Local channel rang
-    return LegKind.SYSTEM
+        return _PHONE  # it stands for the phone that the other half of the Local channel rang
+    return _SYSTEM
 
 
 def _mailbox(dst: str, app: str, data: str) -> str:
@@ -155,13 +171,18 @@ def _extension_in_local(line: str) -> str:
     return wrapped[1] if wrapped is not None else name
 
 
+def _first_argument(data: str) -> str:
+    """Of an application: "support" of "support,t,,,60". Asterisk before 1.6 wrote bars."""
+    return data.partition(",")[0].partition("|")[0]
+
+
 def _number_in_dial(data: str, peer_line: str) -> str:
     """The number that Dial sent to the far line; "" where its argument names a device only.
 
     "IAX2/office:x@127.0.0.1/07700900123,10", "SIP/7001@sip0,,gT", "PJSIP/trunk/sip:02079460999@host". With several
     targets ("&") the one whose text holds the far line's name is meant, else none.
     """
-    targets = re.split(r"[,|]", data, maxsplit=1)[0].split("&")
+    targets = _first_argument(data).split("&")
     if len(targets) > 1:
         peer = peer_line.partition("/")[2]
         targets = [target for target in targets if peer and peer in target.partition("/")[2]]
@@ -205,4 +226,4 @@ def epoch_of(uniqueid: str) -> int | None:
 
 
 def queue_name(app: str, data: str) -> str:
-    return re.split(r"[,|]", data, maxsplit=1)[0] if app in ("Queue", "queue") else ""
+    return _first_argument(data) if app in ("Queue", "queue") else ""
