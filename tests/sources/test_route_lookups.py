@@ -20,7 +20,7 @@ from webapp.calls.asked_routes import find_lookup
 from webapp.calls.models import Call, Pbx
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
-from webapp.destinations.actions import Described, add_destination
+from webapp.destinations.actions import Described, add_destination, merge
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, PatternKind
 from webapp.destinations.route_models import LookupAnswer, Number, RouteCondition, RouteLookup
@@ -234,3 +234,16 @@ def test_old_questions_are_forgotten(asking: Asking, number: Number, make: Make)
     kept = make.route_lookup(number, clock.now() - timedelta(days=89))
     sweep_lookups(asking.database)
     assert [each.id for each in asking.lookups()] == [kept.id]
+
+
+def test_a_place_that_was_merged_away_is_dialled_as_the_other(asking: Asking, make: Make) -> None:
+    old, new = add(make, "Old desk", extension("204")), add(make, "New desk")
+    newest = add(make, "Newest desk")
+    make.route_plan(make.number(NUMBER), RouteLine(RouteCondition.ALWAYS, old.id))
+    for source, into in ((old, new), (new, newest)):
+        with make.session() as session:
+            merge(session, source.id, into.id, actor_id=None)
+            session.commit()
+
+    assert asking.ask("asterisk", number=NUMBER).text == "route:204::::"
+    assert [each.destination_id for each in asking.lookups()] == [newest.id]

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Text, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from webapp.database.types import Instant
-from webapp.destinations.models import DestinationPattern, PatternKind
+from webapp.destinations.models import Destination, DestinationPattern, PatternKind
 from webapp.destinations.route_models import (
     LookupAnswer,
     Number,
@@ -46,6 +46,8 @@ _NUMBER = kept(
     .order_by(RoutePlan.at.desc(), RoutePlan.id.desc())
     .limit(1)
 )
+#: What a route leads to by now: plans are never changed, so one that was merged away since stands for the other.
+_LEADS_TO = func.coalesce(Destination.merged_into_id, Destination.id)
 _later = aliased(ScheduleVersion)
 _in_force = (
     select(func.max(_later.from_at))
@@ -57,7 +59,7 @@ _in_force = (
 _ROUTES = kept(
     select(
         Route.condition,
-        Route.destination_id,
+        _LEADS_TO,
         Route.schedule_id,
         Route.ring_seconds,
         Route.enabled,
@@ -66,6 +68,10 @@ _ROUTES = kept(
         Schedule.kind,
         ScheduleVersion.time_zone,
         ScheduleVersion.content,
+    )
+    .join(
+        Destination,
+        (Destination.organization_id == Route.organization_id) & (Destination.id == Route.destination_id),
     )
     .outerjoin(Schedule, (Schedule.organization_id == Route.organization_id) & (Schedule.id == Route.schedule_id))
     .outerjoin(
@@ -84,9 +90,13 @@ _DIALLED = kept(
         DestinationPattern.destination_id, DestinationPattern.kind, DestinationPattern.digits, DestinationPattern.pbx_id
     )
     .join(
+        Destination,
+        (Destination.organization_id == DestinationPattern.organization_id)
+        & (DestinationPattern.destination_id == _LEADS_TO),
+    )
+    .join(
         Route,
-        (Route.organization_id == DestinationPattern.organization_id)
-        & (Route.destination_id == DestinationPattern.destination_id),
+        (Route.organization_id == Destination.organization_id) & (Route.destination_id == Destination.id),
     )
     .where(
         Route.route_plan_id == _PLAN_ID,

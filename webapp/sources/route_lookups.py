@@ -141,6 +141,7 @@ class _Notes:
         self.waiting: deque[_Note] = deque(maxlen=_WAITING_AT_MOST)
         self.writer: threading.Timer | None = None
         self.lock = threading.Lock()
+        self.writing = threading.Lock()  #: held until what was taken off is committed
 
 
 _notes: "WeakKeyDictionary[Database, _Notes]" = WeakKeyDictionary()
@@ -171,15 +172,22 @@ def sweep_lookups(database: Database) -> None:
 
 
 def write_notes(database: Database) -> None:
-    """Write what waits, one transaction an organization."""
+    """Write what waits, one transaction an organization. Once it returns, what was noted before is there."""
     notes = _notes.setdefault(database, _Notes())
-    with notes.lock:
-        waiting, notes.writer = list(notes.waiting), None
-        notes.waiting.clear()
-    for organization_id in dict.fromkeys(each.organization_id for each in waiting):
-        try:
-            with writing_session(database, organization_id) as session:
-                session.add_all(each.lookup for each in waiting if each.organization_id == organization_id)
-                session.commit()
-        except Exception as error:  # noqa: BLE001 - a note that cannot be written must not end the thread's turn
-            logs.event("route_lookup.not_noted", error=type(error).__name__)
+    with notes.writing:
+        with notes.lock:
+            waiting, notes.writer = list(notes.waiting), None
+            notes.waiting.clear()
+        for organization_id in dict.fromkeys(each.organization_id for each in waiting):
+            _write(
+                database, organization_id, [each.lookup for each in waiting if each.organization_id == organization_id]
+            )
+
+
+def _write(database: Database, organization_id: int, lookups: list[RouteLookup]) -> None:
+    try:
+        with writing_session(database, organization_id) as session:
+            session.add_all(lookups)
+            session.commit()
+    except Exception as error:  # noqa: BLE001 - what cannot be noted is lost, and the next question is answered
+        logs.event("route_lookup.not_noted", error=type(error).__name__)
