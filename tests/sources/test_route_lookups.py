@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -16,7 +17,7 @@ from tests.conftest import NUMBER_KEY
 from tests.make import NOON, Make
 from tests.sources.delivering import freeswitch_call
 from webapp import clock
-from webapp.calls.asked_routes import find_lookup
+from webapp.calls.asked_routes import find_lookup, tell_lookup
 from webapp.calls.models import Call, Pbx
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
@@ -209,7 +210,11 @@ def test_a_question_is_matched_with_the_call_that_it_caused(asking: Asking, numb
 
     with reading_session(asking.database, asking.pbx.organization_id) as session:
         found = [find_lookup(session, call) for call in session.scalars(select(Call).order_by(Call.started_at))]
+        calls = session.scalars(select(Call).order_by(Call.started_at)).all()
+        told = [tell_lookup(session, call, ZoneInfo("Europe/London")) for call in calls]
     assert [each and each.id for each in found] == [lookup.id, None]
+    assert told[0].endswith("Head office asked Callbook, and was told: the call goes to Reception.")
+    assert told[1] == ""
 
 
 def test_asterisk_without_linkedid_names_its_call_by_uniqueid(asking: Asking) -> None:

@@ -5,16 +5,37 @@ are matched by what they say, whichever is there first.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from webapp.calls.models import Call, CallRecord
-from webapp.destinations.route_models import RouteLookup
+from webapp.calls.models import Call, CallRecord, Pbx
+from webapp.destinations.models import Destination
+from webapp.destinations.route_models import LookupAnswer, RouteLookup
 from webapp.tenancy.lock import LockedSession
 
 _AROUND = timedelta(minutes=10)  #: the two clocks may differ, and a call may have waited first
+
+_TOLD: Mapping[LookupAnswer, str] = {
+    LookupAnswer.NOT_LISTED: "the number is not among yours, so the phone system decided by itself",
+    LookupAnswer.NO_PLAN: "nobody has said where the number leads, so the phone system decided by itself",
+    LookupAnswer.NOTHING_FITS: "none of the number's routes fitted, so the phone system decided by itself",
+}
+
+
+def tell_lookup(session: LockedSession, call: Call, zone: ZoneInfo) -> str:
+    """In a sentence what the phone system asked and was told; "" where it did not ask. A narrowed session sees none."""
+    lookup = find_lookup(session, call)
+    if lookup is None:
+        return ""
+    pbx = session.get(Pbx, (session.organization_id, lookup.pbx_id))
+    place = None
+    if lookup.destination_id is not None:
+        place = session.get(Destination, (session.organization_id, lookup.destination_id))
+    told = f"the call goes to {place.name}" if place is not None else _TOLD.get(lookup.answer, "where the call goes")
+    return f"At {lookup.at.astimezone(zone):%H:%M:%S} {pbx.name if pbx else 'it'} asked Callbook, and was told: {told}."
 
 
 def find_lookup(session: LockedSession, call: Call) -> RouteLookup | None:

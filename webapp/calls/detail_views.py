@@ -10,6 +10,7 @@ from webapp import access, htmx
 from webapp.audit.actions import record
 from webapp.audit.objects import register_object
 from webapp.audit.viewing import note_view
+from webapp.calls.asked_routes import tell_lookup
 from webapp.calls.blueprint import bp
 from webapp.calls.detail import get_call_detail, get_party_of_call, list_existing_calls
 from webapp.calls.periods import local_day
@@ -38,6 +39,7 @@ def detail(call_key: int) -> ResponseReturnValue:
         detail=found,
         call=found.call,
         reader=current_reader(),
+        asked=tell_lookup(db(), found.call, zone),
         direction_labels=DIRECTION_LABELS,
         zone=zone,
         today=local_day(now(), zone),
