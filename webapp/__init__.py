@@ -17,6 +17,7 @@ from webapp.calls import totals
 from webapp.calls import views as calls
 from webapp.calls.phone_systems import list_phone_systems
 from webapp.database.engine import Database
+from webapp.destinations import jobs as destination_jobs
 from webapp.destinations.plans import register_phone_systems
 from webapp.invitations import look_as_views as look_as
 from webapp.invitations import people_views as people
@@ -65,6 +66,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     accounts.register(app, database)
     company.sum_by_days("calls", totals.has_calls)
     register_phone_systems(list_phone_systems)
+    destination_jobs.register_jobs()
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])
