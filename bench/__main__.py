@@ -1,4 +1,4 @@
-"""`python -m bench [browse|search|import|overview|export|sign-in|naming ...] [--small] [--postgresql]`: measure, print, judge.
+"""`python -m bench [browse|search|import|overview|export|sign-in|naming ...] [--small] [--postgresql]`: measure, judge.
 
 Without a choice all of it: pages on SQLite, imports on both engines. Exit status 1 when a limit is not kept.
 """
