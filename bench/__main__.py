@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from bench import browse, collecting, export, importing, overview, returning, search, sign_in
+from bench import browse, collecting, export, importing, naming, overview, returning, search, sign_in
 from bench.engines import FOLDER, Engine, Sqlite, no_postgresql, postgresql_engine, tell
 from bench.report import Result, machine, table
 from bench.scale import FULL, SMALL, Scale
@@ -20,6 +20,7 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
     "returning": returning.measure,
     "export": export.measure,
     "sign-in": sign_in.measure,
+    "naming": naming.measure,
     "import": importing.measure,
     "collect": collecting.measure,
 }
