@@ -15,7 +15,7 @@ FIGURE_DAYS = 30  #: local days, today included
 
 
 class LiveFigures(NamedTuple):
-    """Of the last FIGURE_DAYS days; each call counts once. `answered`, `missed` and `voicemail` are of outside calls in.
+    """Of the last FIGURE_DAYS days; each call counts once. `answered`, `missed`, `voicemail` are of outside calls in.
 
     `days`: calls of each day, the oldest first. `last_call_at`: of all days. `more`: counting stopped at so many calls,
     the numbers are "more than".
