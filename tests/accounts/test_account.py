@@ -19,7 +19,14 @@ from webapp.tenancy.models import Membership, Role
 from webapp.tenancy.sessions import reading_session, writing_session
 
 #: Tables that name a person and are not theirs alone: the organization's, or swept within a day.
-OF_THE_ORGANIZATION = {"membership_party", "import_file", "audit_viewing", "call_search", "recovery_code"}
+OF_THE_ORGANIZATION = {
+    "membership_party",
+    "import_file",
+    "audit_viewing",
+    "call_search",
+    "recovery_code",
+    "return_mail",
+}
 
 
 def test_a_name_is_changed(client: PageCheckingClient, cast: Cast, database: Database) -> None:
