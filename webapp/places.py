@@ -73,11 +73,6 @@ def with_choice(pairs: list[tuple[str, str]], value: str | None) -> list[SelectC
     return to_choices([(value, value), *pairs])
 
 
-def country_name(region: str) -> str:
-    """The English name of a country by its ISO 3166 code; "" for what is none."""
-    return dict(country_choices()).get(region, "").partition(" (+")[0]
-
-
 def country_of(digits: str) -> str:
     """The ISO 3166 code of the first country whose dialling code an E.164 begins with; "" where none does."""
     for length in (1, 2, 3):

@@ -26,6 +26,7 @@ OF_THE_ORGANIZATION = {
     "audit_viewing",
     "call_search",
     "recovery_code",
+    "return_mail",
 }
 
 
