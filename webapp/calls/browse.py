@@ -61,6 +61,7 @@ PARTY_COLUMNS = (  # of PartyFacts
     Party.region,
     type_coerce(Party.line_type, SmallInteger),
     Party.name,
+    Party.place,
 )
 _CHUNK = 500  #: calls that are tested at once
 _SIZE = bindparam("size", type_=Integer)

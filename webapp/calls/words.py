@@ -3,14 +3,14 @@
 Read by the call log, one call's page, the overview and the export. Nothing here asks the database.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from webapp.calls.models import CallerReason
 from webapp.calls.outcomes import Direction, Outcome, is_missed
 from webapp.destinations.masking import mask_digits, mask_name, mask_number, mask_text, masked_party
-from webapp.destinations.models import Destination, DestinationKind, LineType, Party, PartyKind
+from webapp.destinations.models import Destination, DestinationKind, Party, PartyKind
+from webapp.destinations.zones import tell_zone
 from webapp.formatting import format_number
 from webapp.tenancy.reader import Reader
 
@@ -36,7 +36,6 @@ NO_CALLER = {
     CallerReason.WITHHELD: "Withheld number",
     CallerReason.NOT_GIVEN: "No number given",
 }
-_LINE_TYPES: Mapping[int, str] = {LineType.MOBILE: "mobile", LineType.FREEPHONE: "freephone"}
 
 
 class ShownOutcome(NamedTuple):
@@ -69,6 +68,7 @@ class ShownParty(NamedTuple):
     e164: str
     name: str = ""
     destination: ShownDestination | None = None
+    zone: str = ""  #: of an outside number: its place, kind of line, country
 
 
 NOBODY = ShownParty(None, "", "", "", "")
@@ -112,6 +112,7 @@ class PartyFacts(NamedTuple):
     region: str
     line_type: int
     name: str
+    place: str | None = None
     holder_id: int | None = None  #: of the destination that held it as the call began
     holder_kind: int | None = None
     holder_colour: int | None = None
@@ -120,7 +121,7 @@ class PartyFacts(NamedTuple):
 
 def facts_of(party: Party, holder: Destination | None = None) -> PartyFacts:
     """The same of rows that have been read."""
-    its_own = (party.id, party.kind, party.e164, party.digits, party.region, party.line_type, party.name)
+    its_own = (party.id, party.kind, party.e164, party.digits, party.region, party.line_type, party.name, party.place)
     if holder is None:
         return PartyFacts(*its_own)
     return PartyFacts(*its_own, holder.id, holder.kind, holder.colour, holder.name)
@@ -138,19 +139,18 @@ def _show(party: PartyFacts, region: str, masked: bool) -> ShownParty:
     number, e164, name = _write(party, region, masked), party.e164 or "", name_of(party, masked)
     if masked and masked_party(party.kind, party.digits):
         e164 = mask_number(e164)
+    zone = ""
     if party.kind == PartyKind.OUTSIDE:
-        place = party.region if party.region not in ("", region) else ""
-        kind = " ".join(word for word in (_LINE_TYPES.get(party.line_type, ""), place) if word)
+        zone = tell_zone(party.region, party.line_type, party.place, region)
     else:
-        kind = ""
         number = f"ext {party.digits}" if party.kind == PartyKind.EXTENSION and name else number
     if party.kind == PartyKind.EXTENSION and not name:
         return ShownParty(party.id, f"Extension {party.digits}", "", party.digits, "")
-    title, detail = (name, number) if name else (number, kind)
+    title, detail = (name, number) if name else (number, zone)
     held = None
     if party.holder_id is not None:
         held = ShownDestination(party.holder_id, party.holder_colour or 0, party.holder_kind or 0)
-    return ShownParty(party.id, title, detail, number, e164, name, held)
+    return ShownParty(party.id, title, detail, number, e164, name, held, zone)
 
 
 def name_of(party: PartyFacts, masked: bool) -> str:
