@@ -27,6 +27,13 @@ from webapp.tenancy.request import current_reader, db
 
 add_tab("Still without a name", "destinations.unnamed", 40)
 
+_INSIDE = {PartyKind.EXTENSION: "Extension", PartyKind.SERVICE: "Code", PartyKind.OTHER: "Number"}
+#: What is guessed of them.
+_KINDS = {
+    PartyKind.OUTSIDE: DestinationKind.CUSTOMER,
+    PartyKind.EXTENSION: DestinationKind.PERSON,
+    PartyKind.SERVICE: DestinationKind.MENU,
+}
 _LINE_TYPES = {LineType.MOBILE: "Mobile", LineType.FREEPHONE: "Freephone"}
 
 
@@ -98,18 +105,20 @@ def _show(party: Party, calls: int | None, plan: Plan, reader: Reader) -> ShownU
         id=party.id,
         number=mask_digits(party.kind, number) if hidden else number,
         e164=party.e164 if party.e164 and not hidden else "",
-        what=_where(party) if outside else " at ".join(part for part in ("Extension", system) if part),
+        what=_where(party) if outside else " at ".join(part for part in (_INSIDE[party.kind], system) if part),
         calls=calls or 0,
         name=_suggest(party, reader),
-        kind=(DestinationKind.CUSTOMER if outside else DestinationKind.PERSON).name.lower(),
+        kind=_KINDS.get(party.kind, DestinationKind.CONTACT).name.lower(),
     )
 
 
 def _suggest(party: Party, reader: Reader) -> str:
     """The name that a phone system gave, where no dots would be stored with it; else where it is, or what."""
+    if party.kind == PartyKind.OTHER and reader.is_masked:
+        return ""
     if party.name and (not reader.is_masked or mask_name(party.name, party.digits) == party.name):
         return party.name
-    return _where(party) if party.kind == PartyKind.OUTSIDE else f"Extension {party.digits}"
+    return _where(party) if party.kind == PartyKind.OUTSIDE else f"{_INSIDE[party.kind]} {party.digits}"
 
 
 def _where(party: Party) -> str:
