@@ -1,4 +1,4 @@
-"""`python -m bench [browse|search|import|overview|export|sign-in ...] [--small] [--postgresql]`: measure, print, judge.
+"""`python -m bench [browse|search|import|overview|export|sign-in|naming ...] [--small] [--postgresql]`: measure, judge.
 
 Without a choice all of it: pages on SQLite, imports on both engines. Exit status 1 when a limit is not kept.
 """
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from bench import browse, export, importing, overview, search, sign_in
+from bench import browse, export, importing, naming, overview, search, sign_in
 from bench.engines import FOLDER, Engine, Sqlite, no_postgresql, postgresql_engine, tell
 from bench.report import Result, machine, table
 from bench.scale import FULL, SMALL, Scale
@@ -19,6 +19,7 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
     "overview": overview.measure,
     "export": export.measure,
     "sign-in": sign_in.measure,
+    "naming": naming.measure,
     "import": importing.measure,
 }
 

@@ -19,6 +19,7 @@ from webapp.calls.pattern_calls import count_pattern_calls
 from webapp.calls.phone_systems import list_phone_systems
 from webapp.calls.unnamed_parties import find_unnamed
 from webapp.database.engine import Database
+from webapp.destinations import jobs as destination_jobs
 from webapp.destinations import views as destinations
 from webapp.destinations.counted import register_counter
 from webapp.destinations.plans import register_phone_systems
@@ -73,6 +74,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     register_phone_systems(list_phone_systems)
     register_unnamed(find_unnamed)
     register_counter(count_pattern_calls)
+    destination_jobs.register_jobs()
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])

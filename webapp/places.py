@@ -26,14 +26,22 @@ _AREAS = (
 
 
 @cache
+def _country_names() -> dict[str, str]:
+    lines = resources.files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text("utf-8").splitlines()
+    pairs = (line.partition("\t") for line in lines if line and not line.startswith("#"))
+    return {code: name for code, _, name in pairs}
+
+
+def country_name(code: str) -> str:
+    """The English name of a country, ISO 3166; "" if there is none."""
+    return _country_names().get(code, "")
+
+
+@cache
 def country_choices() -> list[tuple[str, str]]:
     """(ISO 3166 code, English name with the dialling code) of every country that has telephone numbers, by name."""
-    names = []
-    for line in resources.files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text("utf-8").splitlines():
-        code, _, name = line.partition("\t")
-        dialling = phonenumbers.country_code_for_region(code) if not line.startswith("#") else 0
-        if dialling:
-            names.append((code, f"{name} (+{dialling})"))
+    dialling = {code: phonenumbers.country_code_for_region(code) for code in _country_names()}
+    names = [(code, f"{name} (+{dialling[code]})") for code, name in _country_names().items() if dialling[code]]
     return sorted(names, key=lambda choice: choice[1])
 
 
@@ -63,11 +71,6 @@ def with_choice(pairs: list[tuple[str, str]], value: str | None) -> list[SelectC
     if not value or any(pair[0] == value for pair in pairs):
         return to_choices(pairs)
     return to_choices([(value, value), *pairs])
-
-
-def country_name(region: str) -> str:
-    """The English name of a country by its ISO 3166 code; "" for what is none."""
-    return dict(country_choices()).get(region, "").partition(" (+")[0]
 
 
 def country_of(digits: str) -> str:

@@ -39,7 +39,15 @@ OWN_SHORT_SESSIONS = (
     "outbox/claims.py",
     "tenancy/last_used.py",
 )
-WHERE_COMMITS_STAND = ("views.py", "commands.py", "jobs.py", "cli.py", "run_demo.py", *OWN_SHORT_SESSIONS)
+WHERE_COMMITS_STAND = (
+    "views.py",
+    "commands.py",
+    "jobs.py",
+    "contact_jobs.py",
+    "cli.py",
+    "run_demo.py",
+    *OWN_SHORT_SESSIONS,
+)
 
 FORBIDDEN_CALLS = {
     "connection",

@@ -1,7 +1,7 @@
 """What a file of contacts would change, and then does: a batch of its lines at a time, the same way both times.
 
 A line adds a destination, or adds its numbers and words to the one that has its name; nothing is ever taken away, so a
-file that was half stored can be stored again. Called by jobs.py, which commits each batch.
+file that was half stored can be stored again. Called by contact_jobs.py, which commits each batch.
 """
 
 from collections.abc import Sequence

@@ -1,128 +1,104 @@
-"""The background work of this package: looks at a file of contacts, and stores it. Both go batch by batch.
+"""The background work of this package: find the places of numbers that are new.
 
-Each batch is one transaction with the counts so far: storing that was interrupted goes on behind the last one.
+Looked for every hour, for whoever has numbers that nobody asked about: a place is worth no wait of an import.
 """
 
-import io
-from itertools import islice
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from webapp.destinations.contact_actions import (
-    LOOK,
-    STORE,
-    end_storing,
-    get_contact_import,
-    note_tally,
-    read_tally,
-)
-from webapp.destinations.contact_import import Batch, Directory, Tally
-from webapp.destinations.contact_models import ContactState
-from webapp.destinations.contact_rows import BadContact, Contact, read_contacts
-from webapp.destinations.plans import load_plan
-from webapp.errors import Refused
-from webapp.jobs.handlers import Work, register
-from webapp.jobs.stored_files import StoredFileReader, delete_stored_file, open_stored_file
-from webapp.tenancy.members import hold_organization
+from sqlalchemy import select, update
+
+from webapp.database.engine import Database
+from webapp.destinations.models import Party, PartyKind
+from webapp.jobs.handlers import Work, register, register_chore
+from webapp.jobs.queue import enqueue, list_open_jobs
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
-_LINES_AT_ONCE = 200  #: of one transaction: held for some 50 ms
-_STOPPED = "It stopped several times, for a reason that is in the server's log. Tell the person who runs Callbook."
+FIND_PLACES = "destinations.find_places"
+_AT_ONCE = 200  #: numbers: as many as are named and stored in a few hundredths of a second
+_PROGRAM = Path(__file__).with_name("place_names.py")
 
 
 def register_jobs() -> None:
-    """Called when the blueprint is registered, so that whoever has an app has the handlers."""
-    register(LOOK, look_at_contacts, when_dead=contacts_died)
-    register(STORE, store_contacts, when_dead=contacts_died)
+    register(FIND_PLACES, find_places)
+    register_chore("destinations.ask_places", ask_places)
 
 
-def look_at_contacts(work: Work) -> None:
-    """Count what would change; nothing of it is written but the counts."""
-    _go_through(work, ContactState.LOOKING)
+def ask_places(database: Database) -> None:
+    """For every organization that has a number whose place nobody asked for."""
+    with reading_session(database) as session:
+        organization_ids = session.scalars(select(Organization.id)).all()
+    for organization_id in organization_ids:
+        with reading_session(database, organization_id) as session:
+            found = _list_unasked(session, after_id=0, most=1)
+        if found:
+            with writing_session(database, organization_id) as session:
+                if not list_open_jobs(session, FIND_PLACES, organization_id):
+                    enqueue(session, FIND_PLACES, {}, organization_id)
+                session.commit()
 
 
-def store_contacts(work: Work) -> None:
-    _go_through(work, ContactState.STORING)
-
-
-def contacts_died(work: Work) -> None:
-    _fail(work, _STOPPED)
-
-
-def _go_through(work: Work, state: ContactState) -> None:
-    organization_id = work.organization_id
-    assert organization_id is not None
-    with reading_session(work.database, organization_id) as session:
-        received = get_contact_import(session, work.payload["contact_import_id"])
-        plan = load_plan(session, session.get_one(Organization, organization_id).region)
-        directory = Directory(session)
-    if received.state != state or received.stored_file_id is None:
-        return
-    stream = open_stored_file(work.database, organization_id, received.stored_file_id)
-    tally = read_tally(received) if state == ContactState.STORING else Tally()
-    try:
-        contacts = read_contacts(io.BufferedReader(stream), plan)
-        for _stored_already in islice(contacts, tally.lines):
-            pass
-        while lines := list(islice(contacts, _LINES_AT_ONCE)):
-            if not _do_batch(work, state, directory, lines, tally, stream) or not work.keep():
-                return
-    except Refused as refusal:
-        _fail(work, refusal.sentence)
-        return
-    _end(work, state)
-
-
-def _do_batch(
-    work: Work,
-    state: ContactState,
-    directory: Directory,
-    lines: list[Contact | BadContact],
-    tally: Tally,
-    stream: StoredFileReader,
-) -> bool:
-    """False when the file does not wait for this any more."""
-    if state == ContactState.LOOKING:
-        with reading_session(work.database, work.organization_id) as session:
-            Batch(session, directory, lines).look(tally)
-    with writing_session(work.database, work.organization_id) as session:
-        hold_organization(session)
-        received = get_contact_import(session, work.payload["contact_import_id"])
-        if received.state != state:
-            return False
-        if state == ContactState.STORING:
-            Batch(session, directory, lines).store(tally, received.user_account_id)
-        note_tally(received, tally, stream.bytes_read)
-        session.commit()
-    return True
-
-
-def _end(work: Work, state: ContactState) -> None:
-    stored_file_id = None
-    with writing_session(work.database, work.organization_id) as session:
-        hold_organization(session)
-        received = get_contact_import(session, work.payload["contact_import_id"])
-        if received.state != state:
-            return
-        if state == ContactState.STORING:
-            stored_file_id = end_storing(session, received)
-        else:
-            received.state = ContactState.WAITING
-        session.commit()
-    if stored_file_id is not None:
-        assert work.organization_id is not None
-        delete_stored_file(work.database, work.organization_id, stored_file_id)
-
-
-def _fail(work: Work, sentence: str) -> None:
-    """A file that cannot even be looked at is let go of; one that was half stored can go on."""
+def find_places(work: Work) -> None:
+    """Name the place of each outside number that has none yet, "" where there is none to name."""
     assert work.organization_id is not None
-    gone = None
-    with writing_session(work.database, work.organization_id) as session:
-        received = get_contact_import(session, work.payload["contact_import_id"])
-        if received.state == ContactState.LOOKING:
-            gone, received.stored_file_id = received.stored_file_id, None
-        if received.state in (ContactState.LOOKING, ContactState.STORING):
-            received.state, received.error = ContactState.FAILED, sentence
-        session.commit()
-    if gone is not None:
-        delete_stored_file(work.database, work.organization_id, gone)
+    with reading_session(work.database, work.organization_id) as session:
+        some = _list_unasked(session, after_id=0, most=_AT_ONCE)
+    if not some:
+        return
+    with _place_names() as child:
+        while some and work.keep():
+            places = _ask(child, [e164 for _, e164 in some])
+            with writing_session(work.database, work.organization_id) as session:
+                _store(session, {id_: place for (id_, _), place in zip(some, places, strict=True)})
+                session.commit()
+            with reading_session(work.database, work.organization_id) as session:
+                some = _list_unasked(session, after_id=some[-1][0], most=_AT_ONCE)
+
+
+def _list_unasked(session: LockedSession, after_id: int, most: int) -> list[tuple[int, str]]:
+    rows = session.execute(
+        select(Party.id, Party.e164)
+        .where(Party.kind == PartyKind.OUTSIDE, Party.place.is_(None), Party.id > after_id)
+        .order_by(Party.id)
+        .limit(most)
+    )
+    return [(id_, e164 or "") for id_, e164 in rows]
+
+
+def _store(session: LockedSession, places: dict[int, str]) -> None:
+    by_place: dict[str, list[int]] = {}
+    for id_, place in places.items():
+        by_place.setdefault(place, []).append(id_)
+    for place, ids in by_place.items():
+        session.execute(
+            update(Party).where(Party.id.in_(ids)).values(place=place), execution_options={"synchronize_session": False}
+        )
+
+
+@contextmanager
+def _place_names() -> Iterator["subprocess.Popen[str]"]:
+    """The child; it ends with its input. What it may say of an error is thrown away: it could hold a number."""
+    command = [sys.executable, "-I", str(_PROGRAM)]
+    with subprocess.Popen(  # noqa: S603 - our own program by our own interpreter
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8"
+    ) as child:
+        yield child
+
+
+def _ask(child: "subprocess.Popen[str]", numbers: Sequence[str]) -> list[str]:
+    """Places in the order of the numbers. Raises RuntimeError when the child is gone."""
+    assert child.stdin is not None and child.stdout is not None
+    try:
+        child.stdin.write("".join(f"{number}\n" for number in numbers))
+        child.stdin.flush()
+    except BrokenPipeError:
+        raise RuntimeError("the program that names places has ended") from None
+    places = [child.stdout.readline() for _ in numbers]
+    if not all(places):
+        raise RuntimeError("the program that names places has ended")
+    return [place.rstrip("\n") for place in places]
