@@ -16,7 +16,7 @@ from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add
 from tests.make import EPOCH, Make
 from webapp.audit.models import AuditDetail
 from webapp.database.engine import Database
-from webapp.destinations import contact_rows, jobs
+from webapp.destinations import contact_jobs, contact_rows
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.listing import list_patterns
 from webapp.destinations.matching import Pattern
@@ -233,20 +233,20 @@ def test_storing_that_broke_off_goes_on_behind_its_last_batch(
     work: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jobs, "_LINES_AT_ONCE", 2)
+    monkeypatch.setattr(contact_jobs, "_LINES_AT_ONCE", 2)
     page = bring("name,number\n" + "".join(f"Ann {turn},{300 + turn}\n" for turn in range(7)))
-    whole, calls = jobs._do_batch, iter(range(100))
+    whole, calls = contact_jobs._do_batch, iter(range(100))
 
     def broken(*arguments: object, **more: object) -> bool:
         if next(calls) == 2:
             raise RuntimeError("the machine went down")
         return whole(*arguments, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(jobs, "_do_batch", broken)
+    monkeypatch.setattr(contact_jobs, "_do_batch", broken)
     max_.send(f"{page}/store")
     work()
     assert len(destinations(make)) == 4
-    monkeypatch.setattr(jobs, "_do_batch", whole)
+    monkeypatch.setattr(contact_jobs, "_do_batch", whole)
     with make.session() as session:
         [received] = session.scalars(select(ContactImport))
         assert (received.state, received.added_count) == (ContactState.STORING, 4)

@@ -31,6 +31,7 @@ def extension(digits: str, pbx_id: int | None = None) -> Pattern:
         ("999", extension("999")),
         ("*97", extension("*97")),
         ("#31#", extension("#31#")),
+        ("*0000", extension("*0000")),
         ("*", extension("*")),
         ("sales", extension("sales")),
         ("204 at Branch", extension("204", BRANCH)),

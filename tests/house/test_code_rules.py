@@ -40,7 +40,15 @@ OWN_SHORT_SESSIONS = (
     "tenancy/last_used.py",
     "sources/pbx_access.py",
 )
-WHERE_COMMITS_STAND = ("views.py", "commands.py", "jobs.py", "cli.py", "run_demo.py", *OWN_SHORT_SESSIONS)
+WHERE_COMMITS_STAND = (
+    "views.py",
+    "commands.py",
+    "jobs.py",
+    "contact_jobs.py",
+    "cli.py",
+    "run_demo.py",
+    *OWN_SHORT_SESSIONS,
+)
 
 FORBIDDEN_CALLS = {
     "connection",

@@ -16,7 +16,7 @@ from webapp.destinations.route_models import Number
 from webapp.destinations.unnamed import CALLS_LOOKED_AT, SHOWN_AT_MOST, Unnamed, UnnamedParty
 from webapp.tenancy.lock import LockedSession, kept
 
-_IDS_AT_ONCE = 500
+_IDS_AT_ONCE = 5_000
 _NEWEST = kept(
     select(Call.party_ids, Call.did_id)
     .order_by(Call.started_at.desc(), Call.call_key.desc())

@@ -1,4 +1,4 @@
-"""Files of contacts: received, looked at, stored or thrown away. The work is done by jobs.py, a batch at a time."""
+"""Files of contacts: received, stored or thrown away. The work is done by contact_jobs.py, a batch at a time."""
 
 import json
 

@@ -1,7 +1,7 @@
 """What a file of contacts would change, and then does: a batch of its lines at a time, the same way both times.
 
 A line adds a destination, or adds its numbers and words to the one that has its name; nothing is ever taken away, so a
-file that was half stored can be stored again. Called by jobs.py, which commits each batch.
+file that was half stored can be stored again. Called by contact_jobs.py, which commits each batch.
 """
 
 from collections.abc import Sequence
@@ -146,7 +146,8 @@ class Batch:
         """Whether there was, or would be, anything to change."""
         if known == _IN_FILE:
             return any(pattern.key not in self._directory.claimed for pattern in contact.patterns)
-        self._write_fresh(actor_id)
+        if known in self._fresh:
+            self._write_fresh(actor_id)
         destination = self._session.get_one(Destination, (self._session.organization_id, known))
         before = _as_stored(self._session, destination)
         after = _with_contact(self._session, before, contact)
@@ -208,13 +209,14 @@ def _described(session: LockedSession, contact: Contact) -> Described:
 
 
 def _as_stored(session: LockedSession, destination: Destination) -> Described:
+    members = list_members(session, destination.id) if destination.kind == DestinationKind.TEAM else []
     return Described(
         kind=destination.kind,
         name=destination.name,
         patterns=tuple(list_patterns(session, [destination.id])[destination.id]),
         colour=destination.colour,
         note=destination.note,
-        members=frozenset(each.id for each in list_members(session, destination.id)),
+        members=frozenset(each.id for each in members),
     )
 
 

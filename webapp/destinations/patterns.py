@@ -58,7 +58,7 @@ def read_pattern(line: str, plan: Plan) -> Pattern:
         return Pattern(PatternKind.EXTENSION, _read_code(digits, written, line), _read_pbx(where[0], plan))
     if len(digits) > 1 and digits[-1] == "*" and digits[0] not in "*#":
         return Pattern(PatternKind.PREFIX, _read_prefix(written, line, plan))
-    if not _is_inside(digits, plan):
+    if not _is_inside(digits, plan) and not set("*#") & set(digits):  # libphonenumber would pass over a *
         e164 = read_e164(digits, plan.region)
         if e164 is not None:
             return Pattern(PatternKind.NUMBER, e164[1:])

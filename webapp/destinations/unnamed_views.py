@@ -11,15 +11,16 @@ from webapp.destinations.blueprint import bp
 from webapp.destinations.forms import NameForm
 from webapp.destinations.kind_words import KIND_LABELS, KIND_NAMES
 from webapp.destinations.masking import mask_digits, mask_name, masked_party
-from webapp.destinations.models import DestinationKind, LineType, Party, PartyKind
+from webapp.destinations.models import DestinationKind, Party, PartyKind
 from webapp.destinations.naming import get_party, name_party
 from webapp.destinations.pages import frame, own_plan
 from webapp.destinations.patterns import Plan
 from webapp.destinations.tabs import add_tab
 from webapp.destinations.unnamed import read_unnamed
+from webapp.destinations.zones import tell_zone
 from webapp.errors import Refused
 from webapp.formatting import format_number
-from webapp.places import country_name, country_of
+from webapp.places import country_of
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.reader import Reader
@@ -27,7 +28,13 @@ from webapp.tenancy.request import current_reader, db
 
 add_tab("Still without a name", "destinations.unnamed", 40)
 
-_LINE_TYPES = {LineType.MOBILE: "Mobile", LineType.FREEPHONE: "Freephone"}
+_INSIDE = {PartyKind.EXTENSION: "Extension", PartyKind.SERVICE: "Code", PartyKind.OTHER: "Number"}
+#: What is guessed of them.
+_KINDS = {
+    PartyKind.OUTSIDE: DestinationKind.CUSTOMER,
+    PartyKind.EXTENSION: DestinationKind.PERSON,
+    PartyKind.SERVICE: DestinationKind.MENU,
+}
 
 
 class ShownUnnamed(NamedTuple):
@@ -98,23 +105,26 @@ def _show(party: Party, calls: int | None, plan: Plan, reader: Reader) -> ShownU
         id=party.id,
         number=mask_digits(party.kind, number) if hidden else number,
         e164=party.e164 if party.e164 and not hidden else "",
-        what=_where(party) if outside else " at ".join(part for part in ("Extension", system) if part),
+        what=_where(party, plan.region)
+        if outside
+        else " at ".join(part for part in (_INSIDE[party.kind], system) if part),
         calls=calls or 0,
-        name=_suggest(party, reader),
-        kind=(DestinationKind.CUSTOMER if outside else DestinationKind.PERSON).name.lower(),
+        name=_suggest(party, plan, reader),
+        kind=_KINDS.get(party.kind, DestinationKind.CONTACT).name.lower(),
     )
 
 
-def _suggest(party: Party, reader: Reader) -> str:
+def _suggest(party: Party, plan: Plan, reader: Reader) -> str:
     """The name that a phone system gave, where no dots would be stored with it; else where it is, or what."""
+    if party.kind == PartyKind.OTHER and reader.is_masked:
+        return ""
     if party.name and (not reader.is_masked or mask_name(party.name, party.digits) == party.name):
         return party.name
-    return _where(party) if party.kind == PartyKind.OUTSIDE else f"Extension {party.digits}"
+    return _where(party, plan.region) if party.kind == PartyKind.OUTSIDE else f"{_INSIDE[party.kind]} {party.digits}"
 
 
-def _where(party: Party) -> str:
-    """ "Newcastle upon Tyne", "Mobile, France"."""
-    if party.place:
-        return party.place
-    country = country_name(party.region or country_of(party.digits))
-    return ", ".join(part for part in (_LINE_TYPES.get(party.line_type, ""), country) if part) or "Outside number"
+def _where(party: Party, home: str) -> str:
+    """ "Newcastle upon Tyne", "Mobile, France"; the country at home too, where nothing better is known."""
+    region = party.region or country_of(party.digits)
+    zone = tell_zone(region, party.line_type, party.place, home if party.place else "") or "Outside number"
+    return zone[0].upper() + zone[1:]
