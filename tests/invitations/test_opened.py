@@ -117,6 +117,19 @@ def test_what_is_no_name_is_told(make: Make, house: dict[str, Destination], text
     assert refusal.value.field == "extensions"
 
 
+def test_a_number_without_a_label_has_dots_for_who_sees_dots(make: Make, house: dict[str, Destination]) -> None:
+    spans = read(make, MOBILE)
+    for masked, line in ((True, "+44 7700 90••••"), (False, "+44 7700 900123")):
+        with make.session() as session:
+            assert spell_extensions(spans, names_of(session, spans, masked=masked), ZONE) == line
+            assert (line, "") in list_offered(session, masked=masked).numbers
+        assert read(make, line, Spelt(spans, held=True, masked=masked)) == spans
+        assert read(make, line) == spans
+    other = make.party("+442079460182")
+    with make.session() as session:
+        assert names_of(session, [PartyDays(other.id)]) == {other.id: "+44 20 7946 ••••"}
+
+
 def test_who_is_archived_is_given_no_more_but_stays(make: Make, house: dict[str, Destination]) -> None:
     old = make.destination("Old Hand", archived_at=NOON)
     with pytest.raises(Refused, match="Old Hand is archived"):
@@ -124,7 +137,7 @@ def test_who_is_archived_is_given_no_more_but_stays(make: Make, house: dict[str,
     held = (DestinationDays(old.id),)
     assert read(make, "old hand\nSales", Spelt(held, held=True)) == (DestinationDays(house["sales"].id), *held)
     with make.session() as session:
-        assert list_offered(session).named == [("Ann Archer", ""), ("Ben Baker", ""), ("Sales", "team")]
+        assert list_offered(session, masked=True).named == [("Ann Archer", ""), ("Ben Baker", ""), ("Sales", "team")]
 
 
 def test_names_that_two_have_are_told_apart(make: Make, house: dict[str, Destination]) -> None:
@@ -198,7 +211,7 @@ def test_an_invitation_is_to_people_and_teams(
 ) -> None:
     client.sign_in(cast.olive)
     form = client.get(f"{PEOPLE}/invite").text
-    for line in ("Ann Archer", "Sales", "Sales line", "+44 7700 90••••", "204"):
+    for line in ("Ann Archer", "Sales", "Sales line", "+44 7700 900123", "204"):
         assert f'data-line="{line}"' in form
     assert "Acme" not in form
     assert send(client, "Ann Archer\nSales\n204 from 2026-05-03").status_code == 303

@@ -173,7 +173,7 @@ def test_extensions_are_read_with_their_days(
     party = make.party("204")
     twice = [make.party("205"), make.party("205", make.pbx("Branch"))]
     client.sign_in(cast.olive)
-    assert '<span class="number">204</span>' in client.get(f"{PEOPLE}/invite").text
+    assert 'data-line="204"' in client.get(f"{PEOPLE}/invite").text
     lines = "204 from 2026-05-03 until 2026-06-01\n205"
     assert client.send(f"{PEOPLE}/invite", {**VIEWER, "extensions": lines, "ends_on": "2099-12-31"}).status_code == 303
     page = client.get(PEOPLE).text

@@ -5,7 +5,7 @@ Registered with the session lock when the package is loaded (calls/__init__.py),
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_
 
 from webapp.calls.models import (
     Call,
@@ -126,21 +126,22 @@ def _holds_for_them(narrowing: Narrowing, organization_id: int, holder: Any) -> 
 
 
 def _holds_within(narrowing: Narrowing, organization_id: int, holder: Any) -> ColumnElement[bool]:
-    later = bare(PartyHolder)
-    always = sorted(each.party_id for each in narrowing.windows if each.start is None and each.end is None)
-    conditions = [holder.party_id.in_(always)]
-    for each in narrowing.windows:
-        if each.party_id in always:
-            continue
-        before_end = [] if each.end is None else [holder.from_at < each.end]
-        taken_over = exists().where(
-            later.c.organization_id == organization_id,
-            later.c.party_id == each.party_id,
-            later.c.from_at > holder.from_at,
-            later.c.from_at <= each.from_at,
-        )
-        conditions.append(and_(holder.party_id == each.party_id, *before_end, ~taken_over))
-    return and_(holder.party_id.in_(sorted(narrowing.party_ids)), or_(*conditions))
+    conditions: list[ColumnElement[bool]] = [false()]
+    for (start, end), party_ids in narrowing.by_days.items():
+        condition: list[ColumnElement[bool]] = [holder.party_id.in_(party_ids)]
+        if end is not None:
+            condition.append(holder.from_at < end)
+        if start is not None:
+            later = bare(PartyHolder)
+            taken_over = exists().where(
+                later.c.organization_id == organization_id,
+                later.c.party_id == holder.party_id,
+                later.c.from_at > holder.from_at,
+                later.c.from_at <= start,
+            )
+            condition.append(~taken_over)
+        conditions.append(and_(*condition))
+    return or_(*conditions)
 
 
 def _of_call_to_return(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:

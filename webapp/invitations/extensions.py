@@ -4,12 +4,10 @@
     Sales until 2026-05-03
     204 from 2026-05-03
 
-"from" is the first day and "until" the last one, both of them included. Days are the organization's. What a line may
-name stands in subjects.py.
-
-A narrowing holds parties and destinations, not their names: a line that stands for some already goes on to stand for
-those, though other phone systems have the same extension, or somebody else the same name. Only what is new is looked
-up.
+"from" is the first day and "until" the last one, both included, in the zone of the organization.
+What a line may name stands in subjects.py.
+A line that stands for parties or destinations already goes on to stand for those, though other phone systems have the
+same extension, or somebody else the same name. Only what is new is looked up.
 """
 
 import re
