@@ -26,6 +26,7 @@ from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start, initialize, number_key, open_database
 from webapp.database.upgrades import upgrade
+from webapp.demo_destinations import name_places
 from webapp.demo_numbers import list_own_numbers
 from webapp.demo_people import invite_others
 from webapp.errors import CallbookError
@@ -122,6 +123,7 @@ def prepare(settings: Settings, database: Database, tell: Callable[[str], None])
         _add_calls(database, settings, organization, system, tell)
     with writing_session(database, organization.id) as session:
         invite_others(session, organization, settings.secret_key)
+        name_places(session)
         list_own_numbers(session)
         session.commit()
     return password
