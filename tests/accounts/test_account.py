@@ -22,6 +22,8 @@ from webapp.tenancy.sessions import reading_session, writing_session
 OF_THE_ORGANIZATION = {
     "membership_party",
     "membership_destination",
+    "route_plan",
+    "schedule_version",
     "import_file",
     "audit_viewing",
     "call_search",
