@@ -23,6 +23,7 @@ from webapp.destinations.number_actions import (
 )
 from webapp.destinations.number_forms import NewNumberForm, NumberForm
 from webapp.destinations.route_models import Number
+from webapp.destinations.zones import name_region
 from webapp.errors import Refused
 from webapp.formatting import format_number
 from webapp.tenancy.models import Role
@@ -49,6 +50,7 @@ def numbers() -> ResponseReturnValue:
         listed=queries.list_with_figures(db(), zone),
         offers=queries.list_offers(db()) if may_change else None,
         kinds=KIND_WORDS,
+        name_region=name_region,
         may_change=may_change,
         zone=zone,
         now=now,

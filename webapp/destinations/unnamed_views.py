@@ -115,16 +115,19 @@ def _show(party: Party, calls: int | None, plan: Plan, reader: Reader) -> ShownU
 
 
 def _suggest(party: Party, plan: Plan, reader: Reader) -> str:
-    """The name that a phone system gave, where no dots would be stored with it; else where it is, or what."""
+    """The name that a phone system gave, where no dots would be stored with it; of an extension else what it is.
+
+    Of an outside number nothing else: where it is from is no name, and one key would store it.
+    """
     if party.kind == PartyKind.OTHER and reader.is_masked:
         return ""
     if party.name and (not reader.is_masked or mask_name(party.name, party.digits) == party.name):
         return party.name
-    return _where(party, plan.region) if party.kind == PartyKind.OUTSIDE else f"{_INSIDE[party.kind]} {party.digits}"
+    return "" if party.kind == PartyKind.OUTSIDE else f"{_INSIDE[party.kind]} {party.digits}"
 
 
 def _where(party: Party, home: str) -> str:
-    """ "Newcastle upon Tyne", "Mobile, France"; the country at home too, where nothing better is known."""
+    """ "Newcastle upon Tyne", "Mobile, France"."""
     region = party.region or country_of(party.digits)
-    zone = tell_zone(region, party.line_type, party.place, home if party.place else "") or "Outside number"
+    zone = tell_zone(region, party.line_type, party.place, home) or "Outside number"
     return zone[0].upper() + zone[1:]
