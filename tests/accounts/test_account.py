@@ -22,6 +22,7 @@ from webapp.tenancy.sessions import reading_session, writing_session
 OF_THE_ORGANIZATION = {
     "membership_party",
     "membership_destination",
+    "contact_import",
     "route_plan",
     "schedule_version",
     "import_file",

@@ -39,12 +39,14 @@ OWN_SHORT_SESSIONS = (
     "outbox/claims.py",
     "tenancy/last_used.py",
     "sources/pbx_access.py",
+    "sources/route_lookups.py",
 )
 WHERE_COMMITS_STAND = (
     "views.py",
     "commands.py",
     "jobs.py",
     "contact_jobs.py",
+    "place_jobs.py",
     "cli.py",
     "run_demo.py",
     *OWN_SHORT_SESSIONS,

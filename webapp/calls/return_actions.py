@@ -19,8 +19,9 @@ from webapp.destinations.masking import mask_text
 from webapp.destinations.models import Party
 from webapp.errors import NotFound, Refused
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.members import hold_organization, load_narrowing
+from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Numbers
+from webapp.tenancy.narrowing import Narrowing
 from webapp.tenancy.reader import Reader
 
 MAIL_HOUR = 8  #: of the organization's day
@@ -58,17 +59,26 @@ def get_held(session: LockedSession, party_id: int) -> CallToReturn:
     raise Gone("Nothing is left to do: this caller has got through since, or the last try is too long ago.")
 
 
-def assign(session: LockedSession, row: CallToReturn, seen: int | None, to: Member | None, *, actor: Actor) -> None:
-    """Let `to` call, None for nobody. `seen`: whom the page showed. Raises Changed and Refused."""
+def assign(
+    session: LockedSession,
+    row: CallToReturn,
+    seen: int | None,
+    to: Member | None,
+    narrowing: Narrowing | None,
+    *,
+    actor: Actor,
+) -> None:
+    """Let `to` call, None for nobody; `narrowing` is theirs. `seen`: whom the page showed.
+
+    Raises Changed and Refused.
+    """
     person_id = None if to is None else to.id
     if row.assigned_to == person_id:
         return
     if row.assigned_to != seen:
         raise Changed("Somebody else changed it a moment ago. Nothing was done.", "assigned_to")
-    if to is not None and to.narrowed:
-        waiting, narrowing = get_waiting(session, row.party_id), load_narrowing(session, to.id)
-        if session.narrowing != narrowing and not has_reached(session, waiting, narrowing):
-            raise Refused(f"{to.name} does not see this caller: none of the tries reached them.", "assigned_to")
+    if to is not None and narrowing is not None and not _sees(session, row, narrowing):
+        raise Refused(f"{to.name} does not see this caller: none of the tries reached them.", "assigned_to")
     row.assigned_to = person_id
     session.flush()
     person = "nobody" if to is None else to.name
@@ -80,6 +90,11 @@ def assign(session: LockedSession, row: CallToReturn, seen: int | None, to: Memb
         number=_number(session, row, actor),
         person=person,
     )
+
+
+def _sees(session: LockedSession, row: CallToReturn, narrowing: Narrowing) -> bool:
+    """Whoever sees the same as the actor does; else who was reached by one of the tries."""
+    return narrowing == session.narrowing or has_reached(session, get_waiting(session, row.party_id), narrowing)
 
 
 def write_note(session: LockedSession, row: CallToReturn, seen: str, note: str, *, actor: Actor) -> None:

@@ -18,8 +18,12 @@ from webapp.calls.return_queries import Member, get_waiting, list_members
 from webapp.calls.return_views import bp, current_seat, pbx_names
 from webapp.database.ids import read_id
 from webapp.errors import BadRequest, NotFound, Refused
+from webapp.services import services
+from webapp.tenancy.members import load_narrowing
 from webapp.tenancy.models import Role
+from webapp.tenancy.narrowing import Narrowing
 from webapp.tenancy.request import current_organization, current_reader, db
+from webapp.tenancy.sessions import reading_session
 
 Change = Callable[[CallToReturn, Actor], None]
 
@@ -81,7 +85,15 @@ def _assign(row: CallToReturn, actor: Actor) -> None:
             raise BadRequest
     elif to is not None:
         return
-    return_actions.assign(db(), row, _read_person("seen"), member, actor=actor)
+    return_actions.assign(db(), row, _read_person("seen"), member, _narrowing_of(member), actor=actor)
+
+
+def _narrowing_of(member: Member | None) -> Narrowing | None:
+    """What somebody else sees: told by a session that is not narrowed as the reader's is."""
+    if member is None or not member.narrowed:
+        return None
+    with reading_session(services().database, db().organization_id) as session:
+        return load_narrowing(session, member.id)
 
 
 def _tell_change(row: ReturnRow) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from webapp.clock import from_ms, to_ms
 from webapp.database.engine import Database
 
+OwnConnection = Connection  #: of `database.bulk`, kept by a caller of bulk_transaction()
 _COPY_FROM_ROWS = 30  # below this a COPY costs more than the plain inserts
 
 
@@ -111,7 +112,7 @@ def _with_instants(row: Sequence[Any], instants: Sequence[int]) -> list[Any]:
 
 @contextmanager
 def bulk_transaction(
-    database: Database, organization_id: int, own: Connection | None = None
+    database: Database, organization_id: int, own: OwnConnection | None = None
 ) -> Iterator[BulkTransaction]:
     """One writing transaction of one organization; commits at the end of the block, rolls back on an exception.
 

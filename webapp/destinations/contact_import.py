@@ -70,7 +70,7 @@ class Directory:
             raise Refused(f"More than one is called {name}, so it is not clear which is meant.")
         return self._ids.get(key)
 
-    def note(self, name: str, destination_id: int) -> None:
+    def remember(self, name: str, destination_id: int) -> None:
         self._ids[name.casefold()] = destination_id
 
 
@@ -105,7 +105,7 @@ class Batch:
             known = self._directory.find(line.name)
             self._check_patterns(line, known)
             if known is None:
-                self._directory.note(line.name, self._add(line, actor_id) if writes else self._would_add(line))
+                self._directory.remember(line.name, self._add(line, actor_id) if writes else self._would_add(line))
                 tally.added += 1
             elif self._change(line, known, actor_id, writes=writes):
                 tally.changed += 1

@@ -60,7 +60,7 @@ def _zone() -> ZoneInfo:
 @access.sees_every_call
 def edit_routes(number_id: int) -> ResponseReturnValue:
     number = get_number(db(), number_id)
-    if request.method == "GET":
+    if request.method != "POST":
         return _stored_page(number)
     form = _typed_form()
     if not form.validate():

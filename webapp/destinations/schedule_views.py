@@ -128,7 +128,7 @@ def edit_schedule(schedule_id: int) -> ResponseReturnValue:
     stored = read_content(schedule.kind, newest.time_zone, newest.content)
     data = {"name": schedule.name, "time_zone": stored.time_zone, "began_with": version_mark(newest)}
     form = _FORMS[schedule.kind](data=data)
-    if request.method == "GET":
+    if request.method != "POST":
         form.show(stored)
     if not form.validate_on_submit():
         return _page(form, schedule.kind, schedule)

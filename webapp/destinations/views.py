@@ -11,7 +11,7 @@ from webapp import access, htmx, navigation
 from webapp.database.ids import read_id, spell_id
 from webapp.destinations import csv_views, edit_views, route_pages, show_views, test_views, unnamed_views
 from webapp.destinations.blueprint import bp
-from webapp.destinations.contact_jobs import register_jobs
+from webapp.destinations.jobs import register_jobs
 from webapp.destinations.kind_words import KIND_LABELS, KIND_NAMES
 from webapp.destinations.listing import Asked, Sort, count_archived, count_kinds, find_by_digits, list_destinations
 from webapp.destinations.pages import frame, own_plan, own_zone

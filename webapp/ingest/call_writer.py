@@ -37,8 +37,7 @@ _STORED_CALL = (
 )
 _CALL_PARTY_COLUMNS = ("organization_id", "party_id", "started_at", "call_key", "roles", "talk_seconds")
 _SUMS = ("calls", "ring_seconds", "wait_seconds", "talk_seconds", "price", "unpriced")
-#: A party that somebody was given to see stays theirs, though it has no call for a while: an undo, then the file again.
-#: An own number stays listed, called or not.
+#: What somebody was given to see stays theirs without a call: an undo, then the file again. An own number stays listed.
 _DELETE_ORPHAN = (
     "DELETE FROM party WHERE organization_id = ? AND id = ?"
     " AND NOT EXISTS (SELECT 1 FROM call_party AS its"

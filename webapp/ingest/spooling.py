@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection
-
 from webapp.clock import now_ms
-from webapp.database.bulk import bulk_transaction
+from webapp.database.bulk import OwnConnection, bulk_transaction
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 
@@ -44,7 +42,7 @@ class _Spool:
 
     def __init__(self) -> None:
         self.turn = threading.Lock()
-        self._connection: Connection | None = None
+        self._connection: OwnConnection | None = None
         self._list = threading.Lock()
         self._waiting: list[_Waiting] = []
 
@@ -61,7 +59,7 @@ class _Spool:
             by_organization.setdefault(each.organization_id, []).append(each)
         return by_organization
 
-    def connection(self, database: Database) -> Connection:
+    def way_in(self, database: Database) -> OwnConnection:
         """Whoever has the turn uses it."""
         if self._connection is None:
             self._connection = database.bulk.connect()
@@ -103,7 +101,7 @@ def _write(spool: _Spool, database: Database, organization_id: int, together: Se
     ]
     error: Exception | None = None
     try:
-        with bulk_transaction(database, organization_id, spool.connection(database)) as transaction:
+        with bulk_transaction(database, organization_id, spool.way_in(database)) as transaction:
             transaction.insert("spooled_delivery", _COLUMNS, rows)
     except Exception as failure:  # noqa: BLE001 - each of those who wait is told
         error = failure

@@ -16,7 +16,7 @@ from webapp.destinations.route_models import LookupAnswer, RouteCondition
 from webapp.errors import Refused
 from webapp.services import services
 from webapp.sources.pbx_access import pbx_caller
-from webapp.sources.route_lookups import LONGEST_CALL_ID, LONGEST_DIALLED, Question, Told, answer, note
+from webapp.sources.route_lookups import LONGEST_CALL_ID, LONGEST_DIALLED, Question, Told, answer, note_lookup
 from webapp.tenancy.request import db
 
 bp = Blueprint("route_lookups", __name__, url_prefix="/where/<id:pbx_id>")
@@ -102,7 +102,7 @@ def _told(question: Question) -> Told:
     database, key = services().database, number_key(services().settings)
     told, lookup = answer(db(), key, pbx_caller().pbx, question)
     if question.failed is None:  # the second question of a call is no second call
-        note(database, lookup)
+        note_lookup(database, lookup)
     return told
 
 

@@ -147,7 +147,7 @@ class _Notes:
 _notes: "WeakKeyDictionary[Database, _Notes]" = WeakKeyDictionary()
 
 
-def note(database: Database, lookup: RouteLookup) -> None:
+def note_lookup(database: Database, lookup: RouteLookup) -> None:
     """Have it written within half a second."""
     notes = _notes.setdefault(database, _Notes())
     with notes.lock:
