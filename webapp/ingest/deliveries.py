@@ -35,8 +35,8 @@ from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
 _ROWS_AT_ONCE = 400
-_FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 128 * 1024, 16 * 1024, 4 * 1024 * 1024
-_HOLD_SECONDS = 0.04  #: of the write lock, aimed at: pushes wait for it, and are to be answered within 100 ms
+_FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 16 * 1024, 4 * 1024, 4 * 1024 * 1024
+_HOLD_SECONDS = 0.02  #: of the write lock, aimed at: pushes wait for it, and are to be answered within 100 ms
 _PAUSE_SECONDS = 0.002
 
 _WAITING = kept(
