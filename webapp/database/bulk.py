@@ -13,12 +13,9 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from webapp.clock import from_ms, to_ms
 from webapp.database.engine import Database
 
-OwnConnection = Connection  #: of `database.bulk`, kept by a caller of bulk_transaction()
 _COPY_FROM_ROWS = 30  # below this a COPY costs more than the plain inserts
 
 
@@ -111,18 +108,15 @@ def _with_instants(row: Sequence[Any], instants: Sequence[int]) -> list[Any]:
 
 
 @contextmanager
-def bulk_transaction(
-    database: Database, organization_id: int, own: OwnConnection | None = None
-) -> Iterator[BulkTransaction]:
+def bulk_transaction(database: Database, organization_id: int) -> Iterator[BulkTransaction]:
     """One writing transaction of one organization; commits at the end of the block, rolls back on an exception.
 
-    Meant to be held for at most 100 ms: pages that wait to write come in between two of them. `own`: a connection of
-    `database.bulk` that its caller keeps, for transactions so small that what is prepared in it counts.
+    Meant to be held for at most 100 ms: pages that wait to write come in between two of them.
     """
     if type(organization_id) is not int or organization_id < 0:
         raise ValueError("organization_id is an integer")
     turn = database.gate.batch() if database.dialect == "sqlite" else nullcontext()
-    with turn, nullcontext(own) if own is not None else database.bulk.connect() as connection, connection.begin():
+    with turn, database.bulk.connect() as connection, connection.begin():
         if database.dialect == "postgresql":
             connection.exec_driver_sql(
                 f"SET LOCAL citus.propagate_set_commands = 'local'; SET LOCAL app.organization_id = '{organization_id}'"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from webapp.clock import now_ms
-from webapp.database.bulk import OwnConnection, bulk_transaction
+from webapp.database.bulk import bulk_transaction
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 
@@ -36,13 +36,10 @@ class _Waiting:
 
 
 class _Spool:
-    """The way into one database, by a connection of its own: one that goes back to the pool is set to read only there
-    and back again, at which SQLite forgets every statement that it had prepared.
-    """
+    """The way into one database."""
 
     def __init__(self) -> None:
         self.turn = threading.Lock()
-        self._connection: OwnConnection | None = None
         self._list = threading.Lock()
         self._waiting: list[_Waiting] = []
 
@@ -58,18 +55,6 @@ class _Spool:
         for each in taken:
             by_organization.setdefault(each.organization_id, []).append(each)
         return by_organization
-
-    def way_in(self, database: Database) -> OwnConnection:
-        """Whoever has the turn uses it."""
-        if self._connection is None:
-            self._connection = database.bulk.connect()
-        return self._connection
-
-    def close(self) -> None:
-        """After a failure: the next one begins anew."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 _spools: "WeakKeyDictionary[Database, _Spool]" = WeakKeyDictionary()
@@ -87,12 +72,12 @@ def put(database: Database, organization_id: int, parcels: Sequence[Parcel]) -> 
     with spool.turn:
         if not mine.is_done:  # else somebody else has taken it along
             for of_whom, together in spool.take().items():
-                _write(spool, database, of_whom, together)
+                _write(database, of_whom, together)
     if mine.error is not None:
         raise mine.error
 
 
-def _write(spool: _Spool, database: Database, organization_id: int, together: Sequence[_Waiting]) -> None:
+def _write(database: Database, organization_id: int, together: Sequence[_Waiting]) -> None:
     now = now_ms()
     rows = [
         (organization_id, new_id(), parcel.pbx_id, parcel.format, now, parcel.body)
@@ -101,10 +86,9 @@ def _write(spool: _Spool, database: Database, organization_id: int, together: Se
     ]
     error: Exception | None = None
     try:
-        with bulk_transaction(database, organization_id, spool.way_in(database)) as transaction:
+        with bulk_transaction(database, organization_id) as transaction:
             transaction.insert("spooled_delivery", _COLUMNS, rows)
     except Exception as failure:  # noqa: BLE001 - each of those who wait is told
         error = failure
-        spool.close()
     for waiting in together:
         waiting.is_done, waiting.error = True, error
