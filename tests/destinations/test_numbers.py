@@ -235,11 +235,11 @@ def test_numbers_that_calls_came_in_on_are_offered(client: PageCheckingClient, c
         make.call(direction=Direction.OUTBOUND, did="+442079460166")
         client.sign_in(cast.max)
         page = client.get(LIST).text
-        offered = re.findall(r'aria-label="List ([^"]*)"', page)
+        offered = re.findall(r'aria-label="List it: ([^"]*)"', page)
         assert offered == ["020 7946 0155", "020 7946 0177"], "the most called first"
         assert "3 calls" in page
         assert "back to 17 April" in page
-        [address] = re.findall(r'action="([^"]*)"[^>]*><input[^>]*><button aria-label="List 020 7946 0155"', page)
+        [address] = re.findall(r'action="([^"]*)"[^>]*><input[^>]*><button aria-label="List it: 020 7946 0155"', page)
         assert client.send(address).status_code == 303
         assert client.send(address).status_code == 303, "listed already: said on the list"
         assert "is in the list already" in client.get(LIST).text
