@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import event
 
 from tests.make import EPOCH, NOON, Make
@@ -120,7 +119,7 @@ def test_it_takes_three_statements_each_led_by_an_index(make: Make, database: Da
         event.remove(engine, "before_cursor_execute", keep)
     assert len(asked) == 3
     if engine.dialect.name != "sqlite":
-        pytest.skip("plans of a table of one row say nothing on PostgreSQL")
+        return  # of tables with one row PostgreSQL rightly reads all
     with engine.connect() as connection:
         for statement, parameters in asked:
             steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
