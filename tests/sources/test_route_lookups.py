@@ -127,7 +127,7 @@ def test_freeswitch_rings_the_first_place_and_asks_again(asking: Asking, number:
         ("set", "continue_on_fail=true"),
         ("set", "call_timeout=20"),
         ("bridge", "loopback/304/default/XML"),
-        ("transfer", "02079460000~${originate_disposition} XML public"),
+        ("transfer", ANY),
     ]
     for disposition, target in (("NO_ANSWER", "*97"), ("USER_BUSY", "+447700900123")):
         [action] = ask_dialplan(asking, f"02079460000~{disposition}").iter("action")

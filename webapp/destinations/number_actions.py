@@ -12,6 +12,7 @@ from sqlalchemy import select
 from webapp import clock
 from webapp.audit.actions import record
 from webapp.database.ids import new_id
+from webapp.destinations.holders import write_holders_of
 from webapp.destinations.models import Party, PartyKind
 from webapp.destinations.number_facts import NumberFacts, calling_code, read_number
 from webapp.destinations.number_queries import find_number
@@ -211,4 +212,5 @@ def _find_or_make_party(session: LockedSession, facts: NumberFacts) -> Party:
         )
         session.add(party)
         session.flush()
+        write_holders_of(session, [party])
     return party

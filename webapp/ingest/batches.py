@@ -12,7 +12,7 @@ from psycopg import errors as postgresql_errors
 
 from webapp.database.bulk import BulkTransaction
 from webapp.ingest.call_writer import CallWriter
-from webapp.ingest.normalize import Normalizer, NormalRecord
+from webapp.ingest.normalize import Normalizer, NormalRecord, clean_text
 from webapp.ingest.records import BadLine, Item, NotACall, ParsedRecord
 from webapp.ingest.writer import Group, RecordWriter, Stored
 
@@ -46,7 +46,7 @@ class Batch:
         self.read += 1
 
     def refuse(self, line_number: int, raw: bytes, reason: str) -> None:
-        line = BadLine(line_number, raw[:_KEPT_OF_REFUSED], reason)
+        line = BadLine(line_number, raw[:_KEPT_OF_REFUSED], clean_text(reason))
         self.rejected.append(line)
         self.raw_bytes += len(line.raw)
         self.read += 1

@@ -5,15 +5,20 @@ stored file. Spooled rows are deleted in the transaction that stores their recor
 nothing; several workers may do this at a time, and whoever comes second finds the rows gone.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from psycopg import OperationalError as PostgresqlOperationalError
 from sqlalchemy import bindparam, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from webapp import logs
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.calls.periods import day_number
 from webapp.clock import now_ms, to_ms
@@ -38,6 +43,9 @@ _ROWS_AT_ONCE = 400
 _FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 16 * 1024, 4 * 1024, 4 * 1024 * 1024
 _HOLD_SECONDS = 0.02  #: of the write lock, aimed at: pushes wait for it, and are to be answered within 100 ms
 _PAUSE_SECONDS = 0.002
+#: The database is down or busy, the disk is full: bare from a statement, in SQLAlchemy's from BEGIN and COMMIT.
+_NO_FAULT_OF_ROWS = (OSError, sqlite3.OperationalError, PostgresqlOperationalError, OperationalError, PoolTimeout)
+_NOT_UNDERSTOOD = "This could not be read, for a reason that is in the server's log. Tell the person who runs Callbook."
 
 _WAITING = kept(
     select(
@@ -99,7 +107,7 @@ def store_delivered(
         if found is None:
             return
         try:
-            held = _store(database, number_key, found)
+            held = _store_or_refuse(database, number_key, found)
         except _TakenMeanwhile:
             continue
         most_bytes = int(most_bytes * min(2.0, _HOLD_SECONDS / max(held, 0.001)))
@@ -150,11 +158,27 @@ def _next_round(session: LockedSession, organization_id: int, most_bytes: int) -
     )
 
 
-def _store(database: Database, number_key: bytes, found: _Round) -> float:
-    """Seconds for which others had to wait. Raises _TakenMeanwhile."""
+def _store_or_refuse(database: Database, number_key: bytes, found: _Round) -> float:
+    """As _store(). What nobody foresaw in one row holds up no other: the rows are tried one by one, and the one that
+    it is in becomes a refused line. A database that is down or a full disk is no fault of theirs, and is raised.
+    """
+    try:
+        return _store(database, number_key, found)
+    except (_TakenMeanwhile, *_NO_FAULT_OF_ROWS):
+        raise
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw, whatever it is
+        logs.event("delivery.not_understood", error=type(error).__name__, rows=len(found.ids))
+    if len(found.ids) > 1:
+        found = replace(found, ids=found.ids[:1], bodies=found.bodies[:1])
+        return _store_or_refuse(database, number_key, found)
+    return _store(database, number_key, found, refusing=True)
+
+
+def _store(database: Database, number_key: bytes, found: _Round, *, refusing: bool = False) -> float:
+    """Seconds for which others had to wait. Raises _TakenMeanwhile. `refusing`: as lines that could not be read."""
     numbers, calls = NumberPlan(found.settings), CallWriter()
     writer = RecordWriter(calls, numbers, found.settings.pbx_id, found.import_file_id)
-    batches = _read(found, Normalizer(found.settings, number_key, numbers))
+    batches = _refuse(found) if refusing else _read(found, Normalizer(found.settings, number_key, numbers))
     prepared = [(batch, writer.prepare(batch.records)) for batch in batches]
 
     def store() -> float:
@@ -179,6 +203,13 @@ def _read(found: _Round, normalizer: Normalizer) -> list[Batch]:
                 batches.append(Batch())
                 batches[-1].put(numbered, normalizer, found.keeps_from_ms)
     return batches
+
+
+def _refuse(found: _Round) -> list[Batch]:
+    batch = Batch()
+    for number, body in enumerate(found.bodies, start=found.read_count + 1):
+        batch.refuse(number, body, _NOT_UNDERSTOOD)
+    return [batch]
 
 
 def _write(

@@ -131,7 +131,7 @@ class Normalizer:
                 line_number, started, answered, ended, duration, billsec, int(kind), int(result),
                 int(direction) or self._direction(line, peer_line, context, caller, dialed), flags,
                 hangup_cause if hangup_cause is None or 0 <= hangup_cause < 32768 else None,
-                *(texts if _are_plain(texts) else map(_text, texts)), raw,
+                *(texts if _are_plain(texts) else map(clean_text, texts)), raw,
             )
         )  # fmt: skip
 
@@ -261,7 +261,8 @@ def _are_plain(texts: tuple[str, ...]) -> bool:
     return len(together) <= _LONGEST_TEXT and together.isascii() and "\x00" not in together
 
 
-def _text(text: str) -> str:
+def clean_text(text: str) -> str:
+    """As the database can hold it."""
     # PostgreSQL keeps no NUL in text; lone surrogates have no UTF-8 form.
     if len(text) > _LONGEST_TEXT:
         text = text[:_LONGEST_TEXT]

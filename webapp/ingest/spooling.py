@@ -32,7 +32,7 @@ class _Waiting:
         self.organization_id = organization_id
         self.parcels = parcels
         self.is_done = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
 
 class _Spool:
@@ -84,11 +84,17 @@ def _write(database: Database, organization_id: int, together: Sequence[_Waiting
         for waiting in together
         for parcel in waiting.parcels
     ]
-    error: Exception | None = None
+    error: BaseException | None = SystemExit()  # what they are told if this thread is ended here
     try:
         with bulk_transaction(database, organization_id) as transaction:
             transaction.insert("spooled_delivery", _COLUMNS, rows)
+        error = None
     except Exception as failure:  # noqa: BLE001 - each of those who wait is told
         error = failure
+    finally:
+        _tell(together, error)
+
+
+def _tell(together: Sequence[_Waiting], error: BaseException | None) -> None:
     for waiting in together:
         waiting.is_done, waiting.error = True, error

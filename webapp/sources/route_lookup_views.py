@@ -5,12 +5,15 @@ happens here, a call is never lost by it: each shape has a safe answer, which le
 """
 
 import re
+from datetime import datetime, timedelta
 from xml.sax.saxutils import quoteattr
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import access, logs
+from webapp.clock import from_ms, now, to_ms
+from webapp.database.ids import read_id, spell_id
 from webapp.database.installation import number_key
 from webapp.destinations.route_models import LookupAnswer, RouteCondition
 from webapp.errors import Refused
@@ -47,7 +50,8 @@ _FAILURES = {
     "USER_BUSY": RouteCondition.BUSY,
     "CALL_REJECTED": RouteCondition.BUSY,
 }
-_MARK = "~"  #: between the number and the failure, where FreeSWITCH asks a second time
+_MARK = "~"  #: between the number, the instant of the first question and the failure, where FreeSWITCH asks again
+_ASKED_AGAIN_WITHIN = timedelta(hours=1)
 #: FreeSWITCH fills in what looks like a variable, so nothing that it sent goes back to it but these letters.
 _NOT_IN_NUMBER, _CONTEXT = re.compile(r"[^0-9+*#]"), re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 
@@ -74,13 +78,25 @@ def as_dialplan(pbx_id: int) -> Response:
     """mod_xml_curl's binding "dialplan"; for any other section it reads its own files."""
     if request.form.get("section", "dialplan") != "dialplan":
         return _xml(_NOT_FOUND)
-    dialled, _, failure = _field("Hunt-Destination-Number", "Caller-Destination-Number", "number").partition(_MARK)
-    failed = _FAILURES.get(failure, RouteCondition.UNREACHABLE) if failure else None
+    asked = _field("Hunt-Destination-Number", "Caller-Destination-Number", "number")
+    dialled, _, again = asked.partition(_MARK)
+    spelt_at, _, failure = again.partition(_MARK)
+    failed = _FAILURES.get(failure, RouteCondition.UNREACHABLE) if again else None
     call_id = _field("Channel-Call-UUID", "Unique-ID", "Caller-Unique-ID", "call_id")
-    told = _told(_question(dialled, call_id, failed))
+    moment = now()
+    told = _told(_question(dialled, call_id)._replace(failed=failed, first_at=_read_first(spelt_at, moment)))
     context = _field("Hunt-Context", "Caller-Context", "context")
-    again = _NOT_IN_NUMBER.sub("", dialled)
-    return _xml(_dialplan(told, again, failed, context if _CONTEXT.fullmatch(context) else "public"))
+    ask_again = f"{_NOT_IN_NUMBER.sub('', dialled)}{_MARK}{spell_id(to_ms(moment))}{_MARK}${{originate_disposition}}"
+    return _xml(_dialplan(told, ask_again, failed, context if _CONTEXT.fullmatch(context) else "public"))
+
+
+def _read_first(text: str, moment: datetime) -> datetime | None:
+    """When a call that is asked about again was asked about first; None for what is no such instant."""
+    try:
+        first = from_ms(read_id(text))
+    except ValueError:
+        return None
+    return first if moment - _ASKED_AGAIN_WITHIN <= first <= moment else None
 
 
 @bp.errorhandler(SQLAlchemyError)
@@ -112,11 +128,11 @@ def _read_question() -> Question:
     return _question(str(fields.get("number") or ""), str(fields.get("call_id") or ""))
 
 
-def _question(dialled: str, call_id: str, failed: RouteCondition | None = None) -> Question:
+def _question(dialled: str, call_id: str) -> Question:
     dialled = dialled.strip()
     if not dialled or len(dialled) > LONGEST_DIALLED:
         raise Refused("Say which number was called: number=+441632960123, in any spelling.", "number")
-    return Question(dialled, call_id.strip()[:LONGEST_CALL_ID], failed)
+    return Question(dialled, call_id.strip()[:LONGEST_CALL_ID])
 
 
 def _field(*names: str) -> str:
@@ -134,7 +150,7 @@ def _line(told: Told) -> str:
     return ":".join((WORDS[told.answer], first.dial, seconds, *targets))
 
 
-def _dialplan(told: Told, dialled: str, failed: RouteCondition | None, context: str) -> str:
+def _dialplan(told: Told, ask_again: str, failed: RouteCondition | None, context: str) -> str:
     """The first question is answered by a bridge, after which FreeSWITCH asks again with what became of it.
 
     As mod_xml_curl of FreeSWITCH 1.10 takes it (its documentation: "mod_xml_curl", "XML Dialplan").
@@ -149,7 +165,7 @@ def _dialplan(told: Told, dialled: str, failed: RouteCondition | None, context: 
     if no_answer is not None and no_answer.ring_seconds is not None:
         actions.append(("set", f"call_timeout={no_answer.ring_seconds}"))
     actions.append(("bridge", f"loopback/{step.dial}/default/XML"))
-    actions.append(("transfer", f"{dialled}{_MARK}${{originate_disposition}} XML {context}"))
+    actions.append(("transfer", f"{ask_again} XML {context}"))
     return _extension(context, actions)
 
 

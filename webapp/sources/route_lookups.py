@@ -24,7 +24,7 @@ from webapp.database.ids import new_id
 from webapp.destinations.route_answers import Answer, AnswerStep, find_answer
 from webapp.destinations.route_models import LookupAnswer, RouteCondition, RouteLookup
 from webapp.ingest.call_writer import pack_ids
-from webapp.ingest.normalize import link_keys_of
+from webapp.ingest.normalize import clean_text, link_keys_of
 from webapp.ingest.numbers import NumberPlan
 from webapp.ingest.readers.asterisk_legs import epoch_of, link_ids
 from webapp.ingest.settings import PbxSettings
@@ -43,12 +43,14 @@ _KEPT = timedelta(days=90)
 class Question(NamedTuple):
     """`dialled`: the number that was called, in any spelling. `call_id`: what the phone system calls the call, or "".
 
-    `failed`: set where the first place did not take the call, and the question is where it goes on.
+    `failed`: set where the first place did not take the call, and the question is where it goes on; `first_at` is then
+    when it was asked first: a call that rings past closing time goes on as it began.
     """
 
     dialled: str
     call_id: str = ""
     failed: RouteCondition | None = None
+    first_at: datetime | None = None
 
 
 class DialStep(NamedTuple):
@@ -82,7 +84,7 @@ class _Note(NamedTuple):
 
 def answer(session: LockedSession, number_key: bytes, pbx: Pbx, question: Question) -> tuple[Told, RouteLookup]:
     """What to tell, and the note of it, which belongs to no session yet."""
-    moment = now()
+    moment = question.first_at or now()
     identity = _plan_of(PbxSettings.of(pbx)).identify(question.dialled)
     if identity is None or identity.e164 is None:
         found = Answer(LookupAnswer.NOT_LISTED)
@@ -101,7 +103,7 @@ def answer(session: LockedSession, number_key: bytes, pbx: Pbx, question: Questi
         route_plan_id=found.route_plan_id,
         destination_id=None if told.first is None else told.first.destination_id,
         answer=told.answer,
-        dialled=question.dialled[:LONGEST_DIALLED],
+        dialled=clean_text(question.dialled[:LONGEST_DIALLED]),
         link_keys=pack_ids(_link_keys(number_key, pbx, question.call_id, moment)),
     )
     return told, lookup
