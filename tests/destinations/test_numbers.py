@@ -301,3 +301,15 @@ def test_numbers_of_another_organization_are_not_there(client: PageCheckingClien
     assert client.send(f"{LIST}/seen/{spell_id(theirs.party_id)}").status_code == 404
     assert client.get(f"{LIST}/{spell_id(theirs.id)}/give-up").status_code == 405
     assert client.send(NEW, {**DETAILS, "number": "+33 1 99 00 12 34"}).status_code == 303, "ours may have it too"
+
+
+def test_a_masked_manager_lists_no_number_that_is_not_offered(
+    client: PageCheckingClient, make: Make, cast: Cast
+) -> None:
+    """What is listed is shown in full: by its id any caller could be read."""
+    client.sign_in(cast.max)
+    make.membership(cast.max, numbers=Numbers.MASKED)
+    caller = make.party("+441632960123")
+
+    assert client.send(f"/o/harbour/destinations/numbers/seen/{spell_id(caller.id)}").status_code == 404
+    assert "960123" not in client.get("/o/harbour/destinations/numbers").text

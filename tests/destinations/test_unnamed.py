@@ -163,3 +163,14 @@ def test_an_unknown_number_and_an_outsider_get_404(client: PageCheckingClient, m
 
 def test_without_calls_the_page_says_what_comes_first(max_: PageCheckingClient) -> None:
     assert "No calls yet" in max_.get(PAGE).text
+
+
+def test_a_masked_manager_reads_no_number_in_a_refusal(max_: PageCheckingClient, make: Make, cast: Cast) -> None:
+    make.membership(cast.max, numbers=Numbers.MASKED)
+    caller = make.party("+441632960123")
+    address = f"/o/harbour/destinations/unnamed/{spell_id(caller.id)}"
+    assert max_.send(address, {"name": "Tyne Valley", "kind": "customer"}).status_code == 303
+
+    refused = max_.send(address, {"name": "Somebody else", "kind": "customer"})
+    assert refused.status_code == 422
+    assert "960123" not in refused.text

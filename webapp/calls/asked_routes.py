@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from webapp.calls.models import Call, CallRecord, Pbx
+from webapp.calls.words import name_destination
 from webapp.destinations.models import Destination
 from webapp.destinations.route_models import LookupAnswer, RouteLookup
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.reader import Reader
 
 _AROUND = timedelta(minutes=10)  #: the two clocks may differ, and a call may have waited first
 
@@ -25,7 +27,7 @@ _TOLD: Mapping[LookupAnswer, str] = {
 }
 
 
-def tell_lookup(session: LockedSession, call: Call, zone: ZoneInfo) -> str:
+def tell_lookup(session: LockedSession, call: Call, zone: ZoneInfo, reader: Reader) -> str:
     """In a sentence what the phone system asked and was told; "" where it did not ask. A narrowed session sees none."""
     lookup = find_lookup(session, call)
     if lookup is None:
@@ -34,7 +36,11 @@ def tell_lookup(session: LockedSession, call: Call, zone: ZoneInfo) -> str:
     place = None
     if lookup.destination_id is not None:
         place = session.get(Destination, (session.organization_id, lookup.destination_id))
-    told = f"the call goes to {place.name}" if place is not None else _TOLD.get(lookup.answer, "where the call goes")
+    told = (
+        f"the call goes to {name_destination(place, reader)}"
+        if place is not None
+        else _TOLD.get(lookup.answer, "where the call goes")
+    )
     return f"At {lookup.at.astimezone(zone):%H:%M:%S} {pbx.name if pbx else 'it'} asked Callbook, and was told: {told}."
 
 

@@ -39,7 +39,7 @@ def detail(call_key: int) -> ResponseReturnValue:
         detail=found,
         call=found.call,
         reader=current_reader(),
-        asked=tell_lookup(db(), found.call, zone),
+        asked=tell_lookup(db(), found.call, zone, current_reader()),
         direction_labels=DIRECTION_LABELS,
         zone=zone,
         today=local_day(now(), zone),

@@ -19,6 +19,7 @@ from webapp.calls.return_views import bp, current_seat, pbx_names
 from webapp.database.ids import read_id
 from webapp.errors import BadRequest, NotFound, Refused
 from webapp.services import services
+from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.members import load_narrowing
 from webapp.tenancy.models import Role
 from webapp.tenancy.narrowing import Narrowing
@@ -57,6 +58,7 @@ def open_again(party_id: int) -> ResponseReturnValue:
 
 def _act(party_id: int, change: Change, typed: str | None = None) -> ResponseReturnValue:
     """Change one row, and answer it as it is now; what was refused stands in it."""
+    hold_and_check()
     actor = Actor(current_user.id, current_reader(), current_organization().region)
     try:
         change(get_held(db(), party_id), actor)

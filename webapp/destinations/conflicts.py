@@ -5,6 +5,7 @@ from typing import NamedTuple
 from webapp.destinations.actions import Described
 from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS
 from webapp.destinations.listing import get_names, list_members, list_patterns
+from webapp.destinations.masking import mask_text
 from webapp.destinations.models import Destination
 from webapp.destinations.patterns import Plan, spell_patterns
 from webapp.tenancy.lock import LockedSession
@@ -19,9 +20,9 @@ class Difference(NamedTuple):
 
 
 def list_differences(
-    session: LockedSession, destination: Destination, described: Described, plan: Plan
+    session: LockedSession, destination: Destination, described: Described, plan: Plan, *, masked: bool
 ) -> list[Difference]:
-    """Those fields only that are not the same."""
+    """Those fields only that are not the same; to a masked reader numbers in them with dots."""
     patterns = list_patterns(session, [destination.id])[destination.id]
     members = [each.name for each in list_members(session, destination.id)]
     yours = get_names(session, described.members)
@@ -33,4 +34,7 @@ def list_differences(
         Difference("Colour", COLOUR_NAMES[destination.colour], COLOUR_NAMES[described.colour]),
         Difference("Note", destination.note, described.note.strip()),
     ]
-    return [pair for pair in pairs if pair.theirs != pair.yours]
+    differing = [pair for pair in pairs if pair.theirs != pair.yours]
+    if masked:
+        return [Difference(each.label, mask_text(each.theirs), mask_text(each.yours)) for each in differing]
+    return differing

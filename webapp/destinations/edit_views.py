@@ -64,7 +64,7 @@ def edit(destination_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _form_page(form, destination)
     try:
-        described = _read(form, plan, own)
+        described = _read(form, plan, own, destination.note)
         if form.question:
             return _form_page(form, destination)
         version = form.version.data or 0
@@ -99,10 +99,14 @@ def _row_part(destination: Destination, *, just_stored: bool) -> Response:
 
 
 def _form(shown: dict[str, Any]) -> DestinationForm:
-    """Filled with what is shown; a masked reader's has no patterns."""
+    """Filled with what is shown. A masked reader's has no patterns, nor a note that somebody wrote: numbers may stand
+    in it, and one with dots would be stored.
+    """
     form = DestinationForm(list_people(db()), shown)
     if current_reader().is_masked:
         del form.patterns
+        if shown.get("note"):
+            del form.note
     return form
 
 
@@ -118,18 +122,18 @@ def _spell(destination: Destination, patterns: list[Pattern], plan: Plan) -> dic
     }
 
 
-def _read(form: DestinationForm, plan: Plan, own: Sequence[Pattern]) -> Described:
+def _read(form: DestinationForm, plan: Plan, own: Sequence[Pattern], note: str = "") -> Described:
     """What the form says. Where a new prefix would name much, the form has a question. Raises Refused."""
     patterns = read_patterns(form.patterns.data or "", plan) if "patterns" in form else list(own)
     form.must_ask(ask_about_prefixes(db(), set(patterns) - set(own), plan.region))
-    return form.read(patterns)
+    return form.read(patterns, note)
 
 
 def _conflict_page(form: DestinationForm, destination: Destination, described: Described, plan: Plan) -> Response:
     """Somebody else was faster: both texts side by side. Stored again, the form's is the newer one."""
     form.version.data = destination.version
     form.version.raw_data = None  # else the field shows what was posted
-    differences = list_differences(db(), destination, described, plan)
+    differences = list_differences(db(), destination, described, plan, masked=current_reader().is_masked)
     return _form_page(form, destination, differences, name_of(destination.changed_by))
 
 

@@ -71,14 +71,14 @@ class DestinationForm(RefusableForm):
         super().__init__(data={"colour": "0", "kind": "person", **shown}, **more)
         self.members.choices = to_choices([(spell_id(each.id), each.name) for each in people])
 
-    def read(self, patterns: Sequence[Pattern]) -> Described:
-        """What a valid form says, with the patterns that its lines were read as."""
+    def read(self, patterns: Sequence[Pattern], note: str = "") -> Described:
+        """What a valid form says, with the patterns that its lines were read as; `note`: if it has no field for it."""
         return Described(
             kind=KIND_NAMES[self.kind.data],
             name=self.name.data or "",
             patterns=tuple(patterns),
             colour=int(self.colour.data),
-            note=(self.note.data or "").replace("\r\n", "\n"),
+            note=(self.note.data or "").replace("\r\n", "\n") if "note" in self else note,
             members=frozenset(read_id(each) for each in self.members.data or ()),
         )
 

@@ -115,9 +115,11 @@ def list_offers(session: LockedSession) -> Offers:
     return Offers(sorted(offered, key=lambda offer: (-offer.calls, offer.e164)), seen.since)
 
 
-def get_outside_party(session: LockedSession, party_id: int) -> Party:
-    """A party with an E.164. Raises NotFound."""
-    party = session.scalars(select(Party).where(Party.id == party_id, Party.kind == PartyKind.OUTSIDE)).one_or_none()
-    if party is None:
+def get_offered(session: LockedSession, party_id: int) -> Party:
+    """A party that list_offers() offers, or that is listed by now. Raises NotFound for any other: what is listed is
+    shown in full, to readers too who see numbers with dots.
+    """
+    is_listed = session.scalar(select(Number.id).where(Number.party_id == party_id)) is not None
+    if not is_listed and party_id not in {offer.party_id for offer in list_offers(session).numbers}:
         raise NotFound
-    return party
+    return session.get_one(Party, (session.organization_id, party_id))

@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Response, flash, url_for
+from flask import Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -26,6 +26,7 @@ from webapp.destinations.route_models import Number
 from webapp.destinations.zones import name_region
 from webapp.errors import Refused
 from webapp.formatting import format_number
+from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, db
 
@@ -62,6 +63,8 @@ def numbers() -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def add_number() -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     form = NewNumberForm(data={"region": current_organization().region})
     if not form.validate_on_submit():
         return _add_page(form)
@@ -91,7 +94,8 @@ def _add_page(form: NewNumberForm) -> Response:
 @access.sees_every_call
 def list_seen(party_id: int) -> ResponseReturnValue:
     """List a number that calls came in on."""
-    party = queries.get_outside_party(db(), party_id)
+    hold_and_check()
+    party = queries.get_offered(db(), party_id)
     facts = read_typed(party.e164 or "", party.region)
     details = NumberDetails(party.region or current_organization().region, facts.number_kind)
     try:
@@ -106,6 +110,8 @@ def list_seen(party_id: int) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def edit_number(number_id: int) -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     number = queries.get_number(db(), number_id)
     zone = current_zone()
     form = NumberForm(data=_shown(number, zone))
@@ -148,6 +154,7 @@ def _edit_page(
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def give_up_number(number_id: int) -> ResponseReturnValue:
+    hold_and_check()
     number = queries.get_number(db(), number_id)
     give_up(db(), number, actor_id=current_user.id)
     db().commit()
@@ -159,6 +166,7 @@ def give_up_number(number_id: int) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def take_back_number(number_id: int) -> ResponseReturnValue:
+    hold_and_check()
     number = queries.get_number(db(), number_id)
     take_back(db(), number, actor_id=current_user.id)
     db().commit()

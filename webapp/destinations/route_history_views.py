@@ -21,6 +21,7 @@ from webapp.destinations.route_models import Number, RoutePlan
 from webapp.destinations.route_words import tell_changes, tell_instant, tell_line
 from webapp.destinations.routing import Plan, Target, route_at, tell_path
 from webapp.destinations.schedule_queries import list_schedules, name_schedules, rules_of
+from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, current_reader, db
 
@@ -119,6 +120,7 @@ def _ask(number: Number, text: str) -> Asked:
 @access.sees_every_call
 def undo_routes(number_id: int, route_plan_id: int) -> ResponseReturnValue:
     """Let it ring again as it did by that plan."""
+    hold_and_check()
     number = get_number(db(), number_id)
     earlier = queries.get_plan(db(), number.id, route_plan_id)
     address = url_for("destinations.route_history", number_id=number_id)

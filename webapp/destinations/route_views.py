@@ -24,6 +24,7 @@ from webapp.destinations.route_words import tell_changes, tell_instant
 from webapp.destinations.routing import Plan, route_at, tell_path
 from webapp.destinations.schedule_queries import list_schedules, rules_of
 from webapp.formatting import format_weekday
+from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_organization, current_reader, db
 
@@ -59,6 +60,8 @@ def _zone() -> ZoneInfo:
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def edit_routes(number_id: int) -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     number = get_number(db(), number_id)
     if request.method != "POST":
         return _stored_page(number)

@@ -30,6 +30,7 @@ from webapp.destinations.schedule_actions import (
 from webapp.destinations.schedule_forms import AnyScheduleForm, HolidaysForm, HoursForm
 from webapp.destinations.schedule_text import read_content, spell_minute, tell_schedule
 from webapp.errors import Refused
+from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, current_reader, db
 
@@ -105,6 +106,8 @@ def tell_state(hours: Hours, now: datetime) -> str:
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def add_schedule(what: str) -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     kind = ScheduleKind.OPENING_HOURS if what == "hours" else ScheduleKind.HOLIDAYS
     form = _FORMS[kind](data={"time_zone": current_organization().time_zone})
     if not form.validate_on_submit():
@@ -123,6 +126,8 @@ def add_schedule(what: str) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def edit_schedule(schedule_id: int) -> ResponseReturnValue:
+    if request.method == "POST":
+        hold_and_check()
     schedule = queries.get_schedule(db(), schedule_id)
     newest = queries.list_versions(db(), schedule.id)[0]
     stored = read_content(schedule.kind, newest.time_zone, newest.content)
@@ -205,6 +210,7 @@ def _history(schedule: Schedule) -> list[PastVersion]:
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def put_away_schedule(schedule_id: int) -> ResponseReturnValue:
+    hold_and_check()
     schedule = queries.get_schedule(db(), schedule_id)
     try:
         archive_schedule(db(), schedule, actor_id=current_user.id)

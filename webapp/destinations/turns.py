@@ -12,7 +12,7 @@ from sqlalchemy import or_, select
 from webapp.audit.actions import record
 from webapp.clock import from_ms, now, to_ms
 from webapp.destinations.holders import read_turns, write_holders
-from webapp.destinations.masking import mask_number
+from webapp.destinations.masking import mask_text
 from webapp.destinations.matching import ALWAYS_MS, Pattern, Turn, holder_at
 from webapp.destinations.models import Destination, DestinationKind, DestinationPattern, PatternKind
 from webapp.destinations.patterns import FIELD
@@ -88,7 +88,7 @@ def _pass_on(
         "destination.handed_over",
         actor_id=actor_id,
         object_id=touched[-1].id if touched else None,
-        what=mask_number(tell_pattern(pattern)) if pattern.kind == PatternKind.NUMBER else tell_pattern(pattern),
+        what=tell_pattern(pattern) if pattern.kind == PatternKind.EXTENSION else mask_text(tell_pattern(pattern)),
         before="nobody" if giver is None else giver.name,
         after="nobody" if taker is None else taker.name,
         day=format_date(from_at.date()),

@@ -10,7 +10,7 @@ from webapp import access, htmx
 from webapp.destinations.blueprint import bp
 from webapp.destinations.forms import NameForm
 from webapp.destinations.kind_words import KIND_LABELS, KIND_NAMES
-from webapp.destinations.masking import mask_digits, mask_name, masked_party
+from webapp.destinations.masking import mask_digits, mask_name, mask_text, masked_party
 from webapp.destinations.models import DestinationKind, Party, PartyKind
 from webapp.destinations.naming import get_party, name_party
 from webapp.destinations.pages import frame, own_plan
@@ -75,7 +75,9 @@ def give_name(party_id: int) -> ResponseReturnValue:
             db(), party, form.name.data or "", KIND_NAMES[form.kind.data], plan, actor_id=current_user.id
         )
     except Refused as refusal:
-        return _row_page(shown, form, refusal.sentence)
+        # It may name the number that the reader sees with dots.
+        sentence = mask_text(refusal.sentence) if current_reader().is_masked else refusal.sentence
+        return _row_page(shown, form, sentence)
     db().commit()
     told = f"is {destination.name} now" if is_new else f"is now one of {destination.name}’s numbers"
     if not htmx.wants_part():
