@@ -3,7 +3,7 @@
 Looked for every hour, for whoever has numbers that nobody asked about: a place is worth no wait of an import.
 """
 
-import subprocess
+import subprocess  # nosec B404 - for one program of our own
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -84,7 +84,7 @@ def _store(session: LockedSession, places: dict[int, str]) -> None:
 def _place_names() -> Iterator["subprocess.Popen[str]"]:
     """The child; it ends with its input. What it may say of an error is thrown away: it could hold a number."""
     command = [sys.executable, "-I", str(_PROGRAM)]
-    with subprocess.Popen(  # noqa: S603 - our own program by our own interpreter
+    with subprocess.Popen(  # noqa: S603 # nosec B603 - our own program by our own interpreter
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8"
     ) as child:
         yield child

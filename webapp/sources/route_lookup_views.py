@@ -6,7 +6,7 @@ happens here, a call is never lost by it: each shape has a safe answer, which le
 
 import re
 from datetime import datetime, timedelta
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -170,10 +170,10 @@ def _dialplan(told: Told, ask_again: str, failed: RouteCondition | None, context
 
 
 def _extension(context: str, actions: list[tuple[str, str]]) -> str:
-    lines = "".join(f"<action application={quoteattr(name)} data={quoteattr(data)}/>" for name, data in actions)
+    lines = "".join(f"<action application="{escape(name)}" data="{escape(data)}"/>" for name, data in actions)
     return (
         '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<document type="freeswitch/xml">'
-        f'<section name="dialplan"><context name={quoteattr(context)}><extension name="callbook">'
+        f'<section name="dialplan"><context name="{escape(context)}"><extension name="callbook">'
         f"<condition>{lines}</condition></extension></context></section></document>\n"
     )
 
