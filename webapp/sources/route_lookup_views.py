@@ -170,7 +170,7 @@ def _dialplan(told: Told, ask_again: str, failed: RouteCondition | None, context
 
 
 def _extension(context: str, actions: list[tuple[str, str]]) -> str:
-    lines = "".join(f"<action application="{escape(name)}" data="{escape(data)}"/>" for name, data in actions)
+    lines = "".join(f'<action application="{escape(name)}" data="{escape(data)}"/>' for name, data in actions)
     return (
         '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<document type="freeswitch/xml">'
         f'<section name="dialplan"><context name="{escape(context)}"><extension name="callbook">'
