@@ -10,6 +10,7 @@ import time_machine
 from tests.calls.handed_over import CUSTOMER
 from tests.calls.test_browse import statements
 from tests.make import Make
+from webapp import clock
 from webapp.calls import destination_figures
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.database.engine import Database
@@ -19,7 +20,7 @@ from webapp.destinations.figures import (
     read_destination_figures,
     read_number_figures,
 )
-from webapp.destinations.models import Destination, DestinationKind
+from webapp.destinations.models import Destination, DestinationKind, DestinationMember
 from webapp.tenancy.sessions import reading_session
 
 LONDON = ZoneInfo("Europe/London")
@@ -140,8 +141,26 @@ def test_the_statements_do_not_follow_the_destinations(database: Database, make:
         make.call(callee=f"3{turn:02}", started_at=NOW)
     with statements(database) as seen:
         assert all(each.calls == 1 for each in read(database, make, *some))
-    assert len([sql for sql, _values in seen if sql.startswith("SELECT")]) == 3
+    assert len([sql for sql, _values in seen if sql.startswith("SELECT")]) == 4
 
 
 def test_another_organization_has_none(database: Database, make: Make) -> None:
     assert read(database, make, make.at(make.organization).destination("Empty")) == [LiveFigures()]
+
+
+def test_the_calls_of_its_people_are_a_team_s(make: Make) -> None:
+    """Each once, also where two of them took part; of an extension only while it was theirs."""
+    ann, ben, sales = make.destination("Ann"), make.destination("Ben"), make.destination("Sales", DestinationKind.TEAM)
+    for person in (ann, ben):
+        make.store(DestinationMember(team_id=sales.id, person_id=person.id))
+    start = clock.now() - timedelta(days=2)
+    make.holder(make.party("201"), ann)
+    make.holder(make.party("202"), ben, from_at=start + timedelta(hours=1))
+    make.holder(make.party("600"), sales)
+    for hour, caller, callee in ((0, "+442079460123", "202"), (2, "+442079460123", "202"), (3, "201", "202")):
+        make.call(started_at=start + timedelta(hours=hour), caller=caller, callee=callee)
+    make.call(started_at=start + timedelta(hours=4), caller="+442079460123", dialed="600", callee="201")
+
+    with make.session() as session:
+        found = destination_figures.figures_of_destinations(session, [sales.id, ann.id], ZoneInfo("Europe/London"))
+    assert (found[sales.id].calls, found[ann.id].calls) == (3, 2)

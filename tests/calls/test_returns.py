@@ -25,6 +25,7 @@ from webapp.calls.return_actions import LONGEST_NOTE, wish_mail
 from webapp.database.engine import Database
 from webapp.database.ids import new_id, spell_id
 from webapp.destinations.route_models import Number, NumberKind
+from webapp.ingest.calls_to_return import sweep_calls_to_return
 from webapp.jobs.models import Job
 from webapp.jobs.worker import Worker
 from webapp.outbox.sender import send_due
@@ -365,6 +366,16 @@ def test_of_whoever_leaves_theirs_go_back_to_nobody(
     for step in delete_account(database, cast.nina.id, [cast.harbour.id]):
         step.commit()
     assert [stored(make, row).assigned_to for row in rows] == [None, None, None, cast.olive.id]
+
+
+def test_whose_membership_has_run_out_calls_nobody(cast: Cast, make: Make, database: Database) -> None:
+    rows = [
+        waiting(make, f"+44207946018{turn}", assigned_to=each.id) for turn, each in enumerate((cast.vera, cast.max))
+    ]
+    make.membership(cast.vera, ends_at=NOW - timedelta(minutes=1))
+    make.membership(cast.max, ends_at=NOW + timedelta(minutes=1))
+    sweep_calls_to_return(database)
+    assert [stored(make, row).assigned_to for row in rows] == [None, cast.max.id]
 
 
 # ------------------------------------------------------------------------------------------------------------- one mail

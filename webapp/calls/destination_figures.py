@@ -63,7 +63,7 @@ class _Asked:
 
 def figures_of_destinations(session: LockedSession, ids: Sequence[int], zone: ZoneInfo) -> dict[int, LiveFigures]:
     """By id of the destination: the calls that a party took part in while it was the destination's."""
-    held = held_by(ids).c
+    held = held_by(session, ids).c
     until_at = func.coalesce(held.until_at, _FOR_EVER, type_=Instant()).label("until_at")
     spans = select(held.destination_id.label("owner_id"), held.party_id, held.from_at, until_at).subquery()
     return _read(session, _Asked(spans, zone, local_day(now(), zone)))

@@ -12,11 +12,11 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, SmallInteger, Subquery, and_, func, select, type_coerce
+from sqlalchemy import ColumnElement, Select, SmallInteger, Subquery, and_, func, select, type_coerce, union_all
 from sqlalchemy.orm import aliased
 
 from webapp.database.types import Instant, Milliseconds
-from webapp.destinations.models import Destination, Party, PartyHolder
+from webapp.destinations.models import Destination, DestinationMember, Party, PartyHolder
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.narrowing import Narrowing, PartyDays
 
@@ -151,11 +151,25 @@ def find_holders(session: LockedSession, party_ids: Collection[int], at: datetim
     return {party_id: held for party_id, held in holders.items() if held is not None}
 
 
-def held_by(destination_ids: Sequence[int], at_most: int | None = None) -> Subquery:
-    """What these destinations hold and held: destination_id, party_id, from_at, and until_at, NULL for no end.
+def held_by(session: LockedSession, destination_ids: Sequence[int], at_most: int | None = None) -> Subquery:
+    """What these destinations hold and held: destination_id, party_id, from_at, and until_at, NULL for no end. What the
+    people of a team hold is the team's too.
 
     `at_most`: of so many of their rows only.
     """
+    of_teams = DestinationMember.team_id.in_(destination_ids)
+    people = session.scalars(select(DestinationMember.person_id).where(of_teams).distinct()).all()
+    if not people:
+        return _held_by_themselves(destination_ids, at_most)
+    every = _held_by_themselves(sorted({*destination_ids, *people}), at_most).c
+    itself = select(every.destination_id, every.party_id, every.from_at, every.until_at)
+    lent = select(DestinationMember.team_id, every.party_id, every.from_at, every.until_at).where(
+        of_teams, DestinationMember.person_id == every.destination_id
+    )
+    return union_all(itself.where(every.destination_id.in_(destination_ids)), lent).subquery()
+
+
+def _held_by_themselves(destination_ids: Sequence[int], at_most: int | None) -> Subquery:
     theirs, rows = aliased(PartyHolder), aliased(PartyHolder)
     named = select(theirs.party_id).where(theirs.destination_id.in_(destination_ids)).limit(at_most).subquery()
     until_at = func.lead(rows.from_at, type_=Instant()).over(partition_by=rows.party_id, order_by=rows.from_at)
@@ -166,7 +180,7 @@ def held_by(destination_ids: Sequence[int], at_most: int | None = None) -> Subqu
 
 def find_spans(session: LockedSession, destination_id: int, at_most: int) -> Spans | None:
     """The parties of a destination, each while it was its; None where they are more than `at_most`."""
-    held = held_by([destination_id], at_most + 1)
+    held = held_by(session, [destination_id], at_most + 1)
     rows = session.execute(select(held.c.party_id, held.c.from_at, held.c.until_at)).all()
     return None if len(rows) > at_most else Spans(tuple(sorted(PartyDays.between(*row) for row in rows)))
 

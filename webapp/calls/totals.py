@@ -158,7 +158,7 @@ def _find_nearest_call(session: LockedSession, selection: Selection) -> date | N
 
 def _find_nearest_held(session: LockedSession, selection: Selection, destination_id: int) -> date | None:
     """The same among the calls that one of its parties took part in while it was the destination's."""
-    period, held = selection.period, held_by([destination_id])
+    period, held = selection.period, held_by(session, [destination_id])
     its_own = [CallParty.party_id == held.c.party_id, CallParty.started_at >= held.c.from_at]
     its_own.append(or_(held.c.until_at.is_(None), CallParty.started_at < held.c.until_at))
     if selection.narrowing is not None:

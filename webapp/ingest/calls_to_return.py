@@ -9,16 +9,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from webapp.calls.models import CallToReturn, PartyRole, RecordFlag
 from webapp.calls.outcomes import LOOK_BACK_DAYS, TRY_OUTCOMES, Direction, Outcome
-from webapp.clock import from_ms, now_ms
+from webapp.clock import from_ms, now, now_ms
 from webapp.database.bulk import BulkTransaction, bulk_transaction
 from webapp.database.engine import Database
 from webapp.destinations.models import PartyKind
 from webapp.ingest.assembly import CallDraft
-from webapp.tenancy.models import Organization
+from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session
 
 _DAY_MS = 86_400_000
@@ -281,11 +281,30 @@ def sweep_calls_to_return(database: Database) -> None:
     with reading_session(database) as session:
         organization_ids = session.scalars(select(Organization.id)).all()
     for organization_id in organization_ids:
+        _take_from_the_gone(database, organization_id)
         party_ids = _overdue(database, organization_id)
         for place in range(0, len(party_ids), _SWEPT_AT_ONCE):
             with bulk_transaction(database, organization_id) as transaction:
                 known = _known(transaction, set(party_ids[place : place + _SWEPT_AT_ONCE]))
                 _work_out(transaction, dict.fromkeys(known, (0, None)), known)
+
+
+_TAKE_FROM_THE_GONE = (
+    "UPDATE call_to_return SET assigned_to = NULL WHERE organization_id = ? AND assigned_to IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM membership AS its WHERE its.organization_id = call_to_return.organization_id"
+    " AND its.user_account_id = call_to_return.assigned_to AND (its.ends_at IS NULL OR its.ends_at > ?))"
+)
+
+
+def _take_from_the_gone(database: Database, organization_id: int) -> None:
+    """Whose membership has run out calls nobody any more: nobody told of it, as of those who leave."""
+    living = select(Membership.user_account_id).where(or_(Membership.ends_at.is_(None), Membership.ends_at > now()))
+    gone = and_(CallToReturn.assigned_to.is_not(None), CallToReturn.assigned_to.not_in(living))
+    with reading_session(database, organization_id) as session:
+        if session.scalars(select(CallToReturn.party_id).where(gone).limit(1)).first() is None:
+            return
+    with bulk_transaction(database, organization_id) as transaction:
+        transaction.execute(_TAKE_FROM_THE_GONE, organization_id, transaction.instant(now_ms()))
 
 
 def _overdue(database: Database, organization_id: int) -> Sequence[int]:
