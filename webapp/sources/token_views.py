@@ -12,7 +12,7 @@ from flask_login import current_user
 
 from webapp import access, htmx
 from webapp.calls.models import Pbx
-from webapp.errors import Refused
+from webapp.errors import Forbidden, Refused
 from webapp.services import services
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import RotateForm
@@ -21,7 +21,7 @@ from webapp.sources.queries import find_delivered, get_pbx
 from webapp.sources.tokens import OVERLAPS, get_token, list_live_tokens, make_token, revoke_token, rotate_token
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_organization, db
+from webapp.tenancy.request import current_organization, current_reader, db
 
 
 @bp.get("/phone-systems/<id:pbx_id>/sending")
@@ -46,6 +46,7 @@ def arrived(pbx_id: int) -> ResponseReturnValue:
 @access.proved
 def make_pbx_token(pbx_id: int) -> ResponseReturnValue:
     hold_and_check()
+    _refuse_masked()
     pbx = get_pbx(db(), pbx_id)
     try:
         text = make_token(db(), pbx, actor_id=current_user.id)
@@ -62,6 +63,7 @@ def make_pbx_token(pbx_id: int) -> ResponseReturnValue:
 def rotate_pbx_token(pbx_id: int, token_id: int) -> ResponseReturnValue:
     """A new one in its place; the old one works on for as long as was chosen."""
     hold_and_check()
+    _refuse_masked()
     pbx = get_pbx(db(), pbx_id)
     form = RotateForm()
     if not form.validate():
@@ -86,6 +88,15 @@ def revoke_pbx_token(pbx_id: int, token_id: int) -> ResponseReturnValue:
     db().commit()
     flash(f"The token {token.prefix}… is revoked: whoever sends it is turned away from now on.", "ok")
     return htmx.go_to(url_for("sources.sending", pbx_id=pbx.id))
+
+
+def _refuse_masked() -> None:
+    """Whoever holds a token is told by Callbook, number for number, where calls go."""
+    if current_reader().is_masked:
+        raise Forbidden(
+            "The last digits of outside numbers are dots for you, and a token opens them in full. Somebody who sees "
+            "whole numbers can make or replace it."
+        )
 
 
 def _page(pbx: Pbx, *, token: str = "", problem: str = "") -> Response:
