@@ -23,6 +23,11 @@ from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_organization, current_reader, db
 
+_NOT_FOR_MASKED = (
+    "The last digits of outside numbers are dots for you, and a token opens them in full: somebody who sees whole "
+    "numbers can make or replace one."
+)
+
 
 @bp.get("/phone-systems/<id:pbx_id>/sending")
 @access.member(Role.MANAGER)
@@ -93,10 +98,7 @@ def revoke_pbx_token(pbx_id: int, token_id: int) -> ResponseReturnValue:
 def _refuse_masked() -> None:
     """Whoever holds a token is told by Callbook, number for number, where calls go."""
     if current_reader().is_masked:
-        raise Forbidden(
-            "The last digits of outside numbers are dots for you, and a token opens them in full. Somebody who sees "
-            "whole numbers can make or replace it."
-        )
+        raise Forbidden(_NOT_FOR_MASKED)
 
 
 def _page(pbx: Pbx, *, token: str = "", problem: str = "") -> Response:
@@ -109,6 +111,7 @@ def _page(pbx: Pbx, *, token: str = "", problem: str = "") -> Response:
         tokens=list_live_tokens(db(), pbx.id),
         token=token,
         problem=problem,
+        why_none=_NOT_FOR_MASKED if current_reader().is_masked else "",
         form=RotateForm(formdata=None),
         address=f"{base_url}{url_for('collect.receive', pbx_id=pbx.id)}",
         where=f"{base_url}{url_for('route_lookups.as_json', pbx_id=pbx.id).removesuffix('/json')}",
