@@ -18,6 +18,8 @@ from webapp.calls.outcomes import Direction, Outcome
 from webapp.clock import to_ms
 from webapp.database.ids import spell_id
 from webapp.ingest import spooling
+from webapp.ingest.normalize import Normalizer, NormalRecord
+from webapp.ingest.records import ParsedRecord
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO
 from webapp.sources.sent import LARGEST_BODY, MOST_RECORDS
 from webapp.tenancy.sessions import writing_session
@@ -147,6 +149,38 @@ def test_a_broken_call_takes_no_other_with_it(delivering: Delivering) -> None:  
     delivering.store()
     assert len(delivering.calls()) == 4
     assert counts(delivering.the_import()) == (6, 4, 0, 0, 2)
+
+
+@pytest.mark.parametrize(
+    "body", [rb'{"id":"1","started_at":"\ud83d"}', rb'{"id":"1","started_at":"2026-11-22","direction":"\u0000"}']
+)
+def test_letters_that_no_database_takes_hold_up_nothing(delivering: Delivering, body: bytes) -> None:  # noqa: F811
+    delivering.send(body)
+    delivering.send_json(own_call(1))
+    delivering.store()
+    assert len(delivering.calls()) == 1 and not delivering.spooled()
+    assert [line.raw for line in delivering.refused()] == [body]
+
+
+def test_what_nobody_foresaw_in_one_row_refuses_that_row_alone(
+    delivering: Delivering,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    normalize = Normalizer.normalize
+
+    def break_at_two(self: Normalizer, parsed: ParsedRecord) -> NormalRecord:
+        if b'"n-2"' in parsed.raw:
+            raise ZeroDivisionError
+        return normalize(self, parsed)
+
+    monkeypatch.setattr(Normalizer, "normalize", break_at_two)
+    for number in (1, 2, 3):
+        delivering.send_json(own_call(number))
+    delivering.store()
+    assert len(delivering.calls()) == 2 and not delivering.spooled()
+    [line] = delivering.refused()
+    assert json.loads(line.raw)["id"] == "n-2" and "in the server's log" in line.reason
+    assert counts(delivering.the_import()) == (3, 2, 0, 0, 1)
 
 
 def test_an_old_freeswitch_that_forgot_to_encode_percent_signs(delivering: Delivering) -> None:  # noqa: F811

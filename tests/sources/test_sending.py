@@ -1,14 +1,20 @@
 """The page by which a phone system sends its calls by itself, and the pages of what it sent."""
 
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from sqlalchemy import update
 
 from tests.cast import Cast
 from tests.client import PART, PageCheckingClient
+from tests.conftest import NUMBER_KEY
 from tests.sources.delivering import Delivering, delivering, own_call  # noqa: F401
 from webapp import clock
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.ids import spell_id
+from webapp.ingest.deliveries import store_delivered
 from webapp.jobs.worker import Worker
 from webapp.sources import storing
 from webapp.tenancy.sessions import writing_session
@@ -155,6 +161,36 @@ def test_and_what_another_one_left(delivering: Delivering, monkeypatch: pytest.M
     monkeypatch.setattr(storing, "_watches", {})
     storing.store_due(delivering.database, delivering.app.extensions["callbook"].settings, lambda: False)
     assert len(delivering.calls()) == 1
+
+
+def test_one_that_never_stops_pushing_lets_others_have_their_turn(
+    delivering: Delivering,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = delivering.app.extensions["callbook"].settings
+    ticks = count()
+    done: list[bool] = []
+    noticed: list[int] = []
+
+    def have_a_thousand_rounds(*words: Any) -> bool:
+        *_database_and_key, _organization_id, keep_going = words
+        done.append(all(keep_going() for _ in range(1000)))
+        return done[-1]
+
+    monkeypatch.setattr(storing, "time", SimpleNamespace(monotonic=lambda: next(ticks) / 10))
+    monkeypatch.setattr(storing, "_due", lambda _database: {1, 2})
+    monkeypatch.setattr(storing, "store_delivered", have_a_thousand_rounds)
+    monkeypatch.setattr(storing, "notice", lambda _database, organization_id: noticed.append(organization_id))
+    storing.store_due(delivering.database, settings, lambda: False)
+    assert done == [False, False], "each had a turn that ended"
+    assert noticed == [1, 2], "and has another one soon"
+
+
+def test_storing_tells_whether_more_may_wait(delivering: Delivering) -> None:  # noqa: F811
+    delivering.send_json(own_call(1))
+    where = (delivering.database, NUMBER_KEY, delivering.organization_id)
+    assert not store_delivered(*where, lambda: False) and delivering.spooled()
+    assert store_delivered(*where) and not delivering.spooled()
 
 
 def test_one_that_cannot_be_stored_is_tried_again(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

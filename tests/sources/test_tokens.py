@@ -11,9 +11,10 @@ from tests.make import Make
 from tests.sources.delivering import Delivering, delivering, own_call  # noqa: F401
 from webapp import clock
 from webapp.database.ids import spell_id
-from webapp.sources import pbx_access, tokens
+from webapp.sources import collect_views, pbx_access, tokens
 from webapp.sources.models import PbxToken
 from webapp.sources.tokens import MOST_LIVE_TOKENS, digest_token, organization_in
+from webapp.tenancy.models import Numbers
 
 HARBOUR = "/o/harbour"
 TOKEN = re.compile(r"cb_[0-9a-z]{1,13}_[A-Za-z0-9_-]{43}")
@@ -155,10 +156,48 @@ def test_its_last_use_is_written_once_a_minute(delivering: Delivering, clock_at)
     assert used == [begin] * 3 + [begin + timedelta(seconds=60)] * 2
 
 
+def test_calls_are_kept_where_the_use_cannot_be_written(
+    delivering: Delivering,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collect_views, "note_use", lambda *_words: 1 / 0)
+    assert status(delivering, delivering.token) == 200
+    assert len(delivering.spooled()) == 1 and the_token(delivering).last_used_at is None
+
+
 def test_no_more_than_a_few_work_at_a_time(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:  # noqa: F811
     client.sign_in(cast.max)
     answers = [client.send(f"{page_of(delivering)}/tokens") for _ in range(MOST_LIVE_TOKENS)]
     assert [answer.status_code for answer in answers] == [200] * (MOST_LIVE_TOKENS - 1) + [422]
+
+
+def test_replacing_is_no_way_past_that(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:  # noqa: F811
+    """The one that is replaced is not counted, so that all that may be can be replaced with an overlap."""
+    client.sign_in(cast.max)
+    for _ in range(MOST_LIVE_TOKENS - 1):
+        client.send(f"{page_of(delivering)}/tokens")
+    address = f"{page_of(delivering)}/tokens/{spell_id(the_token(delivering).id)}/rotate"
+    answers = [client.send(address, {"overlap": "week"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 422, 422]
+
+
+def test_whoever_sees_masked_numbers_gets_none(
+    delivering: Delivering,  # noqa: F811
+    client: PageCheckingClient,
+    cast: Cast,
+    make: Make,
+) -> None:
+    """By a token and a route, they could have Callbook tell them a number in full."""
+    make.membership(cast.max, numbers=Numbers.MASKED)
+    client.sign_in(cast.max)
+    address = f"{page_of(delivering)}/tokens"
+    for sent in (address, f"{address}/{spell_id(the_token(delivering).id)}/rotate"):
+        answer = client.send(sent, {"overlap": "day"})
+        assert answer.status_code == 403 and "a token opens them in full" in answer.text
+    assert len(delivering.all(PbxToken)) == 1 and the_token(delivering).ends_at is None
+    page = client.get(f"{page_of(delivering)}/sending").text
+    assert f'{address}"' not in page and "/rotate" not in page and "a token opens them in full" in page
+    assert client.send(f"{address}/{spell_id(the_token(delivering).id)}/revoke").status_code == 303
 
 
 def test_another_phone_systems_token_is_not_there(

@@ -98,14 +98,14 @@ def has_spooled(session: LockedSession) -> bool:
 
 def store_delivered(
     database: Database, number_key: bytes, organization_id: int, keep_going: Callable[[], bool] = lambda: True
-) -> None:
-    """Store all that is spooled of one organization, the oldest first, in short transactions."""
+) -> bool:
+    """Store what is spooled of one organization, the oldest first, in short transactions. False: more may wait."""
     most_bytes = _FIRST_BYTES
     while keep_going():
         with reading_session(database, organization_id) as session:
             found = _next_round(session, organization_id, most_bytes)
         if found is None:
-            return
+            return True
         try:
             held = _store_or_refuse(database, number_key, found)
         except _TakenMeanwhile:
@@ -113,6 +113,7 @@ def store_delivered(
         most_bytes = int(most_bytes * min(2.0, _HOLD_SECONDS / max(held, 0.001)))
         most_bytes = max(_LEAST_BYTES, min(_MOST_BYTES, most_bytes))
         time.sleep(_PAUSE_SECONDS)
+    return False
 
 
 def _next_round(session: LockedSession, organization_id: int, most_bytes: int) -> _Round | None:

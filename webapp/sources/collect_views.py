@@ -7,12 +7,15 @@ not, since a phone system sends again for ever what is answered otherwise.
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from webapp import access
+from webapp import access, logs
 from webapp.ingest.spooling import put
 from webapp.services import services
+from webapp.sources.models import PbxToken
 from webapp.sources.pbx_access import pbx_caller
 from webapp.sources.sent import LARGEST_BODY, Sent, take_apart
 from webapp.sources.storing import notice
+from webapp.sources.tokens import note_use, wants_note
+from webapp.tenancy.sessions import writing_session
 
 bp = Blueprint("collect", __name__)
 
@@ -27,4 +30,17 @@ def receive(pbx_id: int) -> ResponseReturnValue:
     received, parcels = take_apart(pbx, sent)
     put(services().database, pbx.organization_id, parcels)
     notice(services().database, pbx.organization_id)
+    _note_use(pbx_caller().token)
     return jsonify(received=received)
+
+
+def _note_use(token: PbxToken) -> None:
+    """Once the calls are kept. They stay so where it cannot be written."""
+    if not wants_note(token.last_used_at):
+        return
+    try:
+        with writing_session(services().database, token.organization_id) as session:
+            note_use(session, token.id)
+            session.commit()
+    except Exception as error:  # noqa: BLE001 - whatever it is, what was sent is kept, and is not to be sent again
+        logs.event("pbx.use_not_noted", error=type(error).__name__)

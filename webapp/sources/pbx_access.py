@@ -14,11 +14,12 @@ from webapp.calls.models import Pbx
 from webapp.errors import Forbidden, NotSignedIn, TooManyTries
 from webapp.rate_limits import Limit, hit, network_of
 from webapp.services import services
-from webapp.sources.tokens import find_token, note_use, organization_in, wants_note
+from webapp.sources.models import PbxToken
+from webapp.sources.tokens import find_token, organization_in
 from webapp.tenancy import guard
 from webapp.tenancy.models import Organization
 from webapp.tenancy.request import bind_caller
-from webapp.tenancy.sessions import reading_session, writing_session
+from webapp.tenancy.sessions import reading_session
 
 #: Wrong tokens of one network: so many at once, then one every three seconds. Right ones are never counted.
 WRONG_TOKENS = Limit("pbx_token", burst=20, every_ms=3000)
@@ -32,10 +33,11 @@ _WRONG = (
 
 @dataclass(frozen=True)
 class PbxCaller:
-    """The phone system that asks."""
+    """The phone system that asks, and by which token."""
 
     organization: Organization
     pbx: Pbx
+    token: PbxToken
 
 
 def register(app: Flask) -> None:
@@ -46,7 +48,8 @@ def authenticate_pbx(request: Request) -> PbxCaller:
     """Who asks, by the token in the request; the session of the request is its organization's from then on.
 
     Where the address names a phone system, the token must be that one's. Raises NotSignedIn, or TooManyTries, for
-    every token that opens nothing, and Forbidden with words for a phone system that is closed.
+    every token that opens nothing, and Forbidden with words for a phone system that is closed. Writes nothing where
+    the token is right: the view has its use noted, in its own time.
     """
     database = services().database
     text = _token_in(request)
@@ -65,12 +68,8 @@ def authenticate_pbx(request: Request) -> PbxCaller:
             "This phone system is closed in Callbook and accepts nothing. Nothing was stored. Somebody who manages it "
             "can open it again on the Phone systems page."
         )
-    if wants_note(found.token.last_used_at):
-        with writing_session(database, organization_id) as session:
-            note_use(session, found.token.id)
-            session.commit()
     bind_caller(organization_id)
-    g.pbx_caller = PbxCaller(found.organization, found.pbx)
+    g.pbx_caller = PbxCaller(found.organization, found.pbx, found.token)
     return pbx_caller()
 
 

@@ -19,8 +19,9 @@ from webapp.destinations.route_models import LookupAnswer, RouteCondition
 from webapp.errors import Refused
 from webapp.services import services
 from webapp.sources.pbx_access import pbx_caller
-from webapp.sources.route_lookups import LONGEST_CALL_ID, LONGEST_DIALLED, Question, Told, answer, note_lookup
-from webapp.tenancy.request import db
+from webapp.sources.route_lookups import LONGEST_CALL_ID, LONGEST_DIALLED, Note, Question, Told, answer, note_lookup
+from webapp.sources.tokens import wants_note
+from webapp.tenancy.sessions import reading_session
 
 bp = Blueprint("route_lookups", __name__, url_prefix="/where/<id:pbx_id>")
 
@@ -115,10 +116,15 @@ def _no_database(error: SQLAlchemyError) -> Response:
 
 
 def _told(question: Question) -> Told:
-    database, key = services().database, number_key(services().settings)
-    told, lookup = answer(db(), key, pbx_caller().pbx, question)
-    if question.failed is None:  # the second question of a call is no second call
-        note_lookup(database, lookup)
+    """Only read here, though it is a POST: a caller waits for no write, and hears nothing of one that fails."""
+    caller, database = pbx_caller(), services().database
+    with reading_session(database, caller.pbx.organization_id) as session:
+        told, lookup = answer(session, number_key(services().settings), caller.pbx, question)
+    # The second question of a call is no second call. What is not listed is none of ours: internal calls ask, too.
+    is_kept = question.failed is None and told.answer != LookupAnswer.NOT_LISTED
+    token_id = caller.token.id if wants_note(caller.token.last_used_at) else None
+    if is_kept or token_id is not None:
+        note_lookup(database, Note(caller.pbx.organization_id, token_id, lookup if is_kept else None))
     return told
 
 

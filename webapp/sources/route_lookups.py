@@ -1,8 +1,9 @@
 """A phone system asks where a call goes: what it asked, what it is told, and the note that it asked.
 
 Called by route_lookup_views.py, which knows HTTP and the three shapes of the answer. Each question is answered from the
-database as it is committed. The note (route_lookup) is written a moment later by a thread of this process: a call waits
-for the answer, and no call waits for a note. What a killed process had not written yet is lost, and only that.
+database as it is committed. The note (route_lookup), and that the token was used, are written a moment later by a
+thread of this process: a call waits for the answer, and no call waits for a note. What a killed process had not written
+yet is lost, and only that.
 """
 
 import threading
@@ -28,6 +29,7 @@ from webapp.ingest.normalize import clean_text, link_keys_of
 from webapp.ingest.numbers import NumberPlan
 from webapp.ingest.readers.asterisk_legs import epoch_of, link_ids
 from webapp.ingest.settings import PbxSettings
+from webapp.sources.tokens import note_use
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
@@ -77,9 +79,12 @@ class Told:
         return next((step for step in self.steps if step.on == failure), None)
 
 
-class _Note(NamedTuple):
+class Note(NamedTuple):
+    """What is to be written once the answer is given: the question, if it is one that is kept, and the token's use."""
+
     organization_id: int
-    lookup: RouteLookup
+    token_id: int | None
+    lookup: RouteLookup | None
 
 
 def answer(session: LockedSession, number_key: bytes, pbx: Pbx, question: Question) -> tuple[Told, RouteLookup]:
@@ -140,7 +145,7 @@ class _Notes:
     """The notes of one database that this process has not written yet."""
 
     def __init__(self) -> None:
-        self.waiting: deque[_Note] = deque(maxlen=_WAITING_AT_MOST)
+        self.waiting: deque[Note] = deque(maxlen=_WAITING_AT_MOST)
         self.writer: threading.Timer | None = None
         self.lock = threading.Lock()
         self.writing = threading.Lock()  #: held until what was taken off is committed
@@ -149,11 +154,11 @@ class _Notes:
 _notes: "WeakKeyDictionary[Database, _Notes]" = WeakKeyDictionary()
 
 
-def note_lookup(database: Database, lookup: RouteLookup) -> None:
+def note_lookup(database: Database, note: Note) -> None:
     """Have it written within half a second."""
     notes = _notes.setdefault(database, _Notes())
     with notes.lock:
-        notes.waiting.append(_Note(lookup.organization_id, lookup))
+        notes.waiting.append(note)
         if notes.writer is None:
             notes.writer = threading.Timer(_WRITE_SECONDS, write_notes, (database,))
             notes.writer.daemon = True
@@ -181,15 +186,15 @@ def write_notes(database: Database) -> None:
             waiting, notes.writer = list(notes.waiting), None
             notes.waiting.clear()
         for organization_id in dict.fromkeys(each.organization_id for each in waiting):
-            _write(
-                database, organization_id, [each.lookup for each in waiting if each.organization_id == organization_id]
-            )
+            _write(database, organization_id, [each for each in waiting if each.organization_id == organization_id])
 
 
-def _write(database: Database, organization_id: int, lookups: list[RouteLookup]) -> None:
+def _write(database: Database, organization_id: int, notes: list[Note]) -> None:
     try:
         with writing_session(database, organization_id) as session:
-            session.add_all(lookups)
+            session.add_all([each.lookup for each in notes if each.lookup is not None])
+            for token_id in {each.token_id for each in notes if each.token_id is not None}:
+                note_use(session, token_id)
             session.commit()
     except Exception as error:  # noqa: BLE001 - what cannot be noted is lost, and the next question is answered
         logs.event("route_lookup.not_noted", error=type(error).__name__)

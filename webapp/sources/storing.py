@@ -23,6 +23,7 @@ from webapp.tenancy.sessions import reading_session
 
 _LOOK_SECONDS = 1.0  #: into the spools of organizations with tokens
 _LIST_SECONDS = 30.0  #: which organizations those are
+_TURN_SECONDS = 1.0  #: of one organization, after which it is the next one's turn
 
 _ANY_TOKEN = kept(select(PbxToken.id).limit(1))
 
@@ -48,19 +49,26 @@ def notice(database: Database, organization_id: int) -> None:
 
 
 def store_due(database: Database, settings: Settings, stopping: Callable[[], bool]) -> None:
-    """Store what waits, of every organization. One that cannot be stored holds up no other."""
+    """Store what waits, of every organization. One that cannot be stored, or never stops pushing, holds up no other."""
     failure: Exception | None = None
     for organization_id in sorted(_due(database)):
         if stopping():
             notice(database, organization_id)
             continue
         try:
-            store_delivered(database, number_key(settings), organization_id, lambda: not stopping())
+            if not store_delivered(database, number_key(settings), organization_id, _turn(stopping)):
+                notice(database, organization_id)
         except Exception as error:  # noqa: BLE001 - raised again once the others have had their turn
             notice(database, organization_id)
             failure = error
     if failure is not None:
         raise failure
+
+
+def _turn(stopping: Callable[[], bool]) -> Callable[[], bool]:
+    """Whether an organization may go on, whose turn begins now."""
+    ends_at = time.monotonic() + _TURN_SECONDS
+    return lambda: not stopping() and time.monotonic() < ends_at
 
 
 def _due(database: Database) -> set[int]:

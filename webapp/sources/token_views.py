@@ -12,7 +12,7 @@ from flask_login import current_user
 
 from webapp import access, htmx
 from webapp.calls.models import Pbx
-from webapp.errors import Refused
+from webapp.errors import Forbidden, Refused
 from webapp.services import services
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import RotateForm
@@ -21,7 +21,12 @@ from webapp.sources.queries import find_delivered, get_pbx
 from webapp.sources.tokens import OVERLAPS, get_token, list_live_tokens, make_token, revoke_token, rotate_token
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_organization, db
+from webapp.tenancy.request import current_organization, current_reader, db
+
+_NOT_FOR_MASKED = (
+    "The last digits of outside numbers are dots for you, and a token opens them in full: somebody who sees whole "
+    "numbers can make or replace one."
+)
 
 
 @bp.get("/phone-systems/<id:pbx_id>/sending")
@@ -46,6 +51,7 @@ def arrived(pbx_id: int) -> ResponseReturnValue:
 @access.proved
 def make_pbx_token(pbx_id: int) -> ResponseReturnValue:
     hold_and_check()
+    _refuse_masked()
     pbx = get_pbx(db(), pbx_id)
     try:
         text = make_token(db(), pbx, actor_id=current_user.id)
@@ -62,6 +68,7 @@ def make_pbx_token(pbx_id: int) -> ResponseReturnValue:
 def rotate_pbx_token(pbx_id: int, token_id: int) -> ResponseReturnValue:
     """A new one in its place; the old one works on for as long as was chosen."""
     hold_and_check()
+    _refuse_masked()
     pbx = get_pbx(db(), pbx_id)
     form = RotateForm()
     if not form.validate():
@@ -88,6 +95,12 @@ def revoke_pbx_token(pbx_id: int, token_id: int) -> ResponseReturnValue:
     return htmx.go_to(url_for("sources.sending", pbx_id=pbx.id))
 
 
+def _refuse_masked() -> None:
+    """Whoever holds a token is told by Callbook, number for number, where calls go."""
+    if current_reader().is_masked:
+        raise Forbidden(_NOT_FOR_MASKED)
+
+
 def _page(pbx: Pbx, *, token: str = "", problem: str = "") -> Response:
     """`token`: one that was just made, to be shown this once."""
     base_url = services().settings.base_url
@@ -98,6 +111,7 @@ def _page(pbx: Pbx, *, token: str = "", problem: str = "") -> Response:
         tokens=list_live_tokens(db(), pbx.id),
         token=token,
         problem=problem,
+        why_none=_NOT_FOR_MASKED if current_reader().is_masked else "",
         form=RotateForm(formdata=None),
         address=f"{base_url}{url_for('collect.receive', pbx_id=pbx.id)}",
         where=f"{base_url}{url_for('route_lookups.as_json', pbx_id=pbx.id).removesuffix('/json')}",

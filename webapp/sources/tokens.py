@@ -58,8 +58,7 @@ def make_token(session: LockedSession, pbx: Pbx, *, actor_id: int | None) -> str
     """A new token of a phone system, besides those that it has: the text, which nothing can tell again."""
     if pbx.closed_at is not None:
         raise Refused(f"{pbx.name} is closed. Open it again first, then make a token.")
-    if len(list_live_tokens(session, pbx.id)) >= MOST_LIVE_TOKENS:
-        raise Refused(f"{pbx.name} has {MOST_LIVE_TOKENS} tokens that work. Revoke those that nothing uses any more.")
+    _refuse_too_many(pbx, list_live_tokens(session, pbx.id))
     text = _add(session, pbx, actor_id)
     record(session, "token.made", actor_id=actor_id, object_id=pbx.id, name=pbx.name)
     return text
@@ -69,6 +68,7 @@ def rotate_token(session: LockedSession, pbx: Pbx, token: PbxToken, overlap: tim
     """A new token in the place of one that works on for `overlap`. Raises Refused where that one has ended."""
     if not is_live(token):
         raise Refused("This token does not work any more. Make a new one instead.")
+    _refuse_too_many(pbx, [each for each in list_live_tokens(session, pbx.id) if each.id != token.id])
     text = _add(session, pbx, actor_id)
     ends_at = clock.now() + overlap
     token.ends_at = ends_at if token.ends_at is None else min(token.ends_at, ends_at)
@@ -120,7 +120,7 @@ def find_token(session: LockedSession, text: str) -> FoundToken | None:
 
 
 def note_use(session: LockedSession, token_id: int) -> None:
-    """Write when it was last used. For a session of its own."""
+    """Write when it was last used, which nobody waits for: in a session of its own, once the request's work is done."""
     token = session.get(PbxToken, (session.organization_id, token_id))
     if token is not None and wants_note(token.last_used_at):
         token.last_used_at = clock.now()
@@ -134,6 +134,12 @@ def wants_note(last_used_at: datetime | None) -> bool:
 def digest_token(text: str) -> bytes:
     """What the table knows of it."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _refuse_too_many(pbx: Pbx, beside: list[PbxToken]) -> None:
+    """`beside`: those that work beside the new one, but for the one that it replaces."""
+    if len(beside) >= MOST_LIVE_TOKENS:
+        raise Refused(f"{pbx.name} has {MOST_LIVE_TOKENS} tokens that work. Revoke those that nothing uses any more.")
 
 
 def _add(session: LockedSession, pbx: Pbx, actor_id: int | None) -> str:

@@ -17,6 +17,9 @@ NOT_JSON = "This is not JSON, or is cut off: a call is an object in braces, with
 
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _SIGN = re.compile(r'["\\{}]')
+#: How many lines that look like an object inside an open one may be parsed in vain, and how many more for each object
+#: that ended: what a body costs grows with its objects. Beyond that a line belongs to what is open.
+_VAIN_TRIES, _VAIN_TRIES_AN_OBJECT = 500, 5
 _DECODER = json.JSONDecoder(strict=False)  # phone systems write line breaks into texts as they are
 #: A quote inside a text that was not escaped: neither before nor after it stands what JSON has there.
 _STRAY_QUOTE = re.compile(r'(?<![{\[,:\\])"(?!\s*[,:}\]])')
@@ -65,9 +68,10 @@ class _Splitter:
         self._size = 0
         self._depth = 0
         self._in_text = False
+        self._tries = _VAIN_TRIES
 
     def take(self, number: int, text: str) -> Iterator[JsonRow]:
-        if self._parts and text.startswith("{") and read_object(text.rstrip(", \t\r\n")) is not None:
+        if self._parts and self._is_whole(text):
             yield from self.end()
         at = 0
         while at < len(text):
@@ -98,10 +102,21 @@ class _Splitter:
             yield _row(self._number, "\n".join(self._parts), problem=problem)
         self._forget()
 
+    def _is_whole(self, line: str) -> bool:
+        """Whether the line is an object by itself, so that the open one never ended."""
+        line = line.rstrip(", \t\r\n")
+        if not (line.startswith("{") and line.endswith("}") and self._tries):
+            return False
+        found = read_object(line) is not None
+        if not found:
+            self._tries -= 1
+        return found
+
     def _whole(self) -> Iterator[JsonRow]:
         text = "\n".join(self._parts)
         value = read_object(text)
         yield _row(self._number, text, value or {}, "" if value is not None else NOT_JSON)
+        self._tries = min(_VAIN_TRIES, self._tries + _VAIN_TRIES_AN_OBJECT)
         self._forget()
 
     def _forget(self) -> None:
