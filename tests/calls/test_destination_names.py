@@ -166,6 +166,26 @@ def test_a_narrowed_reader_sees_their_own_names_and_no_colleague(
     assert "Grace" not in mine
 
 
+def test_a_narrowed_reader_is_not_told_whose_mobile_of_the_house_it_is(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    """A customer had the number before: that name ends where the colleague's begins."""
+    make.membership(cast.nina, numbers=Numbers.FULL)
+    make.narrow(cast.nina, "204")
+    mobile = make.party("+447700900123")
+    make.holder(mobile, make.destination("Tyne Valley", DestinationKind.CUSTOMER))
+    make.holder(mobile, make.destination("Grace Stone"), PASSED)
+    before, after = (
+        make.call(started_at=PASSED + timedelta(hours=hours), caller="+447700900123", callee="204") for hours in (-1, 1)
+    )
+    client.sign_in(cast.nina)
+    page = client.get(ALL).text
+    assert "Tyne Valley" in row_of(page, before)
+    assert "Tyne Valley" not in row_of(page, after)
+    assert "Grace" not in page
+    assert rows(search(client, words="Grace")) == 0
+
+
 def test_the_overview_shows_them(vera: PageCheckingClient, make: Make) -> None:
     hand_over(make)
     page = vera.get("/o/harbour/").text

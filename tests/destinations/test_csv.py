@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -15,12 +16,14 @@ from tests.client import PageCheckingClient
 from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add
 from tests.make import EPOCH, Make
 from webapp.audit.models import AuditDetail
+from webapp.clock import now, to_ms
 from webapp.database.engine import Database
-from webapp.destinations import contact_jobs, contact_rows
+from webapp.destinations import contact_import, contact_jobs, contact_rows
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.listing import list_patterns
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, PartyHolder, PatternKind
+from webapp.destinations.turns import hand_over
 from webapp.jobs.models import Job, StoredFile
 from webapp.jobs.worker import Worker
 from webapp.tenancy.models import Numbers
@@ -163,6 +166,44 @@ def test_a_line_that_cannot_be_stored_says_why(max_: PageCheckingClient, bring: 
     assert number == "2"
     assert told in reason
     assert counts(answer)["New"] == 1
+
+
+def test_a_line_that_makes_a_zone_of_a_team_is_refused_both_times(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]
+) -> None:
+    add(make, "Support", kind=DestinationKind.TEAM)
+    page = bring("name,kind,note\nSupport,zone,half\nBen,,\n")
+    for store in (False, True):
+        if store:
+            max_.send(f"{page}/store")
+            work()
+        [(line, reason)] = reasons(max_.get(page))
+        assert (line, counts(max_.get(page))["Refused"]) == ("2", 1)
+        assert "A zone is recognised by the beginning" in reason
+    found = destinations(make)
+    support = found["Support"]
+    assert (support.kind, support.note, support.version) == (DestinationKind.TEAM, "", 1)
+    assert "Ben" in found
+
+
+def test_a_line_that_is_refused_late_leaves_nothing_behind(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn of Ben's begins between the batch's look and its writing."""
+    add(make, "Ann")
+    ben, moment = add(make, "Ben"), now()
+    with make.session() as session:
+        hand_over(session, EXTENSION, ben.id, moment - timedelta(hours=1), actor_id=None)
+        session.commit()
+    monkeypatch.setattr(contact_import, "now_ms", lambda: to_ms(moment - timedelta(hours=2)))
+    page = bring("name,patterns,note\nAnn,204,half\nNew,204,half\nCat,205,\n")
+    max_.send(f"{page}/store")
+    work()
+    answer = max_.get(page)
+    assert [line for line, _reason in reasons(answer)] == ["2", "3"]
+    found = destinations(make)
+    assert sorted(found) == ["Ann", "Ben", "Cat"]
+    assert (found["Ann"].note, found["Ann"].version) == ("", 1)
 
 
 @pytest.mark.parametrize(

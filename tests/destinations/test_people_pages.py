@@ -16,6 +16,8 @@ from webapp.destinations import listing
 from webapp.destinations.actions import Described, add_destination
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, PartyHolder, PatternKind
+from webapp.destinations.turns import hand_over
+from webapp.formatting import format_date
 from webapp.tenancy.models import Numbers
 
 LIST = "/o/harbour/destinations"
@@ -193,6 +195,21 @@ def test_a_day_in_the_past_says_what_it_changes_first(max_: PageCheckingClient, 
     [sure] = re.findall(r'name="sure" type="hidden" value="([^"]+)"', answer.text)
     assert max_.send(page_of(ann, "/hand-over"), {**form, "sure": "something else"}).status_code == 422
     assert max_.send(page_of(ann, "/hand-over"), {**form, "sure": sure}).status_code == 303
+
+
+def test_a_day_before_it_was_theirs_names_who_had_it_then(max_: PageCheckingClient, make: Make) -> None:
+    today = now().replace(hour=0, minute=0, second=0, microsecond=0)
+    passed = today - timedelta(days=10)
+    _ann, ben, _cat = add(make, "Ann", EXTENSION), add(make, "Ben"), add(make, "Cat")
+    with make.session() as session:
+        hand_over(session, EXTENSION, ben.id, passed, actor_id=None)
+        session.commit()
+    form = {"pattern": "*:204", "to": "Cat", "from_on": (passed - timedelta(days=5)).date().isoformat()}
+    answer = max_.send(page_of(ben, "/hand-over"), form)
+    assert answer.status_code == 422
+    assert "will show Cat instead of Ann." in answer.text
+    assert f"From {format_date(passed.date())} on it stays Ben&#39;s." in answer.text
+    assert "It is so already" in max_.send(page_of(ben, "/hand-over"), {**form, "to": "Ann"}).text
 
 
 @pytest.mark.parametrize(

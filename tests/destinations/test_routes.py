@@ -355,6 +355,30 @@ def test_the_history_answers_for_a_moment_by_what_was_in_force_then(
         assert f'value="{nonsense}"' in answer.text
 
 
+def test_while_a_number_is_not_ours_nothing_rings(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    begins, ends = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 20, tzinfo=UTC)
+    reception = make.destination("Reception", DestinationKind.TEAM)
+    given_up = make.number("+442079460001", since_at=begins, until_at=ends)
+    coming = make.number("+442079460002", since_at=datetime(2200, 1, 1, tzinfo=UTC))
+    for number in (given_up, coming):
+        make.route_plan(number, RouteLine(ALWAYS, reception.id))
+    client.sign_in(cast.vera)
+    base = "/o/harbour/destinations/numbers"
+    page = f"{base}/{spell_id(given_up.id)}/routes/history"
+    assert "Now this number is not yours any more." in client.get(page).text
+    for at, words in (
+        ("2026-04-30T10:00", "On 30 April 2026 at 10:00 this number was not yours yet."),
+        ("2026-05-02T10:00", "On 2 May 2026 at 10:00 Reception rang."),
+        ("2026-05-20T01:00", "On 20 May 2026 at 01:00 this number was not yours any more."),
+        ("2199-05-20T01:00", "On 20 May 2199 at 01:00 this number is not yours any more."),
+    ):
+        assert words in client.get(f"{page}?at={at}").text, at
+    for address in (f"{base}/{spell_id(coming.id)}/routes/history", "/o/harbour/destinations/routes"):
+        text = client.get(address).text
+        assert "Now this number is not yours yet." in text
+        assert "Now Reception rings" not in text
+
+
 def test_undo_is_a_new_plan_that_repeats_an_older_one(client: PageCheckingClient, cast: Cast, scene: Scene) -> None:
     first = scene.make.route_plan(scene.number, RouteLine(ALWAYS, scene.reception.id), at=NOON)
     scene.make.route_plan(scene.number, RouteLine(ALWAYS, scene.voicemail.id), at=NOON + timedelta(days=1))

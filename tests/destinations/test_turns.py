@@ -137,6 +137,38 @@ def test_a_pattern_that_was_given_up_begins_now_for_the_next_one(make: Make) -> 
     assert last[1] == ben.id and before <= last[0] <= now()
 
 
+def take_off(make: Make, destination: Destination) -> None:
+    with make.session() as session:
+        stored = session.get_one(Destination, (session.organization_id, destination.id))
+        nothing = Described(stored.kind, stored.name, ())
+        change_destination(session, stored.id, stored.version, nothing, actor_id=None)
+        session.commit()
+
+
+def test_what_is_taken_off_goes_to_nobody_where_somebody_else_had_it(make: Make) -> None:
+    """Ann had it until 3 May: that Ben's line was wrong gives her none of his calls."""
+    party = make.party("204")
+    ann, ben = add(make, "Ann", EXTENSION), add(make, "Ben")
+    with make.session() as session:
+        hand_over(session, EXTENSION, ben.id, MAY_3, actor_id=None)
+        session.commit()
+    take_off(make, ben)
+    assert holders(make, party) == [(EPOCH, ann.id), (MAY_3, None)]
+
+
+def test_what_is_taken_off_was_wrong_where_nobody_else_had_it(make: Make) -> None:
+    party = make.party("204")
+    ann = add(make, "Ann", EXTENSION)
+    for to_id, day in ((None, MAY_3), (ann.id, MAY_3 + timedelta(days=5))):
+        with make.session() as session:
+            hand_over(session, EXTENSION, to_id, day, actor_id=None)
+            session.commit()
+    take_off(make, ann)
+    assert holders(make, party) == []
+    with make.session() as session:
+        assert session.scalars(select(DestinationPattern)).all() == []
+
+
 def test_an_equal_pattern_is_refused_with_both_named(make: Make) -> None:
     add(make, "Ann", EXTENSION)
     with make.session() as session, pytest.raises(Refused, match="Extension 204 is Ann already"):

@@ -137,6 +137,20 @@ def test_who_is_archived_or_merged_away_is_still_seen(
     assert seen(database, cast) == set().union(*(calls[digits] for digits in then.split()))
 
 
+@pytest.mark.parametrize("kind", [DestinationKind.CUSTOMER, DestinationKind.ZONE])
+def test_who_turns_into_somebody_outside_opens_nothing(
+    database: Database, cast: Cast, make: Make, kind: DestinationKind
+) -> None:
+    make.holder(make.party("204"), ann := make.destination("Ann"))
+    calls = calls_of(make, "204")
+    make.narrow_to(cast.nina, ann)
+    assert seen(database, cast) == keys(calls)
+    with make.session() as session:
+        session.get_one(Destination, (cast.harbour.id, ann.id)).kind = kind
+        session.commit()
+    assert seen(database, cast) == set()
+
+
 def test_of_two_that_are_merged_the_longer_days_stay(make: Make, cast: Cast) -> None:
     ann, annie = make.destination("Ann"), make.destination("Annie")
     make.narrow_to(cast.nina, ann, until_at=NOON)

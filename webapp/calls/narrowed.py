@@ -25,7 +25,7 @@ from webapp.calls.models import (
     RejectedLine,
     ReturnMail,
 )
-from webapp.destinations.models import Destination, Party, PartyHolder, PartyKind
+from webapp.destinations.models import Destination, DestinationKind, Party, PartyHolder, PartyKind
 from webapp.tenancy.narrowing import Narrowing, bare, closed_to_narrowed, narrowed_by, open_to_narrowed
 
 _EMERGENCY = ("112", "911", "999")
@@ -91,27 +91,36 @@ def _is_outside() -> ColumnElement[bool]:
 
 
 def _of_holder(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
-    """Whose a party is in the days in which they see it, and whose an outside number is that they see."""
-    return _holds_for_them(narrowing, organization_id, PartyHolder)
+    """Whose a party is in the days in which they see it, and when an outside number that they see changed hands: the
+    name before does not go on where the next one is closed to them.
+    """
+    return or_(
+        _holds_within(narrowing, organization_id, PartyHolder), _holds_outside(narrowing, organization_id, PartyHolder)
+    )
 
 
 def _of_destination(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
-    """What they were given, and what gives its name to a party that they see."""
+    """What they were given, and what gives its name to a party that they see. To an outside number only who is outside
+    too: a colleague's own mobile is a colleague's.
+    """
     holder = bare(PartyHolder)
     names_one = exists().where(
         holder.c.organization_id == organization_id,
         holder.c.destination_id == Destination.id,
-        _holds_for_them(narrowing, organization_id, holder.c),
+        or_(
+            _holds_within(narrowing, organization_id, holder.c),
+            and_(
+                Destination.kind >= int(DestinationKind.CUSTOMER), _holds_outside(narrowing, organization_id, holder.c)
+            ),
+        ),
     )
     return or_(Destination.id.in_(sorted(narrowing.destination_ids)), names_one)
 
 
-def _holds_for_them(narrowing: Narrowing, organization_id: int, holder: Any) -> ColumnElement[bool]:
-    """Of rows of party_holder, by their columns: of a party that is theirs, where it holds in days of theirs; who has
-    it before or after is a colleague. Of an outside one, in whose calls they took part, each.
-    """
+def _holds_outside(narrowing: Narrowing, organization_id: int, holder: Any) -> ColumnElement[bool]:
+    """Of rows of party_holder, by their columns: of an outside party, in whose calls they took part, each."""
     party, other = bare(Party), bare(CallParty)
-    outside = exists().where(
+    return exists().where(
         party.c.organization_id == organization_id,
         party.c.id == holder.party_id,
         party.c.id.not_in(sorted(narrowing.party_ids)),
@@ -122,10 +131,10 @@ def _holds_for_them(narrowing: Narrowing, organization_id: int, holder: Any) -> 
             _of_call(narrowing, organization_id, other.c.started_at, other.c.call_key),
         ),
     )
-    return or_(_holds_within(narrowing, organization_id, holder), outside)
 
 
 def _holds_within(narrowing: Narrowing, organization_id: int, holder: Any) -> ColumnElement[bool]:
+    """The same: of a party that is theirs, where it holds in days of theirs; before or after it is a colleague's."""
     conditions: list[ColumnElement[bool]] = [false()]
     for (start, end), party_ids in narrowing.by_days.items():
         condition: list[ColumnElement[bool]] = [holder.party_id.in_(party_ids)]

@@ -71,7 +71,8 @@ def change_destination(
 ) -> Destination:
     """Store what a form says. `version`: of the destination as the form showed it.
 
-    A pattern that is taken off is taken off for all time, as if it had been wrong; hand_over() is for what was right.
+    A pattern that is taken off is taken off for all time, as if it had been wrong: where others had it too, its turns
+    become nobody's. hand_over() is for what was right.
     Raises ChangedMeanwhile, and Refused as add_destination() does.
     """
     hold_organization(session)

@@ -128,8 +128,7 @@ class Batch:
 
     def _would_add(self, contact: Contact) -> int:
         _members_of(self._session, contact)
-        if contact.kind == DestinationKind.ZONE and not contact.patterns:
-            raise Refused("A zone is recognised by the beginning of its numbers: write one, such as +44 1632*.")
+        _check_zone(contact.kind, contact.patterns)
         return _IN_FILE
 
     def _add(self, contact: Contact, actor_id: int | None) -> int:
@@ -137,7 +136,8 @@ class Batch:
         self._would_add(contact)
         if contact.members or any(pattern.key in self._turns for pattern in contact.patterns):
             self._write_fresh(actor_id)
-            return add_destination(self._session, _described(self._session, contact), actor_id=actor_id).id
+            with self._session.begin_nested():  # a refused line leaves nothing behind, here and below
+                return add_destination(self._session, _described(self._session, contact), actor_id=actor_id).id
         destination_id = new_id()
         self._fresh[destination_id] = contact
         return destination_id
@@ -153,8 +153,10 @@ class Batch:
         after = _with_contact(self._session, before, contact)
         if after == before:
             return False
+        _check_zone(after.kind, after.patterns)
         if writes:
-            change_destination(self._session, known, destination.version, after, actor_id=actor_id)
+            with self._session.begin_nested():
+                change_destination(self._session, known, destination.version, after, actor_id=actor_id)
         return True
 
     def _write_fresh(self, actor_id: int | None) -> None:
@@ -183,6 +185,12 @@ def _read_turns(session: LockedSession, keys: set[str]) -> dict[str, list[Turn]]
         some = ordered[start : start + _KEYS_AT_ONCE]
         found |= read_turns(session, DestinationPattern.pattern_key.in_(some))
     return found
+
+
+def _check_zone(kind: DestinationKind | None, patterns: Sequence[Pattern]) -> None:
+    """As set_patterns() does, which is not asked before the line is stored."""
+    if kind == DestinationKind.ZONE and not patterns:
+        raise Refused("A zone is recognised by the beginning of its numbers: write one, such as +44 1632*.")
 
 
 def _kind_of(contact: Contact) -> int:

@@ -7,15 +7,16 @@ narrowed person. So naming, a hand-over and a new person of a team count from th
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
-from webapp.destinations.models import DestinationKind, DestinationMember, PartyHolder
+from webapp.destinations.models import Destination, DestinationKind, DestinationMember, PartyHolder
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.members import register_lender
 from webapp.tenancy.narrowing import MOST_WINDOWS, DestinationDays, PartyDays
 
-#: What somebody's view can be narrowed to: what is inside. Of a customer or a zone nobody can say how much it holds.
+#: What somebody's view can be narrowed to: what is inside. Of a customer or a zone nobody can say how much it holds, so
+#: one that turned into such, or was merged into it, opens nothing.
 OPENED_KINDS = tuple(kind for kind in DestinationKind if not kind.is_outside)
 _AT_ONCE = 16  #: destinations in one statement, the last one repeated where there are fewer
 _HELD_AT_MOST = 2 * MOST_WINDOWS  #: of _AT_ONCE destinations: no more than that is read, whatever a pattern holds
@@ -40,7 +41,11 @@ _HELD = kept(
         .scalar_subquery()
         .label("until_at"),
     )
-    .where(PartyHolder.destination_id.in_(_ids))
+    .join(
+        Destination,
+        (Destination.organization_id == PartyHolder.organization_id) & (Destination.id == PartyHolder.destination_id),
+    )
+    .where(PartyHolder.destination_id.in_(_ids), or_(*(Destination.kind == kind for kind in OPENED_KINDS)))
     .order_by(PartyHolder.destination_id, PartyHolder.party_id)
     .limit(_HELD_AT_MOST)
 )

@@ -1,39 +1,53 @@
 """What a hand-over or a merge would change, said before it is done. Called by show_views.py; nothing here writes."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
 
 from webapp.clock import now
 from webapp.destinations.counted import count_calls
-from webapp.destinations.histories import ShownPattern
+from webapp.destinations.histories import ShownPattern, ShownTurn
 from webapp.destinations.models import Destination, DestinationMember, DestinationPattern
 from webapp.formatting import format_calls, format_count, format_date
 from webapp.tenancy.lock import LockedSession
 
 
-def ask_about_day(
-    session: LockedSession, pattern: ShownPattern, giver: Destination, taker: Destination | None, from_at: datetime
-) -> str:
-    """For a day that is past: how many days and calls would show another name. "" for today and later.
+def ask_about_day(session: LockedSession, pattern: ShownPattern, taker: Destination | None, from_at: datetime) -> str:
+    """For a day that is past: how many days and calls would show another name. "" for today and later, and where it
+    is the taker's already.
 
-    `from_at` is the first moment of a local day, with its zone.
+    `from_at` is the first moment of a local day, with its zone. Who gives is who has it then, whoever has it now.
     """
-    today = now().astimezone(from_at.tzinfo).date()
-    ends = (turn.from_at for turn in pattern.turns if turn.from_at is not None and turn.from_at > from_at)
-    until = min([today + timedelta(days=1), *(end.astimezone(from_at.tzinfo).date() for end in ends)])
-    first = from_at.date()
-    if first >= today:
+    today, first = now().astimezone(from_at.tzinfo).date(), from_at.date()
+    later = [turn for turn in pattern.turns if turn.from_at is not None and turn.from_at > from_at]
+    earlier = pattern.turns[: len(pattern.turns) - len(later)]
+    giver = earlier[-1] if earlier else None
+    giver_id = giver.holder_id if giver else None
+    if first >= today or giver_id == (taker.id if taker else None):
         return ""
+    ends = (turn.from_at.astimezone(from_at.tzinfo).date() for turn in later[:1] if turn.from_at is not None)
+    until = min([today + timedelta(days=1), *ends])
     days = (until - first).days
     calls = count_calls(session, pattern.pattern, first, until)
     what = "The calls" if calls is None else format_calls(calls).capitalize()
     span = "1 day" if days == 1 else f"{format_count(days)} days"
     name = "no name" if taker is None else taker.name
+    instead = giver.holder if giver and giver.holder_id else "no name"
     return (
         f"{format_date(first)} is past. {what} of {span}, up to and with "
-        f"{format_date(until - timedelta(days=1))}, will show {name} instead of {giver.name}."
+        f"{format_date(until - timedelta(days=1))}, will show {name} instead of {instead}."
+        f"{_tell_next(later, from_at)}"
     )
+
+
+def _tell_next(later: Sequence[ShownTurn], from_at: datetime) -> str:
+    """Where the hand-over ends: the turn that begins then stays as it is."""
+    if not later or later[0].from_at is None:
+        return ""
+    day = format_date(later[0].from_at.astimezone(from_at.tzinfo).date())
+    whose = f"{later[0].holder}'s" if later[0].holder_id else "nobody's"
+    return f" From {day} on it stays {whose}."
 
 
 def tell_merge(session: LockedSession, source: Destination, into: Destination) -> str:

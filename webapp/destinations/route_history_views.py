@@ -18,7 +18,7 @@ from webapp.destinations.route_authors import name_authors
 from webapp.destinations.route_checks import check_plan
 from webapp.destinations.route_forms import read_moment, spell_moment
 from webapp.destinations.route_models import Number, RoutePlan
-from webapp.destinations.route_words import tell_changes, tell_instant, tell_line
+from webapp.destinations.route_words import tell_changes, tell_instant, tell_line, tell_not_ours
 from webapp.destinations.routing import Plan, Target, route_at, tell_path
 from webapp.destinations.schedule_queries import list_schedules, name_schedules, rules_of
 from webapp.tenancy.guard import hold_and_check
@@ -60,13 +60,14 @@ def route_history(number_id: int) -> ResponseReturnValue:
     names = name_schedules(db())
     present, rules = plans[stored[0].id] if stored else Plan(), rules_of(list_schedules(db(), now))
     asked = _ask(number, request.args.get("at", ""))
+    closed = tell_not_ours(number, now, "Now")
     return htmx.render(
         "destinations/route_history.html",
         "destinations/_where_rang.html",
         status=422 if asked.error else 200,
         number=number,
         present=[tell_line(line, around.names, names, zone) for line in present.lines],
-        sentences=tell_path(route_at(present, rules, now), around.names, "Now") if present.lines else [],
+        sentences=[closed] if closed else tell_path(route_at(present, rules, now), around.names, "Now"),
         problems=check_plan(number.id, present, rules, around),
         history=_history(stored, plans, around.names, names),
         asked=asked,
@@ -105,8 +106,11 @@ def _ask(number: Number, text: str) -> Asked:
         return Asked(text, [], "This is no day and time. Write it as 2026-05-03T19:00.")
     if at is None:
         return Asked(spell_moment(clock.now(), zone), [])
-    stored = queries.find_plan(db(), number.id, at)
     when = f"On {tell_instant(at, zone)}"
+    closed = tell_not_ours(number, at, when, past=at < clock.now())
+    if closed:
+        return Asked(text, [closed])
+    stored = queries.find_plan(db(), number.id, at)
     if stored is None:
         return Asked(text, [f"{when} nobody had said yet where it rings: your phone system decided."])
     plan = queries.read_plan(db(), stored)

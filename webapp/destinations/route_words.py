@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from webapp.destinations.route_models import RouteCondition
+from webapp.destinations.route_models import Number, RouteCondition
 from webapp.destinations.routing import Plan, RouteLine, Target
 from webapp.formatting import format_date
 
@@ -37,6 +37,17 @@ def tell_instant(at: datetime, zone: ZoneInfo) -> str:
     """ "3 May 2026 at 19:00"."""
     local = at.astimezone(zone)
     return f"{format_date(local.date())} at {local:%H:%M}"
+
+
+def tell_not_ours(number: Number, at: datetime, when: str, *, past: bool = False) -> str:
+    """ "Now this number is not yours any more.", or "" for a moment at which it is ours: only then is it answered."""
+    if number.since_at is not None and at < number.since_at:
+        then = "yet"
+    elif number.until_at is not None and at >= number.until_at:
+        then = "any more"
+    else:
+        return ""
+    return f"{when} this number {'was' if past else 'is'} not yours {then}."
 
 
 def tell_changes(

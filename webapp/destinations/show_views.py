@@ -75,7 +75,7 @@ def pass_on(destination_id: int) -> ResponseReturnValue:
         name = (form.to.data or "").strip()
         taker = choose_named(db(), name, "to") if name else None
         from_at = _start_of(form.from_on.data)
-        question = ask_about_day(db(), chosen, destination, taker, from_at)
+        question = ask_about_day(db(), chosen, taker, from_at)
         if form.must_ask(question):
             return _pass_on_page(form, destination)
         hand_over(db(), chosen.pattern, taker.id if taker else None, from_at, actor_id=current_user.id)

@@ -107,7 +107,10 @@ def pattern_of(row: DestinationPattern) -> Pattern:
 def set_patterns(
     session: LockedSession, destination: Destination, wanted: Sequence[Pattern], actor_id: int | None
 ) -> None:
-    """Make these the patterns that are its own now. Those that it had at another time stay as they are."""
+    """Make these the patterns that are its own now. Those that it had at another time stay as they are.
+
+    One that is taken off is nobody's in its turns: nobody else gains the calls.
+    """
     if not wanted and destination.kind == DestinationKind.ZONE:
         raise Refused("A zone is recognised by the beginning of its numbers: write one, such as +44 1632*.", FIELD)
     moment = to_ms(now())
@@ -128,9 +131,7 @@ def set_patterns(
         _begin(session, pattern, histories.get(pattern.key, ()), destination, actor_id)
     for key in own - keys:
         changed.append(pattern_of(histories[key][0]))
-        for row in histories[key]:
-            if row.destination_id == destination.id:
-                session.delete(row)
+        _take_off(session, histories[key], destination, actor_id)
     session.flush()
     write_holders(session, changed)
 
@@ -153,6 +154,18 @@ def _begin(
             session.delete(row)
     session.flush()
     session.add(_row(pattern, Turn(begins, destination.id), actor_id))
+
+
+def _take_off(
+    session: LockedSession, history: Collection[DestinationPattern], destination: Destination, actor_id: int | None
+) -> None:
+    """Where nobody else ever had it, it was wrong for all time; the turns of others stay as long as they were."""
+    is_shared = any(row.destination_id not in (None, destination.id) for row in history)
+    for row in history:
+        if not is_shared:
+            session.delete(row)
+        elif row.destination_id == destination.id:
+            row.destination_id, row.created_at, row.created_by = None, now(), actor_id
 
 
 def _refuse_taken(
