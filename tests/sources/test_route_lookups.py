@@ -5,7 +5,6 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from unittest.mock import ANY
 from zoneinfo import ZoneInfo
 
 import pytest
