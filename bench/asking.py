@@ -8,6 +8,7 @@ from datetime import date
 from itertools import cycle
 from zoneinfo import ZoneInfo
 
+from flask import Flask
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
@@ -87,7 +88,7 @@ def _fill(session: LockedSession) -> list[str]:
     return typed
 
 
-def _asking(app: Callable[..., object], path: str, token: str, numbers: list[str]) -> Callable[[], None]:
+def _asking(app: Flask, path: str, token: str, numbers: list[str]) -> Callable[[], None]:
     """A question about the next number, refused unless a route is the answer."""
     turns = cycle(numbers)
     headers = Headers({"Authorization": f"Bearer {token}"})
@@ -95,7 +96,7 @@ def _asking(app: Callable[..., object], path: str, token: str, numbers: list[str
     def ask() -> None:
         form = {"number": next(turns), "call_id": "1795350625.3"}
         environ = EnvironBuilder(path, BASE_URL, method="POST", data=form, headers=headers).get_environ()
-        pieces, status, _headers = run_wsgi_app(app, environ)  # type: ignore[arg-type]
+        pieces, status, _headers = run_wsgi_app(app, environ)
         text = b"".join(pieces)
         if not status.startswith("200") or (b"route" not in text and b"<action" not in text):
             raise RuntimeError(f"{path} answered {status}")

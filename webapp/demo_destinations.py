@@ -55,7 +55,8 @@ def name_places(session: LockedSession) -> None:
 
 def _add_person(session: LockedSession, person: firm.Person) -> int:
     name = person.name if person.extension != firm.RECEPTION else f"{person.name}, Reception"
-    return _add(session, DestinationKind.PERSON, name, (person.extension,), colour=_COLOURS.get(person.place, 0))
+    extensions = () if person.extension == _PASSED_ON else (person.extension,)
+    return _add(session, DestinationKind.PERSON, name, extensions, colour=_COLOURS.get(person.place, 0))
 
 
 def _add(
@@ -78,11 +79,9 @@ def _add_contact(session: LockedSession, plan: Plan, kind: DestinationKind, name
 
 def _pass_on(session: LockedSession, now_has: int) -> None:
     """It was somebody else's, from the day on it is whose it is now."""
-    before = _add(session, DestinationKind.PERSON, _BEFORE, ())
-    pattern = Pattern(PatternKind.EXTENSION, _PASSED_ON)
-    today = clock.now().astimezone(_ZONE).date()
-    hand_over(session, pattern, before, _start_of(date(today.year - 5, 1, 1)), actor_id=None)
-    hand_over(session, pattern, now_has, _start_of(today - timedelta(days=_PASSED_ON_DAYS)), actor_id=None)
+    _add(session, DestinationKind.PERSON, _BEFORE, (_PASSED_ON,))
+    day = clock.now().astimezone(_ZONE).date() - timedelta(days=_PASSED_ON_DAYS)
+    hand_over(session, Pattern(PatternKind.EXTENSION, _PASSED_ON), now_has, _start_of(day), actor_id=None)
 
 
 def _start_of(day: date) -> datetime:

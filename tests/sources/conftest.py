@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from config import Settings
 from tests.client import PageCheckingClient
 from tests.make import Make
+from tests.sources.delivering import Delivering, token_of
 from webapp.calls.models import Call, ImportFile, Pbx
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
@@ -91,3 +93,10 @@ def hands_in(
         return HandsIn(client, database, settings, make.organization.id)
 
     return sign_in
+
+
+@pytest.fixture
+def delivering(app: Flask, database: Database, make: Make) -> Delivering:
+    """A phone system with a token, that sends its records."""
+    pbx = make.pbx()
+    return Delivering(app, database, pbx, token_of(database, pbx))

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.conftest import NUMBER_KEY
-from tests.make import Make
 from webapp.calls.models import Call, ImportFile, Pbx, RejectedLine
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
@@ -135,9 +133,3 @@ def token_of(database: Database, pbx: Pbx) -> str:
         token = make_token(session, pbx, actor_id=None)
         session.commit()
     return token
-
-
-@pytest.fixture
-def delivering(app: Flask, database: Database, make: Make) -> Delivering:
-    pbx = make.pbx()
-    return Delivering(app, database, pbx, token_of(database, pbx))

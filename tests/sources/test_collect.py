@@ -11,7 +11,7 @@ from sqlalchemy import update
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
-from tests.sources.delivering import Delivering, delivering, freeswitch_call, own_call, token_of  # noqa: F401
+from tests.sources.delivering import Delivering, freeswitch_call, own_call, token_of
 from webapp import clock
 from webapp.calls.models import Call, CallRecord, ImportFile, ImportState, Pbx
 from webapp.calls.outcomes import Direction, Outcome
@@ -31,7 +31,7 @@ def counts(file: ImportFile) -> tuple[int, int, int, int, int]:
     return file.read_count, file.stored_count, file.duplicate_count, file.skipped_count, file.refused_count
 
 
-def test_one_call_is_answered_after_commit_and_stored(delivering: Delivering) -> None:  # noqa: F811
+def test_one_call_is_answered_after_commit_and_stored(delivering: Delivering) -> None:
     answer = delivering.send_json(own_call(1))
     assert (answer.status_code, answer.json) == (200, {"received": 1})
     assert len(delivering.spooled()) == 1 and not delivering.calls()
@@ -48,7 +48,7 @@ def test_one_call_is_answered_after_commit_and_stored(delivering: Delivering) ->
     assert delivering.the_import().state == ImportState.DONE
 
 
-def test_many_at_once(delivering: Delivering) -> None:  # noqa: F811
+def test_many_at_once(delivering: Delivering) -> None:
     answer = delivering.send_json([own_call(number) for number in range(130)])
     assert answer.json == {"received": 130}
     assert len(delivering.spooled()) > 1, "each is stored in a short transaction"
@@ -58,7 +58,7 @@ def test_many_at_once(delivering: Delivering) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("send", ["send_json", "send_form", "send_base64", "send_packed"])
-def test_every_way_in_which_freeswitch_sends(delivering: Delivering, send: str) -> None:  # noqa: F811
+def test_every_way_in_which_freeswitch_sends(delivering: Delivering, send: str) -> None:
     answer = getattr(delivering, send)(freeswitch_call(7))
     assert (answer.status_code, answer.json) == (200, {"received": 1})
     delivering.store()
@@ -67,7 +67,7 @@ def test_every_way_in_which_freeswitch_sends(delivering: Delivering, send: str) 
     assert delivering.the_import().format == "freeswitch_json"
 
 
-def test_the_first_delivery_says_in_which_format_a_phone_system_writes(delivering: Delivering) -> None:  # noqa: F811
+def test_the_first_delivery_says_in_which_format_a_phone_system_writes(delivering: Delivering) -> None:
     with writing_session(delivering.database, delivering.organization_id) as session:
         session.execute(update(Pbx).values(format=None))
         session.commit()
@@ -77,12 +77,12 @@ def test_the_first_delivery_says_in_which_format_a_phone_system_writes(deliverin
     assert {pbx.format for pbx in delivering.all(Pbx)} == {"freeswitch_json"}
 
 
-def test_the_token_as_password_of_any_user(delivering: Delivering) -> None:  # noqa: F811
+def test_the_token_as_password_of_any_user(delivering: Delivering) -> None:
     for user in ("freeswitch", ""):
         assert delivering.send_basic(json.dumps(own_call(1)).encode(), user).status_code == 200
 
 
-def test_a_repeat_is_answered_like_the_first_and_stores_nothing(delivering: Delivering) -> None:  # noqa: F811
+def test_a_repeat_is_answered_like_the_first_and_stores_nothing(delivering: Delivering) -> None:
     answers = [delivering.send_json(freeswitch_call(1)) for _ in range(2)]
     delivering.store()
     answers.append(delivering.send_json(freeswitch_call(1)))
@@ -92,14 +92,14 @@ def test_a_repeat_is_answered_like_the_first_and_stores_nothing(delivering: Deli
     assert counts(delivering.the_import()) == (3, 1, 2, 0, 0)
 
 
-def test_the_same_call_with_other_content_twice_in_one_body(delivering: Delivering) -> None:  # noqa: F811
+def test_the_same_call_with_other_content_twice_in_one_body(delivering: Delivering) -> None:
     delivering.send_json([own_call(1), own_call(1, ended_at=1_795_509_600 + 60 + 95), own_call(2)])
     delivering.store()
     assert [call.talk_seconds for call in delivering.calls()] == [90, 30]
     assert counts(delivering.the_import()) == (3, 3, 0, 0, 0)
 
 
-def test_legs_that_come_one_after_the_other_join(delivering: Delivering) -> None:  # noqa: F811
+def test_legs_that_come_one_after_the_other_join(delivering: Delivering) -> None:
     a_leg = freeswitch_call(1)
     b_leg = freeswitch_call(2, originating_leg_uuid=a_leg["variables"]["uuid"], dialed_user="204")
     b_leg["variables"] |= {"uuid": a_leg["variables"]["bridge_uuid"], "bridge_uuid": a_leg["variables"]["uuid"]}
@@ -128,7 +128,7 @@ def test_legs_that_come_one_after_the_other_join(delivering: Delivering) -> None
     ],
 )
 def test_what_cannot_be_read_is_accepted_and_kept_with_its_reason(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     body: bytes,
     reason: str,
 ) -> None:
@@ -142,7 +142,7 @@ def test_what_cannot_be_read_is_accepted_and_kept_with_its_reason(
     assert counts(delivering.the_import()) == (1, 0, 0, 0, 1)
 
 
-def test_a_broken_call_takes_no_other_with_it(delivering: Delivering) -> None:  # noqa: F811
+def test_a_broken_call_takes_no_other_with_it(delivering: Delivering) -> None:
     good = [json.dumps(own_call(number)) for number in range(4)]
     text = "\n".join((*good[:2], '{"id": "x", "from": "07', *good[2:], "rubbish"))
     assert delivering.send(text.encode()).json == {"received": 6}
@@ -154,7 +154,7 @@ def test_a_broken_call_takes_no_other_with_it(delivering: Delivering) -> None:  
 @pytest.mark.parametrize(
     "body", [rb'{"id":"1","started_at":"\ud83d"}', rb'{"id":"1","started_at":"2026-11-22","direction":"\u0000"}']
 )
-def test_letters_that_no_database_takes_hold_up_nothing(delivering: Delivering, body: bytes) -> None:  # noqa: F811
+def test_letters_that_no_database_takes_hold_up_nothing(delivering: Delivering, body: bytes) -> None:
     delivering.send(body)
     delivering.send_json(own_call(1))
     delivering.store()
@@ -163,7 +163,7 @@ def test_letters_that_no_database_takes_hold_up_nothing(delivering: Delivering, 
 
 
 def test_what_nobody_foresaw_in_one_row_refuses_that_row_alone(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     normalize = Normalizer.normalize
@@ -183,7 +183,7 @@ def test_what_nobody_foresaw_in_one_row_refuses_that_row_alone(
     assert counts(delivering.the_import()) == (3, 2, 0, 0, 1)
 
 
-def test_an_old_freeswitch_that_forgot_to_encode_percent_signs(delivering: Delivering) -> None:  # noqa: F811
+def test_an_old_freeswitch_that_forgot_to_encode_percent_signs(delivering: Delivering) -> None:
     text = json.dumps(freeswitch_call(3, caller_id="%22Quay%20Cafe%22%20%3C0770%3E"), separators=(",", ":"))
     once = text.replace("{", "%7B").replace("}", "%7D").replace('"', "%22").replace(":", "%3A").replace(" ", "%20")
     answer = delivering.send(b"cdr=" + once.encode(), content_type="application/x-www-form-urlencoded")
@@ -192,7 +192,7 @@ def test_an_old_freeswitch_that_forgot_to_encode_percent_signs(delivering: Deliv
     assert len(delivering.calls()) == 1 and not delivering.refused()
 
 
-def test_an_empty_list_is_nothing(delivering: Delivering) -> None:  # noqa: F811
+def test_an_empty_list_is_nothing(delivering: Delivering) -> None:
     assert delivering.send(b"[]").json == {"received": 0}
     assert not delivering.spooled()
 
@@ -200,7 +200,7 @@ def test_an_empty_list_is_nothing(delivering: Delivering) -> None:  # noqa: F811
 # ------------------------------------------------------------------------------------------- what is not kept: no 200
 
 
-def refuse(delivering: Delivering, body: bytes, status: int, words: str, **headers: str) -> None:  # noqa: F811
+def refuse(delivering: Delivering, body: bytes, status: int, words: str, **headers: str) -> None:
     answer = delivering.send(body, **headers)
     assert answer.status_code == status
     assert answer.mimetype == "text/plain"
@@ -209,47 +209,47 @@ def refuse(delivering: Delivering, body: bytes, status: int, words: str, **heade
     assert not delivering.spooled()
 
 
-def test_a_body_that_is_too_large(delivering: Delivering) -> None:  # noqa: F811
+def test_a_body_that_is_too_large(delivering: Delivering) -> None:
     refuse(delivering, b" " * (LARGEST_BODY + 1), 413, "more than can be sent")
     assert delivering.send(b"[" + b" " * (LARGEST_BODY - 2) + b"]").status_code == 200
 
 
-def test_more_calls_than_are_taken_at_once(delivering: Delivering) -> None:  # noqa: F811
+def test_more_calls_than_are_taken_at_once(delivering: Delivering) -> None:
     refuse(delivering, b"{}" * (MOST_RECORDS + 1), 413, "send less at once")
 
 
-def test_a_gzip_bomb(delivering: Delivering) -> None:  # noqa: F811
+def test_a_gzip_bomb(delivering: Delivering) -> None:
     bomb = gzip.compress(b" " * (40 * MIB), 9)
     assert len(bomb) < LARGEST_BODY and len(bomb) * MAX_UNPACK_RATIO < 40 * MIB
     refuse(delivering, bomb, 413, "unpacked too", Content_Encoding="gzip")
 
 
 @pytest.mark.parametrize("cut", [slice(0, -8), slice(10, None), slice(0, 5)])
-def test_damaged_gzip(delivering: Delivering, cut: slice) -> None:  # noqa: F811
+def test_damaged_gzip(delivering: Delivering, cut: slice) -> None:
     packed = gzip.compress(json.dumps(own_call(1)).encode())
     refuse(delivering, packed[cut], 400, "send it again, whole", Content_Encoding="gzip")
 
 
-def test_another_packing(delivering: Delivering) -> None:  # noqa: F811
+def test_another_packing(delivering: Delivering) -> None:
     refuse(delivering, b"x", 400, "packed with gzip, or not at all", Content_Encoding="br")
 
 
 @pytest.mark.parametrize("body", [b"", b"  \n"])
-def test_no_body(delivering: Delivering, body: bytes) -> None:  # noqa: F811
+def test_no_body(delivering: Delivering, body: bytes) -> None:
     refuse(delivering, body, 400, "no call in it")
 
 
 # ------------------------------------------------------------------------------------------------ which phone system
 
 
-def test_a_closed_phone_system(delivering: Delivering) -> None:  # noqa: F811
+def test_a_closed_phone_system(delivering: Delivering) -> None:
     with writing_session(delivering.database, delivering.organization_id) as session:
         session.execute(update(Pbx).values(closed_at=clock.now()))
         session.commit()
     refuse(delivering, json.dumps(own_call(1)).encode(), 403, "is closed in Callbook")
 
 
-def test_closing_loses_nothing_that_was_acknowledged(delivering: Delivering) -> None:  # noqa: F811
+def test_closing_loses_nothing_that_was_acknowledged(delivering: Delivering) -> None:
     delivering.send_json(own_call(1))
     with writing_session(delivering.database, delivering.organization_id) as session:
         session.execute(update(Pbx).values(closed_at=clock.now()))
@@ -258,12 +258,12 @@ def test_closing_loses_nothing_that_was_acknowledged(delivering: Delivering) -> 
     assert len(delivering.calls()) == 1
 
 
-def test_another_phone_system_of_the_same_organization(delivering: Delivering, make: Make) -> None:  # noqa: F811
+def test_another_phone_system_of_the_same_organization(delivering: Delivering, make: Make) -> None:
     token = token_of(delivering.database, make.pbx(name="Branch"))
     refuse(delivering, b"{}", 401, "opens nothing", token=token)
 
 
-def test_another_organizations_phone_system(delivering: Delivering, make: Make, cast: Cast) -> None:  # noqa: F811
+def test_another_organizations_phone_system(delivering: Delivering, make: Make, cast: Cast) -> None:
     theirs = make.at(cast.quayside).pbx()
     refuse(delivering, b"{}", 401, "opens nothing", token=token_of(delivering.database, theirs))
     own = delivering.app.test_client().post(
@@ -273,7 +273,7 @@ def test_another_organizations_phone_system(delivering: Delivering, make: Make, 
 
 
 def test_a_signed_in_person_is_no_phone_system(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     client: PageCheckingClient,
     cast: Cast,
 ) -> None:
@@ -290,7 +290,7 @@ def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     monkeypatch.setattr(spooling, "now_ms", lambda: to_ms(moment))
 
 
-def test_each_local_day_has_an_import(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_each_local_day_has_an_import(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the organization's zone, by when it came: London is an hour ahead in summer."""
     late = datetime(2026, 7, 14, 22, 30, tzinfo=UTC)
     for turn in range(3):
@@ -305,7 +305,7 @@ def test_each_local_day_has_an_import(delivering: Delivering, monkeypatch: pytes
     assert all(file.stored_file_id is None for file in files)
 
 
-def test_two_formats_of_one_day_are_told_apart(delivering: Delivering) -> None:  # noqa: F811
+def test_two_formats_of_one_day_are_told_apart(delivering: Delivering) -> None:
     for turn in range(2):
         delivering.send_json(own_call(turn))
         delivering.send_json(freeswitch_call(10 + turn))
@@ -316,7 +316,7 @@ def test_two_formats_of_one_day_are_told_apart(delivering: Delivering) -> None: 
     ]
 
 
-def test_rows_are_numbered_through_the_day(delivering: Delivering) -> None:  # noqa: F811
+def test_rows_are_numbered_through_the_day(delivering: Delivering) -> None:
     for turn in range(3):
         delivering.send_json([own_call(2 * turn), {"id": "x"}])
         delivering.store()
@@ -324,7 +324,7 @@ def test_rows_are_numbered_through_the_day(delivering: Delivering) -> None:  # n
     assert [line.line_number for line in delivering.refused()] == [2, 4, 6]
 
 
-def test_raw_text_is_kept_so_that_it_can_be_read_again(delivering: Delivering) -> None:  # noqa: F811
+def test_raw_text_is_kept_so_that_it_can_be_read_again(delivering: Delivering) -> None:
     sent: list[Any] = [own_call(1), own_call(2, extra={"what": ["ever", 1.5]})]
     delivering.send_json(sent)
     delivering.store()
@@ -332,7 +332,7 @@ def test_raw_text_is_kept_so_that_it_can_be_read_again(delivering: Delivering) -
     assert [json.loads(record.raw) for record in records] == sent
 
 
-def test_what_is_older_than_is_kept_is_refused(delivering: Delivering, cast: Cast) -> None:  # noqa: F811
+def test_what_is_older_than_is_kept_is_refused(delivering: Delivering, cast: Cast) -> None:
     with writing_session(delivering.database) as session:
         organization = session.get_one(type(cast.harbour), cast.harbour.id)
         organization.keeps_from = datetime(2027, 1, 1, tzinfo=UTC)

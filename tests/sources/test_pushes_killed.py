@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from config import Settings
-from tests.sources.delivering import Delivering, delivering, own_call  # noqa: F401
+from tests.sources.delivering import Delivering, own_call
 from webapp.calls.models import CallRecord, ImportFile
 
 KILLS = int(os.environ.get("KILLS", "10"))
@@ -109,7 +109,7 @@ def servers(settings: Settings) -> Iterator[Servers]:
 
 
 def test_every_number_is_one_call_however_often_the_server_is_killed(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     servers: Servers,
 ) -> None:
     dice = random.Random(4)

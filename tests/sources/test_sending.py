@@ -10,7 +10,7 @@ from sqlalchemy import update
 from tests.cast import Cast
 from tests.client import PART, PageCheckingClient
 from tests.conftest import NUMBER_KEY
-from tests.sources.delivering import Delivering, delivering, own_call  # noqa: F401
+from tests.sources.delivering import Delivering, own_call
 from webapp import clock
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.ids import spell_id
@@ -24,13 +24,13 @@ POLLS = 'data-hx-trigger="every 2s"'
 
 
 @pytest.fixture
-def sending(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> str:  # noqa: F811
+def sending(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> str:
     client.sign_in(cast.max)
     return f"{HARBOUR}/phone-systems/{spell_id(delivering.pbx.id)}/sending"
 
 
 def test_the_lines_to_paste_name_the_real_address(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     client: PageCheckingClient,
     sending: str,
 ) -> None:
@@ -40,14 +40,14 @@ def test_the_lines_to_paste_name_the_real_address(
     assert sending in client.get(f"{HARBOUR}/phone-systems").text
 
 
-def test_lines_of_a_new_token_hold_it(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:  # noqa: F811
+def test_lines_of_a_new_token_hold_it(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:
     text = client.send(sending.replace("/sending", "/tokens")).text
     assert "YOUR-TOKEN" not in text
     assert "callbook:cb_" in text and "Bearer cb_" in text
 
 
 def test_waiting_turns_into_the_first_record_and_ends_itself(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     client: PageCheckingClient,
     sending: str,
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_viewer_does_not_see_it(client: PageCheckingClient, sending: str, cast
     assert other.get(sending).status_code == 403
 
 
-def test_a_closed_one_gives_no_token(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:  # noqa: F811
+def test_a_closed_one_gives_no_token(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:
     with writing_session(delivering.database, delivering.organization_id) as session:
         session.execute(update(Pbx).values(closed_at=clock.now()))
         session.commit()
@@ -79,7 +79,7 @@ def test_a_closed_one_gives_no_token(delivering: Delivering, client: PageCheckin
 # ----------------------------------------------------------------------------------------------- what it sent, on pages
 
 
-def test_the_day_has_a_page_without_an_undo(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:  # noqa: F811
+def test_the_day_has_a_page_without_an_undo(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:
     delivering.send_json([own_call(1), {"id": "broken"}])
     delivering.store()
     file = delivering.the_import()
@@ -99,14 +99,14 @@ def test_the_day_has_a_page_without_an_undo(delivering: Delivering, client: Page
     assert "does not say when it began" in refused and "will not send them again" in refused
 
 
-def test_the_overview_counts_it(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:  # noqa: F811
+def test_the_overview_counts_it(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:
     delivering.send_json(own_call(1))
     delivering.store()
     assert "1 call" in client.get(f"{HARBOUR}/").text
 
 
 def test_records_are_read_again_after_a_change_of_the_answers(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     client: PageCheckingClient,
     sending: str,
 ) -> None:
@@ -129,7 +129,7 @@ def test_records_are_read_again_after_a_change_of_the_answers(
 
 
 def test_the_set_up_guesses_from_what_was_sent(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     client: PageCheckingClient,
     sending: str,
 ) -> None:
@@ -148,7 +148,7 @@ def test_the_set_up_guesses_from_what_was_sent(
 # --------------------------------------------------------------------------------------------------------- the errand
 
 
-def test_the_errand_stores_what_this_process_took_in(delivering: Delivering) -> None:  # noqa: F811
+def test_the_errand_stores_what_this_process_took_in(delivering: Delivering) -> None:
     settings = delivering.app.extensions["callbook"].settings
     storing.store_due(delivering.database, settings, lambda: False)
     delivering.send_json(own_call(1))
@@ -156,7 +156,7 @@ def test_the_errand_stores_what_this_process_took_in(delivering: Delivering) -> 
     assert len(delivering.calls()) == 1
 
 
-def test_and_what_another_one_left(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_and_what_another_one_left(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> None:
     delivering.send_json(own_call(1))
     monkeypatch.setattr(storing, "_watches", {})
     storing.store_due(delivering.database, delivering.app.extensions["callbook"].settings, lambda: False)
@@ -164,7 +164,7 @@ def test_and_what_another_one_left(delivering: Delivering, monkeypatch: pytest.M
 
 
 def test_one_that_never_stops_pushing_lets_others_have_their_turn(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = delivering.app.extensions["callbook"].settings
@@ -186,14 +186,14 @@ def test_one_that_never_stops_pushing_lets_others_have_their_turn(
     assert noticed == [1, 2], "and has another one soon"
 
 
-def test_storing_tells_whether_more_may_wait(delivering: Delivering) -> None:  # noqa: F811
+def test_storing_tells_whether_more_may_wait(delivering: Delivering) -> None:
     delivering.send_json(own_call(1))
     where = (delivering.database, NUMBER_KEY, delivering.organization_id)
     assert not store_delivered(*where, lambda: False) and delivering.spooled()
     assert store_delivered(*where) and not delivering.spooled()
 
 
-def test_one_that_cannot_be_stored_is_tried_again(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_one_that_cannot_be_stored_is_tried_again(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = delivering.app.extensions["callbook"].settings
     delivering.send_json(own_call(1))
     with monkeypatch.context() as broken:

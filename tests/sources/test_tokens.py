@@ -8,7 +8,7 @@ import pytest
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
-from tests.sources.delivering import Delivering, delivering, own_call  # noqa: F401
+from tests.sources.delivering import Delivering, own_call
 from webapp import clock
 from webapp.database.ids import spell_id
 from webapp.sources import collect_views, pbx_access, tokens
@@ -20,15 +20,15 @@ HARBOUR = "/o/harbour"
 TOKEN = re.compile(r"cb_[0-9a-z]{1,13}_[A-Za-z0-9_-]{43}")
 
 
-def page_of(delivering: Delivering) -> str:  # noqa: F811
+def page_of(delivering: Delivering) -> str:
     return f"{HARBOUR}/phone-systems/{spell_id(delivering.pbx.id)}"
 
 
-def the_token(delivering: Delivering) -> PbxToken:  # noqa: F811
+def the_token(delivering: Delivering) -> PbxToken:
     return sorted(delivering.all(PbxToken), key=lambda token: token.id)[0]
 
 
-def status(delivering: Delivering, token: str) -> int:  # noqa: F811
+def status(delivering: Delivering, token: str) -> int:
     return int(delivering.send_json(own_call(1), token=token).status_code)
 
 
@@ -40,7 +40,7 @@ def clock_at(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     return move
 
 
-def test_the_database_knows_only_its_digest_and_first_letters(delivering: Delivering) -> None:  # noqa: F811
+def test_the_database_knows_only_its_digest_and_first_letters(delivering: Delivering) -> None:
     token = the_token(delivering)
     assert TOKEN.fullmatch(delivering.token)
     assert organization_in(delivering.token) == delivering.organization_id
@@ -48,7 +48,7 @@ def test_the_database_knows_only_its_digest_and_first_letters(delivering: Delive
     assert delivering.token.startswith(token.prefix) and len(token.prefix) < len(delivering.token) - 30
 
 
-def test_it_is_shown_once(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:  # noqa: F811
+def test_it_is_shown_once(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.max)
     answer = client.send(f"{page_of(delivering)}/tokens")
     shown = set(TOKEN.findall(answer.text))
@@ -67,7 +67,7 @@ def test_it_is_shown_once(delivering: Delivering, client: PageCheckingClient, ca
     ],
 )
 def test_a_replaced_one_works_on_for_as_long_as_was_chosen(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     client: PageCheckingClient,
     cast: Cast,
     clock_at,  # type: ignore[no-untyped-def]
@@ -89,14 +89,14 @@ def test_a_replaced_one_works_on_for_as_long_as_was_chosen(
     assert status(delivering, new) == 200
 
 
-def test_an_overlap_that_there_is_not(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:  # noqa: F811
+def test_an_overlap_that_there_is_not(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.max)
     address = f"{page_of(delivering)}/tokens/{spell_id(the_token(delivering).id)}/rotate"
     assert client.send(address, {"overlap": "for ever"}).status_code == 422
     assert the_token(delivering).ends_at is None
 
 
-def test_a_stolen_one_is_revoked_at_once(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:  # noqa: F811
+def test_a_stolen_one_is_revoked_at_once(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.max)
     assert status(delivering, delivering.token) == 200
     address = f"{page_of(delivering)}/tokens/{spell_id(the_token(delivering).id)}"
@@ -105,7 +105,7 @@ def test_a_stolen_one_is_revoked_at_once(delivering: Delivering, client: PageChe
     assert client.send(f"{address}/rotate", {"overlap": "day"}).status_code == 422, "and gives no new one any more"
 
 
-def test_every_wrong_one_is_answered_alike(delivering: Delivering, cast: Cast) -> None:  # noqa: F811
+def test_every_wrong_one_is_answered_alike(delivering: Delivering, cast: Cast) -> None:
     token = the_token(delivering)
     other = f"cb_{spell_id(cast.quayside.id)}_{delivering.token[-43:]}"
     unknown = delivering.token[:-1] + ("A" if delivering.token[-1] != "A" else "B")
@@ -119,7 +119,7 @@ def test_every_wrong_one_is_answered_alike(delivering: Delivering, cast: Cast) -
 
 
 def test_wrong_ones_ask_the_database_as_often_as_right_ones(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[str] = []
@@ -130,14 +130,14 @@ def test_wrong_ones_ask_the_database_as_often_as_right_ones(
     assert len(asked) == 3
 
 
-def test_many_wrong_ones_of_a_network_are_slowed_down_and_right_ones_are_not(delivering: Delivering) -> None:  # noqa: F811
+def test_many_wrong_ones_of_a_network_are_slowed_down_and_right_ones_are_not(delivering: Delivering) -> None:
     answers = [delivering.send(b"{}", token="x") for _ in range(pbx_access.WRONG_TOKENS.burst + 3)]
     assert [answer.status_code for answer in answers].count(429) >= 2
     assert int(answers[-1].headers["Retry-After"]) >= 1
     assert status(delivering, delivering.token) == 200
 
 
-def test_a_token_stands_in_no_log(delivering: Delivering, caplog: pytest.LogCaptureFixture) -> None:  # noqa: F811
+def test_a_token_stands_in_no_log(delivering: Delivering, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(0):
         status(delivering, delivering.token)
         status(delivering, delivering.token[:-1] + "~")
@@ -146,7 +146,7 @@ def test_a_token_stands_in_no_log(delivering: Delivering, caplog: pytest.LogCapt
     assert delivering.token[-20:-1] not in told and "pbx.wrong_token" in told
 
 
-def test_its_last_use_is_written_once_a_minute(delivering: Delivering, clock_at) -> None:  # type: ignore[no-untyped-def]  # noqa: F811
+def test_its_last_use_is_written_once_a_minute(delivering: Delivering, clock_at) -> None:  # type: ignore[no-untyped-def]
     begin = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
     used = []
     for seconds in (0, 30, 59, 60, 61):
@@ -157,7 +157,7 @@ def test_its_last_use_is_written_once_a_minute(delivering: Delivering, clock_at)
 
 
 def test_calls_are_kept_where_the_use_cannot_be_written(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(collect_views, "note_use", lambda *_words: 1 / 0)
@@ -165,13 +165,13 @@ def test_calls_are_kept_where_the_use_cannot_be_written(
     assert len(delivering.spooled()) == 1 and the_token(delivering).last_used_at is None
 
 
-def test_no_more_than_a_few_work_at_a_time(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:  # noqa: F811
+def test_no_more_than_a_few_work_at_a_time(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.max)
     answers = [client.send(f"{page_of(delivering)}/tokens") for _ in range(MOST_LIVE_TOKENS)]
     assert [answer.status_code for answer in answers] == [200] * (MOST_LIVE_TOKENS - 1) + [422]
 
 
-def test_replacing_is_no_way_past_that(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:  # noqa: F811
+def test_replacing_is_no_way_past_that(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:
     """The one that is replaced is not counted, so that all that may be can be replaced with an overlap."""
     client.sign_in(cast.max)
     for _ in range(MOST_LIVE_TOKENS - 1):
@@ -182,7 +182,7 @@ def test_replacing_is_no_way_past_that(delivering: Delivering, client: PageCheck
 
 
 def test_whoever_sees_masked_numbers_gets_none(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     client: PageCheckingClient,
     cast: Cast,
     make: Make,
@@ -201,7 +201,7 @@ def test_whoever_sees_masked_numbers_gets_none(
 
 
 def test_another_phone_systems_token_is_not_there(
-    delivering: Delivering,  # noqa: F811
+    delivering: Delivering,
     client: PageCheckingClient,
     cast: Cast,
     make: Make,
@@ -213,7 +213,7 @@ def test_another_phone_systems_token_is_not_there(
         assert client.send(address, {"overlap": "day"}).status_code == 404
 
 
-def test_changes_are_in_the_audit(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:  # noqa: F811
+def test_changes_are_in_the_audit(delivering: Delivering, client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.olive)
     address = f"{page_of(delivering)}/tokens/{spell_id(the_token(delivering).id)}"
     client.send(f"{page_of(delivering)}/tokens")
