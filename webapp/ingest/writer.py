@@ -201,13 +201,14 @@ class RecordWriter:
         links: list[tuple[int, int, int]] = []
         for call_key, records, _draft in written:
             named: tuple[int, ...] | None = None
+            packed = b""
             for record in records:
-                record_key, id_hash, content_hash, link_keys = record[:4]
-                row = organization_id, pbx_id, import_file_id, 1, call_key, record_key, id_hash, content_hash
-                rows.append((*row, pack_ids(link_keys), *record[4:]))
+                link_keys = record[3]
                 if link_keys is not named:  # most rows of a call share theirs
                     links += [(key, call_key, organization_id) for key in link_keys]
-                    named = link_keys
+                    named, packed = link_keys, pack_ids(link_keys)
+                head = organization_id, pbx_id, import_file_id, 1, call_key
+                rows.append((*head, *record[:3], packed, *record[4:]))
         transaction.insert("call_record", RECORD_COLUMNS, rows)
         transaction.insert(
             "call_link", ("link_key", "call_key", "organization_id"), sorted(set(links)), "ON CONFLICT DO NOTHING"
@@ -219,27 +220,42 @@ def group_by_links(records: Sequence[NormalRecord]) -> list[list[NormalRecord]]:
     """Records of one batch by the ids they name, joined over neighbouring days; in the order of their first row."""
     group_of: dict[int, list[NormalRecord]] = {}
     groups: dict[int, list[NormalRecord]] = {}
+    home: list[NormalRecord] = []
+    last_keys: tuple[int, ...] = ()
     for record in records:
-        home: list[NormalRecord] | None = None
-        for key in record.link_keys:
-            for near in (key, key - _DAY_STEP, key + _DAY_STEP):
-                other = group_of.get(near)
-                if other is None or other is home:
-                    continue
-                if home is None:
-                    home = other
-                elif len(home) + len(other) <= MOST_RECORDS_OF_A_CALL:
-                    home.extend(other)
-                    for moved in other:
-                        group_of.update(dict.fromkeys(moved.link_keys, home))
-                    del groups[id(other)]
-        if home is None or len(home) >= MOST_RECORDS_OF_A_CALL:
-            home = []
-            groups[id(home)] = home
-        home.append(record)
-        for key in record.link_keys:
-            group_of[key] = home
+        link_keys = record.link_keys
+        if link_keys and link_keys is last_keys and len(home) < MOST_RECORDS_OF_A_CALL:
+            home.append(record)  # the rows of one call follow each other, and share their keys
+            continue
+        found = _joined(link_keys, group_of, groups)
+        if found is None or len(found) >= MOST_RECORDS_OF_A_CALL:
+            found = []
+            groups[id(found)] = found
+        found.append(record)
+        for key in link_keys:
+            group_of[key] = found
+        home, last_keys = found, link_keys
     return list(groups.values())
+
+
+def _joined(
+    link_keys: tuple[int, ...], group_of: dict[int, list[NormalRecord]], groups: dict[int, list[NormalRecord]]
+) -> list[NormalRecord] | None:
+    """The group that these keys name, on the day before, the same or the next; several become one where they fit."""
+    home: list[NormalRecord] | None = None
+    for key in link_keys:
+        for near in (key, key - _DAY_STEP, key + _DAY_STEP):
+            other = group_of.get(near)
+            if other is None or other is home:
+                continue
+            if home is None:
+                home = other
+            elif len(home) + len(other) <= MOST_RECORDS_OF_A_CALL:
+                home.extend(other)
+                for moved in other:
+                    group_of.update(dict.fromkeys(moved.link_keys, home))
+                del groups[id(other)]
+    return home
 
 
 def _linked_calls(transaction: BulkTransaction, keys: set[int]) -> dict[int, set[int]]:
@@ -251,10 +267,12 @@ def _linked_calls(transaction: BulkTransaction, keys: set[int]) -> dict[int, set
     [(newest,)] = transaction.rows(
         "SELECT max(link_key) FROM call_link WHERE organization_id = ?", transaction.organization_id
     )
-    if oldest is None or newest is None:
+    if oldest is None or newest is None or not keys:
         return {}
     # Most files are in order: the next day has no calls yet, and need not be asked.
-    asked = [near for key in keys for step in _NEIGHBOURS if oldest <= (near := key + step) <= newest]
+    first, last = min(keys), max(keys)
+    steps = [step for step in _NEIGHBOURS if first + step <= newest and last + step >= oldest]
+    asked = [key + step for step in steps for key in keys]
     linked: dict[int, set[int]] = {}
     for link_key, call_key in transaction.rows_in(
         "SELECT link_key, call_key FROM call_link WHERE organization_id = ? AND link_key IN ({keys})",
