@@ -2,7 +2,7 @@
 
 Harbour: Olive is its owner, Max a manager, Vera a viewer; Nina is a viewer who is narrowed to some extensions (to none
 until make.narrow() gives her one) and sees masked numbers. Quayside: Quentin is its owner, and an outsider to Harbour.
-Nobody has let Nora in anywhere.
+Nobody has let Nora in anywhere. Stella and Steven are the operator's staff, and of no organization.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from webapp.tenancy.sessions import writing_session
 #: Of everybody in the cast.
 PASSWORD = "six small boats at anchor"
 
+_STAFF = ("stella", "steven")
+
 
 @dataclass(frozen=True)
 class Cast:
@@ -28,6 +30,8 @@ class Cast:
     quentin: UserAccount
     nora: UserAccount
     nina: UserAccount
+    stella: UserAccount
+    steven: UserAccount
 
 
 def assemble_cast(database: Database) -> Cast:
@@ -41,8 +45,10 @@ def assemble_cast(database: Database) -> Cast:
     with writing_session(database) as session:
         people = {
             name: create_user(session, f"{name}@example.com", PASSWORD)
-            for name in ("olive", "max", "vera", "quentin", "nora", "nina")
+            for name in ("olive", "max", "vera", "quentin", "nora", "nina", *_STAFF)
         }
+        for name in _STAFF:
+            people[name].is_staff = True
         session.commit()
     members = {
         harbour: {"olive": Role.OWNER, "max": Role.MANAGER, "vera": Role.VIEWER},

@@ -25,7 +25,7 @@ from tests.make import SECRET_KEY, Make  # noqa: E402
 from webapp import create_app  # noqa: E402
 from webapp.accounts import passwords  # noqa: E402
 from webapp.database.engine import Database  # noqa: E402
-from webapp.database.installation import initialize  # noqa: E402
+from webapp.database.installation import initialize, open_for_staff  # noqa: E402
 
 pytest_plugins = ["tests.postgresql"]
 
@@ -118,11 +118,23 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database) -> Flask:
+def app(settings: Settings, database: Database) -> Iterator[Flask]:
     app = create_app(settings, database)
     app.testing = True
     app.test_client_class = PageCheckingClient
-    return app
+    yield app
+    staff_database = app.extensions["callbook"].staff_database
+    if staff_database is not None:
+        staff_database.dispose()
+
+
+@pytest.fixture
+def staff_database(settings: Settings) -> Iterator[Database]:
+    """As the console sees it."""
+    found = open_for_staff(settings)
+    assert found is not None
+    yield found
+    found.dispose()
 
 
 @pytest.fixture

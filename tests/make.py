@@ -39,6 +39,7 @@ from webapp.calls.periods import month_number
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.database.staff_rights import EVERYTHING, Area
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.holders import write_holders_of
 from webapp.destinations.models import Destination, DestinationKind, LineType, Party, PartyHolder, PartyKind
@@ -63,6 +64,7 @@ from webapp.organizations.offers import Offer
 from webapp.outbox.models import OutboxMessage
 from webapp.sealing import unseal
 from webapp.sources.models import PbxToken
+from webapp.tenancy.consent_models import AccessGrant, AccessOpening, AccessRequest, RequestState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, MembershipDestination, MembershipParty, Organization, Role
 from webapp.tenancy.sessions import writing_session
@@ -188,6 +190,55 @@ class Make:
             "merged_into_id": None,
         }
         stored: Destination = self.store(Destination(name=name, kind=kind, **{**values, **fields}))
+        return stored
+
+    def access_request(self, areas: Area = EVERYTHING, **fields: Any) -> AccessRequest:
+        """Staff ask to be let in."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "staff_id": None,
+            "full_numbers": True,
+            "may_download": False,
+            "hours": 8,
+            "ticket": "T-100",
+            "reason": "Two calls are missing",
+            "state": RequestState.WAITS,
+            "created_at": now(),
+            "expires_at": now() + timedelta(days=20),
+            "answered_at": None,
+            "answered_by": None,
+        }
+        stored: AccessRequest = self.store(AccessRequest(areas=areas, **{**values, **fields}))
+        return stored
+
+    def grant(self, allowed_by: UserAccount, areas: Area = EVERYTHING, **fields: Any) -> AccessGrant:
+        """An owner allowed what somebody of staff asked; it has begun and lasts eight hours unless told."""
+        asked = self.access_request(areas, state=RequestState.ALLOWED, staff_id=fields.get("staff_id"))
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "request_id": asked.id,
+            "staff_id": None,
+            "full_numbers": True,
+            "may_download": False,
+            "starts_at": now() - timedelta(minutes=1),
+            "ends_at": now() + timedelta(hours=8),
+            "created_at": now(),
+            "ended_at": None,
+            "ended_by": None,
+        }
+        stored: AccessGrant = self.store(AccessGrant(areas=areas, allowed_by=allowed_by.id, **{**values, **fields}))
+        return stored
+
+    def opening(self, grant: AccessGrant, staff: UserAccount, **fields: Any) -> AccessOpening:
+        """Somebody of staff uses the grant, since just now."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "web_session_id": 1,
+            "opened_at": now() - timedelta(seconds=1),
+            "until_at": now() + timedelta(hours=2),
+            "ended_at": None,
+        }
+        stored: AccessOpening = self.store(AccessOpening(grant_id=grant.id, staff_id=staff.id, **{**values, **fields}))
         return stored
 
     def holder(self, party: Party, destination: Destination | None, from_at: datetime = EPOCH) -> PartyHolder:

@@ -18,6 +18,7 @@ from webapp.calls import return_row_views as call_to_return
 from webapp.calls import return_views as calls_to_return
 from webapp.calls import views as calls
 from webapp.database.engine import Database
+from webapp.database.installation import open_for_staff
 from webapp.destinations import views as destinations
 from webapp.invitations import look_as_views as look_as
 from webapp.invitations import people_views as people
@@ -66,7 +67,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """The whole app, for any WSGI server. Raises AccessError when a view does not say who may call it."""
     app = Flask("webapp", template_folder=ROOT / "templates", static_folder=ROOT / "static")
     database = database or Database(settings.database_url)
-    app.extensions["callbook"] = Services(settings, database)
+    app.extensions["callbook"] = Services(settings, database, open_for_staff(settings))
     _configure(app, settings)
     for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, guard):
         plumbing.register(app)

@@ -14,6 +14,7 @@ class Services:
 
     settings: Settings
     database: Database
+    staff_database: Database | None = None  #: of the console; None on PostgreSQL without DATABASE_STAFF_URL
 
 
 def services() -> Services:

@@ -18,7 +18,9 @@ from webapp.tenancy.models import Membership, Tenant, TenantKey
 #: rate_limits.py writes it in one statement of its own; nothing else reads it.
 WITHOUT_A_MAPPING = {"throttle"}
 #: Global, though a column names an organization.
-GLOBAL_WITH_ORGANIZATION = {"job", "outbox_message"}
+GLOBAL_WITH_ORGANIZATION = {
+    "job", "outbox_message", "organization_usage", "source_failure", "feature_use", "help_code",
+}  # fmt: skip
 
 WORDS_OF_TYPES = (
     (Instant, "TIMESTAMPTZ", "timestamp with time zone"),

@@ -26,6 +26,18 @@ class SessionState(IntEnum):
     SIGNED_IN = 2
 
 
+class PasskeyPurpose(IntEnum):
+    REGISTER = 1
+    SIGN_IN = 2
+    PROVE = 3
+
+
+class RemovalState(IntEnum):
+    WAITS = 1
+    DONE = 2
+    STOPPED = 3
+
+
 class UserAccount(UserMixin, Base):  # type: ignore[misc]
     """A person who can sign in. `email` is lower case and the primary address; `name` is "" until the person tells it.
 
@@ -44,6 +56,7 @@ class UserAccount(UserMixin, Base):  # type: ignore[misc]
     created_at: Mapped[datetime] = mapped_column(Instant)
     password_set_at: Mapped[datetime] = mapped_column(Instant)
     alone_since: Mapped[datetime | None] = mapped_column(Instant)
+    is_staff: Mapped[bool] = mapped_column(Boolean, default=False)
 
     @property
     def is_active(self) -> bool:
@@ -117,3 +130,63 @@ class WebSession(Base):
     browser: Mapped[str] = mapped_column(Text)
     payload: Mapped[str] = mapped_column(Text)
     renewal_due: Mapped[bool] = mapped_column(Boolean)
+    factor_ms: Mapped[int | None] = mapped_column(BigInteger)
+    is_staff: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class Passkey(Base):
+    """Signs a person in without a password. `public_key` is in COSE; `transports` a JSON list."""
+
+    __tablename__ = "passkey"
+
+    user_account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("user_account.id"), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(Text)
+    synced: Mapped[bool] = mapped_column(Boolean)
+    transports: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PasskeyChallenge(Base):
+    """A question that a passkey is to answer, once, in the browser that asked."""
+
+    __tablename__ = "passkey_challenge"
+
+    challenge_digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    purpose: Mapped[PasskeyPurpose] = mapped_column(SmallEnum(PasskeyPurpose))
+    browser_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    user_account_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user_account.id"))
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class HelpCode(Base):
+    """Eight digits by which a person tells staff on the telephone who they are."""
+
+    __tablename__ = "help_code"
+
+    user_account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("user_account.id"), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(BigInteger)
+    code_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    used_by: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class FactorRemoval(Base):
+    """A person lost every second factor and is let in again by the password, step by step."""
+
+    __tablename__ = "factor_removal"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    user_account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("user_account.id"))
+    state: Mapped[RemovalState] = mapped_column(SmallEnum(RemovalState))
+    started_by: Mapped[int | None] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(Text)
+    stop_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    ready_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)

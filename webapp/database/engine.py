@@ -18,8 +18,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from webapp.database.staff_rights import CONSOLE, DETAIL, DETAIL_COLUMNS, NOTHING, Area
+
 _DEADLINE = "callbook_deadline"
 _QUERY_ONLY = "callbook_query_only"
+_AUTHORIZER = "callbook_authorizer"
 ACCESS = "callbook_access"  #: execution option: "read", "write" or "bulk"
 _LONGEST_WAIT_SECONDS = 20.0
 _POLL_SECONDS = 0.003
@@ -65,8 +68,13 @@ class WriteGate:
 class Database:
     """The engine for one database URL, in its three uses: `reading`, `writing`, `bulk`."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, statement_ms: int = STATEMENT_MS) -> None:
-        """`statement_ms`: a statement of a page that takes longer is ended, on both engines."""
+    def __init__(
+        self, url: str, *, pool_size: int = 10, statement_ms: int = STATEMENT_MS, for_staff: bool = False
+    ) -> None:
+        """`statement_ms`: a statement of a page that takes longer is ended, on both engines.
+
+        `for_staff`: for the console, which only reads, and on SQLite too no more than staff_rights.py says.
+        """
         self.url = make_url(url)
         self.dialect: str = self.url.get_backend_name()
         self.gate = WriteGate()
@@ -78,12 +86,15 @@ class Database:
         self.bulk = self.engine.execution_options(**{ACCESS: "bulk"})
         begin = self._begin_sqlite if self.dialect == "sqlite" else _begin_postgresql
         event.listen(self.engine, "begin", begin)
+        if for_staff and self.dialect == "sqlite":
+            event.listen(self.engine, "connect", _authorize)
 
     def _begin_sqlite(self, connection: Connection) -> None:
         access = connection.get_execution_options().get(ACCESS, "write")
         raw = connection.connection.dbapi_connection
         assert isinstance(raw, sqlite3.Connection)
         _set_query_only(connection, raw, only=access == "read")
+        open_areas(connection, NOTHING)  # whatever the last one who had this connection was allowed
         if access == "read":
             raw.execute("BEGIN")
             return
@@ -163,6 +174,51 @@ def _sqlite_engine(url: str, pool_size: int, statement_ms: int) -> Engine:
             raw.execute("ROLLBACK")
 
     return engine
+
+
+class _Authorizer:
+    """What SQLite asks about each statement of a console connection, when it is prepared."""
+
+    def __init__(self) -> None:
+        self.areas = NOTHING
+
+    def __call__(self, action: int, first: str | None, second: str | None, *_where: str | None) -> int:
+        if action in _HARMLESS_ACTIONS or (action == sqlite3.SQLITE_FUNCTION and second != "load_extension"):
+            return sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_PRAGMA and first in _HARMLESS_PRAGMAS:
+            return sqlite3.SQLITE_OK
+        may = action == sqlite3.SQLITE_READ and self._may_read(first or "", second or "")
+        return sqlite3.SQLITE_OK if may else sqlite3.SQLITE_DENY
+
+    def _may_read(self, table: str, column: str) -> bool:
+        """`column` is "" where a statement names none: it counts rows."""
+        if table in CONSOLE:
+            columns = CONSOLE[table]
+        elif DETAIL.get(table, NOTHING) & self.areas:
+            columns = DETAIL_COLUMNS.get(table)
+        else:
+            return table == "json_each"
+        return columns is None or column in (*columns, "")
+
+
+_HARMLESS_ACTIONS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_RECURSIVE}
+_HARMLESS_PRAGMAS = {"query_only", "read_uncommitted"}
+
+
+def _authorize(raw: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    record.info[_AUTHORIZER] = _Authorizer()
+    raw.set_authorizer(record.info[_AUTHORIZER])
+
+
+def open_areas(connection: Connection, areas: Area) -> None:
+    """On SQLite: let a console connection read these areas until it is told again. PostgreSQL asks the grant itself."""
+    authorizer = connection.info.get(_AUTHORIZER)
+    if authorizer is None or authorizer.areas == areas:
+        return
+    authorizer.areas = areas
+    raw = connection.connection.dbapi_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.set_authorizer(authorizer)  # again: SQLite throws away what it had prepared, and asks anew
 
 
 def _postgresql_engine(url: str, pool_size: int, statement_ms: int) -> Engine:

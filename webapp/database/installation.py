@@ -60,6 +60,15 @@ def open_database(settings: Settings, *, pool_size: int = 10) -> Database:
     return Database(settings.database_url, pool_size=pool_size)
 
 
+def open_for_staff(settings: Settings) -> Database | None:
+    """The database as the console sees it: on PostgreSQL as the staff role, on SQLite on guarded connections.
+
+    None on PostgreSQL without DATABASE_STAFF_URL: then there is no console.
+    """
+    url = settings.database_url if settings.dialect == "sqlite" else settings.database_staff_url
+    return Database(url, pool_size=5, for_staff=True) if url else None
+
+
 def open_as_owner(settings: Settings) -> Database:
     """The database as its owner, who may change tables: on SQLite there is only one. Raises InstallationError."""
     if settings.dialect == "sqlite":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, Dialect, SmallInteger
@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from webapp.clock import from_ms, to_ms
 
-E = TypeVar("E", bound=IntEnum)
+E = TypeVar("E", bound=IntEnum | IntFlag)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -51,7 +51,7 @@ def _ms_or_none(instant: datetime | None) -> int | None:
 
 
 class SmallEnum(TypeDecorator[E]):
-    """A closed list, stored as a small integer."""
+    """A closed list, or flags of one, stored as a small integer."""
 
     impl = SmallInteger
     cache_ok = True

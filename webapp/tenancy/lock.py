@@ -31,6 +31,8 @@ from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.elements import ClauseElement, ColumnClause
 from sqlalchemy.sql.selectable import CTE, Alias, FromClause, SelectBase, Subquery, TableClause, TextualSelect
 
+from webapp.database.engine import open_areas
+from webapp.database.staff_rights import NOTHING, Area
 from webapp.tenancy.models import Membership, Tenant, TenantKey
 from webapp.tenancy.narrowing import Narrowing, conditions_for
 from webapp.tenancy.prepared import Prepared
@@ -56,6 +58,8 @@ class LockedSession(Session):
     organization_id: int | None = None
     user_account_id: int | None = None
     narrowing: Narrowing | None = None
+    staff_id: int | None = None
+    areas: Area = NOTHING
     only_reads: bool = False  #: said by sessions.py, whose engine sees to it
     _open: Connection | None = None  #: of the transaction that is open
 
@@ -92,9 +96,24 @@ class LockedSession(Session):
             raise TenancyError("a narrowing is bound once, after the organization")
         self.narrowing = narrowing
 
+    def bind_staff(self, staff_id: int, areas: Area) -> None:
+        """Show what an organization has opened to this member of staff. Of a console session: sessions.staff_session().
+
+        On PostgreSQL the grant itself is asked at each statement; on SQLite whoever calls has asked it.
+        """
+        if self.staff_id not in (None, staff_id):
+            raise TenancyError("this session is bound to another member of staff")
+        self.staff_id, self.areas = _checked(staff_id), areas
+        self._tell_database()
+
     def _tell_database(self) -> None:
         if self.in_transaction():
-            set_local(super().connection(), self.organization_id, self.user_account_id)
+            self._tell(super().connection())
+
+    def _tell(self, connection: Connection) -> None:
+        set_local(connection, self.organization_id, self.user_account_id, self.staff_id)
+        if self.staff_id is not None:
+            open_areas(connection, self.areas)
 
     def connection(self, *_args: Any, **_options: Any) -> NoReturn:
         raise TenancyError("a bare connection is not narrowed; bulk work goes by database/bulk.py")
@@ -102,19 +121,19 @@ class LockedSession(Session):
     bulk_save_objects = bulk_insert_mappings = bulk_update_mappings = connection
 
 
-def set_local(connection: Connection, organization_id: int | None, user_account_id: int | None) -> None:
+def set_local(
+    connection: Connection, organization_id: int | None, user_account_id: int | None, staff_id: int | None = None
+) -> None:
     """Make the settings that row-level security reads, for this transaction only. Nothing to do on SQLite.
 
     SET LOCAL with an integer literal, not set_config(): Citus carries only the statement to its workers, and only
     when citus.propagate_set_commands says so (a harmless placeholder where there is no Citus).
     """
-    if connection.dialect.name != "postgresql" or (organization_id is None and user_account_id is None):
+    ids = {"organization_id": organization_id, "user_account_id": user_account_id, "staff_id": staff_id}
+    parts = [f"SET LOCAL app.{name} = '{_checked(number)}'" for name, number in ids.items() if number is not None]
+    if connection.dialect.name != "postgresql" or not parts:
         return
-    parts = ["SET LOCAL citus.propagate_set_commands = 'local'"]
-    if organization_id is not None:
-        parts.append(f"SET LOCAL app.organization_id = '{_checked(organization_id)}'")
-    if user_account_id is not None:
-        parts.append(f"SET LOCAL app.user_account_id = '{_checked(user_account_id)}'")
+    parts.insert(0, "SET LOCAL citus.propagate_set_commands = 'local'")
     connection.exec_driver_sql("; ".join(parts))
 
 
@@ -126,7 +145,7 @@ def _checked(number: int) -> int:
 
 @event.listens_for(LockedSession, "after_begin")
 def _bind_transaction(session: LockedSession, _transaction: SessionTransaction, connection: Connection) -> None:
-    set_local(connection, session.organization_id, session.user_account_id)
+    session._tell(connection)
     session._open = connection
 
 

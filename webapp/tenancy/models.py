@@ -69,6 +69,9 @@ class Organization(Base):
     next_time_zone: Mapped[str | None] = mapped_column(Text)
     moved_party_id: Mapped[int | None] = mapped_column(BigInteger)
     moved_ms: Mapped[int | None] = mapped_column(BigInteger)
+    suspended_for: Mapped[str | None] = mapped_column(Text)
+    file_limit: Mapped[int | None] = mapped_column(BigInteger)
+    people_limit: Mapped[int | None] = mapped_column(Integer)
 
     @property
     def chosen_time_zone(self) -> str:
