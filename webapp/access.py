@@ -26,7 +26,7 @@ class Access:
 
     `polling`: the page asks by itself. `proved`: the person has just proved who they are. `largest_body`: bytes;
     None: as everywhere. `sees_every_call`: not for people who are narrowed to some extensions. `pbx`: for phone systems
-    with a token of theirs, not for people.
+    with a token of theirs, not for people. `staff`: the operator's people, in the console.
     """
 
     signed_in: bool
@@ -36,6 +36,7 @@ class Access:
     largest_body: int | None = None
     sees_every_call: bool = False
     pbx: bool = False
+    staff: bool = False
 
 
 class AccessError(Exception):
@@ -50,6 +51,11 @@ def public(view: View) -> View:
 def signed_in(view: View) -> View:
     """Every person who is signed in, in whatever organization."""
     return _mark(view, Access(signed_in=True))
+
+
+def staff(view: View) -> View:
+    """The operator's staff, and nobody else: to everybody else there is no such page."""
+    return _mark(view, Access(signed_in=True, staff=True))
 
 
 def pbx(view: View) -> View:

@@ -119,6 +119,9 @@ def _check() -> ResponseReturnValue | None:
         if not current_user.is_authenticated:
             answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
             return answer
+        if mark.staff and not current_user.is_staff:
+            logs.event("access.no_staff", endpoint=request.endpoint, user_account_id=current_user.id)
+            raise NotFound
         find_places(current_user.id)
     if mark.role is not None:
         _enter(g.slug, mark)
