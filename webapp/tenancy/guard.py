@@ -101,7 +101,7 @@ def _fill_in_slug(endpoint: str, values: dict[str, object]) -> None:
         values[_SLUG] = place.organization.slug
 
 
-def _check() -> ResponseReturnValue | None:
+def _check() -> ResponseReturnValue | None:  # noqa: C901 - the order of these questions is the point
     if request.endpoint is None:
         return None  # no such address: the router's answer follows
     mark = access.of(current_app.view_functions[request.endpoint])
@@ -119,9 +119,8 @@ def _check() -> ResponseReturnValue | None:
         if not current_user.is_authenticated:
             answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
             return answer
-        if mark.staff and not current_user.is_staff:
-            logs.event("access.no_staff", endpoint=request.endpoint, user_account_id=current_user.id)
-            raise NotFound
+        if mark.staff:
+            _check_staff()
         find_places(current_user.id)
     if mark.role is not None:
         _enter(g.slug, mark)
@@ -131,6 +130,12 @@ def _check() -> ResponseReturnValue | None:
         if any("\x00" in value for values in request.form.listvalues() for value in values):
             raise BadRequest  # nobody types it, and PostgreSQL keeps none
     return _ask_gates(mark) if mark.signed_in else None
+
+
+def _check_staff() -> None:
+    if not current_user.is_staff:
+        logs.event("access.no_staff", endpoint=request.endpoint, user_account_id=current_user.id)
+        raise NotFound
 
 
 def _ask_gates(mark: access.Access) -> ResponseReturnValue | None:
