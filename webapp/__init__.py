@@ -10,7 +10,7 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 
 from config import Settings
-from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation
+from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation, staff_networks
 from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
 from webapp.calls import for_others as calls_for_others
@@ -69,7 +69,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     database = database or Database(settings.database_url)
     app.extensions["callbook"] = Services(settings, database, open_for_staff(settings))
     _configure(app, settings)
-    for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, guard):
+    for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, staff_networks, guard):
         plumbing.register(app)
     accounts.register(app, database)
     pbx_access.register(app)
