@@ -18,6 +18,7 @@ _BY_HAND = {
     "token": "of-no-link",
     "what": "hours",
     "web_session_id": 1,
+    "passkey_id": 1,
 }
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),

@@ -15,13 +15,15 @@ from webapp.tenancy.models import Role
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 ROUTES = {"route", "get", "post", "put", "patch", "delete"}
-MARKERS = {"public", "signed_in", "member", "pbx"}
+MARKERS = {"public", "signed_in", "member", "pbx", "staff"}
 #: Whoever wants to make another page public writes it here as well.
 PUBLIC = {
     "static",
     "health.show",
     "accounts.sign_in",
     "accounts.enter_code",
+    *("accounts.question_to_sign_in", "accounts.sign_in_by_passkey"),
+    *("accounts.staff_sign_in", "accounts.staff_sign_in_by_passkey"),
     "accounts.check_cookie",
     "accounts.sign_out",
     "accounts.forgotten_password",
