@@ -39,7 +39,7 @@ def invite_others(session: LockedSession, organization: Organization, secret_key
 
 
 def let_staff_in(session: LockedSession, password: str) -> None:
-    """Whoever looks at the console sets up a factor at each start: an app's secret was sealed under a key of the last."""
+    """Sets up a factor at each start: the secret of an app was sealed under the key of the last one."""
     person = find_person(session, STAFF)
     if person is None:
         create_staff(session, STAFF, "Sam of support", password)
