@@ -23,6 +23,7 @@ from webapp.accounts.models import Passkey, PasskeyChallenge, RecoveryCode, User
 from webapp.accounts.passkeys import LIVES, PASSKEYS_AT_MOST, Site, site_of
 from webapp.accounts.people import disable_user
 from webapp.accounts.session_limits import PROVED_FOR
+from webapp.audit.models import AuditEvent
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.tenancy.models import Organization
@@ -228,6 +229,8 @@ def test_security_16_a_response_counts_once(app: Flask, olives: SoftPasskey, dat
     assert sign_in(browser, answer) == 422
     assert not is_in(browser)
     assert events(database, cast.olive)[-1] == "sign_in.refused"
+    with reading_session(database, cast.harbour.id) as session:
+        assert session.scalars(select(AuditEvent.kind).order_by(AuditEvent.position)).all()[-1] == "sign_in.refused"
 
 
 def test_security_16_a_refused_response_has_used_the_question_up(app: Flask, olives: SoftPasskey) -> None:

@@ -41,7 +41,7 @@ def pass_passkey(
     limits.count_network(database, PER_NETWORK, where.network)
     shown = _take(database, site, asked, answer, where, "sign_in.refused")
     if shown is not None and shown.person.is_staff != staff:
-        _note(database, shown.person, "sign_in.refused", where)
+        _note(database, shown.person, "sign_in.refused", "sign_in.refused", where)
         return None
     return shown
 
@@ -50,10 +50,7 @@ def prove_by_passkey(database: Database, site: Site, asked: Asked, answer: str, 
     """Whether a person who is in shows a passkey of theirs. Raises TooManyTries."""
     assert asked.person is not None
     limits.count(database, limits.PROOFS, name_of(asked.person), where.network)
-    if _take(database, site, asked, answer, where, "prove.refused") is not None:
-        return True
-    sign_in_audit.note_refused_proof(database, asked.person)
-    return False
+    return _take(database, site, asked, answer, where, "prove.refused") is not None
 
 
 def _take(database: Database, site: Site, asked: Asked, answer: str, where: Where, refused: str) -> Shown | None:
@@ -71,7 +68,7 @@ def _take(database: Database, site: Site, asked: Asked, answer: str, where: Wher
             kind = "passkey.copied"
         except Unusable:
             pass
-    _note(database, whose, kind, where)
+    _note(database, whose, kind, refused, where)
     return None
 
 
@@ -102,10 +99,14 @@ def _store(database: Database, passkey: Passkey, count: int) -> bool:
     return is_first
 
 
-def _note(database: Database, person: UserAccount, kind: str, where: Where) -> None:
-    """A copied passkey is told the person as well: they alone can say which of the two devices is theirs."""
+def _note(database: Database, person: UserAccount, kind: str, refused: str, where: Where) -> None:
+    """In the account as `kind`, in the audit as what was refused.
+
+    A copied passkey is told the person as well: they alone can say which of the two devices is theirs.
+    """
     with writing_session(database) as session:
         event = note_event(session, person.id, kind, where)
         if kind == "passkey.copied":
             tell(session, "passkey_copied", person, event)
         session.commit()
+    sign_in_audit.note_refused(database, person, refused)

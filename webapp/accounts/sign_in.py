@@ -114,7 +114,7 @@ def prove(database: Database, keys: Keys, person: UserAccount, password: str, co
         return False
     if not person.has_factor or pass_code(database, keys, person, code, where, "prove.refused"):
         return True
-    sign_in_audit.note_refused_proof(database, person)
+    sign_in_audit.note_refused(database, person, "prove.refused")
     return False
 
 
@@ -129,7 +129,7 @@ def prove_password(database: Database, person: UserAccount, password: str, where
     with writing_session(database) as session:
         note_event(session, person.id, "prove.refused", where)
         session.commit()
-    sign_in_audit.note_refused_proof(database, person)
+    sign_in_audit.note_refused(database, person, "prove.refused")
     return False
 
 

@@ -57,10 +57,12 @@ def note_refusal(database: Database, email: str, at: datetime) -> None:
         note_view(database, organization_id, person.id, "sign_in.refused", at=at)
 
 
-def note_refused_proof(database: Database, person: UserAccount) -> None:
-    """That somebody who is signed in could not prove who they are: once in a quarter of an hour, as above."""
+def note_refused(database: Database, person: UserAccount, kind: str) -> None:
+    """That somebody who is signed in could not prove who they are, or that a passkey of somebody's was refused: once in
+    a quarter of an hour, as above. Who knows a passkey's name has it: no time tells them more.
+    """
     for organization_id in _organizations_of(database, person):
-        note_view(database, organization_id, person.id, "prove.refused")
+        note_view(database, organization_id, person.id, kind)
 
 
 def _organizations_of(database: Database, person: UserAccount) -> Sequence[int]:
