@@ -36,6 +36,9 @@ from webapp.sources import collect_views as collect
 from webapp.sources import pbx_access
 from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
+from webapp.staff import console_views as staff_console
+from webapp.staff import seen_views as staff_seen
+from webapp.staff import service_views as staff_service
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +62,7 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
+    *(staff_console, staff_service, staff_seen),
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 

@@ -17,7 +17,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 
 from config import Settings, SettingsError, load_settings
-from webapp import create_app, logs
+from webapp import create_app, logs, tallies
 from webapp.body_limits import BodyLimits, LimitedParser, LingeringChannel, answer_refused
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start, open_database
@@ -141,6 +141,7 @@ def serve(app: Flask, database: Database, settings: Settings, words: str) -> Non
         server.run()
     finally:
         worker.stop()
+        tallies.write_down(database)
         database.dispose()
 
 

@@ -113,6 +113,9 @@ KINDS: dict[str, Kind] = {
     "schedule.archived": Kind("Put the {what} {name} away", ("what", "name")),
     "routes.stored": Kind("Changed where {number} rings: {changes}", ("number", "changes")),
     "routes.undone": Kind("Made {number} ring again as it did from {since} on", ("number", "since")),
+    # ---- the service itself, by staff: in its own chain
+    "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
+    "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -167,6 +170,7 @@ GROUPS = {
     "schedule": Group.SETTINGS,
     "routes": Group.SETTINGS,
     "organization": Group.SETTINGS,
+    "service": Group.SETTINGS,
     "settings": Group.SETTINGS,
 }
 
