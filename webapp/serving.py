@@ -9,9 +9,11 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from types import FrameType
 
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 from waitress import create_server, wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
@@ -141,7 +143,8 @@ def serve(app: Flask, database: Database, settings: Settings, words: str) -> Non
         server.run()
     finally:
         worker.stop()
-        tallies.write_down(database)
+        with suppress(SQLAlchemyError):  # figures only: the database may be what made it stop
+            tallies.write_down(database)
         database.dispose()
 
 

@@ -1,4 +1,4 @@
-"""The console's page of the service: queue, mail, workers, storage, limited networks; and letting what failed go again."""
+"""The console's page of the service: queue, mail, workers, limited networks; and letting what failed go again."""
 
 import json
 import platform

@@ -49,7 +49,7 @@ def count_organization(session: LockedSession, present: datetime) -> Counted:
     pushes = _failing_pushes(session, present)
     failing = {row.pbx_id for row in failures} | pushes
     recent = select(func.sum(CallDay.calls)).where(CallDay.day > today - USE_DAYS, CallDay.day <= today)
-    last_call = select(func.max(CallDay.day)).where(CallDay.calls > 0, CallDay.day <= today)
+    last_call = select(CallDay.day).where(CallDay.calls > 0, CallDay.day <= today).order_by(CallDay.day.desc()).limit(1)
     opened = AccessOpening.opened_at > present - timedelta(days=USE_DAYS)
     usage = OrganizationUsage(
         organization_id=organization.id,
