@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from flask import request, url_for
+from flask import Flask, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
@@ -48,6 +48,7 @@ add_page("Organizations", "staff.organizations", 10, "organization", "find_")
 def _register(state: BlueprintSetupState) -> None:
     register_chore("staff.count_organizations", count_organizations)
     register_chore("staff.sweep_counts", sweep_counts)
+    assert isinstance(state.app, Flask)
     feature_use.register(state.app)
     state.app.jinja_env.filters.update(size=format_size, day_of=day_of)
 
@@ -76,8 +77,8 @@ def find_organization() -> ResponseReturnValue:
         return htmx.go_to(_address(asked, {}))
     with console_session() as session:
         rows, more = find_organizations(session, words, asked.state)
-    page = _page(asked, rows, words)
-    return htmx.render("staff/organizations.html", "staff/_organizations.html", **page, next_href="", too_many=more)
+    page = _page(asked, rows, words, too_many=more)
+    return htmx.render("staff/organizations.html", "staff/_organizations.html", **page, next_href="")
 
 
 @bp.get("/staff/organizations/<id:organization_id>")
@@ -91,13 +92,13 @@ def organization(organization_id: int) -> ResponseReturnValue:
     return htmx.render("staff/organization.html", "staff/_seen.html", seen=seen, zone=zone, today=today)
 
 
-def _page(asked: Asked, rows: Sequence[Listed], words: str = "") -> dict[str, Any]:
+def _page(asked: Asked, rows: Sequence[Listed], words: str = "", *, too_many: bool = False) -> dict[str, Any]:
     zone = ZoneInfo("UTC")
     return {
         "asked": asked,
         "rows": rows,
         "words": words,
-        "too_many": False,
+        "too_many": too_many,
         "most": FOUND_AT_MOST,
         "sorts": [(sort.value, label) for sort, label in SORT_LABELS.items()],
         "states": [(state.name.lower(), label) for state, label in STATE_LABELS.items()],

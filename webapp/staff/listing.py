@@ -18,6 +18,7 @@ from webapp.tenancy.models import Organization, OrganizationState
 
 ON_A_PAGE = 50
 FOUND_AT_MOST = 50  #: by words: who looks for more writes more of them
+_Statement = Select[Organization, OrganizationUsage]
 _NEVER = literal(0, literal_execute=True)  # spelt out, as the index has it
 
 
@@ -78,10 +79,10 @@ def list_organizations(session: LockedSession, asked: Asked) -> tuple[list[Liste
     return found[:ON_A_PAGE], len(found) > ON_A_PAGE
 
 
-def page_of(session: LockedSession, asked: Asked) -> Select[Organization, OrganizationUsage]:
+def page_of(session: LockedSession, asked: Asked) -> _Statement:
     """The statement of a page and one more."""
     order, smallest_first = _ORDERS[asked.sort], asked.sort in _SMALLEST_FIRST
-    wanted = _with_usage(select(Organization, OrganizationUsage)).where(*_of_state(asked.state))
+    wanted: _Statement = _with_usage(select(Organization, OrganizationUsage)).where(*_of_state(asked.state))
     if asked.after_id is not None:
         place = session.execute(_with_usage(select(*order)).where(Organization.id == asked.after_id)).one_or_none()
         if place is not None:
@@ -109,7 +110,7 @@ def get_listed(session: LockedSession, organization_id: int) -> Listed | None:
     return found[0] if found else None
 
 
-def _read(session: LockedSession, statement: Select[Organization, OrganizationUsage]) -> list[Listed]:
+def _read(session: LockedSession, statement: _Statement) -> list[Listed]:
     return [Listed(organization, usage) for organization, usage in session.execute(statement)]
 
 

@@ -2,7 +2,7 @@
 
 from flask_wtf import FlaskForm
 from wtforms import StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 REASON_AT_MOST = 300
 
@@ -11,7 +11,7 @@ class RetryForm(FlaskForm):  # type: ignore[misc]
     reason = StringField(
         "Reason",
         [
-            InputRequired("Say why: it stands in the record of the service."),
+            DataRequired("Say why: it stands in the record of the service."),
             Length(max=REASON_AT_MOST, message=f"It has at most {REASON_AT_MOST} characters."),
         ],
         filters=[lambda text: " ".join(text.split()) if text else text],

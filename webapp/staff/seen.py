@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from webapp.clock import from_ms
 from webapp.database.types import Instant
@@ -133,9 +133,13 @@ def _source_failures(session: LockedSession, organization_id: int) -> list[Failu
     return [Failure(KIND_WORDS.get(kind, kind), name, int(count), last_at) for kind, name, count, last_at in rows]
 
 
+def _last(ended: type[Job] | type[OutboxMessage]) -> ColumnElement[datetime]:
+    return func.max(func.coalesce(ended.ended_at, ended.created_at), type_=Instant())
+
+
 def _dead_jobs(session: LockedSession, organization_id: int) -> list[Failure]:
     rows = session.execute(
-        select(Job.kind, Job.error_class, func.count(Job.id), func.max(Job.ended_at, type_=Instant()))
+        select(Job.kind, Job.error_class, func.count(Job.id), _last(Job))
         .where(Job.state == JobState.DEAD, Job.organization_id == organization_id)
         .group_by(Job.kind, Job.error_class)
         .order_by(Job.kind, Job.error_class)
@@ -145,9 +149,7 @@ def _dead_jobs(session: LockedSession, organization_id: int) -> list[Failure]:
 
 def _refused_mails(session: LockedSession, organization_id: int) -> list[Failure]:
     rows = session.execute(
-        select(
-            OutboxMessage.template, OutboxMessage.error, func.count(), func.max(OutboxMessage.ended_at, type_=Instant())
-        )
+        select(OutboxMessage.template, OutboxMessage.error, func.count(), _last(OutboxMessage))
         .where(OutboxMessage.state == MailState.REFUSED, OutboxMessage.organization_id == organization_id)
         .group_by(OutboxMessage.template, OutboxMessage.error)
     )

@@ -138,4 +138,4 @@ def _only(found: list[Failed]) -> Failed:
 
 
 def _staff_name() -> str:
-    return current_user.name or current_user.email
+    return str(current_user.name or current_user.email)
