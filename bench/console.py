@@ -13,7 +13,7 @@ from bench.engines import Engine
 from bench.report import Result, in_time, milliseconds
 from bench.scale import Scale
 from bench.timing import interleave
-from tests.staff.conftest import sign_in_staff
+from tests.staff.signed_in import sign_in_as_staff
 from webapp import create_app
 from webapp.accounts.people import create_user
 from webapp.clock import now
@@ -117,7 +117,7 @@ def _sign_in(app: Flask, database: Database) -> FlaskClient:
         person.is_staff = True
         session.commit()
     client: Any = app.test_client()
-    sign_in_staff(app, client, database, person)
+    sign_in_as_staff(app, client, database, person)
     return client  # type: ignore[no-any-return]
 
 

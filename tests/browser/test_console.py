@@ -11,7 +11,7 @@ from tests.browser.test_every_page import look_at
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
-from tests.staff.conftest import sign_in_staff
+from tests.staff.signed_in import sign_in_as_staff
 from tests.staff.test_organizations import more
 from tests.staff.test_seen import filled
 from tests.staff.test_service import job, mail
@@ -34,7 +34,7 @@ def of_staff(
     def open_page(**options: object) -> Page:
         client = app.test_client()
         assert isinstance(client, PageCheckingClient)
-        sign_in_staff(app, client, database, cast.stella)
+        sign_in_as_staff(app, client, database, cast.stella)
         cookie = client.get_cookie("sid")
         assert cookie is not None
         page = open_browser(**options)

@@ -1,52 +1,33 @@
-"""The browsers of staff, for every file here: signed in, with a second factor that was shown just now."""
+"""Browsers in which staff are signed in, with a second factor shown just now."""
 
-import secrets
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from webapp.accounts.models import SessionState, UserAccount, WebSession
-from webapp.accounts.session_cookie import _signer
-from webapp.accounts.web_sessions import digest_of
-from webapp.clock import now, now_ms
+from tests.staff.signed_in import sign_in_as_staff
+from webapp.accounts.models import UserAccount
 from webapp.database.engine import Database
-from webapp.database.ids import new_id
-from webapp.tenancy.sessions import writing_session
 
-
-def sign_in_staff(app: Flask, client: PageCheckingClient, database: Database, person: UserAccount) -> int:
-    """By the row and the cookie that signing in would leave; gives the id of the row."""
-    session_id, moment = secrets.token_urlsafe(32), now()
-    row = WebSession(
-        id_digest=digest_of(session_id),
-        id=new_id(),
-        user_account_id=person.id,
-        state=SessionState.SIGNED_IN,
-        created_at=moment,
-        last_seen_at=moment,
-        proved_at=moment,
-        idle_minutes=15,
-        network="127.0.0.1",
-        browser="A browser of the tests",
-        payload="{}",
-        renewal_due=False,
-        factor_ms=now_ms(),
-        is_staff=True,
-    )
-    with writing_session(database) as session:
-        session.add(row)
-        session.commit()
-    cookie = _signer(app).sign(session_id).decode("ascii")
-    client.set_cookie(app.config["SESSION_COOKIE_NAME"], cookie, domain="localhost", httponly=True, samesite="Lax")
-    return row.id
+SignIn = Callable[[UserAccount], PageCheckingClient]
 
 
 @pytest.fixture
-def staff_client(app: Flask, cast: Cast, database: Database) -> PageCheckingClient:
-    """Stella's browser."""
-    client = app.test_client()
-    assert isinstance(client, PageCheckingClient)
-    sign_in_staff(app, client, database, cast.stella)
-    return client
+def sign_in_staff(app: Flask, database: Database) -> SignIn:
+    """`sign_in_staff(cast.steven)`: a browser of theirs."""
+
+    def sign_in(person: UserAccount) -> PageCheckingClient:
+        client = app.test_client()
+        assert isinstance(client, PageCheckingClient)
+        sign_in_as_staff(app, client, database, person)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def staff_client(sign_in_staff: SignIn, cast: Cast) -> PageCheckingClient:
+    """Stella's."""
+    return sign_in_staff(cast.stella)
