@@ -113,6 +113,17 @@ KINDS: dict[str, Kind] = {
     "schedule.archived": Kind("Put the {what} {name} away", ("what", "name")),
     "routes.stored": Kind("Changed where {number} rings: {changes}", ("number", "changes")),
     "routes.undone": Kind("Made {number} ring again as it did from {since} on", ("number", "since")),
+    # ---- support, while it is let in; {reason} is theirs
+    "support.viewed": Kind("{name} of support looked at {what}: {reason}", ("name", "what", "reason")),
+    "support.viewed_call": Kind(
+        "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="call"
+    ),
+    "support.viewed_import": Kind(
+        "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="import"
+    ),
+    "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
+    "support.closed": Kind("{name} of support stopped looking", ("name",)),
+    "support.ended": Kind("Let support look no longer: {name}", ("name",)),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -129,6 +140,7 @@ class Group(StrEnum):
     RETURNS = "returns"
     SOURCES = "imports"
     SETTINGS = "settings"
+    SUPPORT = "support"
 
 
 GROUP_LABELS = {
@@ -140,6 +152,7 @@ GROUP_LABELS = {
     Group.RETURNS: "Calls to return",
     Group.SOURCES: "Imports and phone systems",
     Group.SETTINGS: "Settings",
+    Group.SUPPORT: "Support",
 }
 #: By what stands before the dot of a kind.
 GROUPS = {
@@ -168,6 +181,7 @@ GROUPS = {
     "routes": Group.SETTINGS,
     "organization": Group.SETTINGS,
     "settings": Group.SETTINGS,
+    "support": Group.SUPPORT,
 }
 
 

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, clock, htmx
+from webapp.database.staff_rights import Area
 from webapp.destinations import schedule_queries as queries
 from webapp.destinations import tabs
 from webapp.destinations.blueprint import bp
@@ -62,6 +63,7 @@ class PastVersion:
 @bp.get("/routes")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "opening hours and routes")
 def routes() -> ResponseReturnValue:
     zone, now = ZoneInfo(current_organization().time_zone), clock.now()
     dated = [each for each in queries.list_schedules(db()) if each.schedule.archived_at is None]

@@ -106,6 +106,10 @@ class LockedSession(Session):
         self.staff_id, self.areas = _checked(staff_id), areas
         self._tell_database()
 
+    def opens(self, area: Area) -> bool:
+        """Whether rows of an area can be read here: always, but where a member of staff was let in to others."""
+        return self.staff_id is None or bool(self.areas & area)
+
     def _tell_database(self) -> None:
         if self.in_transaction():
             self._tell(super().connection())
