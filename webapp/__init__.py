@@ -26,6 +26,7 @@ from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
 from webapp.organizations import settings_views as company_settings
+from webapp.organizations import support_views as support
 from webapp.organizations import views as organizations
 from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
@@ -47,6 +48,7 @@ FEATURES = (
     accounts,
     organizations,
     who_looked,
+    support,
     company_settings,
     invitations,
     people,
@@ -105,7 +107,7 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 
 def _what_layouts_need() -> dict[str, Any]:
-    """Nothing here asks the database: the guard has."""
+    """Nothing here asks the database: the guard has. `support_looks` does now and then, on whole pages alone."""
     place = request.current_place()
     return {
         "current_user": current_user,
@@ -113,5 +115,7 @@ def _what_layouts_need() -> dict[str, Any]:
         "current_membership": place.membership if place else None,
         "navigation": navigation.links(place.membership) if place else [],
         "looks_as": place.looks_as if place else "",
+        "opening": place.opening if place else None,
+        "support_looks": support.list_looks,
         "my_organizations": [place.organization for place in request.my_places()],
     }

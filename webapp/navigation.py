@@ -7,6 +7,7 @@ from flask import current_app, request
 
 from webapp import access
 from webapp.tenancy.models import Membership
+from webapp.tenancy.request import current_opening, may_open
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,14 @@ def links(membership: Membership) -> list[Link]:
             request.blueprint == entry.endpoint.partition(".")[0],
         )
         for entry in sorted(_entries.values(), key=lambda entry: entry.order)
-        if membership.role >= entry.role and not (membership.narrowed and _sees_every_call(entry))
+        if _can_open(entry, membership)
     ]
+
+
+def _can_open(entry: Entry, membership: Membership) -> bool:
+    if current_opening() is not None:
+        return may_open(entry.endpoint)
+    return membership.role >= entry.role and not (membership.narrowed and _sees_every_call(entry))
 
 
 def _sees_every_call(entry: Entry) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, current_app, g, has_request_context, request
 
+from webapp import access
 from webapp.services import services
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
@@ -122,6 +123,15 @@ def current_let_in() -> LetIn | None:
     if staff_database is None:
         raise RuntimeError("staff were let in, and there is no database of the console")
     return LetIn(opening, services().database, staff_database)
+
+
+def may_open(endpoint: str) -> bool:
+    """Whether a link there leads anywhere: for staff only to what was opened to them."""
+    opening = current_opening()
+    if opening is None:
+        return True
+    sees = access.of(current_app.view_functions[endpoint]).staff_sees
+    return sees is not None and sees.area in opening.areas
 
 
 def my_places() -> list[Place]:

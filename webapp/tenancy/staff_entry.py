@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
@@ -88,7 +89,7 @@ def tell_areas(areas: Area) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
-def live(present: datetime) -> ColumnElement[bool]:
+def is_live_at(present: Any) -> ColumnElement[bool]:
     """Of an opening joined to its grant: whether it lets its person in at this moment. As staff_may_read() says it."""
     return and_(
         AccessOpening.ended_at.is_(None),
@@ -135,7 +136,7 @@ def _openings() -> Select[tuple[AccessOpening, AccessGrant, AccessRequest]]:
         select(AccessOpening, AccessGrant, AccessRequest)
         .join(AccessGrant, OF_GRANT)
         .join(AccessRequest, _OF_REQUEST)
-        .where(live(now()))
+        .where(is_live_at(now()))
         .execution_options(populate_existing=True)
     )
 
