@@ -25,8 +25,8 @@ from webapp.invitations import look_as_views as look_as
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
+from webapp.organizations import looks_views as looks
 from webapp.organizations import settings_views as company_settings
-from webapp.organizations import support_views as support
 from webapp.organizations import views as organizations
 from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
@@ -48,7 +48,7 @@ FEATURES = (
     accounts,
     organizations,
     who_looked,
-    support,
+    looks,
     company_settings,
     invitations,
     people,
@@ -116,6 +116,6 @@ def _what_layouts_need() -> dict[str, Any]:
         "navigation": navigation.links(place.membership) if place else [],
         "looks_as": place.looks_as if place else "",
         "opening": place.opening if place else None,
-        "support_looks": support.list_looks,
+        "support_looks": looks.list_looks,
         "my_organizations": [place.organization for place in request.my_places()],
     }

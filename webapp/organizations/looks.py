@@ -1,6 +1,6 @@
 """Who of support looks at the bound organization's pages now, as its people are told, and what ends that.
 
-Called by support_views.py; who is let in the guard asks by itself (tenancy/staff_entry.py).
+Called by looks_views.py; who is let in the guard asks by itself (tenancy/staff_entry.py).
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def end_look(session: LockedSession, opening_id: int, *, actor_id: int) -> str:
     allowed = update(AccessGrant).where(AccessGrant.id == grant_id, AccessGrant.ended_at.is_(None))
     session.execute(allowed.values(ended_at=moment, ended_by=actor_id))
     _end(session, moment, AccessOpening.grant_id == grant_id)
-    record(session, "support.ended", actor_id=actor_id, object_id=grant_id, name=name or email)
+    record(session, "support.sent_away", actor_id=actor_id, object_id=grant_id, name=name or email)
     return str(name or email)
 
 
@@ -78,7 +78,7 @@ def close_look(session: LockedSession, opening_id: int, staff_id: int, name: str
     if session.scalar(select(func.count()).select_from(AccessOpening).where(*mine)) != 1:
         raise NotFound
     _end(session, now(), *mine)
-    record(session, "support.closed", actor_id=staff_id, name=name)
+    record(session, "support.left", actor_id=staff_id, name=name)
 
 
 def _end(session: LockedSession, moment: datetime, *which: ColumnElement[bool]) -> None:

@@ -18,8 +18,8 @@ from webapp.database.engine import Database
 from webapp.database.ids import read_id
 from webapp.errors import BadRequest, NotFound
 from webapp.formatting import format_time
-from webapp.organizations import support
-from webapp.organizations.support import Look
+from webapp.organizations import looks
+from webapp.organizations.looks import Look
 from webapp.services import services
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
@@ -27,7 +27,7 @@ from webapp.tenancy.request import current_place, db
 from webapp.tenancy.sessions import reading_session, writing_session
 from webapp.tenancy.staff_entry import find_entered, tell_areas
 
-bp = Blueprint("support", __name__)
+bp = Blueprint("looks", __name__)
 bp.app_template_filter("areas")(tell_areas)
 
 _QUIET_MS = 5_000
@@ -43,12 +43,10 @@ def list_looks() -> Sequence[Look]:
     quiet, moment = _quiet.setdefault(services().database, {}), clock.now_ms()
     if 0 <= moment - quiet.get(place.organization.id, moment - _QUIET_MS) < _QUIET_MS:
         return ()
-    looks = support.list_looks(db(), clock.now())
-    if looks:
-        quiet.pop(place.organization.id, None)
-    else:
+    found = looks.list_looks(db(), clock.now())
+    if not found:
         quiet[place.organization.id] = moment
-    return looks
+    return found
 
 
 @bp.app_template_filter("time_in")
@@ -62,7 +60,7 @@ def tell_time(instant: datetime, time_zone: str) -> str:
 def end() -> ResponseReturnValue:
     """An owner has had enough: the next request of support finds nothing any more."""
     hold_and_check()
-    name = support.end_look(db(), _opening_id(), actor_id=current_user.id)
+    name = looks.end_look(db(), _opening_id(), actor_id=current_user.id)
     db().commit()
     flash(f"{name} sees nothing of yours any more.", "ok")
     return htmx.go_to(url_for("reports.overview"))
@@ -77,7 +75,7 @@ def close() -> ResponseReturnValue:
     if organization is None:
         raise NotFound
     with writing_session(services().database, organization.id) as session:
-        support.close_look(session, _opening_id(), current_user.id, current_user.name or current_user.email)
+        looks.close_look(session, _opening_id(), current_user.id, current_user.name or current_user.email)
         session.commit()
     flash(f"You see nothing of {organization.name} any more.", "ok")
     return htmx.go_to("/")
