@@ -39,7 +39,7 @@ from webapp.tenancy.request import (
     set_places,
 )
 from webapp.tenancy.sessions import reading_session
-from webapp.tenancy.staff_entry import Opening, find_entered, find_opening
+from webapp.tenancy.staff_entry import Opening, find_entry
 
 _SLUG = "slug"
 _GATES = "callbook_gates"
@@ -142,17 +142,19 @@ def _check() -> ResponseReturnValue | None:  # noqa: C901 - the order of these q
         current_app.extensions["csrf"].protect()
         if any("\x00" in value for values in request.form.listvalues() for value in values):
             raise BadRequest  # nobody types it, and PostgreSQL keeps none
-    answer_of_gate = _ask_gates(mark) if mark.signed_in else None
+    instead = _ask_gates(mark) if mark.signed_in else None
+    if instead is None and mark.staff_sees is not None:
+        _record_staff(mark.staff_sees)
+    return instead
+
+
+def _record_staff(sees: access.StaffSees) -> None:
+    """What staff are about to see; of everybody else, views record what is to be recorded."""
     opening = current_opening()
-    if answer_of_gate is None and opening is not None and mark.staff_sees is not None:
+    if opening is not None:
+        ids = [value for name, value in (request.view_args or {}).items() if name.endswith(("_id", "_key"))]
         record: StaffRecord = current_app.extensions[_STAFF_RECORD]
-        record(current_user.name or current_user.email, opening, mark.staff_sees, _id_in_address())
-    return answer_of_gate
-
-
-def _id_in_address() -> int | None:
-    values = (request.view_args or {}).items()
-    return next((value for name, value in values if name.endswith(("_id", "_key"))), None)
+        record(current_user.name or current_user.email, opening, sees, next(iter(ids), None))
 
 
 def _check_staff() -> None:
@@ -179,27 +181,23 @@ def list_places(session: LockedSession) -> list[Place]:
     return [Place(organization, membership) for membership, organization in session.rows(_PLACES, values)]
 
 
-def _enter_as_staff(slug: str, mark: access.Access) -> None:
+def _enter_as_staff(slug: str, sees: access.StaffSees | None) -> None:
     """Only by what the organization opened to them, and to what shows that; there is nothing else here for them."""
     close_session()  # of the web role: what follows reads as staff
-    sees, organization, opening = mark.staff_sees, None, None
-    reads = request.method in SAFE_METHODS or (sees is not None and sees.posting)
-    if sees is not None and reads and services().staff_database is not None:
-        with reading_session(services().database) as session:
-            organization = find_entered(session, slug)
-            if organization is not None:
-                session.bind_organization(organization.id)
-                browser: Any = browser_session
-                opening = find_opening(session, current_user.id, browser.row_id, sees.area)
-    if sees is None or opening is None or organization is None or (sees.download and not opening.may_download):
+    entry = None
+    if sees is not None and services().staff_database is not None and (request.method in SAFE_METHODS or sees.posting):
+        browser: Any = browser_session
+        entry = find_entry(services().database, slug, current_user.id, browser.row_id, sees)
+    if entry is None:
         logs.event("access.not_let_in", endpoint=request.endpoint, user_account_id=current_user.id)
         raise NotFound
+    organization, opening = entry
     bind_place(Place(organization, opening.membership, opening=opening))
 
 
 def _enter(slug: str, mark: access.Access) -> None:
     if current_user.is_staff:
-        _enter_as_staff(slug, mark)
+        _enter_as_staff(slug, mark.staff_sees)
         return
     place = next((place for place in my_places() if place.organization.slug == slug), None)
     if place is None:

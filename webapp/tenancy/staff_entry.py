@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
+from webapp.access import StaffSees
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.staff_rights import Area
@@ -114,15 +115,23 @@ def find_entered(session: LockedSession, slug: str) -> Organization | None:
     return session.scalars(open_one).one_or_none()
 
 
-def find_opening(session: LockedSession, staff_id: int, web_session_id: int, area: Area) -> Opening | None:
-    """The newest one in the bound organization that opens all of the area to this person in this browser."""
-    found = session.execute(
-        _openings()
-        .where(AccessOpening.staff_id == staff_id, AccessOpening.web_session_id == web_session_id)
-        .order_by(AccessOpening.id.desc())
-    )
-    openings = (_read(*row) for row in found)
-    return next((opening for opening in openings if area in opening.areas), None)
+def find_entry(
+    database: Database, slug: str, staff_id: int, web_session_id: int, sees: StaffSees
+) -> tuple[Organization, Opening] | None:
+    """The newest opening by which this person, in this browser, may see all that a view shows; None: there is none."""
+    with reading_session(database) as session:
+        organization = find_entered(session, slug)
+        if organization is None:
+            return None
+        session.bind_organization(organization.id)
+        found = session.execute(
+            _openings()
+            .where(AccessOpening.staff_id == staff_id, AccessOpening.web_session_id == web_session_id)
+            .order_by(AccessOpening.id.desc())
+        )
+        openings = [_read(*row) for row in found]
+    opened = (each for each in openings if sees.area in each.areas and (each.may_download or not sees.download))
+    return next(((organization, opening) for opening in opened), None)
 
 
 def is_live(session: LockedSession, opening: Opening) -> bool:
