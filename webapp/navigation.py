@@ -37,7 +37,8 @@ def add(label: str, endpoint: str, order: int, role: IntEnum, narrowed: str = ""
 
 
 def links(membership: Membership) -> list[Link]:
-    """The entries that a member of the organization of this request can open, in order."""
+    """The entries that a member of the organization of this request can open, in order; of staff what is open to them."""
+    of_staff = current_opening() is not None
     return [
         Link(
             (membership.narrowed and entry.narrowed) or entry.label,
@@ -45,13 +46,11 @@ def links(membership: Membership) -> list[Link]:
             request.blueprint == entry.endpoint.partition(".")[0],
         )
         for entry in sorted(_entries.values(), key=lambda entry: entry.order)
-        if _can_open(entry, membership)
+        if (may_open(entry.endpoint) if of_staff else _may_see(entry, membership))
     ]
 
 
-def _can_open(entry: Entry, membership: Membership) -> bool:
-    if current_opening() is not None:
-        return may_open(entry.endpoint)
+def _may_see(entry: Entry, membership: Membership) -> bool:
     return membership.role >= entry.role and not (membership.narrowed and _sees_every_call(entry))
 
 
