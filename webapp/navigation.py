@@ -37,7 +37,7 @@ def add(label: str, endpoint: str, order: int, role: IntEnum, narrowed: str = ""
 
 
 def links(membership: Membership) -> list[Link]:
-    """The entries that a member of the organization of this request can open, in order; of staff what is open to them."""
+    """The entries that a member of the organization of this request can open, in order; staff: what is open to them."""
     of_staff = current_opening() is not None
     return [
         Link(
