@@ -119,7 +119,7 @@ def test_a_search_is_kept_for_support_by_the_web_role(
 ) -> None:
     open_to(make, cast, staff_client, Area.CALLS)
     staff_client.get(LOG)
-    answer = staff_client.send(f"{LOG}/search", {"search": "946 0123", "period": "all"})
+    answer = staff_client.send(f"{LOG}/search", {"words": "946 0123", "period": "all"})
     assert answer.status_code == 303
     assert CALLER_SHOWN in staff_client.get(answer.location).text
     with reading_session(database, cast.harbour.id) as session:

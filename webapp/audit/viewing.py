@@ -102,12 +102,19 @@ def note_staff(name: str, opening: Opening, sees: StaffSees, object_id: int | No
     Who ends an opening holds the end of the chain as well: whatever comes after that is not recorded, nor sent.
     """
     kind = "support.downloaded" if sees.download else f"support.viewed_{sees.about}".removesuffix("_")
-    words: dict[str, Word] = {"name": name, "what": sees.what, "reason": opening.reason}
     with writing_session(services().database, opening.organization_id) as session:
         hold_head(session)
         if not is_live(session, opening):
             raise NotFound
-        record(session, kind, actor_id=opening.staff_id, object_id=object_id, **words)
+        record(
+            session,
+            kind,
+            actor_id=opening.staff_id,
+            object_id=object_id,
+            name=name,
+            what=sees.what,
+            reason=opening.reason,
+        )
         session.commit()
 
 

@@ -57,12 +57,12 @@ def list_people(session: LockedSession, reader: Membership, time_zone: str) -> l
         .where(Membership.organization_id == session.organization_id)
     )
     people = []
-    for membership, *person in rows:
+    for membership, person_id, name, email in rows:
         offer = offer_of_membership(session, membership)
         ended = membership.ends_at is not None and membership.ends_at <= now()
         words = tell_offer(session, offer, time_zone, masked=reader.numbers != Numbers.FULL)
         may_change = session.staff_id is None and is_within(offer, limit)
-        people.append(Listed(Person(*person), membership, offer, words, ended, may_change))
+        people.append(Listed(Person(person_id, name, email), membership, offer, words, ended, may_change))
     return sorted(people, key=lambda each: (each.person.name or each.person.email).casefold())
 
 

@@ -129,7 +129,7 @@ def find_entry(
             .where(AccessOpening.staff_id == staff_id, AccessOpening.web_session_id == web_session_id)
             .order_by(AccessOpening.id.desc())
         )
-        openings = [_read(*row) for row in found]
+        openings = [_read(opening, grant, asked) for opening, grant, asked in found]
     opened = (each for each in openings if sees.area in each.areas and (each.may_download or not sees.download))
     return next(((organization, opening) for opening in opened), None)
 
@@ -137,10 +137,13 @@ def find_entry(
 def is_live(session: LockedSession, opening: Opening) -> bool:
     """Whether it is still as it was when the request came."""
     row = session.execute(_openings().where(AccessOpening.id == opening.id)).one_or_none()
-    return row is not None and _read(*row) == opening
+    if row is None:
+        return False
+    present, grant, asked = row
+    return _read(present, grant, asked) == opening
 
 
-def _openings() -> Select[tuple[AccessOpening, AccessGrant, AccessRequest]]:
+def _openings() -> Select[AccessOpening, AccessGrant, AccessRequest]:
     return (
         select(AccessOpening, AccessGrant, AccessRequest)
         .join(AccessGrant, OF_GRANT)
