@@ -1,7 +1,6 @@
 """The form of a number's routes: a row for each, in their order. Texts are kept as typed until the form is read."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,9 +8,9 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, FieldList, Form, FormField, HiddenField, SelectField, StringField
 from wtforms.validators import ValidationError
 
-from webapp import clock
 from webapp.database.ids import read_id, spell_id
 from webapp.destinations.models import Destination
+from webapp.destinations.moments import NO_MOMENT, is_moment, read_moment, spell_moment
 from webapp.destinations.route_actions import MOST_ROUTES
 from webapp.destinations.route_models import RouteCondition
 from webapp.destinations.route_words import tell_condition
@@ -21,7 +20,6 @@ from webapp.places import to_choices
 
 LONGEST_RING = 600  #: seconds
 USUAL_RING = "20"
-_FIRST_YEAR, _LAST_YEAR = 1990, 2199
 _NO_ANSWER = "no_answer"
 _PLAIN = (RouteCondition.ALWAYS,)
 _LATER = (RouteCondition.NO_ANSWER, RouteCondition.BUSY, RouteCondition.UNREACHABLE)
@@ -88,7 +86,7 @@ class RoutesForm(FlaskForm):  # type: ignore[misc]
     def is_complete(self) -> bool:
         """Whether all of it can be read. Leaves the marks beside the fields as they are, on a page that only shows."""
         marks = [(field, field.errors) for row in self.rows for field in row.form]
-        complete = all(row.form.validate() for row in self.rows) and _is_moment(self.try_at.data)
+        complete = all(row.form.validate() for row in self.rows) and is_moment(self.try_at.data)
         for field, errors in marks:
             field.errors = errors
         return complete
@@ -165,28 +163,6 @@ def _where(destinations: Sequence[Destination]) -> list[tuple[str, str]]:
     return [("", "Choose…"), *((spell_id(destination_id), name) for destination_id, name in names.items())]
 
 
-def read_moment(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """The instant of a local time such as 2026-05-03T19:00; None for "". Raises ValueError."""
-    if not text or not text.strip():
-        return None
-    local = datetime.fromisoformat(text.strip())
-    if local.tzinfo is not None or not _FIRST_YEAR <= local.year <= _LAST_YEAR:
-        raise ValueError("no local time")
-    return local.replace(tzinfo=zone).astimezone(clock.now().tzinfo)
-
-
-def spell_moment(at: datetime | None, zone: ZoneInfo) -> str:
-    return "" if at is None else f"{at.astimezone(zone):%Y-%m-%dT%H:%M}"
-
-
-def _is_moment(text: str | None) -> bool:
-    try:
-        read_moment(text, ZoneInfo("UTC"))
-    except ValueError:
-        return False
-    return True
-
-
 def _check_moment(text: str | None) -> None:
-    if not _is_moment(text):
-        raise ValidationError("This is no day and time. Write it as 2026-12-24T18:00.")
+    if not is_moment(text):
+        raise ValidationError(NO_MOMENT)

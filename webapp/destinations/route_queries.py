@@ -12,8 +12,8 @@ from webapp.destinations.models import Destination, DestinationKind, Destination
 from webapp.destinations.number_queries import find_asked, find_newest_plans, list_numbers
 from webapp.destinations.route_checks import Problem, Surroundings, check_plan
 from webapp.destinations.route_models import Number, Route, RoutePlan
-from webapp.destinations.route_words import tell_not_ours
-from webapp.destinations.routing import Plan, RouteLine, Schedule, Target, route_at, tell_path
+from webapp.destinations.route_words import tell_number
+from webapp.destinations.routing import Plan, RouteLine, Schedule, Target
 from webapp.destinations.schedule_queries import list_schedules, rules_of
 from webapp.errors import NotFound
 from webapp.formatting import format_number
@@ -176,9 +176,7 @@ def list_paths(session: LockedSession, at: datetime, *, masked: bool) -> list[Nu
     for number in list_numbers(session):
         if number.until_at is None or number.until_at > at:
             plan = around.plans.get(number.id, Plan())
-            closed = tell_not_ours(number, at, "Now")
-            told = [closed] if closed else tell_path(route_at(plan, rules, at), around.names, "Now")
-            sentences = told if plan.lines else []
+            sentences = tell_number(number, plan, rules, around.names, "Now", at) if plan.lines else []
             problems = check_plan(number.id, plan, rules, around)
             paths.append(NumberPath(number, sentences, problems, asked.get(number.id)))
     return paths
