@@ -145,7 +145,7 @@ def _refuse_too_many(session: LockedSession, spans: Iterable[Span]) -> None:
     if session.narrowing is not None:
         return
     opened = open_spans(session, spans)
-    if len(opened.lent) + sum(isinstance(span, PartyDays) for span in opened.spans) > MOST_WINDOWS:
+    if opened.is_cut:
         raise Refused(
             f"These have more than {MOST_WINDOWS} numbers and extensions between them, more than somebody can be "
             "narrowed to. Name fewer of them, or leave the field empty for all calls.",
