@@ -32,7 +32,7 @@ from webapp.invitations.subjects import (
 from webapp.organizations.offers import ALWAYS, Offer
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import in_order, open_spans
-from webapp.tenancy.narrowing import MOST_WINDOWS, PartyDays, Span, holds, id_of
+from webapp.tenancy.narrowing import MOST_WINDOWS, Span, holds, id_of
 from webapp.tenancy.reader import Reader
 
 _LINE = re.compile(r"(?P<subject>.+?)(?: from (?P<since>\S+))?(?: until (?P<until>\S+))?", re.IGNORECASE)

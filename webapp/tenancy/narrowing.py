@@ -112,8 +112,8 @@ def holds(has: Span, wanted: Span) -> bool:
 class Narrowing:
     """Sees the calls in which one of these parties took part, in its days. Without any: no call at all.
 
-    `spans`: what was given. `lent`: the parties of the destinations among them, at the moment it was made; `lends_more`:
-    that these hold others, which were not even read.
+    `spans`: what was given. `lent`: the parties of the destinations among them, at the moment it was made;
+    `lends_more`: that these hold others, which were not even read.
     """
 
     spans: tuple[Span, ...] = ()
