@@ -323,7 +323,14 @@ def test_trying_says_what_is_wrong(client: PageCheckingClient, cast: Cast, scene
     client.sign_in(cast.max)
     part = client.send(f"{scene.base}/try", form((scene.open(), scene.reception)), part=True).text
     assert "At times no route fits" in part
-    assert "A route is not complete yet" in client.send(f"{scene.base}/try", form(("always", "")), part=True).text
+    rows = (("always", ""), ("no_answer", scene.reception, "soon"))
+    part = client.send(f"{scene.base}/try", form(*rows, try_at="noon"), part=True).text
+    for words in (
+        "Route 1: Choose where the call goes.",
+        "Route 2: Give the seconds that it rings",
+        "And at another time: This is no day and time",
+    ):
+        assert words in part
     wrong_time = client.send(f"{scene.base}/try", scene.office_plan(try_at="noon"))
     assert "This is no day and time" in wrong_time.text
 

@@ -21,6 +21,7 @@ from webapp.places import to_choices
 LONGEST_RING = 600  #: seconds
 USUAL_RING = "20"
 _NO_ANSWER = "no_answer"
+_ANY = ZoneInfo("UTC")
 _PLAIN = (RouteCondition.ALWAYS,)
 _LATER = (RouteCondition.NO_ANSWER, RouteCondition.BUSY, RouteCondition.UNREACHABLE)
 _BY_HOURS = (RouteCondition.OPEN, RouteCondition.CLOSED)
@@ -50,6 +51,10 @@ class RouteRow(Form):
 
     def validate_until_at(self, field: StringField) -> None:
         _check_moment(field.data)
+        begins = read_moment(self.from_at.data, _ANY) if is_moment(self.from_at.data) else None
+        ends = read_moment(field.data, _ANY)
+        if begins is not None and ends is not None and ends <= begins:
+            raise ValidationError("It ends before it begins, so it never applies. Let it end later, or leave it empty.")
 
     def line(self, zone: ZoneInfo) -> RouteLine:
         """Of a valid row."""
@@ -70,7 +75,7 @@ class RoutesForm(FlaskForm):  # type: ignore[misc]
     """`began_with`: id of the plan that was in force when it was opened. `try_at`: for which time it is tried, too."""
 
     began_with = HiddenField()
-    try_at = StringField("Another time")
+    try_at = StringField("And at another time")
     rows = FieldList(FormField(RouteRow), max_entries=MOST_ROUTES)
 
     def offer(self, destinations: Sequence[Destination], schedules: Sequence[Dated]) -> None:
@@ -83,13 +88,18 @@ class RoutesForm(FlaskForm):  # type: ignore[misc]
     def validate_try_at(self, field: StringField) -> None:
         _check_moment(field.data)
 
-    def is_complete(self) -> bool:
-        """Whether all of it can be read. Leaves the marks beside the fields as they are, on a page that only shows."""
+    def find_wrong(self) -> list[str]:
+        """What keeps it from being tried, each with its route. Leaves the marks beside the fields as they are, on a
+        page that only shows.
+        """
         marks = [(field, field.errors) for row in self.rows for field in row.form]
-        complete = all(row.form.validate() for row in self.rows) and is_moment(self.try_at.data)
+        wrong = []
+        for number, row in enumerate(self.rows, 1):
+            row.form.validate()
+            wrong += [f"Route {number}: {' '.join(field.errors)}" for field in row.form if field.errors]
         for field, errors in marks:
             field.errors = errors
-        return complete
+        return wrong if is_moment(self.try_at.data) else [*wrong, f"{self.try_at.label.text}: {NO_MOMENT}"]
 
     @property
     def started_with(self) -> int | None:

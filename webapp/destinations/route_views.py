@@ -33,12 +33,12 @@ from webapp.tenancy.request import current_organization, current_reader, db
 class Trial:
     """What would happen by the form as it stands: in words for some moments, and what is wrong with it.
 
-    `incomplete`: rows are missing something, so nothing can be said yet.
+    `wrong`: what cannot be read of it; nothing else is said then.
     """
 
     paths: list[list[str]]
     problems: list[Problem]
-    incomplete: bool = False
+    wrong: list[str]
 
 
 @dataclass(frozen=True)
@@ -149,14 +149,16 @@ def _page(number: Number, form: RoutesForm, *, status: int = 200, meanwhile: Mea
 
 
 def _trial(number: Number, form: RoutesForm) -> Trial:
-    if not form.is_complete():
-        return Trial([], [], incomplete=True)
+    wrong = form.find_wrong()
+    if wrong:
+        return Trial([], [], wrong)
     plan, dated, now = form.plan(_zone()), list_schedules(db()), clock.now()
     around = queries.look_around(db(), plan, masked=current_reader().is_masked)
     moments = list_moments(now, read_moment(form.try_at.data, _zone()), _zone())
     return Trial(
         [tell_number(number, plan, rules_of(dated), around.names, when, at) for when, at in moments],
         check_plan(number.id, plan, rules_of(dated), around),
+        [],
     )
 
 
