@@ -22,6 +22,7 @@ MOST_HOLIDAYS = 500
 LONGEST_HOLIDAY = 80
 LONGEST_DAY, LONGEST_CALENDAR = 200, 60_000  #: characters
 _LINES_TOLD = 5  #: of those that are wrong
+_NO_DAY = "does not begin with a day of the calendar."
 _CLOSED = frozenset({"", "closed", "-"})
 _SPAN = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(?:-|–|—|to|until)\s*(\d{1,2})(?:[:.](\d{2}))?", re.IGNORECASE)
 _FIRST_YEAR, _LAST_YEAR = 1990, 2199
@@ -127,8 +128,8 @@ def read_holidays(text: str) -> tuple[tuple[date, str], ...]:
 
 def _tell_lines(wrong: Sequence[str]) -> str:
     more = len(wrong) - _LINES_TOLD
-    told = " ".join(wrong[:_LINES_TOLD])
-    return told if more <= 0 else f"{told} And so on: {more} more."
+    hint = ["Write it as 2026-12-25 Christmas Day."] if any(each.endswith(_NO_DAY) for each in wrong) else []
+    return " ".join([*wrong[:_LINES_TOLD], *([f"And so on: {more} more."] if more > 0 else []), *hint])
 
 
 def _read_holiday(number: int, line: str) -> tuple[date, str]:
@@ -136,9 +137,7 @@ def _read_holiday(number: int, line: str) -> tuple[date, str]:
     try:
         day = date.fromisoformat(first)
     except ValueError:
-        raise Refused(
-            f"Line {number} does not begin with a day of the calendar. Write it as 2026-12-25 Christmas Day.", "days"
-        ) from None
+        raise Refused(f"Line {number} {_NO_DAY}", "days") from None
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         raise Refused(f"Line {number}: the year {day.year} is out of reach.", "days")
     name = " ".join(name.split())
