@@ -22,7 +22,7 @@ def _check_day(_form: FlaskForm, field: DateField) -> None:
         raise ValidationError(f"Give a day between {_FIRST_YEAR} and {_LAST_YEAR}.")
 
 
-class DayField(DateField):  # type: ignore[misc]
+class DayField(DateField):
     """A day that may be left empty; what is none is kept as it was typed."""
 
     def __init__(self, label: str, **kwargs: Any) -> None:

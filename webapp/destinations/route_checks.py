@@ -72,8 +72,8 @@ def find_circle(number_id: int, line: RouteLine, surroundings: Surroundings) -> 
     """The own numbers that a call may pass from this route until it is back at `number_id`, which is the last; () for
     none. Conditions are not weighed: a circle on holidays is one.
     """
-    ways = [(start,) for start in sorted(surroundings.own_numbers.get(line.destination_id, ()))]
-    seen = {start for (start,) in ways}
+    ways: list[tuple[int, ...]] = [(start,) for start in sorted(surroundings.own_numbers.get(line.destination_id, ()))]
+    seen = {way[-1] for way in ways}
     for way in ways:  # grows as it is walked: the shortest way comes first
         if way[-1] == number_id:
             return way

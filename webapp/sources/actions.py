@@ -154,6 +154,12 @@ def forget_refused(session: LockedSession, file: ImportFile, *, actor_id: int) -
     count = session.scalar(lines) or 0
     if count:
         session.execute(delete(RejectedLine).where(RejectedLine.import_file_id == file.id))
-        words = {"file": file.file_name, "count": f"{count:,}"}
-        record(session, "refused_lines.thrown_away", actor_id=actor_id, object_id=file.id, **words)
+        record(
+            session,
+            "refused_lines.thrown_away",
+            actor_id=actor_id,
+            object_id=file.id,
+            file=file.file_name,
+            count=f"{count:,}",
+        )
     return count
