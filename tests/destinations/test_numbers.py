@@ -111,6 +111,17 @@ def test_nonsense_is_told_beside_its_field(client: PageCheckingClient, cast: Cas
     assert stored(make) == []
 
 
+def test_all_that_is_wrong_is_told_at_once(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    client.sign_in(cast.max)
+    wrong = {"number": "12AB", "since_on": "tomorrow", "until_on": "25:00", "label": "x" * 81}
+    page = client.send(NEW, DETAILS | wrong).text
+    for field in wrong:
+        assert f'id="{field}-error"' in page, field
+    page = client.send(NEW, DETAILS | wrong | {"number": "9" * 5000}).text
+    assert "at most 40 characters" in page and "no telephone number" not in page
+    assert stored(make) == []
+
+
 def test_a_number_that_is_listed_is_refused_by_name(client: PageCheckingClient, cast: Cast, make: Make) -> None:
     make.number(label="Sales line")
     client.sign_in(cast.max)

@@ -262,7 +262,7 @@ PLACES, NUMBERS = st.integers(10, 15), st.integers(1, 5)
 SOME_PLAN = st.lists(st.builds(RouteLine, st.just(ALWAYS), PLACES, enabled=st.booleans()), max_size=3)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     st.dictionaries(PLACES, st.sets(NUMBERS, max_size=3)),
     st.dictionaries(NUMBERS, SOME_PLAN.map(lambda lines: Plan(tuple(lines)))),

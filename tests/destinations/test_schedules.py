@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -96,6 +96,7 @@ def test_nonsense_hours_are_refused_with_their_day(text: str, words: str) -> Non
     assert caught.value.field == "day_3"
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1440), unique=True, max_size=8).map(sorted), st.integers(1, 7))
 def test_what_is_spelt_reads_back(minutes: list[int], weekday: int) -> None:
     spans = [Span(weekday, *pair) for pair in zip(minutes[::2], minutes[1::2], strict=False)]

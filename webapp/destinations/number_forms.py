@@ -6,14 +6,16 @@ from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
-from webapp.destinations.number_actions import KIND_WORDS, LONGEST_TEXT, NumberDetails
+from webapp.destinations.number_actions import KIND_WORDS, LONGEST_TEXT, NumberDetails, read_typed
 from webapp.destinations.number_facts import NumberFacts, calling_code
 from webapp.destinations.route_models import NumberKind
+from webapp.errors import Refused
 from webapp.places import country_choices, to_choices, with_choice
 
 _KINDS = [(str(int(kind)), words.capitalize()) for kind, words in KIND_WORDS.items()]
 _GUESS = ("", "As the number says")
 _TOO_LONG = Length(max=LONGEST_TEXT, message=f"At most {LONGEST_TEXT} characters fit.")
+_LONGEST_NUMBER = 40
 _FIRST_YEAR, _LAST_YEAR = 1950, 2199
 
 
@@ -70,12 +72,24 @@ class NewNumberForm(NumberForm):
     """Lists a number. The country is where it is dialled; what it is follows from it."""
 
     number = StringField(
-        "Number", [InputRequired("Type the number."), Length(max=40, message="A number has at most 40 characters.")]
+        "Number",
+        [
+            InputRequired("Type the number."),
+            Length(max=_LONGEST_NUMBER, message=f"A number has at most {_LONGEST_NUMBER} characters."),
+        ],
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind.choices = to_choices([_GUESS, *_KINDS])
+
+    def validate_number(self, field: StringField) -> None:
+        if field.errors:
+            return
+        try:
+            read_typed(field.data, self.region.data)
+        except Refused as refusal:
+            raise ValidationError(refusal.sentence) from None
 
     def details_with(self, facts: NumberFacts) -> NumberDetails:
         """The chosen country where the number can be of it, else the one that the number says; the kind alike."""
