@@ -345,7 +345,7 @@ def test_rows_are_added_moved_and_removed_without_storing(client: PageCheckingCl
 
     first, second = scene.open(), "no_answer"
     for asked, expected in (
-        ("add", [first, second, ""]),
+        ("add", [first, second, "always"]),
         ("up-1", [second, first]),
         ("down-0", [second, first]),
         ("up-0", [first, second]),
@@ -359,7 +359,9 @@ def test_rows_are_added_moved_and_removed_without_storing(client: PageCheckingCl
         assert answer.status_code == 200
         assert whens(answer) == expected, asked
         assert asked == "remove-1" or 'value="soon"' in answer.text, "what is typed stays, wrong or not"
-    assert "<h1" in client.send(f"{scene.base}/arrange", {**data, "do": "add"}).text
+    page = client.send(f"{scene.base}/arrange", {**data, "do": "add"}).text
+    assert "<h1" in page
+    assert "Route 3: Choose where the call goes." in page and "Not a valid choice" not in page
     assert scene.plans() == []
 
 

@@ -123,7 +123,7 @@ def arrange(rows: list[dict[str, Any]], asked: str) -> list[dict[str, Any]]:
     place = int(number) if number.isdecimal() and len(number) < 3 else -1
     rows = list(rows)
     if verb == "add":
-        return [*rows, {}][:MOST_ROUTES]
+        return [*rows, {"when": "always", "destination": ""}][:MOST_ROUTES]
     if not 0 <= place < len(rows):
         return rows
     row = rows.pop(place)

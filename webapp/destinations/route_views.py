@@ -107,7 +107,7 @@ def try_routes(number_id: int) -> ResponseReturnValue:
 
 def _stored_page(number: Number) -> Response:
     last = queries.find_plan(db(), number.id)
-    rows = spell_plan(queries.read_plan(db(), last), _zone()) or [{"when": "always"}]
+    rows = spell_plan(queries.read_plan(db(), last), _zone()) or [{"when": "always", "destination": ""}]
     data: dict[str, Any] = {"began_with": spell_id(last.id) if last else "", "try_at": "", "rows": rows}
     return _page(number, _offered(RoutesForm(data=data)))
 
