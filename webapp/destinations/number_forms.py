@@ -87,7 +87,7 @@ class NewNumberForm(NumberForm):
         if field.errors:
             return
         try:
-            read_typed(field.data, self.region.data)
+            read_typed(field.data or "", self.region.data)
         except Refused as refusal:
             raise ValidationError(refusal.sentence) from None
 
