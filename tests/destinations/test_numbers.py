@@ -92,10 +92,13 @@ def test_nonsense_is_told_beside_its_field(client: PageCheckingClient, cast: Cas
         ({"number": ""}, "Type the number."),
         ({"number": "abc"}, "This is no telephone number"),
         ({"number": "12"}, "This is no telephone number"),
-        ({"number": "9" * 41}, "too long"),
+        ({"number": "9" * 41}, "at most 40 characters"),
+        ({"number": "\N{FOX FACE}"}, "This is no telephone number"),
+        ({"number": "12AB"}, "This is no telephone number"),
         ({"region": "XX"}, "Not a valid choice"),
         ({"kind": "9"}, "Not a valid choice"),
-        ({"since_on": "tomorrow"}, "Not a valid date"),
+        ({"since_on": "tomorrow"}, "This is no day of the calendar. Write it as 2026-05-03"),
+        ({"until_on": "2026-02-30"}, "This is no day of the calendar"),
         ({"since_on": "0001-01-01"}, "Give a day between"),
         ({"since_on": "2026-05-03", "until_on": "2026-05-02"}, "The last day lies before the first"),
         ({"label": "x" * 81}, "At most 80"),
@@ -105,6 +108,17 @@ def test_nonsense_is_told_beside_its_field(client: PageCheckingClient, cast: Cas
         assert words in answer.text, wrong
         assert 'aria-invalid="true"' in answer.text
         assert "Gamma" in answer.text, "what was typed is kept"
+    assert stored(make) == []
+
+
+def test_all_that_is_wrong_is_told_at_once(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    client.sign_in(cast.max)
+    wrong = {"number": "12AB", "since_on": "tomorrow", "until_on": "25:00", "label": "x" * 81}
+    page = client.send(NEW, DETAILS | wrong).text
+    for field in wrong:
+        assert f'id="{field}-error"' in page, field
+    page = client.send(NEW, DETAILS | wrong | {"number": "9" * 5000}).text
+    assert "at most 40 characters" in page and "no telephone number" not in page
     assert stored(make) == []
 
 
@@ -218,6 +232,17 @@ def test_giving_up_and_taking_back(client: PageCheckingClient, cast: Cast, make:
     assert "Take it back" in client.get(address).text
     assert client.send(f"{address}/take-back").status_code == 303
     assert stored(make)[0].until_at is None
+
+
+@time_machine.travel(NOON, tick=False)
+def test_giving_up_does_not_wait_for_the_last_day_that_was_said(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    number = make.number(until_at=NOON + timedelta(days=40))
+    client.sign_in(cast.max)
+    assert client.send(f"{LIST}/{spell_id(number.id)}/give-up").status_code == 303
+    assert stored(make)[0].until_at == NOON
+    assert "Given up today at 13:00" in client.get(LIST).text
 
 
 # ------------------------------------------------------------------------------------------------------------- offers

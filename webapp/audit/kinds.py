@@ -51,6 +51,9 @@ KINDS: dict[str, Kind] = {
     "refused_lines.downloaded": Kind(
         "Downloaded the lines of {file} that could not be read", ("file",), about="import"
     ),
+    "refused_lines.thrown_away": Kind(
+        "Threw away the {count} lines of {file} that could not be read", ("count", "file"), about="import"
+    ),
     # ---- "Who looked"
     "who_looked.viewed": Kind("Looked at this page"),
     "who_looked.exported": Kind("Exported this list: {selection}", ("selection",)),
