@@ -7,18 +7,20 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from config import Settings
-from tests.cast import Cast
+from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
 from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add
 from tests.make import EPOCH, Make
-from webapp.audit.models import AuditDetail
+from webapp.accounts.session_limits import PROVED_FOR
+from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
-from webapp.destinations import contact_jobs, contact_rows
+from webapp.destinations import contact_jobs, contact_rows, csv_views
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.listing import list_patterns
 from webapp.destinations.matching import Pattern
@@ -258,6 +260,30 @@ def test_an_export_comes_back_as_it_was(
     exported = max_.get(f"{LIST}/export").data
     answer = max_.get(bring(exported))
     assert counts(answer) == {"Lines": 3, "New": 0, "Changed": 0, "The same as now": 3, "Refused": 0}
+
+
+def test_security_17_a_large_export_asks_for_proof(
+    clock: time_machine.Traveller,
+    max_: PageCheckingClient,
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of more than 50,000 rows, as whoever signed in ten minutes ago; the proof leads back to the file."""
+    monkeypatch.setattr(csv_views, "UNPROVED_AT_MOST", 1)
+    export = f"{LIST}/export"
+    add(make, "Ann", EXTENSION)
+    clock.shift(PROVED_FOR)
+    assert max_.get(export).mimetype == "text/csv"
+    add(make, "Ben")
+    answer = max_.get(export)
+    assert (answer.status_code, answer.location) == (303, f"/prove?next={export}")
+    with make.session() as session:
+        told = select(func.count(AuditEvent.position)).where(AuditEvent.kind == "destination.exported")
+        assert session.scalar(told) == 1, "only what was handed out is told"
+    assert f'href="{export}" download' not in max_.get(LIST).text, "else the question would be saved as a file"
+    max_.get("/prove")
+    assert max_.send("/prove", {"password": PASSWORD, "next": export}).location == export
+    assert max_.get(export).mimetype == "text/csv"
 
 
 def test_files_of_excel_are_read(max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]) -> None:
