@@ -113,5 +113,6 @@ def read_entries(session: LockedSession, ids: Collection[int]) -> dict[int, Entr
             members.setdefault(row.team_id, set()).add(row.person_id)
         columns = Destination.id, Destination.kind, Destination.colour, Destination.note
         for row in session.execute(select(*columns).where(Destination.id.in_(some))):
-            found[row.id] = Entry(*row, frozenset(members.get(row.id, ())))
+            theirs = frozenset(members.get(row.id, ()))
+            found[row.id] = Entry(row.id, row.kind, row.colour, row.note, theirs)
     return found
