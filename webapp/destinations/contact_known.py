@@ -37,6 +37,7 @@ class Directory:
         self._first: dict[str, int] = {}
         self._others: dict[str, list[int]] = {}  #: where several have one name
         self._people: set[int] = set()
+        self._teams: dict[int, set[int]] = {}  #: of those in `left` by the persons who are of them
         rows = select(Destination.id, Destination.name, Destination.kind).where(Destination.archived_at.is_(None))
         for row in session.execute(rows):
             self._put(row.name, row.id, row.kind)
@@ -53,8 +54,9 @@ class Directory:
     def _part(self, person_id: int) -> None:
         self._people.discard(person_id)
         self.parted.add(person_id)
-        for id_, each in self.left.items():
-            self.left[id_] = replace(each, members=each.members - {person_id})
+        for team_id in self._teams.pop(person_id, ()):
+            team = self.left[team_id]
+            self.left[team_id] = replace(team, members=team.members - {person_id})
 
     def list_ids(self, name: str) -> list[int]:
         """Of all that have this name, whatever its capitals."""
@@ -91,13 +93,16 @@ class Directory:
     def leave(self, name: str, entry: Entry, *, with_patterns: bool) -> None:
         """How a line leaves the destination that has this name."""
         self._put(name, entry.id, entry.kind)
+        before = self.left.get(entry.id)
+        for person_id in entry.members - (before.members if before else frozenset()):
+            self._teams.setdefault(person_id, set()).add(entry.id)
         self.left[entry.id] = entry
         if with_patterns:
             self.recognised.add(entry.id)
 
     def forget(self) -> None:
         """What lines have left is written, and is read again: somebody may change it in between."""
-        for each in (self.left, self.recognised, self.parted):
+        for each in (self.left, self.recognised, self.parted, self._teams):
             each.clear()
 
 
