@@ -102,8 +102,10 @@ class Directory:
 
     def forget(self) -> None:
         """What lines have left is written, and is read again: somebody may change it in between."""
-        for each in (self.left, self.recognised, self.parted, self._teams):
-            each.clear()
+        self.left.clear()
+        self.recognised.clear()
+        self.parted.clear()
+        self._teams.clear()
 
 
 def read_entries(session: LockedSession, ids: Collection[int]) -> dict[int, Entry]:
