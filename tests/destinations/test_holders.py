@@ -28,9 +28,11 @@ def held(make: Make) -> dict[str, int | None]:
         return {digits[row.party_id]: row.destination_id for row in session.scalars(select(PartyHolder))}
 
 
-@pytest.fixture(autouse=True)
-def few_keys_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=[0, 200])
+def few_keys_at_once(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The patterns that may name some parties are asked for by key where these are few, else all prefixes are read."""
     monkeypatch.setattr(holders, "_CHUNK", 3)
+    monkeypatch.setattr(holders, "_FEW", request.param)
 
 
 def test_a_prefix_names_what_begins_so_and_nothing_else(make: Make, cast: Cast) -> None:
