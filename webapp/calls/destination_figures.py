@@ -204,7 +204,7 @@ def _each_once(
     return taken if owner_ids is None else taken.where(spans.owner_id.in_(sorted(owner_ids)))
 
 
-def _place_of_day(at: ColumnElement[Any], starts: Sequence[datetime], first: int = 0) -> ColumnElement[int]:
+def _place_of_day(at: Any, starts: Sequence[datetime], first: int = 0) -> ColumnElement[int]:
     """Which of the days an instant is in: by halves, since no function of both engines knows the days of a zone."""
     if len(starts) == 1:
         return literal(first)

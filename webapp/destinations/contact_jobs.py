@@ -15,7 +15,8 @@ from webapp.destinations.contact_actions import (
     note_tally,
     read_tally,
 )
-from webapp.destinations.contact_import import Batch, Directory, Tally
+from webapp.destinations.contact_import import Batch, Tally
+from webapp.destinations.contact_known import Directory
 from webapp.destinations.contact_models import ContactState
 from webapp.destinations.contact_rows import BadContact, Contact, read_contacts
 from webapp.destinations.plans import load_plan

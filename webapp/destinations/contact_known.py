@@ -114,10 +114,9 @@ def read_entries(session: LockedSession, ids: Collection[int]) -> dict[int, Entr
     for start in range(0, len(ordered), _IDS_AT_ONCE):
         some = ordered[start : start + _IDS_AT_ONCE]
         members: dict[int, set[int]] = {}
-        for row in session.execute(
-            select(DestinationMember.team_id, DestinationMember.person_id).where(DestinationMember.team_id.in_(some))
-        ):
-            members.setdefault(row.team_id, set()).add(row.person_id)
+        pairs = select(DestinationMember.team_id, DestinationMember.person_id)
+        for team_id, person_id in session.execute(pairs.where(DestinationMember.team_id.in_(some))):
+            members.setdefault(team_id, set()).add(person_id)
         columns = Destination.id, Destination.kind, Destination.colour, Destination.note
         for row in session.execute(select(*columns).where(Destination.id.in_(some))):
             theirs = frozenset(members.get(row.id, ()))

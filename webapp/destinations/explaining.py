@@ -73,7 +73,8 @@ class _Met(NamedTuple):
 
     @property
     def holders(self) -> set[int]:
-        return {each.destination_id for each in (*self.matches, *self.later) if each.destination_id is not None}
+        ids = {match.destination_id for match in self.matches} | {turn.destination_id for turn in self.later}
+        return {each for each in ids if each is not None}
 
 
 def explain(session: LockedSession, text: str, plan: Plan, at: datetime, until: datetime | None = None) -> Explanation:
