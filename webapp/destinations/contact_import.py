@@ -58,7 +58,8 @@ class Batch:
         self._entries = read_entries(session, {each for _line, each in named} - directory.left.keys())
         kinds = [(each, (line.kind, directory.entry(each, self._entries).kind)) for line, each in named]
         zones = {each for each, either in kinds if DestinationKind.ZONE in either}
-        self._recognised = {each for each, patterns in list_patterns(session, zones).items() if patterns}
+        patterns = list_patterns(session, zones) if zones else {}
+        self._recognised = {each for each in zones if patterns[each]}
         self._decided = Decided(self._entries, self._turns, self._moment)
 
     def look(self, tally: Tally) -> None:

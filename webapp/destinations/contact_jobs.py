@@ -27,7 +27,7 @@ from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
-_LINES_AT_FIRST, _FEWEST_LINES, _MOST_LINES = 200, 20, 1000  #: of one transaction
+_LINES_AT_FIRST, _FEWEST_LINES, _MOST_LINES = 200, 100, 1000  #: of one transaction
 _HOLD_SECONDS = 0.05  #: for which each is meant to hold the organization: half of what is allowed
 _STOPPED = "It stopped several times, for a reason that is in the server's log. Tell the person who runs Callbook."
 

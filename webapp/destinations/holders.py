@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, SmallInteger, and_, delete, select, type_c
 from webapp.clock import from_ms, to_ms
 from webapp.destinations.matching import ALWAYS_MS, Matcher, PartyNumber, Pattern, Turn, keys_met
 from webapp.destinations.models import DestinationPattern, Party, PartyHolder, PartyKind, PatternKind
+from webapp.destinations.plans import list_pbx_ids
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.many_rows import insert_rows
 
@@ -38,7 +39,7 @@ def write_holders(session: LockedSession, patterns: Iterable[Pattern]) -> int:
 
     The organization is held by the caller (hold_organization), and the patterns are flushed.
     """
-    return sum(_write_scope(session, scope) for scope in _scopes(list(dict.fromkeys(patterns))))
+    return sum(_write_scope(session, scope) for scope in _scopes(session, list(dict.fromkeys(patterns))))
 
 
 def write_holders_of(session: LockedSession, parties: Sequence[Party]) -> None:
@@ -66,7 +67,7 @@ def _read_known(
     return {**prefixes, **read_turns(session, scope.patterns)}
 
 
-def _scopes(patterns: Sequence[Pattern]) -> Iterator[_Scope]:
+def _scopes(session: LockedSession, patterns: Sequence[Pattern]) -> Iterator[_Scope]:
     """A prefix by itself, the rest many at a time."""
     for pattern in patterns:
         if pattern.kind == PatternKind.PREFIX:
@@ -77,9 +78,18 @@ def _scopes(patterns: Sequence[Pattern]) -> Iterator[_Scope]:
         yield _Scope(Party.identity.in_(keys), DestinationPattern.pattern_key.in_(keys))
     # One of a single phone system may take a party from the one of all, so all of these digits are asked.
     inside = {pattern.digits for pattern in patterns if pattern.kind == PatternKind.EXTENSION}
-    for digits in _chunks(sorted(inside)):
+    pbx_ids = list_pbx_ids(session) if inside else None
+    for digits in _chunks(sorted(inside), _CHUNK // len(pbx_ids or [0])):
         extensions = and_(DestinationPattern.kind == PatternKind.EXTENSION, DestinationPattern.digits.in_(digits))
-        yield _Scope(and_(Party.kind != PartyKind.OUTSIDE, Party.digits.in_(digits)), extensions)
+        yield _Scope(_inside(digits, pbx_ids), extensions)
+
+
+def _inside(digits: Sequence[str], pbx_ids: Sequence[int] | None) -> ColumnElement[bool]:
+    """Whoever is dialled so, but for outside numbers. The identity is what an index has, the digits are not."""
+    if pbx_ids is None:
+        return and_(Party.kind != PartyKind.OUTSIDE, Party.digits.in_(digits))
+    identities = [f"{pbx_id}:{each}" for pbx_id in pbx_ids for each in digits]
+    return and_(Party.kind != PartyKind.OUTSIDE, Party.identity.in_(identities))
 
 
 def _begins_with(prefix: str) -> ColumnElement[bool]:
@@ -91,8 +101,9 @@ def _begins_with(prefix: str) -> ColumnElement[bool]:
     )
 
 
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
+def _chunks(keys: Sequence[str], size: int = 0) -> Iterator[Sequence[str]]:
+    size = max(1, size or _CHUNK)
+    return (keys[start : start + size] for start in range(0, len(keys), size))
 
 
 def read_turns(session: LockedSession, condition: ColumnElement[bool]) -> dict[str, list[Turn]]:
