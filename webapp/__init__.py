@@ -111,5 +111,6 @@ def _what_layouts_need() -> dict[str, Any]:
         "current_membership": place.membership if place else None,
         "navigation": navigation.links(place.membership) if place else [],
         "looks_as": place.looks_as if place else "",
+        "sees_in_part": bool(place and (narrowing := request.current_reader().narrowing) and narrowing.is_cut),
         "my_organizations": [place.organization for place in request.my_places()],
     }

@@ -11,6 +11,7 @@ from tests.conftest import make_settings
 from webapp import create_app
 from webapp.accounts import limits, links, password_strength, passwords, second_factor, session_limits, sign_in
 from webapp.body_limits import KEPT_FREE_BYTES, MIB, USUAL_BYTES
+from webapp.ingest import room
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO, MAX_UNPACKED_BYTES
 from webapp.invitations import people_views
 from webapp.invitations import views as invitations
@@ -100,3 +101,11 @@ def test_other_figures_are_those_of_the_code() -> None:
     assert f"A request's body: {USUAL_BYTES // MIB} MiB, an upload {LARGEST_FILE // 1000**3} GB." in SECURITY
     assert f"{KEPT_FREE_BYTES // MIB} MB that always stay free" in SECURITY
     assert f"at most {MAX_UNPACK_RATIO} times its size and {MAX_UNPACKED_BYTES // 1000**3} GB" in SECURITY
+
+
+def test_what_phone_systems_may_leave_is_told_as_it_is() -> None:
+    for name in ("operate.md", "use.md"):
+        text = (ROOT / "docs" / name).read_text("utf-8")
+        waiting = f"{room.MOST_WAITING_ROWS:,} deliveries or {room.MOST_WAITING_BYTES // 1000**3} GB that wait"
+        refused = f"{room.MOST_REFUSED_ROWS:,} lines or {room.MOST_REFUSED_BYTES // 1000**3} GB that could not be read"
+        assert waiting in text and refused in text, name

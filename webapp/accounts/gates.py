@@ -31,13 +31,21 @@ def check_person(mark: access.Access) -> ResponseReturnValue | None:
         session.follow_rights()
     if requires_factor() and current_user.totp_secret is None and request.endpoint not in _BEFORE_THE_FACTOR:
         return _send_to(url_for("accounts.set_up_factor"))
-    if mark.proved and not session.is_proved:
-        logs.event("prove.asked", endpoint=request.endpoint, user_account_id=current_user.id)
-        if request.method == "POST" and not htmx.asked():
-            return prove_page(asked_for(), status=401)
-        where = url_for("accounts.prove", next=asked_for())
-        return _send_to(where if own_path(where) else url_for("accounts.prove"))  # an address that would be too long
-    return None
+    return ask_for_proof() if mark.proved else None
+
+
+def ask_for_proof() -> ResponseReturnValue | None:
+    """None for whoever has just proved who they are, or what is answered instead, which leads back here.
+
+    Called by views that need it for some requests only; access.proved is for those that need it for all.
+    """
+    if browser_session().is_proved:
+        return None
+    logs.event("prove.asked", endpoint=request.endpoint, user_account_id=current_user.id)
+    if request.method == "POST" and not htmx.asked():
+        return prove_page(asked_for(), status=401)
+    where = url_for("accounts.prove", next=asked_for())
+    return _send_to(where if own_path(where) else url_for("accounts.prove"))  # an address that would be too long
 
 
 def requires_factor() -> bool:

@@ -51,6 +51,9 @@ KINDS: dict[str, Kind] = {
     "refused_lines.downloaded": Kind(
         "Downloaded the lines of {file} that could not be read", ("file",), about="import"
     ),
+    "refused_lines.thrown_away": Kind(
+        "Threw away the {count} lines of {file} that could not be read", ("count", "file"), about="import"
+    ),
     # ---- "Who looked"
     "who_looked.viewed": Kind("Looked at this page"),
     "who_looked.exported": Kind("Exported this list: {selection}", ("selection",)),
@@ -108,6 +111,7 @@ KINDS: dict[str, Kind] = {
     "own_number.changed": Kind("Changed the number {number}: {changes}", ("number", "changes")),
     "own_number.given_up": Kind("Noted that the number {number} was given up", ("number",)),
     "own_number.taken_back": Kind("Noted that the number {number} is ours again", ("number",)),
+    "own_number.deleted": Kind("Deleted the number {number}, which had no call and no route", ("number",)),
     "schedule.made": Kind("Wrote the {what} {name}", ("what", "name")),
     "schedule.changed": Kind("Changed the {what} {name}: {changes}", ("what", "name", "changes")),
     "schedule.archived": Kind("Put the {what} {name} away", ("what", "name")),
