@@ -134,8 +134,7 @@ KINDS: dict[str, Kind] = {
         "{staff} of support asked for {email}, which is nobody’s here: {reason}", ("staff", "email", "reason")
     ),
     "support.shell": Kind("The operator opened this organization’s data in a shell: {reason}", ("reason",)),
-    "support.imported": Kind("The operator imported {file} into {pbx} by command", ("file", "pbx")),
-    "support.user_made": Kind("The operator made {email} {role} by command", ("email", "role")),
+    "support.user_made": Kind("The operator let {email} in as {role}, by command", ("email", "role")),
     # ---- the same, and what concerns nobody alone, in the chain of the service itself
     "service.set_up": Kind("{staff} set {organization} up: {reason}", ("staff", "organization", "reason")),
     "service.suspended": Kind("{staff} suspended {organization}: {reason}", ("staff", "organization", "reason")),
@@ -158,7 +157,8 @@ KINDS: dict[str, Kind] = {
     "service.notice_taken_down": Kind("{staff} took a notice down: {words} ({reason})", ("staff", "words", "reason")),
     "service.shell": Kind("The data of {organization} was opened in a shell: {reason}", ("organization", "reason")),
     "service.imported": Kind("A file was imported into {organization} by command", ("organization",)),
-    "service.user_made": Kind("A {role} of {organization} was made by command", ("organization", "role")),
+    "service.organization_made": Kind("{organization} was made by command", ("organization",)),
+    "service.user_made": Kind("{what} of {organization}, by command", ("organization", "what")),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
