@@ -54,6 +54,7 @@ KINDS: dict[str, Kind] = {
     # ---- "Who looked"
     "who_looked.viewed": Kind("Looked at this page"),
     "who_looked.exported": Kind("Exported this list: {selection}", ("selection",)),
+    "who_looked.chain_exported": Kind("Downloaded the whole chain of this list"),
     # ---- destinations
     "destination.added": Kind("Added {name} to the destinations", ("name",)),
     "destination.changed": Kind("Changed the destination {before}, now {name}", ("before", "name")),
