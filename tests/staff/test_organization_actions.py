@@ -202,8 +202,8 @@ def test_people_of_a_suspended_organization_read_why_everywhere(
 def test_whose_membership_is_over_reads_no_reason(
     staff_client: PageCheckingClient, client: PageCheckingClient, cast: Cast, make: Make
 ) -> None:
-    make.membership(cast.nora, ends_at=cast.harbour.created_at)
-    client.sign_in(cast.nora)
+    make.membership(cast.vera, ends_at=cast.harbour.created_at)
+    client.sign_in(cast.vera)
     act(staff_client, cast, "suspend")
     assert client.get("/o/harbour/calls").status_code == 404
     assert WHY not in client.get("/").text

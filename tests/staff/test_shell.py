@@ -87,7 +87,7 @@ def test_commands_leave_a_line_in_the_service_chain(app: Flask, database: Databa
     for name in ("ann", "ben"):
         words = ("create-user", f"{name}@marina.example.com", "--organization", "marina", "--role", "owner")
         run(app, *words, "--password-stdin", given=f"{PASSWORD}\n")
-    run(app, "create-pbx", "Front desk", "--organization", "marina", "--format", "asterisk_csv")
+    run(app, "create-pbx", "Front desk", "--organization", "marina", "--format", "asterisk_cdr_csv")
     file = tmp_path / "Master.csv"
     file.write_text(
         '"","02079460101","201","from-trunk","""C"" <02079460101>","PJSIP/p-1","PJSIP/201-1","Dial","PJSIP/201,30",'

@@ -1,6 +1,7 @@
 """The forms of what staff do without looking: each asks why, last."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import DateTimeLocalField, IntegerField, RadioField, SelectField, StringField, TextAreaField
@@ -24,6 +25,22 @@ def _one_line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
+class MomentField(DateTimeLocalField):
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError("This is no day and time. Write it like 2026-11-22T06:00.") from None
+
+
+class WholeNumberField(IntegerField):
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError("Give a whole number, or nothing.") from None
+
+
 class ReasonForm(FlaskForm):  # type: ignore[misc]
     """Nothing but why."""
 
@@ -31,13 +48,13 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]
 
     def validate_reason(self, field: StringField) -> None:
         try:
-            checked_reason(field.data)
+            checked_reason(field.data or "")
         except Refused as refusal:
             raise ValidationError(refusal.sentence) from None
 
     def act(self, staff: UserAccount) -> Act:
         """Of a valid form."""
-        return Act(staff, checked_reason(self.reason.data))
+        return Act(staff, checked_reason(self.reason.data or ""))
 
     def refuse(self, refusal: Refused) -> None:
         """Put the refusal beside its field."""
@@ -83,15 +100,16 @@ class SetUpForm(ReasonForm):
 
     def organization(self) -> NewOrganization:
         """Of a valid form."""
-        return NewOrganization(self.slug.data, self.name.data, self.time_zone.data, self.region.data, self.email.data)
+        texts = (self.slug.data, self.name.data, self.time_zone.data, self.region.data, self.email.data)
+        return NewOrganization(*(text or "" for text in texts))
 
 
 class LimitsForm(ReasonForm):
-    files = IntegerField(
+    files = WholeNumberField(
         "Files kept, in GB",
         [Optional(), NumberRange(1, _MOST, message=f"Give a number from 1 to {_MOST:,}, or nothing.")],
     )
-    people = IntegerField(
+    people = WholeNumberField(
         "People",
         [Optional(), NumberRange(1, _MOST, message=f"Give a number from 1 to {_MOST:,}, or nothing.")],
     )
@@ -150,14 +168,16 @@ class NoticeForm(ReasonForm):
         ],
         filters=[_one_line],
     )
-    starts_at = DateTimeLocalField("From (UTC)", [InputRequired("Say from when.")])
-    ends_at = DateTimeLocalField("Until (UTC)", [InputRequired("Say until when.")])
+    starts_at = MomentField("From (UTC)", [InputRequired("Say from when.")])
+    ends_at = MomentField("Until (UTC)", [InputRequired("Say until when.")])
 
-    def __init__(self) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         moment = now().replace(tzinfo=None, second=0, microsecond=0)
-        super().__init__(data={"starts_at": moment, "ends_at": moment + timedelta(hours=1)})
+        super().__init__(data={"starts_at": moment, "ends_at": moment + timedelta(hours=1)}, **kwargs)
 
     @property
     def span(self) -> tuple[datetime, datetime]:
         """Of a valid form."""
-        return self.starts_at.data.replace(tzinfo=UTC), self.ends_at.data.replace(tzinfo=UTC)
+        starts_at, ends_at = self.starts_at.data, self.ends_at.data
+        assert starts_at is not None and ends_at is not None
+        return starts_at.replace(tzinfo=UTC), ends_at.replace(tzinfo=UTC)

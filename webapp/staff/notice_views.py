@@ -25,7 +25,7 @@ def show_notices() -> ResponseReturnValue:
     form = NoticeForm()
     if form.validate_on_submit():
         try:
-            put_up(db(), form.act(current_user), form.words.data, *form.span)
+            put_up(db(), form.act(current_user), form.words.data or "", *form.span)
         except Refused as refusal:
             form.refuse(refusal)
         else:

@@ -93,8 +93,8 @@ def resend_invitation(organization_id: int) -> ResponseReturnValue:
 
     def do(act: Act) -> str:
         key = services().settings.secret_key
-        actions.resend_invitation(db(), act, organization, form.email.data, key)
-        wait_seconds = rate_limits.hit_within(db(), MAILS_PER_ORGANIZATION, str(organization.id))
+        actions.resend_invitation(db(), act, organization, form.email.data or "", key)
+        wait_seconds = rate_limits.hit_within(db(), MAILS_PER_ORGANIZATION, str(organization.id), times=1)
         if wait_seconds:
             raise TooManyTries(wait_seconds, "This organization has mailed as many invitations as it may for now.")
         return f"A new link goes to {form.email.data}; the one before opens nothing any more."
@@ -110,7 +110,7 @@ def sign_out(organization_id: int) -> ResponseReturnValue:
 
     def do(act: Act) -> str:
         if form.whom.data == "one":
-            actions.sign_out_person(db(), act, organization, form.email.data)
+            actions.sign_out_person(db(), act, organization, form.email.data or "")
             return f"{form.email.data} is signed out everywhere."
         ended = actions.sign_out_everybody(db(), act, organization)
         return f"Everybody of {organization.name} is signed out: {format_count(ended)} sessions ended."
@@ -155,7 +155,7 @@ def _answer(
 
 def _page(part: str, title: str, form: ReasonForm, organization: Organization | None = None) -> ResponseReturnValue:
     status = 422 if form.errors or form.form_errors else 200
-    return htmx.render(PAGE, part, status=status, part=part, title=title, form=form, organization=organization)
+    return htmx.render(PAGE, part, status=status, inner=part, title=title, form=form, organization=organization)
 
 
 def _act(form: ReasonForm) -> Act:
