@@ -6,6 +6,7 @@ Registered by create_app(). The pages need no database and no session: they are 
 import errno
 import sqlite3
 from dataclasses import dataclass
+from email.utils import parseaddr
 
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -134,12 +135,12 @@ def _answer_our_own(error: errors.CallbookError) -> Response:
 
 def _answer_suspended(error: errors.Suspended) -> Response:
     """Why, and whom to ask: its people would take a 404 for the end of their data."""
-    mail_from = services().settings.mail_from
+    _name, address = parseaddr(services().settings.mail_from or "")
     words = Words(
         f"{error.name} is suspended",
         f"The reason: “{error.sentence}”. Nothing is lost: calls, people and settings are as they were, and phone "
         "systems go on delivering.",
-        f"Ask the person who runs Callbook{f' ({mail_from})' if mail_from else ''} when it opens again.",
+        f"Ask the person who runs Callbook{f' ({address})' if address else ''} when it opens again.",
     )
     return answer(403, words)
 

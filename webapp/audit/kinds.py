@@ -122,7 +122,7 @@ KINDS: dict[str, Kind] = {
     "support.suspended": Kind("{staff} of support suspended this organization: {reason}", ("staff", "reason")),
     "support.resumed": Kind("{staff} of support opened this organization again: {reason}", ("staff", "reason")),
     "support.limit_changed": Kind(
-        "{staff} of support changed {limit}: {before} → {after}: {reason}",
+        "{staff} of support changed {limit}, {before} → {after}: {reason}",
         ("staff", "limit", "before", "after", "reason"),
     ),
     "support.resent": Kind(
@@ -141,7 +141,7 @@ KINDS: dict[str, Kind] = {
     "service.suspended": Kind("{staff} suspended {organization}: {reason}", ("staff", "organization", "reason")),
     "service.resumed": Kind("{staff} opened {organization} again: {reason}", ("staff", "organization", "reason")),
     "service.limit_changed": Kind(
-        "{staff} changed {limit} of {organization}: {before} → {after}: {reason}",
+        "{staff} changed {limit} of {organization}, {before} → {after}: {reason}",
         ("staff", "organization", "limit", "before", "after", "reason"),
     ),
     "service.resent": Kind(

@@ -11,6 +11,8 @@ from webapp.accounts.models import UserAccount
 from webapp.addresses import SLUG_AT_MOST
 from webapp.clock import now
 from webapp.errors import Refused
+from webapp.formatting import format_size
+from webapp.jobs.stored_files import QUOTA_BYTES
 from webapp.organizations.actions import NAME_AT_MOST
 from webapp.places import country_choices, time_zone_choices, to_choices
 from webapp.staff.notice_actions import WORDS_AT_MOST
@@ -105,6 +107,8 @@ class SetUpForm(ReasonForm):
 
 
 class LimitsForm(ReasonForm):
+    usual_files = format_size(QUOTA_BYTES)
+
     files = WholeNumberField(
         "Files kept, in GB",
         [Optional(), NumberRange(1, _MOST, message=f"Give a number from 1 to {_MOST:,}, or nothing.")],
