@@ -35,7 +35,7 @@ def set_up() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             secret_key = services().settings.secret_key
-            organization, invitation = actions.set_up(db(), _act(form), form.organization(), secret_key)
+            organization, invitation = actions.set_up(db(), form.act(current_user), form.organization(), secret_key)
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -140,7 +140,7 @@ def _answer(
     """The form, or what came of it: `do` gives the words for it, or raises Refused."""
     if form.validate_on_submit():
         try:
-            told = do(_act(form))
+            told = do(form.act(current_user))
         except actions.Nobody as refusal:
             db().commit()  # that they asked is recorded
             form.refuse(refusal)
@@ -156,7 +156,3 @@ def _answer(
 def _page(part: str, title: str, form: ReasonForm, organization: Organization | None = None) -> ResponseReturnValue:
     status = 422 if form.errors or form.form_errors else 200
     return htmx.render(PAGE, part, status=status, inner=part, title=title, form=form, organization=organization)
-
-
-def _act(form: ReasonForm) -> Act:
-    return form.act(current_user)
