@@ -36,6 +36,9 @@ from webapp.sources import collect_views as collect
 from webapp.sources import pbx_access
 from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
+from webapp.staff import notice_views as staff_notices
+from webapp.staff import notices, shell
+from webapp.staff import organization_views as staff_organizations
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +62,8 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
+    staff_notices,
+    staff_organizations,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
@@ -69,7 +74,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     database = database or Database(settings.database_url)
     app.extensions["callbook"] = Services(settings, database, open_for_staff(settings))
     _configure(app, settings)
-    for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, guard):
+    for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, guard, notices, shell):
         plumbing.register(app)
     accounts.register(app, database)
     pbx_access.register(app)

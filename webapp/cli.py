@@ -19,8 +19,11 @@ from webapp.accounts.mails import tell
 from webapp.accounts.people import create_user, end_all_sessions
 from webapp.accounts.queries import find_person
 from webapp.accounts.second_factor import remove_factor
+from webapp.audit.actions import record
 from webapp.audit.commands import register_commands as register_audit_commands
+from webapp.audit.service_chain import note_for_service
 from webapp.checkup import check_everything
+from webapp.database.ids import spell_id
 from webapp.database.installation import InstallationError, check_start, initialize, number_key_file, open_database
 from webapp.database.upgrade_files import UpgradeFilesError
 from webapp.database.upgrades import upgrade
@@ -140,6 +143,7 @@ def create_organization_command(slug: str, name: str, time_zone: str, region: st
         if owner is not None:
             operator = Inviter(organization, None, settings_of_command().secret_key)
             invitation = invite(session, operator, owner, whole_offer(Role.OWNER))
+        note_for_service(session, "service.organization_made", None, organization.id, organization=slug)
     if invitation is None:
         click.echo(f"Organization {slug} is ready. Next: flask create-user EMAIL --organization {slug} --role owner")
         return
@@ -172,6 +176,9 @@ def create_user_command(email: str, slug: str, role: str, password_stdin: bool) 
         person = person or create_user(session, email, password, (organization.name, organization.slug))
         session.bind_organization(organization.id)
         add_member(session, person, Role[role.upper()])
+        record(session, "support.user_made", actor_id=None, object_id=person.id, email=person.email, role=role)
+        what = f"a new {role}, account {spell_id(person.id)}"
+        note_for_service(session, "service.user_made", None, organization.id, organization=slug, what=what)
     known = "" if is_new else " They had an account; its password is as it was."
     click.echo(f"{person.email} is {role} of {slug}.{known}")
 
@@ -189,6 +196,8 @@ def _file_invitation(email: str, slug: str, role: Role) -> None:
         session.bind_organization(organization.id)
         operator = Inviter(organization, None, settings_of_command().secret_key)
         invitation = file_unconfirmed(session, operator, email, role)
+        what = f"a {role.word} to be confirmed by an owner"
+        note_for_service(session, "service.user_made", None, organization.id, organization=slug, what=what)
     click.echo(
         f"{slug} has an owner, who decides who comes in. {invitation.email} stands on its People page now; nothing is "
         "mailed, and no password was set, until an owner confirms it."

@@ -15,7 +15,7 @@ from webapp.tenancy.models import Role
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 ROUTES = {"route", "get", "post", "put", "patch", "delete"}
-MARKERS = {"public", "signed_in", "member", "pbx"}
+MARKERS = {"public", "signed_in", "member", "pbx", "staff"}
 #: Whoever wants to make another page public writes it here as well.
 PUBLIC = {
     "static",

@@ -40,6 +40,9 @@ OWN_SHORT_SESSIONS = (
     "tenancy/last_used.py",
     "sources/pbx_access.py",
     "sources/route_lookups.py",
+    "audit/service_chain.py",
+    "organizations/head_mails.py",
+    "staff/shell.py",
 )
 WHERE_COMMITS_STAND = (
     "views.py",

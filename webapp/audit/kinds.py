@@ -57,6 +57,7 @@ KINDS: dict[str, Kind] = {
     # ---- "Who looked"
     "who_looked.viewed": Kind("Looked at this page"),
     "who_looked.exported": Kind("Exported this list: {selection}", ("selection",)),
+    "who_looked.chain_exported": Kind("Downloaded the whole chain of this list"),
     # ---- destinations
     "destination.added": Kind("Added {name} to the destinations", ("name",)),
     "destination.changed": Kind("Changed the destination {before}, now {name}", ("before", "name")),
@@ -117,6 +118,52 @@ KINDS: dict[str, Kind] = {
     "schedule.archived": Kind("Put the {what} {name} away", ("what", "name")),
     "routes.stored": Kind("Changed where {number} rings: {changes}", ("number", "changes")),
     "routes.undone": Kind("Made {number} ring again as it did from {since} on", ("number", "since")),
+    # ---- what support and the operator did without looking, in the chain of the organization that it concerns
+    "support.set_up": Kind(
+        "{staff} of support set this organization up and invited {email} to own it: {reason}",
+        ("staff", "email", "reason"),
+    ),
+    "support.suspended": Kind("{staff} of support suspended this organization: {reason}", ("staff", "reason")),
+    "support.resumed": Kind("{staff} of support opened this organization again: {reason}", ("staff", "reason")),
+    "support.limit_changed": Kind(
+        "{staff} of support changed {limit}, {before} → {after}: {reason}",
+        ("staff", "limit", "before", "after", "reason"),
+    ),
+    "support.resent": Kind(
+        "{staff} of support sent the invitation of {email} again: {reason}", ("staff", "email", "reason")
+    ),
+    "support.signed_out": Kind(
+        "{staff} of support signed {whom} out everywhere: {reason}", ("staff", "whom", "reason")
+    ),
+    "support.missed": Kind(
+        "{staff} of support asked for {email}, which is nobody’s here: {reason}", ("staff", "email", "reason")
+    ),
+    "support.shell": Kind("The operator opened this organization’s data in a shell: {reason}", ("reason",)),
+    "support.user_made": Kind("The operator let {email} in as {role}, by command", ("email", "role")),
+    # ---- the same, and what concerns nobody alone, in the chain of the service itself
+    "service.set_up": Kind("{staff} set {organization} up: {reason}", ("staff", "organization", "reason")),
+    "service.suspended": Kind("{staff} suspended {organization}: {reason}", ("staff", "organization", "reason")),
+    "service.resumed": Kind("{staff} opened {organization} again: {reason}", ("staff", "organization", "reason")),
+    "service.limit_changed": Kind(
+        "{staff} changed {limit} of {organization}, {before} → {after}: {reason}",
+        ("staff", "organization", "limit", "before", "after", "reason"),
+    ),
+    "service.resent": Kind(
+        "{staff} sent an invitation of {organization} again: {reason}", ("staff", "organization", "reason")
+    ),
+    "service.signed_out": Kind(
+        "{staff} signed {whom} of {organization} out everywhere: {reason}", ("staff", "organization", "whom", "reason")
+    ),
+    "service.missed": Kind(
+        "{staff} asked {organization} for an address that nobody there has: {reason}",
+        ("staff", "organization", "reason"),
+    ),
+    "service.notice_put_up": Kind("{staff} put a notice up: {words} ({reason})", ("staff", "words", "reason")),
+    "service.notice_taken_down": Kind("{staff} took a notice down: {words} ({reason})", ("staff", "words", "reason")),
+    "service.shell": Kind("The data of {organization} was opened in a shell: {reason}", ("organization", "reason")),
+    "service.imported": Kind("A file was imported into {organization} by command", ("organization",)),
+    "service.organization_made": Kind("{organization} was made by command", ("organization",)),
+    "service.user_made": Kind("{what} of {organization}, by command", ("organization", "what")),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -133,6 +180,7 @@ class Group(StrEnum):
     RETURNS = "returns"
     SOURCES = "imports"
     SETTINGS = "settings"
+    SUPPORT = "support"
 
 
 GROUP_LABELS = {
@@ -144,6 +192,7 @@ GROUP_LABELS = {
     Group.RETURNS: "Calls to return",
     Group.SOURCES: "Imports and phone systems",
     Group.SETTINGS: "Settings",
+    Group.SUPPORT: "Support",
 }
 #: By what stands before the dot of a kind.
 GROUPS = {
@@ -172,6 +221,8 @@ GROUPS = {
     "routes": Group.SETTINGS,
     "organization": Group.SETTINGS,
     "settings": Group.SETTINGS,
+    "support": Group.SUPPORT,
+    "service": Group.SUPPORT,
 }
 
 

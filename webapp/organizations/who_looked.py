@@ -186,7 +186,7 @@ def export_events(
     before: int | None = None
     while True:
         with reading_session(database, organization_id) as session:
-            _check_owner(session, reader_id)
+            check_owner(session, reader_id)
             events = list_events(session, chosen, zone, before, _ROWS_AT_ONCE)
             people = name_people(session, {event.actor_id for event in events if event.actor_id is not None})
         yield [_csv_row(event, people, zone, masked) for event in events]
@@ -209,9 +209,10 @@ def _csv_row(event: Event, people: dict[int, Person], zone: ZoneInfo, masked: bo
     )
 
 
-def _check_owner(session: LockedSession, reader_id: int) -> None:
-    role = session.scalar(
-        select(Membership.role)
+def check_owner(session: LockedSession, reader_id: int) -> Membership:
+    """What the reader is at this moment. Raises Forbidden where they may not read the audit any more."""
+    found = session.scalar(
+        select(Membership)
         .join(Organization, Organization.id == Membership.organization_id)
         .join(UserAccount, UserAccount.id == Membership.user_account_id)
         .where(
@@ -223,5 +224,6 @@ def _check_owner(session: LockedSession, reader_id: int) -> None:
             UserAccount.state == AccountState.ACTIVE,
         )
     )
-    if role != Role.OWNER:
+    if found is None or found.role != Role.OWNER:
         raise Forbidden
+    return found

@@ -4,6 +4,7 @@ Registered by create_app(), which calls `check_markers` last: an app with an unm
 """
 
 from collections.abc import Callable
+from typing import NoReturn
 
 from flask import Flask, Request, current_app, g, request
 from flask import session as browser_session
@@ -14,7 +15,7 @@ from sqlalchemy import BigInteger, bindparam, or_, select
 from webapp import access, logs
 from webapp.clock import now
 from webapp.database.types import Instant
-from webapp.errors import BadRequest, Forbidden, NotFound
+from webapp.errors import BadRequest, Forbidden, NotFound, Suspended
 from webapp.services import services
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.looking_as import KEY, read_looking_as
@@ -50,6 +51,16 @@ _PLACES = kept(
         or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("now", type_=Instant)),
     )
     .order_by(Organization.name, Organization.id)
+)
+_SUSPENDED = kept(
+    select(Organization.name, Organization.suspended_for)
+    .join(Membership, Membership.organization_id == Organization.id)
+    .where(
+        Membership.user_account_id == bindparam("person", type_=BigInteger),
+        Organization.slug == bindparam("slug"),
+        Organization.state == OrganizationState.SUSPENDED,
+        or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("now", type_=Instant)),
+    )
 )
 _PLACE = kept(_PLACES.where(Membership.organization_id == bindparam("organization")))
 
@@ -159,8 +170,7 @@ def list_places(session: LockedSession) -> list[Place]:
 def _enter(slug: str, mark: access.Access) -> None:
     place = next((place for place in my_places() if place.organization.slug == slug), None)
     if place is None:
-        logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise NotFound
+        _refuse(slug)
     looking_as = read_looking_as(browser_session.get(KEY), place.organization.id) if KEY in browser_session else None
     bind_place(place)
     narrowing = _load_narrowing(place.membership)
@@ -176,6 +186,17 @@ def _enter(slug: str, mark: access.Access) -> None:
             raise Forbidden(_NOT_NARROWED)
 
 
+def _refuse(slug: str) -> NoReturn:
+    """Whoever may not come in is told no more than that; the people of a suspended organization are told why."""
+    with looking() as session:
+        found = session.rows(_SUSPENDED, {"person": current_user.id, "slug": slug, "now": now()})
+    if found:
+        logs.event("access.suspended", endpoint=request.endpoint, user_account_id=current_user.id)
+        raise Suspended(found[0][0], found[0][1] or "")
+    logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
+    raise NotFound
+
+
 def hold_and_check() -> None:
     """Hold the organization, then ask again what was asked before the request: it may be lost by whoever waited.
 
@@ -188,8 +209,7 @@ def hold_and_check() -> None:
     key = {"organization": place.organization.id, "person": current_user.id}
     found = session.execute(_PLACE, {"now": now(), **key}, execution_options={"populate_existing": True}).one_or_none()
     if found is None:
-        logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise NotFound
+        _refuse(place.organization.slug)
     membership: Membership = found[0]
     session.expunge(membership)  # what they were when they asked, even where it is themselves they change
     bind_place(Place(place.organization, membership))
