@@ -18,12 +18,12 @@ _BY_HAND = {
     "token": "of-no-link",
     "what": "hours",
     "web_session_id": 1,
+    "job_id": 1,
 }
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
     *("number_id", "schedule_id", "route_plan_id", "token_id"),
-    *("destination_id", "contact_import_id"),
-    *("organization_id", "notice_id"),
+    *("destination_id", "contact_import_id", "organization_id", "notice_id"),
 )
 
 
@@ -51,6 +51,7 @@ def ids_of(make: Make) -> dict[str, int]:
     line = RouteLine(RouteCondition.OPEN, make.destination("Reception").id, hours.id)
     make.to_return(call)
     return {
+        "organization_id": make.organization.id,
         "pbx_id": pbx.id,
         "import_file_id": imported.id,
         "call_key": call.call_key,

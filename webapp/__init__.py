@@ -39,6 +39,9 @@ from webapp.sources import views as sources
 from webapp.staff import notice_views as staff_notices
 from webapp.staff import notices, shell
 from webapp.staff import organization_views as staff_organizations
+from webapp.staff import console_views as staff_console
+from webapp.staff import seen_views as staff_seen
+from webapp.staff import service_views as staff_service
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,6 +67,7 @@ FEATURES = (
     reports,
     staff_notices,
     staff_organizations,
+    *(staff_console, staff_service, staff_seen),
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 

@@ -23,6 +23,7 @@ BENEATH_THE_LOCK = (
     "tenancy/prepared.py",
     "tenancy/sessions.py",
     "rate_limits.py",
+    "tallies.py",
     "health.py",
 )
 #: May write in bulk, past the session lock: the writer of calls, stored files, and many rows of one change.

@@ -17,11 +17,11 @@ CODES = Limit("code:person", 5, 300 * _SECOND)
 PROOFS = Limit("prove:person", 10, 60 * _SECOND)
 #: Mails with a link for a new password: five a day.
 RESETS_PER_ADDRESS = Limit("reset:address", 5, _DAY // 5)
-RESETS_PER_NETWORK = Limit("reset:network", 20, 300 * _SECOND)
+RESETS_PER_NETWORK = Limit("reset:network", 20, 300 * _SECOND, by_network=True)
 #: Mails with a link that confirms an address.
 CONFIRMATIONS = Limit("confirm:person", 10, _DAY // 10)
 #: Links of mails that are followed or used.
-LINKS = Limit("link:network", 30, 20 * _SECOND)
+LINKS = Limit("link:network", 30, 20 * _SECOND, by_network=True)
 
 _NETWORK_KNOWN_FOR_MS = 90 * _DAY
 

@@ -164,6 +164,9 @@ KINDS: dict[str, Kind] = {
     "service.imported": Kind("A file was imported into {organization} by command", ("organization",)),
     "service.organization_made": Kind("{organization} was made by command", ("organization",)),
     "service.user_made": Kind("{what} of {organization}, by command", ("organization", "what")),
+    # ---- the service itself, by staff: in its own chain
+    "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
+    "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
