@@ -19,6 +19,7 @@ _BY_HAND = {
     "what": "hours",
     "web_session_id": 1,
     "job_id": 1,
+    "passkey_id": 1,
 }
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
@@ -51,7 +52,6 @@ def ids_of(make: Make) -> dict[str, int]:
     line = RouteLine(RouteCondition.OPEN, make.destination("Reception").id, hours.id)
     make.to_return(call)
     return {
-        "organization_id": make.organization.id,
         "pbx_id": pbx.id,
         "import_file_id": imported.id,
         "call_key": call.call_key,

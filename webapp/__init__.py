@@ -10,7 +10,7 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 
 from config import Settings
-from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation
+from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation, staff_networks
 from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
 from webapp.calls import for_others as calls_for_others
@@ -36,10 +36,10 @@ from webapp.sources import collect_views as collect
 from webapp.sources import pbx_access
 from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
+from webapp.staff import console_views as staff_console
 from webapp.staff import notice_views as staff_notices
 from webapp.staff import notices, shell
 from webapp.staff import organization_views as staff_organizations
-from webapp.staff import console_views as staff_console
 from webapp.staff import seen_views as staff_seen
 from webapp.staff import service_views as staff_service
 from webapp.tenancy import guard, last_used, request
@@ -78,7 +78,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     database = database or Database(settings.database_url)
     app.extensions["callbook"] = Services(settings, database, open_for_staff(settings))
     _configure(app, settings)
-    for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, guard, notices, shell):
+    before_all = (logs, headers, error_pages, addresses, formatting, last_used, request, staff_networks, guard)
+    for plumbing in (*before_all, notices, shell):
         plumbing.register(app)
     accounts.register(app, database)
     pbx_access.register(app)

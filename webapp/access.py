@@ -16,6 +16,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 _MARK = "callbook_access"
 _POLLING = "callbook_polling"
 _PROVED = "callbook_proved"
+_FRESH_FACTOR = "callbook_fresh_factor"
 _LARGEST_BODY = "callbook_largest_body"
 _SEES_EVERY_CALL = "callbook_sees_every_call"
 
@@ -26,7 +27,8 @@ class Access:
 
     `polling`: the page asks by itself. `proved`: the person has just proved who they are. `largest_body`: bytes;
     None: as everywhere. `sees_every_call`: not for people who are narrowed to some extensions. `pbx`: for phone systems
-    with a token of theirs, not for people. `staff`: the operator's people, in the console.
+    with a token of theirs, not for people. `staff`: the operator's people, in the console. `fresh_factor`: the person
+    has just given a code or a passkey.
     """
 
     signed_in: bool
@@ -37,6 +39,7 @@ class Access:
     sees_every_call: bool = False
     pbx: bool = False
     staff: bool = False
+    fresh_factor: bool = False
 
 
 class AccessError(Exception):
@@ -84,6 +87,12 @@ def proved(view: View) -> View:
     return view
 
 
+def fresh_factor(view: View) -> View:
+    """Besides the marker: a code or a passkey within the last five minutes, whatever else was shown."""
+    setattr(view, _FRESH_FACTOR, True)
+    return view
+
+
 def sees_every_call(view: View) -> View:
     """Besides the marker: it tells of the organization's calls as a whole. Who is narrowed to extensions gets 403."""
     setattr(view, _SEES_EVERY_CALL, True)
@@ -113,6 +122,7 @@ def of(view: Callable[..., Any]) -> Access:
         proved=getattr(view, _PROVED, False),
         largest_body=getattr(view, _LARGEST_BODY, None),
         sees_every_call=getattr(view, _SEES_EVERY_CALL, False),
+        fresh_factor=getattr(view, _FRESH_FACTOR, False),
     )
 
 

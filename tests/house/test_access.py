@@ -22,6 +22,8 @@ PUBLIC = {
     "health.show",
     "accounts.sign_in",
     "accounts.enter_code",
+    *("accounts.question_to_sign_in", "accounts.sign_in_by_passkey"),
+    *("accounts.staff_sign_in", "accounts.staff_sign_in_by_passkey"),
     "accounts.check_cookie",
     "accounts.sign_out",
     "accounts.forgotten_password",

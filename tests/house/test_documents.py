@@ -9,7 +9,16 @@ import pytest
 from config import Settings
 from tests.conftest import make_settings
 from webapp import create_app
-from webapp.accounts import limits, links, password_strength, passwords, second_factor, session_limits, sign_in
+from webapp.accounts import (
+    limits,
+    links,
+    passkeys,
+    password_strength,
+    passwords,
+    second_factor,
+    session_limits,
+    sign_in,
+)
 from webapp.body_limits import KEPT_FREE_BYTES, MIB, USUAL_BYTES
 from webapp.ingest import room
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO, MAX_UNPACKED_BYTES
@@ -71,6 +80,17 @@ def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
     assert "Ten recovery codes" in SECURITY
 
 
+def test_security_7_1_1_sessions_of_staff_and_passkeys_are_those_of_the_code() -> None:
+    hours = int(session_limits.STAFF_ABSOLUTE_LIMIT.total_seconds() // 3600)
+    of_staff = SECURITY[SECURITY.index("| A session of staff ends |") :]
+    assert f"| when nothing is done in it | {session_limits.STAFF_IDLE_MINUTES} minutes |" in of_staff
+    assert f"| in any case | {hours} hours after signing in |" in of_staff
+    fresh = int(session_limits.FACTOR_FRESH_FOR.total_seconds() // 60)
+    assert f"a code or a passkey of the last {fresh} minutes" in SECURITY
+    assert f"register up to {passkeys.PASSKEYS_AT_MOST}" in SECURITY
+    assert f"counts once**, for {int(passkeys.LIVES.total_seconds() // 60)} minutes" in SECURITY
+
+
 @pytest.mark.parametrize(
     ("words", "limit"),
     [
@@ -80,6 +100,8 @@ def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
         ("everybody, from networks not known for them", sign_in.EVERYBODY),
         ("codes of one person, app and recovery", limits.CODES),
         ("proving again, one person", limits.PROOFS),
+        ("answers of passkeys, one person", limits.PASSKEYS),
+        ("questions to passkeys, one network", limits.PASSKEY_QUESTIONS),
         ("links for a new password, one address", limits.RESETS_PER_ADDRESS),
         ("links for a new password, one network", limits.RESETS_PER_NETWORK),
         ("links to confirm an address, one person", limits.CONFIRMATIONS),

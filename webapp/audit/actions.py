@@ -18,6 +18,7 @@ from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
 from webapp.clock import now, to_ms
 from webapp.tenancy.lock import LockedSession
 
+THE_SERVICE = 0  #: in the place of an organization: the chain of the service itself
 NOTHING_BEFORE = bytes(32)  #: previous_hash of the first event
 Words = dict[str, str | int | bool | None]
 

@@ -37,7 +37,10 @@ KINDS: dict[str, Kind] = {
     "sign_in.done": Kind("Signed in"),
     "sign_in.refused": Kind("A sign-in with this person's address was refused"),
     "sign_out.done": Kind("Signed out"),
-    "prove.refused": Kind("Asked again who it is, gave a wrong password or code"),
+    "prove.refused": Kind("Asked again who it is, gave a wrong password, code or passkey"),
+    # ---- staff accounts; in the chain of the service itself
+    "staff_account.made": Kind("{name} ({email}) was made a member of staff", ("name", "email")),
+    "staff_account.disabled": Kind("{name} ({email}) is no member of staff any more", ("name", "email")),
     # ---- looking at calls
     "overview.viewed": Kind("Looked at the overview"),
     "call_log.viewed": Kind("Looked at the call log"),
@@ -204,6 +207,7 @@ GROUPS = {
     "prove": Group.SIGN_INS,
     "session": Group.SIGN_INS,
     "account": Group.SIGN_INS,
+    "staff_account": Group.PEOPLE,
     "member": Group.PEOPLE,
     "invitation": Group.PEOPLE,
     "overview": Group.VIEWS,
