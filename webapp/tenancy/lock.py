@@ -10,7 +10,7 @@ Opened through sessions.py by requests, jobs and commands; bulk writing goes by 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NoReturn, TypeVarTuple
 
 from sqlalchemy import (
@@ -33,9 +33,9 @@ from sqlalchemy.sql.elements import ClauseElement, ColumnClause
 from sqlalchemy.sql.selectable import CTE, Alias, FromClause, SelectBase, Subquery, TableClause, TextualSelect
 
 from webapp.database.engine import open_areas
-from webapp.database.staff_rights import NOTHING, Area
+from webapp.database.staff_rights import ACROSS, NOTHING, Area
 from webapp.tenancy.models import Membership, Tenant, TenantKey
-from webapp.tenancy.narrowing import Narrowing, conditions_for
+from webapp.tenancy.narrowing import Narrowing, conditions_for, tenant_classes
 from webapp.tenancy.prepared import Prepared
 
 _INSPECTED_AT_MOST = 2000
@@ -61,6 +61,7 @@ class LockedSession(Session):
     narrowing: Narrowing | None = None
     staff_id: int | None = None
     areas: Area = NOTHING
+    across: bool = False  #: of the console, said by sessions.py: unbound it sees rows of every organization in ACROSS
     only_reads: bool = False  #: said by sessions.py, whose engine sees to it
     _open: Connection | None = None  #: of the transaction that is open
 
@@ -197,6 +198,9 @@ def _narrow(state: ORMExecuteState) -> None:
         state.statement = _narrow_kept(state.statement, *bound)
         return
     _refuse_what_cannot_be_narrowed(state)
+    if session.across and session.organization_id is None:
+        state.statement = state.statement.options(*_across_organizations())
+        return
     person = session.user_account_id if state.is_select else None
     state.statement = state.statement.options(*_criteria(session.organization_id, person, session.narrowing))
 
@@ -253,6 +257,13 @@ _MEMBERSHIPS: Mapping[tuple[bool, bool], Callable[[Any], ColumnElement[bool]]] =
     (False, True): _of_person,
     (True, True): _of_either,
 }
+
+
+@cache
+def _across_organizations() -> tuple[ExecutableOption, ...]:
+    """For the console, whose database refuses all other tables anyway."""
+    closed = (mapped for mapped in tenant_classes() if mapped.__tablename__ not in ACROSS)
+    return tuple(with_loader_criteria(mapped, false(), include_aliases=True) for mapped in (*closed, Membership))
 
 
 @lru_cache(maxsize=_CRITERIA_AT_MOST)
