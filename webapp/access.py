@@ -18,6 +18,7 @@ _POLLING = "callbook_polling"
 _PROVED = "callbook_proved"
 _LARGEST_BODY = "callbook_largest_body"
 _SEES_EVERY_CALL = "callbook_sees_every_call"
+_WHILE_SUSPENDED = "callbook_while_suspended"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Access:
 
     `polling`: the page asks by itself. `proved`: the person has just proved who they are. `largest_body`: bytes;
     None: as everywhere. `sees_every_call`: not for people who are narrowed to some extensions. `pbx`: for phone systems
-    with a token of theirs, not for people. `staff`: the operator's people, in the console.
+    with a token of theirs, not for people. `staff`: the operator's people, in the console. `while_suspended`: stays
+    open to members of an organization that is suspended.
     """
 
     signed_in: bool
@@ -37,6 +39,7 @@ class Access:
     sees_every_call: bool = False
     pbx: bool = False
     staff: bool = False
+    while_suspended: bool = False
 
 
 class AccessError(Exception):
@@ -90,6 +93,12 @@ def sees_every_call(view: View) -> View:
     return view
 
 
+def while_suspended(view: View) -> View:
+    """Besides the marker: the organization's people can call it even while their organization is suspended."""
+    setattr(view, _WHILE_SUSPENDED, True)
+    return view
+
+
 def takes_body(largest: int) -> Callable[[View], View]:
     """Besides the marker: the body may be this large, in bytes. Other views take 1 MB."""
 
@@ -113,6 +122,7 @@ def of(view: Callable[..., Any]) -> Access:
         proved=getattr(view, _PROVED, False),
         largest_body=getattr(view, _LARGEST_BODY, None),
         sees_every_call=getattr(view, _SEES_EVERY_CALL, False),
+        while_suspended=getattr(view, _WHILE_SUSPENDED, False),
     )
 
 

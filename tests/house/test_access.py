@@ -15,7 +15,7 @@ from webapp.tenancy.models import Role
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 ROUTES = {"route", "get", "post", "put", "patch", "delete"}
-MARKERS = {"public", "signed_in", "member", "pbx"}
+MARKERS = {"public", "signed_in", "member", "pbx", "staff"}
 #: Whoever wants to make another page public writes it here as well.
 PUBLIC = {
     "static",
@@ -73,7 +73,12 @@ def test_security_21_the_marker_stands_below_the_route() -> None:
         assert order == sorted(order, key=lambda owner: owner != "bp"), name
 
 
-GIVE_ACCESS = ("invitations/people_views.py", "organizations/settings_views.py", "sources/token_views.py")
+GIVE_ACCESS = (
+    "invitations/people_views.py",
+    "organizations/settings_views.py",
+    "organizations/support_views.py",
+    "sources/token_views.py",
+)
 
 
 def test_who_gives_or_takes_access_is_asked_about_again() -> None:

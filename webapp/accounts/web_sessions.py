@@ -24,6 +24,7 @@ from webapp.accounts.credentials import hold_person, is_unchanged
 from webapp.accounts.mails import tell_of_network
 from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.accounts.queries import find_shortest_idle
+from webapp.accounts.session_ends import tell_end
 from webapp.accounts.session_limits import PROVED_FOR, SEEN_EVERY, USUAL_IDLE_MINUTES, has_run_out, run_out
 from webapp.audit.actions import record
 from webapp.clock import now
@@ -268,6 +269,8 @@ class BrowserSession(SessionMixin):
     def end(self, *events: str) -> None:
         """Sign out: the row is gone, and the cookie with it. `events` are noted with it."""
         self._look()
+        if self._person is not None:
+            tell_end(self.database, self._person.id, self._payload)
         with writing_session(self.database) as session:
             _delete(session, self.session_id)
             for kind in events if self._person else ():

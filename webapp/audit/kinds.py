@@ -113,6 +113,25 @@ KINDS: dict[str, Kind] = {
     "schedule.archived": Kind("Put the {what} {name} away", ("what", "name")),
     "routes.stored": Kind("Changed where {number} rings: {changes}", ("number", "changes")),
     "routes.undone": Kind("Made {number} ring again as it did from {since} on", ("number", "since")),
+    # ---- support: asking, allowing, opening
+    "support.asked": Kind(
+        "{staff} of support asked to see {what}, for {hours}: {reason}", ("staff", "what", "hours", "reason")
+    ),
+    "support.taken_back": Kind("{staff} of support took back the request to see {what}", ("staff", "what")),
+    "support.allowed": Kind(
+        "Allowed {staff} of support to see {what}, from {starts} to {ends}", ("staff", "what", "starts", "ends")
+    ),
+    "support.refused": Kind("Refused {staff} of support to see {what}", ("staff", "what")),
+    "support.unanswered": Kind("Nobody answered {staff} of support, so it was refused: {what}", ("staff", "what")),
+    "support.invited": Kind(
+        "Invited support to see {what}, from {starts} to {ends}: {reason}", ("what", "starts", "ends", "reason")
+    ),
+    "support.ended": Kind("Ended what support could see: {what}", ("what",)),
+    "support.opened": Kind(
+        "{staff} of support opened what was allowed: {what}, until {until}", ("staff", "what", "until")
+    ),
+    "support.closed": Kind("{staff} of support closed it again", ("staff",)),
+    "support.told": Kind("{organization}: {happened}", ("organization", "happened")),  # in the service's own chain
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -128,6 +147,7 @@ class Group(StrEnum):
     DESTINATIONS = "destinations"
     RETURNS = "returns"
     SOURCES = "imports"
+    SUPPORT = "support"
     SETTINGS = "settings"
 
 
@@ -139,6 +159,7 @@ GROUP_LABELS = {
     Group.DESTINATIONS: "Destinations",
     Group.RETURNS: "Calls to return",
     Group.SOURCES: "Imports and phone systems",
+    Group.SUPPORT: "Support",
     Group.SETTINGS: "Settings",
 }
 #: By what stands before the dot of a kind.
@@ -166,6 +187,7 @@ GROUPS = {
     "own_number": Group.SETTINGS,
     "schedule": Group.SETTINGS,
     "routes": Group.SETTINGS,
+    "support": Group.SUPPORT,
     "organization": Group.SETTINGS,
     "settings": Group.SETTINGS,
 }

@@ -23,7 +23,8 @@ def staff_session(
 ) -> LockedSession:
     """A session of the console, which can only read; `staff_database`: Services.staff_database.
 
-    Without an organization: counts and settings, and what staff asked of every one. With one, and a member of staff: the areas of it that they have open.
+    Without an organization: counts and settings, and what staff asked of every one. With one, and a member of staff:
+    the areas of it that they have open.
     """
     session = _open(staff_database, "reading", organization_id)
     session.across = True

@@ -1,0 +1,5 @@
+"""The blueprint of the console, which its views files share."""
+
+from flask import Blueprint
+
+bp = Blueprint("staff", __name__)
