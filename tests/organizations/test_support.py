@@ -10,9 +10,11 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from config import Settings
 from tests.audit.test_recorded import events_of
 from tests.cast import Cast
 from tests.client import PageCheckingClient
+from tests.mailbox import Mailbox, html_of, text_of
 from tests.make import Make
 from webapp.accounts.models import UserAccount
 from webapp.audit.service_chain import SERVICE_ID
@@ -205,6 +207,25 @@ def test_allowing_less_and_shorter_and_later(
         page = owner.get(SUPPORT).text
         assert "begins later" in page
         assert "From <strong>16 July at 09:30</strong> to <strong>16 July at 11:30</strong>." in page
+
+
+def test_owners_and_whoever_asked_are_told_by_mail(
+    owner: PageCheckingClient, cast: Cast, make: Make, database: Database, settings: Settings, asked: AccessRequest
+) -> None:
+    make.member(Role.OWNER, "otto@example.com")
+    refused = make.access_request(staff_id=cast.steven.id)
+    answer(owner, asked)
+    owner.send(f"{page_of(refused)}/refuse")
+    box = Mailbox(database, settings)
+    told = [row.to_address for row in box.rows() if row.template == "support_answered"]
+    assert sorted(told) == ["olive@example.com", "otto@example.com", "stella@example.com", "steven@example.com"]
+    for address, words in (
+        ("otto@example.com", "Allowed stella@example.com of support to see the call log"),
+        ("stella@example.com", f"/staff/organizations/{spell_id(cast.harbour.id)}/requests/{spell_id(asked.id)}"),
+        ("steven@example.com", "Refused steven@example.com of support"),
+    ):
+        for part in (text_of(box.newest(address)), html_of(box.newest(address))):
+            assert words in part
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.accounts.models import AccountState, UserAccount
+from webapp.accounts.models import UserAccount
 from webapp.audit.actions import record
 from webapp.audit.kinds import tell
 from webapp.audit.models import AuditDetail, AuditEvent
@@ -19,6 +19,7 @@ from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import NotFound, Refused
 from webapp.formatting import format_exactly
+from webapp.organizations.support_mails import mail_answered
 from webapp.tenancy.consent import (
     ANSWERED_WITHIN,
     GrantState,
@@ -35,7 +36,7 @@ from webapp.tenancy.consent import (
 )
 from webapp.tenancy.consent_models import AccessGrant, AccessOpening, AccessRequest, RequestState
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Membership, Organization, Role
+from webapp.tenancy.models import Organization
 
 REASON_AT_MOST = 500
 _ALREADY = {
@@ -72,6 +73,7 @@ def allow(
         what=tell_terms(given),
         **_span_words(session, grant),
     )
+    mail_answered(session, owner, request, event)
     tell_service(session, event)
     return grant
 
@@ -88,6 +90,7 @@ def refuse(session: LockedSession, owner: UserAccount, request: AccessRequest) -
         staff=name_staff(session, request.staff_id),
         what=tell_terms(terms_of_request(request)),
     )
+    mail_answered(session, owner, request, event)
     tell_service(session, event)
 
 
@@ -126,6 +129,7 @@ def invite_help(
         reason=reason,
         **_span_words(session, grant),
     )
+    mail_answered(session, owner, request, event)
     tell_service(session, event)
     return grant
 
@@ -178,21 +182,6 @@ def list_open_grants(session: LockedSession) -> list[AccessGrant]:
     """Those of the bound organization that are live or to come."""
     query = select(AccessGrant).where(AccessGrant.ended_at.is_(None), AccessGrant.ends_at > now())
     return list(session.scalars(query.order_by(AccessGrant.starts_at, AccessGrant.id)))
-
-
-def list_owners(session: LockedSession) -> list[UserAccount]:
-    """The owners of the bound organization who can sign in now."""
-    query = (
-        select(UserAccount, Membership.ends_at)
-        .join(Membership, Membership.user_account_id == UserAccount.id)
-        .where(
-            Membership.organization_id == session.organization_id,
-            Membership.role == Role.OWNER,
-            UserAccount.state == AccountState.ACTIVE,
-        )
-        .order_by(UserAccount.id)
-    )
-    return [person for person, ends_at in session.execute(query) if ends_at is None or ends_at > now()]
 
 
 def name_staff(session: Session, staff_id: int | None) -> str:

@@ -10,17 +10,15 @@ from webapp.audit.actions import record
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import NotFound, Refused
-from webapp.formatting import format_date
 from webapp.jobs.queue import enqueue
 from webapp.organizations.jobs import CLOSE_UNANSWERED
-from webapp.organizations.support import get_request, list_owners, name_staff, tell_service
-from webapp.outbox.actions import queue_mail
+from webapp.organizations.support import get_request, name_staff, tell_service
+from webapp.organizations.support_mails import list_owners, mail_asked
 from webapp.tenancy.consent import (
     ANSWERED_WITHIN,
     Terms,
     check_terms,
     request_state,
-    tell_areas,
     tell_hours,
     tell_terms,
     terms_of_request,
@@ -28,7 +26,6 @@ from webapp.tenancy.consent import (
 from webapp.tenancy.consent_models import AccessRequest, RequestState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization
-from webapp.tenancy.models import Organization
 
 
 def ask(session: LockedSession, staff: UserAccount, terms: Terms, ticket: str, reason: str) -> AccessRequest:
@@ -45,7 +42,7 @@ def ask(session: LockedSession, staff: UserAccount, terms: Terms, ticket: str, r
     if not owners:
         raise Refused("Nobody can answer: this organization has no owner who can sign in.")
     request = _store(session, staff, terms, ticket, reason)
-    _mail(session, owners, staff, request)
+    mail_asked(session, owners, name_staff(session, staff.id), request)
     assert session.organization_id is not None
     enqueue(session, CLOSE_UNANSWERED, {"request_id": request.id}, session.organization_id, request.expires_at)
     event = record(
@@ -102,22 +99,3 @@ def _store(session: LockedSession, staff: UserAccount, terms: Terms, ticket: str
     session.add(request)
     session.flush()
     return request
-
-
-def _mail(session: LockedSession, owners: list[UserAccount], staff: UserAccount, request: AccessRequest) -> None:
-    organization = session.get_one(Organization, session.organization_id)
-    terms = terms_of_request(request)
-    words = {
-        "organization": organization.name,
-        "slug": organization.slug,
-        "staff": name_staff(session, staff.id),
-        "what": tell_areas(terms.areas),
-        "numbers": "in full" if terms.full_numbers else "without the last four digits",
-        "downloads": "yes" if terms.may_download else "no",
-        "hours": tell_hours(terms.hours),
-        "ticket": request.ticket,
-        "reason": request.reason,
-        "until": format_date(request.expires_at.date()),
-    }
-    for owner in owners:
-        queue_mail(session, "support_asks", owner.email, cause=f"support_asks:{request.id}", words=words)
