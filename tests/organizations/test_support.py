@@ -23,7 +23,7 @@ from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id, spell_id
 from webapp.database.staff_rights import EVERYTHING, Area
-from webapp.organizations import support_views
+from webapp.organizations import support, support_views
 from webapp.tenancy.consent_models import AccessGrant, AccessOpening, AccessRequest, RequestState
 from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Numbers, Organization, OrganizationState, Role
@@ -195,16 +195,16 @@ def test_allowing_what_was_asked(
 
 
 def test_allowing_less_and_shorter_and_later(
-    owner: PageCheckingClient, cast: Cast, database: Database, asked: AccessRequest
+    client: PageCheckingClient, cast: Cast, database: Database, asked: AccessRequest
 ) -> None:
     with time_machine.travel(datetime(2026, 7, 15, 12, tzinfo=UTC), tick=False):
-        owner.sign_in(cast.olive)
-        answer(owner, asked, areas=["1"], numbers="masked", hours="2", starts="2026-07-16T09:30")
+        client.sign_in(cast.olive)
+        answer(client, asked, areas=["1"], numbers="masked", hours="2", starts="2026-07-16T09:30")
         [grant] = grants_of(database, cast)
         assert (grant.areas, grant.full_numbers) == (Area.CALLS, False)
         assert grant.starts_at == datetime(2026, 7, 16, 8, 30, tzinfo=UTC), "the time of London in summer"
         assert grant.ends_at == datetime(2026, 7, 16, 10, 30, tzinfo=UTC)
-        page = owner.get(SUPPORT).text
+        page = client.get(SUPPORT).text
         assert "begins later" in page
         assert "From <strong>16 July at 09:30</strong> to <strong>16 July at 11:30</strong>." in page
 
@@ -344,8 +344,8 @@ def test_two_owners_at_the_very_same_moment_give_one_grant(
     ("fields", "words"),
     [
         ({"expires_at": now() - timedelta(days=1)}, "Nobody answered in time"),
-        ({"state": RequestState.TAKEN_BACK}, "Support has taken this back"),
-        ({"state": RequestState.REFUSED}, "Another owner has refused this meanwhile"),
+        ({"state": RequestState.TAKEN_BACK, "answered_at": now()}, "Support has taken this back"),
+        ({"state": RequestState.REFUSED, "answered_at": now()}, "Another owner has refused this meanwhile"),
     ],
 )
 def test_what_waits_no_more_is_not_answered(
@@ -462,7 +462,7 @@ def test_if_it_cannot_be_recorded_nothing_is_ended_by_half(
     def fail(*_arguments: Any, **_words: Any) -> None:
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr("webapp.organizations.support.record", fail)
+    monkeypatch.setattr(support, "record", fail)
     owner.application.testing = False
     assert owner.send(end_of(grant)).status_code == 500
     assert grants_of(database, cast)[0].ended_at is None

@@ -71,7 +71,8 @@ def allow(
         object_id=request.id,
         staff=name_staff(session, request.staff_id),
         what=tell_terms(given),
-        **_span_words(session, grant),
+        starts=_spell(session, grant.starts_at),
+        ends=_spell(session, grant.ends_at),
     )
     mail_answered(session, owner, request, event)
     tell_service(session, event)
@@ -127,7 +128,8 @@ def invite_help(
         object_id=request.id,
         what=tell_terms(given),
         reason=reason,
-        **_span_words(session, grant),
+        starts=_spell(session, grant.starts_at),
+        ends=_spell(session, grant.ends_at),
     )
     mail_answered(session, owner, request, event)
     tell_service(session, event)
@@ -228,6 +230,6 @@ def _answer(request: AccessRequest, owner: UserAccount, state: RequestState) -> 
     request.state, request.answered_at, request.answered_by = state, now(), owner.id
 
 
-def _span_words(session: LockedSession, grant: AccessGrant) -> dict[str, str]:
+def _spell(session: LockedSession, instant: datetime) -> str:
     zone = ZoneInfo(session.get_one(Organization, session.organization_id).time_zone)
-    return {"starts": format_exactly(grant.starts_at, zone), "ends": format_exactly(grant.ends_at, zone)}
+    return format_exactly(instant, zone)

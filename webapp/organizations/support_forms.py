@@ -4,6 +4,8 @@ Nothing but these fields counts, whatever else is posted; what they say together
 """
 
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,10 +19,10 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import CheckboxInput
 
-from webapp.database.staff_rights import EVERYTHING, Area
+from webapp.database.staff_rights import EVERYTHING, NOTHING, Area
 from webapp.errors import Refused
 from webapp.organizations.support import REASON_AT_MOST
 from webapp.places import to_choices
@@ -65,8 +67,8 @@ class TermsForm(FlaskForm):  # type: ignore[misc]
 
     def terms(self) -> Terms:
         """Of a valid form."""
-        areas = Area(sum({int(value) for value in self.areas.data}))
-        return Terms(areas, self.numbers.data == _FULL, bool(self.may_download.data), self.hours.data)
+        areas = reduce(or_, (Area(int(value)) for value in self.areas.data or []), NOTHING)
+        return Terms(areas, self.numbers.data == _FULL, bool(self.may_download.data), self.hours.data or 0)
 
     def refuse(self, refusal: Refused) -> None:
         """Put the refusal beside its field."""
@@ -94,7 +96,7 @@ class InviteHelpForm(AnswerForm):
     reason = TextAreaField(
         "What is it about",
         [
-            InputRequired("Say what support should look at."),
+            DataRequired("Say what support should look at."),
             Length(max=REASON_AT_MOST, message=f"It has at most {REASON_AT_MOST} characters."),
         ],
         [_tidy],
@@ -110,7 +112,7 @@ class AskForm(TermsForm):
     reason = TextAreaField(
         "Why",
         [
-            InputRequired("Say why, so that the owner can decide."),
+            DataRequired("Say why, so that the owner can decide."),
             Length(max=REASON_AT_MOST, message=f"It has at most {REASON_AT_MOST} characters."),
         ],
         [_tidy],

@@ -12,7 +12,7 @@ from webapp.errors import Refused
 from webapp.organizations import support
 from webapp.organizations.support_forms import AnswerForm, InviteHelpForm, TermsForm
 from webapp.organizations.support_page import Strip, list_strips, read_page, show_request
-from webapp.tenancy.consent import Terms, request_state, terms_of_request
+from webapp.tenancy.consent import Terms, check_within, request_state, terms_of_request
 from webapp.tenancy.consent_models import AccessRequest, RequestState
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
@@ -132,7 +132,7 @@ def _within_reach(terms: Terms | None) -> Terms:
 
 def _checked(form: TermsForm) -> Terms:
     """What the form gives, which is within its limit. Raises Refused."""
-    support.check_within(form.terms(), form.limit)
+    check_within(form.terms(), form.limit)
     return form.terms()
 
 

@@ -262,8 +262,9 @@ _MEMBERSHIPS: Mapping[tuple[bool, bool], Callable[[Any], ColumnElement[bool]]] =
 @cache
 def _across_organizations() -> tuple[ExecutableOption, ...]:
     """For the console, whose database refuses all other tables anyway."""
-    closed = (mapped for mapped in tenant_classes() if mapped.__tablename__ not in ACROSS)
-    return tuple(with_loader_criteria(mapped, false(), include_aliases=True) for mapped in (*closed, Membership))
+    closed: list[Any] = [mapped for mapped in tenant_classes() if mapped.__tablename__ not in ACROSS]
+    closed.append(Membership)
+    return tuple(with_loader_criteria(mapped, false(), include_aliases=True) for mapped in closed)
 
 
 @lru_cache(maxsize=_CRITERIA_AT_MOST)
