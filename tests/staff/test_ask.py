@@ -203,6 +203,37 @@ def test_the_list_tells_of_every_organization(
     assert page.index("Nobody answered") < page.index("invites support"), "newest first"
 
 
+def test_the_list_says_what_can_be_opened_now(
+    staff_client: PageCheckingClient, sign_in_staff: SignIn, cast: Cast, make: Make
+) -> None:
+    moment, mine = now(), {"staff_id": cast.stella.id}
+    make.grant(cast.olive, **mine)
+    make.grant(cast.olive, starts_at=moment + timedelta(hours=1), **mine)
+    make.at(cast.quayside).grant(cast.quentin, ends_at=moment - timedelta(hours=1), **mine)
+    make.at(cast.quayside).grant(cast.quentin, ended_at=moment, ended_by=cast.quentin.id, **mine)
+    words = (
+        "<strong>Allowed now</strong>",
+        "Allowed, begins later",
+        "Allowed, and over",
+        "Allowed, and ended by an owner",
+    )
+    page = staff_client.get("/staff/requests").text
+    assert [page.count(each) for each in words] == [1, 1, 1, 1]
+    theirs = sign_in_staff(cast.steven).get("/staff/requests").text
+    assert [theirs.count(each) for each in words] == [0, 0, 0, 0], "what others were allowed is theirs to know"
+    assert theirs.count("<td>Allowed</td>") == 4
+
+
+def test_who_asked_has_a_name_in_who_looked(
+    client: PageCheckingClient, staff_client: PageCheckingClient, cast: Cast
+) -> None:
+    ask(staff_client, cast.harbour)
+    client.sign_in(cast.olive)
+    page = client.get("/o/harbour/who-looked?what=support").text
+    assert ">stella@example.com of support</a>" in page
+    assert "stella@example.com of support asked to see the call log" in page
+
+
 def test_the_list_goes_on_by_key(staff_client: PageCheckingClient, cast: Cast, make: Make) -> None:
     made = [make.access_request(ticket=f"N-{turn}") for turn in range(51)]
     first = staff_client.get("/staff/requests").text

@@ -1,4 +1,4 @@
-"""The blueprint of the console, which its views files share."""
+"""The blueprint of the staff's pages, on which every views file of this package hangs its views."""
 
 from flask import Blueprint
 

@@ -1,19 +1,21 @@
-"""What staff asked of organizations, and who invites them, as the console reads it: across all, and never what of it
-was allowed. Called by request_views.py.
-"""
+"""What staff asked of organizations, and who invites them, as the console reads it. Called by request_views.py."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from webapp.accounts.models import UserAccount
 from webapp.clock import now
+from webapp.database.engine import Database
 from webapp.errors import NotFound
 from webapp.organizations.support_page import labels_of
-from webapp.tenancy.consent import request_state
-from webapp.tenancy.consent_models import AccessRequest, RequestState
+from webapp.tenancy.consent import GrantState, grant_state, request_state
+from webapp.tenancy.consent_models import AccessGrant, AccessRequest, RequestState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
+from webapp.tenancy.sessions import reading_session
 
 ROWS_ON_A_PAGE = 50
 
@@ -54,6 +56,23 @@ def get_listed(console: LockedSession, names: dict[int, str], request_id: int) -
     if found is None:
         raise NotFound
     return _listed(found[0], found[1], names)
+
+
+def read_grants(database: Database, staff_id: int, rows: Iterable[ListedRequest]) -> dict[int, GrantState]:
+    """What has become of that which this member of staff may open, by the id of its request.
+
+    By the web role, in each organization alone: the console's connections cannot read what was allowed.
+    """
+    mine = defaultdict(list)
+    for row in rows:
+        if row.is_allowed and row.request.staff_id in (None, staff_id):
+            mine[row.organization.id].append(row.request.id)
+    found = {}
+    for organization_id, request_ids in mine.items():
+        with reading_session(database, organization_id) as session:
+            grants = session.scalars(select(AccessGrant).where(AccessGrant.request_id.in_(request_ids)))
+            found.update({grant.request_id: grant_state(grant, now()) for grant in grants})
+    return found
 
 
 def name_colleagues(session: LockedSession) -> dict[int, str]:

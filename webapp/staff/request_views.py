@@ -17,9 +17,9 @@ from webapp.organizations.support_page import labels_of
 from webapp.services import services
 from webapp.staff import asking
 from webapp.staff.blueprint import bp
-from webapp.staff.frame import console_session
+from webapp.staff.frame import add_page, console_session
 from webapp.staff.opening import find_grant, find_opening, list_openings
-from webapp.staff.request_list import get_listed, list_requests, name_colleagues
+from webapp.staff.request_list import get_listed, list_requests, name_colleagues, read_grants
 from webapp.tenancy.consent import GrantState, grant_state
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
@@ -28,6 +28,7 @@ from webapp.tenancy.sessions import reading_session, writing_session
 
 ZONE = ZoneInfo("UTC")  #: of the console's times: its organizations lie in many
 _USUAL_HOURS = 4
+add_page("Asked and allowed", "staff.list_all_requests", 30, "list_all_requests", "ask", "show_request")
 
 
 @bp.get("/staff/requests")
@@ -36,9 +37,14 @@ def list_all_requests() -> ResponseReturnValue:
     names = name_colleagues(db())
     with console_session() as console:
         rows, has_more = list_requests(console, names, _before())
-    more = url_for("staff.list_all_requests", before=spell_id(rows[-1].request.id)) if has_more else ""
     return htmx.render(
-        "staff/requests.html", "staff/_request_rows.html", rows=rows, more=more, zone=ZONE, today=_today()
+        "staff/requests.html",
+        "staff/_request_rows.html",
+        rows=rows,
+        grants=read_grants(services().database, current_user.id, rows),
+        more=url_for("staff.list_all_requests", before=spell_id(rows[-1].request.id)) if has_more else "",
+        zone=ZONE,
+        today=_today(),
     )
 
 
