@@ -24,7 +24,9 @@ from webapp.invitations import look_as_views as look_as
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
+from webapp.organizations import jobs as organization_jobs
 from webapp.organizations import settings_views as company_settings
+from webapp.organizations import support_views as support
 from webapp.organizations import views as organizations
 from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
@@ -39,7 +41,9 @@ from webapp.sources import views as sources
 from webapp.staff import console_views as staff_console
 from webapp.staff import notice_views as staff_notices
 from webapp.staff import notices, shell
+from webapp.staff import opening_views as staff_openings
 from webapp.staff import organization_views as staff_organizations
+from webapp.staff import request_views as staff_requests
 from webapp.staff import seen_views as staff_seen
 from webapp.staff import service_views as staff_service
 from webapp.tenancy import guard, last_used, request
@@ -53,6 +57,7 @@ FEATURES = (
     organizations,
     who_looked,
     company_settings,
+    support,
     invitations,
     people,
     look_as,
@@ -68,6 +73,8 @@ FEATURES = (
     staff_notices,
     staff_organizations,
     *(staff_console, staff_service, staff_seen),
+    staff_requests,
+    staff_openings,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
@@ -84,6 +91,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     accounts.register(app, database)
     pbx_access.register(app)
     calls_for_others.register()
+    organization_jobs.register_jobs()
+    staff_openings.register()
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])
@@ -113,7 +122,7 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 
 def _what_layouts_need() -> dict[str, Any]:
-    """Nothing here asks the database: the guard has."""
+    """Nothing here asks the database: the guard has. What a whole page alone shows is asked when it is."""
     place = request.current_place()
     return {
         "current_user": current_user,
@@ -122,5 +131,6 @@ def _what_layouts_need() -> dict[str, Any]:
         "navigation": navigation.links(place.membership) if place else [],
         "looks_as": place.looks_as if place else "",
         "sees_in_part": bool(place and (narrowing := request.current_reader().narrowing) and narrowing.is_cut),
+        "support_asks": support.ask_owners,
         "my_organizations": [place.organization for place in request.my_places()],
     }

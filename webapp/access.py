@@ -19,6 +19,7 @@ _PROVED = "callbook_proved"
 _FRESH_FACTOR = "callbook_fresh_factor"
 _LARGEST_BODY = "callbook_largest_body"
 _SEES_EVERY_CALL = "callbook_sees_every_call"
+_WHILE_SUSPENDED = "callbook_while_suspended"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Access:
     `polling`: the page asks by itself. `proved`: the person has just proved who they are. `largest_body`: bytes;
     None: as everywhere. `sees_every_call`: not for people who are narrowed to some extensions. `pbx`: for phone systems
     with a token of theirs, not for people. `staff`: the operator's people, in the console. `fresh_factor`: the person
-    has just given a code or a passkey.
+    has just given a code or a passkey. `while_suspended`: stays open to members of an organization that is suspended.
     """
 
     signed_in: bool
@@ -40,6 +41,7 @@ class Access:
     pbx: bool = False
     staff: bool = False
     fresh_factor: bool = False
+    while_suspended: bool = False
 
 
 class AccessError(Exception):
@@ -99,6 +101,12 @@ def sees_every_call(view: View) -> View:
     return view
 
 
+def while_suspended(view: View) -> View:
+    """Besides the marker: the organization's people can call it even while their organization is suspended."""
+    setattr(view, _WHILE_SUSPENDED, True)
+    return view
+
+
 def takes_body(largest: int) -> Callable[[View], View]:
     """Besides the marker: the body may be this large, in bytes. Other views take 1 MB."""
 
@@ -123,6 +131,7 @@ def of(view: Callable[..., Any]) -> Access:
         largest_body=getattr(view, _LARGEST_BODY, None),
         sees_every_call=getattr(view, _SEES_EVERY_CALL, False),
         fresh_factor=getattr(view, _FRESH_FACTOR, False),
+        while_suspended=getattr(view, _WHILE_SUSPENDED, False),
     )
 
 

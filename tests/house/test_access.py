@@ -75,7 +75,12 @@ def test_security_21_the_marker_stands_below_the_route() -> None:
         assert order == sorted(order, key=lambda owner: owner != "bp"), name
 
 
-GIVE_ACCESS = ("invitations/people_views.py", "organizations/settings_views.py", "sources/token_views.py")
+GIVE_ACCESS = (
+    "invitations/people_views.py",
+    "organizations/settings_views.py",
+    "organizations/support_views.py",
+    "sources/token_views.py",
+)
 
 
 def test_who_gives_or_takes_access_is_asked_about_again() -> None:

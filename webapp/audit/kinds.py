@@ -170,6 +170,25 @@ KINDS: dict[str, Kind] = {
     # ---- the service itself, by staff: in its own chain
     "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
     "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
+    # ---- support: asking, allowing, opening
+    "support.asked": Kind(
+        "{staff} of support asked to see {what}, for {hours}: {reason}", ("staff", "what", "hours", "reason")
+    ),
+    "support.taken_back": Kind("{staff} of support took back the request to see {what}", ("staff", "what")),
+    "support.allowed": Kind(
+        "Allowed {staff} of support to see {what}, from {starts} to {ends}", ("staff", "what", "starts", "ends")
+    ),
+    "support.refused": Kind("Refused {staff} of support to see {what}", ("staff", "what")),
+    "support.unanswered": Kind("Nobody answered {staff} of support, so it was refused: {what}", ("staff", "what")),
+    "support.invited": Kind(
+        "Invited support to see {what}, from {starts} to {ends}: {reason}", ("what", "starts", "ends", "reason")
+    ),
+    "support.ended": Kind("Ended what support could see: {what}", ("what",)),
+    "support.opened": Kind(
+        "{staff} of support opened what was allowed: {what}, until {until}", ("staff", "what", "until")
+    ),
+    "support.closed": Kind("{staff} of support closed it again", ("staff",)),
+    "support.told": Kind("{organization}: {happened}", ("organization", "happened")),  # in the service's own chain
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -185,8 +204,8 @@ class Group(StrEnum):
     DESTINATIONS = "destinations"
     RETURNS = "returns"
     SOURCES = "imports"
-    SETTINGS = "settings"
     SUPPORT = "support"
+    SETTINGS = "settings"
 
 
 GROUP_LABELS = {
@@ -197,8 +216,8 @@ GROUP_LABELS = {
     Group.DESTINATIONS: "Destinations",
     Group.RETURNS: "Calls to return",
     Group.SOURCES: "Imports and phone systems",
-    Group.SETTINGS: "Settings",
     Group.SUPPORT: "Support",
+    Group.SETTINGS: "Settings",
 }
 #: By what stands before the dot of a kind.
 GROUPS = {
@@ -226,9 +245,9 @@ GROUPS = {
     "own_number": Group.SETTINGS,
     "schedule": Group.SETTINGS,
     "routes": Group.SETTINGS,
+    "support": Group.SUPPORT,
     "organization": Group.SETTINGS,
     "settings": Group.SETTINGS,
-    "support": Group.SUPPORT,
     "service": Group.SUPPORT,
 }
 

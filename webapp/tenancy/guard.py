@@ -52,9 +52,10 @@ _PLACES = kept(
     )
     .order_by(Organization.name, Organization.id)
 )
-_SUSPENDED = kept(
-    select(Organization.name, Organization.suspended_for)
-    .join(Membership, Membership.organization_id == Organization.id)
+_PLACE = kept(_PLACES.where(Membership.organization_id == bindparam("organization")))
+_SUSPENDED_PLACE = kept(
+    select(Membership, Organization)
+    .join(Organization, Organization.id == Membership.organization_id)
     .where(
         Membership.user_account_id == bindparam("person", type_=BigInteger),
         Organization.slug == bindparam("slug"),
@@ -62,7 +63,6 @@ _SUSPENDED = kept(
         or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("now", type_=Instant)),
     )
 )
-_PLACE = kept(_PLACES.where(Membership.organization_id == bindparam("organization")))
 
 #: Done as the person themselves. A search only keeps the words of whoever typed them.
 _WHILE_LOOKING = frozenset({"organizations.stop_looking", "calls.search"})
@@ -169,6 +169,8 @@ def list_places(session: LockedSession) -> list[Place]:
 
 def _enter(slug: str, mark: access.Access) -> None:
     place = next((place for place in my_places() if place.organization.slug == slug), None)
+    if place is None and mark.while_suspended:
+        place = _find_suspended(slug)
     if place is None:
         _refuse(slug)
     looking_as = read_looking_as(browser_session.get(KEY), place.organization.id) if KEY in browser_session else None
@@ -188,13 +190,18 @@ def _enter(slug: str, mark: access.Access) -> None:
 
 def _refuse(slug: str) -> NoReturn:
     """Whoever may not come in is told no more than that; the people of a suspended organization are told why."""
-    with looking() as session:
-        found = session.rows(_SUSPENDED, {"person": current_user.id, "slug": slug, "now": now()})
-    if found:
+    place = _find_suspended(slug)
+    if place is not None:
         logs.event("access.suspended", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise Suspended(found[0][0], found[0][1] or "")
+        raise Suspended(place.organization.name, place.organization.suspended_for or "")
     logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
     raise NotFound
+
+
+def _find_suspended(slug: str) -> Place | None:
+    with looking() as session:
+        found = session.rows(_SUSPENDED_PLACE, {"person": current_user.id, "slug": slug, "now": now()})
+    return Place(found[0][1], found[0][0]) if found else None
 
 
 def hold_and_check() -> None:
@@ -206,14 +213,19 @@ def hold_and_check() -> None:
     place, session = current_place(), db()
     assert place is not None and request.endpoint is not None
     hold_organization(session)
-    key = {"organization": place.organization.id, "person": current_user.id}
-    found = session.execute(_PLACE, {"now": now(), **key}, execution_options={"populate_existing": True}).one_or_none()
+    mark, key = access.of(current_app.view_functions[request.endpoint]), {"now": now(), "person": current_user.id}
+    in_place = session.execute(
+        _PLACE, {"organization": place.organization.id, **key}, execution_options={"populate_existing": True}
+    )
+    found = in_place.one_or_none()
+    if found is None and mark.while_suspended:
+        found = session.execute(_SUSPENDED_PLACE, {"slug": place.organization.slug, **key}).one_or_none()
     if found is None:
         _refuse(place.organization.slug)
     membership: Membership = found[0]
     session.expunge(membership)  # what they were when they asked, even where it is themselves they change
     bind_place(Place(place.organization, membership))
-    _check_role(access.of(current_app.view_functions[request.endpoint]))
+    _check_role(mark)
     # A session keeps the narrowing that it was bound to: with another one, the request begins anew.
     if session.narrowing != _load_again(membership):
         raise Forbidden(_CHANGED_MEANWHILE)
