@@ -21,9 +21,12 @@ from webapp.database.engine import Database
 from webapp.database.installation import open_for_staff
 from webapp.destinations import views as destinations
 from webapp.invitations import look_as_views as look_as
+from webapp.invitations import lost_factor_views as confirm_lost_factor
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
+from webapp.organizations import disclosure_views as told_disclosures
+from webapp.organizations import help_code_views as help_code
 from webapp.organizations import settings_views as company_settings
 from webapp.organizations import views as organizations
 from webapp.organizations import who_looked_views as who_looked
@@ -36,6 +39,8 @@ from webapp.sources import collect_views as collect
 from webapp.sources import pbx_access
 from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
+from webapp.staff import disclosure_views as disclosures
+from webapp.staff import lost_factor_views as staff_lost_factor
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,10 +51,13 @@ FEATURES = (
     accounts,
     organizations,
     who_looked,
+    told_disclosures,
     company_settings,
+    help_code,
     invitations,
     people,
     look_as,
+    confirm_lost_factor,
     destinations,
     calls,
     call_detail,
@@ -59,6 +67,8 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
+    disclosures,
+    staff_lost_factor,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 

@@ -13,13 +13,11 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from config import Settings, SettingsError, load_settings
-from webapp.accounts.account_events import note_event
-from webapp.accounts.browsers import Where
-from webapp.accounts.mails import tell
-from webapp.accounts.people import create_user, end_all_sessions
+from webapp.accounts.lost_factor import has_factor, take_away
+from webapp.accounts.people import create_user
 from webapp.accounts.queries import find_person
-from webapp.accounts.second_factor import remove_factor
 from webapp.audit.commands import register_commands as register_audit_commands
+from webapp.audit.service_chain import note_for_service
 from webapp.checkup import check_everything
 from webapp.database.installation import InstallationError, check_start, initialize, number_key_file, open_database
 from webapp.database.upgrade_files import UpgradeFilesError
@@ -33,6 +31,7 @@ from webapp.outbox.commands import list_mail_command, retry_mail_command
 from webapp.permissions import print_matrix
 from webapp.services import Services
 from webapp.sources.commands import register_commands as register_source_commands
+from webapp.staff.disclosure_commands import register_commands as register_disclosure_commands
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Role
 from webapp.tenancy.sessions import writing_session
@@ -56,6 +55,7 @@ def register_commands(app: Flask) -> None:
         app.cli.add_command(command)
     register_audit_commands(app)
     register_source_commands(app)
+    register_disclosure_commands(app)
 
 
 @contextmanager
@@ -204,12 +204,12 @@ def remove_factor_command(email: str) -> None:
         person = find_person(session, email)
         if person is None:
             raise Refused(f"Nobody here has the address {email}.")
-        if person.totp_secret is None:
-            raise Refused(f"{person.email} has no authenticator app.")
-        remove_factor(session, person)
-        end_all_sessions(session, person)
-        event = note_event(session, person.id, "factor.removed", Where("", "the person who runs Callbook"))
-        tell(session, "second_factor_changed", person, event)
+        if not has_factor(session, person):
+            raise Refused(f"{person.email} has no authenticator app and no passkey.")
+        session.bind_person(person.id)
+        why = "by a command of the person who runs Callbook"
+        take_away(session, person, None, why)
+        note_for_service(session, "lost_factor.done", None, person.id, email=person.email, why=why)
     click.echo(f"{person.email} signs in by password alone now; their open browsers are signed out, and they are told.")
 
 

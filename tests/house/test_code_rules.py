@@ -47,6 +47,8 @@ WHERE_COMMITS_STAND = (
     "jobs.py",
     "contact_jobs.py",
     "place_jobs.py",
+    "disclosure_jobs.py",
+    "lost_factor_jobs.py",
     "cli.py",
     "run_demo.py",
     *OWN_SHORT_SESSIONS,

@@ -15,6 +15,7 @@ from webapp.accounts import (
     factor_views,
     gates,
     link_views,
+    lost_factor_views,
     passwords,
     prove_views,
     security_views,
@@ -43,6 +44,7 @@ __all__ = [
     "code_views",
     "factor_views",
     "link_views",
+    "lost_factor_views",
     "prove_views",
     "security_views",
 ]

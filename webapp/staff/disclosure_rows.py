@@ -318,7 +318,8 @@ _SHEETS: dict[Area, tuple[Sheet, ...]] = {
     Area.PEOPLE: (
         _plain(
             "people.csv",
-            "Person, Name, E-mail address, Role, Numbers, May export, Narrowed, Ends (UTC), Joined (UTC), Last used (UTC)",
+            "Person, Name, E-mail address, Role, Numbers, May export, Narrowed, Ends (UTC), Joined (UTC), "
+            "Last used (UTC)",
             select(
                 *(Membership.user_account_id, UserAccount.name, UserAccount.email, Membership.role),
                 *(Membership.numbers, Membership.may_export, Membership.narrowed, Membership.ends_at),

@@ -110,7 +110,10 @@ class LockedSession(Session):
 
     @contextmanager
     def beside(self, organization_id: int) -> Iterator["LockedSession"]:
-        """A session of another organization in this transaction, which this one commits. For audit/service_chain.py."""
+        """A session of another organization in this transaction, which this one commits.
+
+        For audit/service_chain.py, and for what concerns a person in all of their organizations (lost_factor.py).
+        """
         self.flush()
         connection = self._open or super().connection()
         with LockedSession(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as other:
