@@ -23,6 +23,7 @@ _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
     *("number_id", "schedule_id", "route_plan_id", "token_id"),
     *("destination_id", "contact_import_id"),
+    *("disclosure_id", "removal_id"),
 )
 
 
@@ -62,6 +63,8 @@ def ids_of(make: Make) -> dict[str, int]:
         "token_id": make.token(pbx).id,
         "destination_id": make.destination("Ann Lee").id,
         "contact_import_id": make.contact_import().id,
+        "disclosure_id": make.disclosure().id,
+        "removal_id": make.lost_factor(make.member()).id,
     }
 
 

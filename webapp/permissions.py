@@ -68,6 +68,8 @@ def what_they_get(mark: access.Access, who: Who) -> str:
         return OPEN
     if not who.signed_in:
         return SIGN_IN
+    if mark.staff:
+        return NOT_THERE
     if mark.role is None:
         return OPEN
     if who.role is None:

@@ -15,7 +15,7 @@ from webapp.tenancy.models import Role
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 ROUTES = {"route", "get", "post", "put", "patch", "delete"}
-MARKERS = {"public", "signed_in", "member", "pbx"}
+MARKERS = {"public", "signed_in", "member", "pbx", "staff"}
 #: Whoever wants to make another page public writes it here as well.
 PUBLIC = {
     "static",
@@ -27,6 +27,8 @@ PUBLIC = {
     "accounts.forgotten_password",
     "accounts.follow_link",
     "accounts.open_link",
+    # Between the password and the code, and the link of the mails about it.
+    *("accounts.ask_without_factor", "accounts.not_me"),
     # 404 everywhere but in the demo: webapp/outbox/demo_views.py
     "outbox.list_mail",
     "outbox.show_mail",

@@ -171,7 +171,7 @@ def start(session: LockedSession, keys: Keys, person_id: int, staff: UserAccount
     for standing, (organization, own) in zip(standings, _each_organization(session), strict=True):
         if standing.has_other:
             own.add(FactorConsent(removal_id=removal.id, confirmed_by=None, confirmed_at=None))
-        record(own, "lost_factor.started", actor_id=staff.id, object_id=removal.id, **words)
+        record(own, "lost_factor.started", actor_id=staff.id, object_id=removal.id, at=None, **words)
         mail_owners(own, organization, person, removal, "started", waits=standing.has_other)
     mail_person(session, keys, person, removal, "started", event.at, token_of(keys, removal))
     note_for_service(session, "lost_factor.started", staff.id, removal.id, **words)
@@ -293,7 +293,7 @@ def _is_ready(removal: FactorRemoval, standings: list[Standing]) -> bool:
 
 
 def take_away(session: LockedSession, person: UserAccount, removal: FactorRemoval | None, why: str) -> None:
-    """App, passkeys and recovery codes; every browser is signed out, everybody is told. `removal`: None of a command."""
+    """App, passkeys and recovery codes; every browser is signed out, everybody is told. `removal`: None: a command."""
     remove_factor(session, person)
     session.execute(delete(Passkey).where(Passkey.user_account_id == person.id))
     session.execute(delete(PasskeyChallenge).where(PasskeyChallenge.user_account_id == person.id))

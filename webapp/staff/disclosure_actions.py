@@ -105,7 +105,7 @@ def agree(session: LockedSession, organization: Organization, staff: UserAccount
     if not is_gagged(disclosure):
         tell_organization(session, organization, disclosure)
     session.flush()
-    words, name = _words(organization, disclosure), name_staff(staff)
+    words, name = _words(organization, disclosure), name_staff(staff)  # last: the customer's chain is held before
     how = ALONE if alone else "as the second of two"
     note_for_service(session, "legal.agreed", staff.id, disclosure.id, **words, staff=name, how=how)
 
@@ -204,7 +204,7 @@ def tell_organization(session: LockedSession, organization: Organization, disclo
         "period": tell_period(disclosure.from_at, disclosure.until_at),
         "how": how,
     }
-    record(session, "disclosure.told", actor_id=None, object_id=disclosure.id, scope=disclosure.scope, **words)
+    record(session, "disclosure.told", actor_id=None, object_id=disclosure.id, at=None, scope=disclosure.scope, **words)
     _mail_owners(session, organization, disclosure, "disclosure_told", {**words, "gag": tell_gag(disclosure)})
     session.flush()
     note_for_service(session, "legal.told", None, disclosure.id, **_words(organization, disclosure))

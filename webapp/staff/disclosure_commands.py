@@ -5,6 +5,7 @@ It needs the file and the key alone: no database, so it works on any machine tha
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import IO
 from zipfile import BadZipFile, ZipFile
@@ -31,7 +32,7 @@ def open_disclosure(file: Path, target: Path | None, key_stdin: bool) -> None:
     target = target or file.with_suffix(".zip")
     if target.exists():
         raise click.ClickException(f"{target} is there already. Name another file with --to.")
-    typed = click.get_text_stream("stdin").read() if key_stdin else click.prompt("Key", hide_input=True)
+    typed = sys.stdin.read() if key_stdin else click.prompt("Key", hide_input=True)
     part = target.with_name(f"{target.name}.part")
     try:
         key = read_key(typed)

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import DateField, SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from webapp.database.staff_rights import NOTHING, Area
@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 def _words(sentence: str) -> list[Any]:
     too_long = Length(max=_WORDS_AT_MOST, message=f"It has at most {_WORDS_AT_MOST:,} characters.")
-    return [InputRequired(sentence), too_long]
+    return [DataRequired(sentence), too_long]
 
 
 def _strip(text: str | None) -> str | None:
@@ -30,7 +30,7 @@ def _strip(text: str | None) -> str | None:
 
 class DisclosureForm(FlaskForm):  # type: ignore[misc]
     organization = StringField(
-        "Organization", [InputRequired("Give its name in addresses."), Length(max=40)], filters=[_strip]
+        "Organization", [DataRequired("Give its name in addresses."), Length(max=40)], filters=[_strip]
     )
     legal_basis = StringField("Legal basis", _words("Give the law, and the order's number."), filters=[_strip])
     authority = StringField("Authority", _words("Say who asks."), filters=[_strip])

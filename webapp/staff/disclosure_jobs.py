@@ -6,13 +6,13 @@ deleted; of two that make the same archive the older one notices at its next pie
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import Delete, delete, select
 
 from webapp.audit.service_chain import note_for_service
 from webapp.clock import now
 from webapp.database.engine import Database
-from webapp.errors import NotFound
 from webapp.jobs.handlers import Work
 from webapp.jobs.queue import register, register_chore
 from webapp.sealing import seal
@@ -25,6 +25,7 @@ from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
 KEPT_FOR = timedelta(days=30)
+May = Callable[[LockedSession, Disclosure], bool]
 _DELETED_AT_ONCE = 16  # chunks of a MiB in one transaction
 _AGREED = (DisclosureState.AGREED, DisclosureState.PRODUCED, DisclosureState.FAILED)
 
@@ -41,16 +42,18 @@ def produce(work: Work) -> None:
     sealed_key = seal(work.settings.secret_key, key)
     found = _begin(database, organization_id, disclosure_id, sealed_key)
     if found is None:
-        drop_archive(database, organization_id, disclosure_id, unless_produced=True)
+        _drop(database, organization_id, disclosure_id, _is_over)
         return
     organization, disclosure = found
-    drop_archive(database, organization_id, disclosure_id, unless_produced=True, but_key=True)
+    _drop(database, organization_id, disclosure_id, partial(_is_mine, sealed_key=sealed_key), first=0)
     try:
         at = now()
         sink = SealingWriter(key, _storing(database, organization_id, disclosure_id, sealed_key))
         archived = write_archive(database, organization, disclosure, at, sink, work.keep)
     except Stopped:
-        return  # whoever has it by now, or takes it up again, begins with what is left here
+        # Whoever has it by now, or takes it up again, begins by deleting what is left here.
+        _drop(database, organization_id, disclosure_id, _is_over)
+        return
     _finish(database, organization_id, disclosure_id, sealed_key, archived)
 
 
@@ -87,7 +90,8 @@ def _storing(
     def store(piece: bytes) -> None:
         nonlocal count
         with writing_session(database, organization_id) as session:
-            _check_mine(session, disclosure_id, sealed_key)
+            if not _is_mine(session, hold_disclosure(session, disclosure_id), sealed_key):
+                raise Stopped
             session.add(DisclosureChunk(disclosure_id=disclosure_id, position=count, content=piece))
             session.commit()
         count += 1
@@ -95,26 +99,31 @@ def _storing(
     return store
 
 
-def _check_mine(session: LockedSession, disclosure_id: int, sealed_key: bytes) -> Disclosure:
-    """Raises Stopped when another run has begun since, or it was taken back."""
-    disclosure = hold_disclosure(session, disclosure_id)
+def _is_mine(session: LockedSession, disclosure: Disclosure, sealed_key: bytes) -> bool:
+    """False when another run has begun since, or it was taken back."""
     kept = session.scalar(
         select(DisclosureChunk.content).where(
-            DisclosureChunk.disclosure_id == disclosure_id, DisclosureChunk.position == DisclosureChunk.KEY_POSITION
+            DisclosureChunk.disclosure_id == disclosure.id, DisclosureChunk.position == DisclosureChunk.KEY_POSITION
         )
     )
-    if disclosure.state != DisclosureState.AGREED or kept is None or bytes(kept) != sealed_key:
-        raise Stopped
-    return disclosure
+    return disclosure.state == DisclosureState.AGREED and kept is not None and bytes(kept) == sealed_key
+
+
+def _is_over(_session: LockedSession, disclosure: Disclosure) -> bool:
+    """Nothing of it is made, and nobody makes it."""
+    return disclosure.state in (DisclosureState.TAKEN_BACK, DisclosureState.FAILED)
+
+
+def _is_made(_session: LockedSession, disclosure: Disclosure) -> bool:
+    return disclosure.state == DisclosureState.PRODUCED
 
 
 def _finish(
     database: Database, organization_id: int, disclosure_id: int, sealed_key: bytes, archived: Archived
 ) -> None:
     with writing_session(database, organization_id) as session:
-        try:
-            disclosure = _check_mine(session, disclosure_id, sealed_key)
-        except Stopped:
+        disclosure = hold_disclosure(session, disclosure_id)
+        if not _is_mine(session, disclosure, sealed_key):
             return
         disclosure.state, disclosure.produced_at = DisclosureState.PRODUCED, now()
         disclosure.manifest_digest, disclosure.row_count = archived.digest, archived.rows
@@ -143,24 +152,16 @@ def note_failure(work: Work) -> None:
         authority = disclosure.authority
         note_for_service(session, "legal.failed", None, disclosure_id, organization=name, authority=authority)
         session.commit()
-    drop_archive(work.database, organization_id, disclosure_id)
+    _drop(work.database, organization_id, disclosure_id, _is_over)
 
 
-def drop_archive(
-    database: Database,
-    organization_id: int,
-    disclosure_id: int,
-    *,
-    unless_produced: bool = False,
-    but_key: bool = False,
+def _drop(
+    database: Database, organization_id: int, disclosure_id: int, may: May, first: int = DisclosureChunk.KEY_POSITION
 ) -> None:
-    """Delete what is stored of an archive, a few pieces at a time."""
-    first = 0 if but_key else DisclosureChunk.KEY_POSITION
+    """Delete what is stored of an archive from this position on, a few pieces at a time, as long as `may` says so."""
     while True:
         with writing_session(database, organization_id) as session:
-            try:
-                produced = hold_disclosure(session, disclosure_id).state == DisclosureState.PRODUCED
-            except NotFound:
+            if not may(session, hold_disclosure(session, disclosure_id)):
                 return
             some = session.scalars(
                 select(DisclosureChunk.position)
@@ -168,7 +169,7 @@ def drop_archive(
                 .order_by(DisclosureChunk.position)
                 .limit(_DELETED_AT_ONCE)
             ).all()
-            if not some or (produced and unless_produced):
+            if not some:
                 return
             session.execute(_chunks_of(disclosure_id).where(DisclosureChunk.position.in_(some)))
             session.commit()
@@ -212,4 +213,4 @@ def _delete(database: Database, organization_id: int, disclosure_id: int) -> Non
         authority = session.get_one(Disclosure, (organization_id, disclosure_id)).authority
         note_for_service(session, "legal.deleted", None, disclosure_id, organization=name, authority=authority)
         session.commit()
-    drop_archive(database, organization_id, disclosure_id)
+    _drop(database, organization_id, disclosure_id, _is_made)

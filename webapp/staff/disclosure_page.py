@@ -28,7 +28,7 @@ def disclosure_page(disclosure_id: int, key: str = "", refusal: str = "") -> Res
         stored, key_waits = find_archive(session, disclosure_id)
         names = name_staff_of(session, {each for each in (found.asked_by, found.agreed_by) if each is not None})
         alone = not has_other_staff(session, this_staff().id)
-    context = {
+    context: dict[str, Any] = {
         "disclosure": found,
         "organization": organization,
         "closed": is_closed(organization),

@@ -68,7 +68,7 @@ def spell(value: Any) -> Cell:
 
 
 def _read_by_key(
-    database: Database, organization_id: int, query: Select[Any], key: Sequence[Any]
+    database: Database, organization_id: int, query: Select[*tuple[Any, ...]], key: Sequence[Any]
 ) -> Iterator[tuple[LockedSession, list[Any]]]:
     """Pages of a query in the order of its key, whose columns stand first in it; each page in its own transaction."""
     place: tuple[Any, ...] | None = None
@@ -85,7 +85,7 @@ def _read_by_key(
         place = tuple(rows[-1][: len(key)])
 
 
-def _plain(name: str, header: str, query: Select[Any], *key: Any) -> Sheet:
+def _plain(name: str, header: str, query: Select[*tuple[Any, ...]], *key: Any) -> Sheet:
     """Rows as they are stored. `header` names the columns of the query, the ones of its key first."""
 
     def pages(database: Database, disclosure: Disclosure) -> Pages:

@@ -2,7 +2,7 @@
 
 from flask_wtf import FlaskForm
 from wtforms import EmailField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from webapp.errors import Refused
 
@@ -13,12 +13,12 @@ def _strip(text: str | None) -> str | None:
 
 class StartForm(FlaskForm):  # type: ignore[misc]
     email = EmailField(
-        "E-mail address of the person", [InputRequired("Give an address of theirs."), Length(max=254)], filters=[_strip]
+        "E-mail address of the person", [DataRequired("Give an address of theirs."), Length(max=254)], filters=[_strip]
     )
     reason = TextAreaField(
         "Why, and how you made sure that it is them",
         [
-            InputRequired("Say why: the person and the owners read it."),
+            DataRequired("Say why: the person and the owners read it."),
             Length(max=500, message="It has at most 500 characters."),
         ],
         filters=[_strip],
@@ -31,5 +31,5 @@ class StartForm(FlaskForm):  # type: ignore[misc]
 
 class HelpCodeForm(FlaskForm):  # type: ignore[misc]
     code = StringField(
-        "Code", [InputRequired("Type the eight digits."), Length(max=20, message="A code has eight digits.")]
+        "Code", [DataRequired("Type the eight digits."), Length(max=20, message="A code has eight digits.")]
     )
