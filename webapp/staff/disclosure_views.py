@@ -65,6 +65,7 @@ def new_disclosure() -> ResponseReturnValue:
         try:
             disclosure = actions.ask(session, organization, this_staff(), form.order())
         except Refused as refusal:
+            session.rollback()
             form.refuse(refusal)
             return _new_page(form)
         session.commit()

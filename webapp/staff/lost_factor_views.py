@@ -15,7 +15,6 @@ from webapp.staff.blueprint import bp
 from webapp.staff.disclosure_page import times
 from webapp.staff.lost_factor_forms import HelpCodeForm, StartForm
 from webapp.staff.reading import this_staff
-from webapp.tenancy.request import db
 from webapp.tenancy.sessions import reading_session, writing_session
 
 __all__ = ["bp"]
@@ -68,6 +67,7 @@ def start_lost_factor() -> ResponseReturnValue:
         try:
             lost_factor.start(session, keys(), person.id, this_staff(), form.reason.data or "")
         except Refused as refusal:
+            session.rollback()
             form.refuse(refusal)
             return _start_page(form)
         session.commit()
@@ -77,7 +77,8 @@ def start_lost_factor() -> ResponseReturnValue:
 
 
 def _start_page(form: StartForm) -> Response:
-    started = lost_factor.list_started(db())
+    with reading_session(services().database) as session:
+        started = lost_factor.list_started(session)
     page = render_template("staff/lost_factor.html", form=form, started=started, **times())
     return Response(page, 422 if form.errors else 200)
 
