@@ -36,6 +36,7 @@ OWN_SHORT_SESSIONS = (
     "accounts/sign_in.py",
     "rate_limits.py",
     "audit/viewing.py",
+    "audit/service_chain.py",
     "outbox/claims.py",
     "tenancy/last_used.py",
     "sources/pbx_access.py",
