@@ -25,7 +25,7 @@ _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
     *("number_id", "schedule_id", "route_plan_id", "token_id"),
     *("destination_id", "contact_import_id", "organization_id", "notice_id"),
-    *("access_request_id", "access_grant_id"),
+    *("access_request_id", "access_grant_id", "disclosure_id", "removal_id"),
 )
 
 
@@ -69,6 +69,8 @@ def ids_of(make: Make) -> dict[str, int]:
         "access_grant_id": make.grant(make.member()).id,
         "organization_id": make.organization.id,
         "notice_id": new_id(),
+        "disclosure_id": make.disclosure().id,
+        "removal_id": make.lost_factor(make.member()).id,
     }
 
 

@@ -21,9 +21,12 @@ from webapp.database.engine import Database
 from webapp.database.installation import open_for_staff
 from webapp.destinations import views as destinations
 from webapp.invitations import look_as_views as look_as
+from webapp.invitations import lost_factor_views as confirm_lost_factor
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
+from webapp.organizations import disclosure_views as told_disclosures
+from webapp.organizations import help_code_views as help_code
 from webapp.organizations import jobs as organization_jobs
 from webapp.organizations import settings_views as company_settings
 from webapp.organizations import support_views as support
@@ -39,6 +42,8 @@ from webapp.sources import pbx_access
 from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
 from webapp.staff import console_views as staff_console
+from webapp.staff import disclosure_views as disclosures
+from webapp.staff import lost_factor_views as staff_lost_factor
 from webapp.staff import notice_views as staff_notices
 from webapp.staff import notices, shell
 from webapp.staff import opening_views as staff_openings
@@ -56,11 +61,14 @@ FEATURES = (
     accounts,
     organizations,
     who_looked,
+    told_disclosures,
     company_settings,
     support,
+    help_code,
     invitations,
     people,
     look_as,
+    confirm_lost_factor,
     destinations,
     calls,
     call_detail,
@@ -75,6 +83,8 @@ FEATURES = (
     *(staff_console, staff_service, staff_seen),
     staff_requests,
     staff_openings,
+    disclosures,
+    staff_lost_factor,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 

@@ -13,12 +13,9 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from config import Settings, SettingsError, load_settings
-from webapp.accounts.account_events import note_event
-from webapp.accounts.browsers import Where
-from webapp.accounts.mails import tell
-from webapp.accounts.people import create_user, end_all_sessions
+from webapp.accounts.lost_factor import take_away
+from webapp.accounts.people import create_user
 from webapp.accounts.queries import find_person
-from webapp.accounts.second_factor import remove_every_factor
 from webapp.accounts.staff import create_staff, disable_staff
 from webapp.audit.actions import record
 from webapp.audit.commands import register_commands as register_audit_commands
@@ -37,6 +34,7 @@ from webapp.outbox.commands import list_mail_command, retry_mail_command
 from webapp.permissions import print_matrix
 from webapp.services import Services
 from webapp.sources.commands import register_commands as register_source_commands
+from webapp.staff.disclosure_commands import register_commands as register_disclosure_commands
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Role
 from webapp.tenancy.sessions import writing_session
@@ -62,6 +60,7 @@ def register_commands(app: Flask) -> None:
         app.cli.add_command(command)
     register_audit_commands(app)
     register_source_commands(app)
+    register_disclosure_commands(app)
 
 
 @contextmanager
@@ -218,10 +217,10 @@ def remove_factor_command(email: str) -> None:
             raise Refused(f"Nobody here has the address {email}.")
         if not person.has_factor:
             raise Refused(f"{person.email} has neither an authenticator app nor a passkey.")
-        remove_every_factor(session, person)
-        end_all_sessions(session, person)
-        event = note_event(session, person.id, "factor.removed", Where("", "the person who runs Callbook"))
-        tell(session, "second_factor_changed", person, event)
+        session.bind_person(person.id)
+        why = "by a command of the person who runs Callbook"
+        take_away(session, person, None, why)
+        note_for_service(session, "lost_factor.done", None, person.id, email=person.email, why=why)
     click.echo(f"{person.email} signs in by password alone now; their open browsers are signed out, and they are told.")
 
 

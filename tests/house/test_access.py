@@ -29,6 +29,8 @@ PUBLIC = {
     "accounts.forgotten_password",
     "accounts.follow_link",
     "accounts.open_link",
+    # Between the password and the code, and the link of the mails about it.
+    *("accounts.ask_without_factor", "accounts.not_me"),
     # 404 everywhere but in the demo: webapp/outbox/demo_views.py
     "outbox.list_mail",
     "outbox.show_mail",

@@ -106,6 +106,8 @@ def test_security_7_1_1_sessions_of_staff_and_passkeys_are_those_of_the_code() -
         ("links for a new password, one network", limits.RESETS_PER_NETWORK),
         ("links to confirm an address, one person", limits.CONFIRMATIONS),
         ("links followed, one network", limits.LINKS),
+        ("asking to be let in without a lost factor, one person", limits.FACTORS_LOST),
+        ("codes of people on the telephone, one member of staff", limits.HELP_CODES),
         ("buttons of invitations, one network", invitations.PER_NETWORK),
         ("mails of invitations, one organization", people_views.MAILS_PER_ORGANIZATION),
     ],

@@ -5,12 +5,14 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
+from tests.accounts.authenticator import clock
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.staff.signed_in import sign_in_as_staff
 from webapp.accounts.models import UserAccount
 from webapp.database.engine import Database
 
+__all__ = ["clock"]
 SignIn = Callable[[UserAccount], PageCheckingClient]
 
 
@@ -31,3 +33,15 @@ def sign_in_staff(app: Flask, database: Database) -> SignIn:
 def staff_client(sign_in_staff: SignIn, cast: Cast) -> PageCheckingClient:
     """Stella's."""
     return sign_in_staff(cast.stella)
+
+
+@pytest.fixture
+def steven_client(sign_in_staff: SignIn, cast: Cast) -> PageCheckingClient:
+    """Another one, of Steven."""
+    return sign_in_staff(cast.steven)
+
+
+@pytest.fixture
+def enter(sign_in_staff: SignIn) -> SignIn:
+    """A new browser of a member of staff, for tests that move the clock: sessions run out."""
+    return sign_in_staff

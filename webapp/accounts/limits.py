@@ -25,6 +25,10 @@ RESETS_PER_NETWORK = Limit("reset:network", 20, 300 * _SECOND, by_network=True)
 CONFIRMATIONS = Limit("confirm:person", 10, _DAY // 10)
 #: Links of mails that are followed or used.
 LINKS = Limit("link:network", 30, 20 * _SECOND, by_network=True)
+#: "I lost my phone and my codes", after the right password: each mails all owners.
+FACTORS_LOST = Limit("lost-factor:person", 5, _DAY // 5)
+#: Codes of people on the telephone that a member of staff types.
+HELP_CODES = Limit("help-code:staff", 10, 90 * _SECOND)
 
 _NETWORK_KNOWN_FOR_MS = 90 * _DAY
 

@@ -189,6 +189,61 @@ KINDS: dict[str, Kind] = {
     ),
     "support.closed": Kind("{staff} of support closed it again", ("staff",)),
     "support.told": Kind("{organization}: {happened}", ("organization", "happened")),  # in the service's own chain
+    # ---- required by law: what the organization may know
+    "disclosure.told": Kind(
+        "By law, data of this organization is handed out to {authority}: {scope} ({areas}; {period}). Legal basis: "
+        "{basis}. Agreed to {how}",
+        ("authority", "basis", "scope", "areas", "period", "how"),
+    ),
+    "disclosure.taken_back": Kind(
+        "The disclosure to {authority} was taken back: nothing was handed out", ("authority",)
+    ),
+    # ---- required by law: the chain of the service
+    "legal.asked": Kind(
+        "{staff} entered a disclosure of {organization} to {authority}: {scope} ({areas}; {period}). Legal basis: "
+        "{basis}. {gag}",
+        ("staff", "organization", "authority", "basis", "scope", "areas", "period", "gag"),
+    ),
+    "legal.agreed": Kind(
+        "{staff} agreed to the disclosure of {organization} to {authority}, {how}",
+        ("staff", "organization", "authority", "how"),
+    ),
+    "legal.taken_back": Kind(
+        "{staff} took the disclosure of {organization} to {authority} back", ("staff", "organization", "authority")
+    ),
+    "legal.tried_again": Kind(
+        "{staff} had the archive for {authority} of {organization} made again", ("staff", "organization", "authority")
+    ),
+    "legal.produced": Kind(
+        "The archive of {organization} for {authority} was made: {rows} rows, manifest {digest}",
+        ("organization", "authority", "rows", "digest"),
+    ),
+    "legal.failed": Kind(
+        "The archive of {organization} for {authority} could not be made", ("organization", "authority")
+    ),
+    "legal.key_shown": Kind(
+        "{staff} was shown the key to the archive of {organization} for {authority}",
+        ("staff", "organization", "authority"),
+    ),
+    "legal.fetched": Kind(
+        "{staff} fetched the archive of {organization} for {authority}", ("staff", "organization", "authority")
+    ),
+    "legal.deleted": Kind("The archive of {organization} for {authority} was deleted", ("organization", "authority")),
+    "legal.told": Kind("{organization} was told of the disclosure to {authority}", ("organization", "authority")),
+    # ---- locked out of every second factor
+    "lost_factor.asked": Kind("{email} has lost the second factor and asks to be let in without it", ("email",)),
+    "lost_factor.started": Kind(
+        "{staff} of support began to take the lost second factor of {email} away: {reason}",
+        ("staff", "email", "reason"),
+    ),
+    "lost_factor.confirmed": Kind("Confirmed that {email} has lost the second factor", ("email",)),
+    "lost_factor.stopped": Kind("The second factor of {email} stays: {why}", ("email", "why")),
+    "lost_factor.done": Kind(
+        "The second factor of {email} was taken away, all their browsers were signed out: {why}", ("email", "why")
+    ),
+    # ---- who is on the telephone
+    "help_code.made": Kind("Made a code to tell support on the telephone"),
+    "help_code.used": Kind("{staff} of support took the code of {email}, who was on the telephone", ("staff", "email")),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -249,6 +304,10 @@ GROUPS = {
     "organization": Group.SETTINGS,
     "settings": Group.SETTINGS,
     "service": Group.SUPPORT,
+    "disclosure": Group.SEARCHES,
+    "legal": Group.SEARCHES,
+    "lost_factor": Group.SIGN_INS,
+    "help_code": Group.SIGN_INS,
 }
 
 

@@ -212,6 +212,7 @@ CREATE TABLE disclosure (
     agreed_at       TIMESTAMPTZ,
     produced_at     TIMESTAMPTZ,
     manifest_digest BYTEA,                          -- SHA-256 of the archive's manifest
+    row_count       BIGINT,                         -- in all files of the archive
     gag             TEXT        NOT NULL,           -- by whose order we may not tell yet; "" if none
     gag_until       TIMESTAMPTZ,
     told_at         TIMESTAMPTZ,                    -- when the organization was told; NULL: it was not
