@@ -12,6 +12,7 @@ from jinja2 import StrictUndefined
 from config import Settings
 from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation, staff_networks
 from webapp.accounts import views as accounts
+from webapp.audit.viewing import note_staff
 from webapp.calls import detail_views as call_detail
 from webapp.calls import for_others as calls_for_others
 from webapp.calls import return_row_views as call_to_return
@@ -28,6 +29,7 @@ from webapp.jobs.handlers import register_chore, register_errand
 from webapp.organizations import disclosure_views as told_disclosures
 from webapp.organizations import help_code_views as help_code
 from webapp.organizations import jobs as organization_jobs
+from webapp.organizations import looks_views as looks
 from webapp.organizations import settings_views as company_settings
 from webapp.organizations import support_views as support
 from webapp.organizations import views as organizations
@@ -62,6 +64,7 @@ FEATURES = (
     organizations,
     who_looked,
     told_disclosures,
+    looks,
     company_settings,
     support,
     help_code,
@@ -103,6 +106,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     calls_for_others.register()
     organization_jobs.register_jobs()
     staff_openings.register()
+    guard.set_staff_record(app, note_staff)
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])
@@ -142,5 +146,7 @@ def _what_layouts_need() -> dict[str, Any]:
         "looks_as": place.looks_as if place else "",
         "sees_in_part": bool(place and (narrowing := request.current_reader().narrowing) and narrowing.is_cut),
         "support_asks": support.ask_owners,
+        "opening": place.opening if place else None,
+        "support_looks": looks.list_looks,
         "my_organizations": [place.organization for place in request.my_places()],
     }

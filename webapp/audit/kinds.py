@@ -244,6 +244,17 @@ KINDS: dict[str, Kind] = {
     # ---- who is on the telephone
     "help_code.made": Kind("Made a code to tell support on the telephone"),
     "help_code.used": Kind("{staff} of support took the code of {email}, who was on the telephone", ("staff", "email")),
+    # ---- support, while it is let in; {reason} is theirs
+    "support.viewed": Kind("{name} of support looked at {what}: {reason}", ("name", "what", "reason")),
+    "support.viewed_call": Kind(
+        "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="call"
+    ),
+    "support.viewed_import": Kind(
+        "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="import"
+    ),
+    "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
+    "support.left": Kind("{name} of support stopped looking", ("name",)),
+    "support.sent_away": Kind("Ended what {name} of support could see", ("name",)),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -273,8 +284,8 @@ GROUP_LABELS = {
     Group.SOURCES: "Imports and phone systems",
     Group.SUPPORT: "Support",
     Group.SETTINGS: "Settings",
+    Group.SUPPORT: "Support",
 }
-#: By what stands before the dot of a kind.
 GROUPS = {
     "sign_in": Group.SIGN_INS,
     "sign_out": Group.SIGN_INS,

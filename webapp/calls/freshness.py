@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from webapp.calls.models import Call, CallDay, ImportFile, ImportState, Pbx
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day
+from webapp.database.staff_rights import Area
 from webapp.database.types import Instant
 from webapp.formatting import format_date, format_moment, format_time
 from webapp.tenancy.lock import LockedSession
@@ -32,10 +33,13 @@ class Reach(NamedTuple):
 def last_call_at(
     session: LockedSession, pbx_id: int, time_zone: str, present: datetime | None = None
 ) -> datetime | None:
-    """Start of the newest call of a phone system; with `present`, of none that is still to come.
+    """Start of the newest call of a phone system; with `present`, of none that is still to come. None, too, for support
+    that may not see calls.
 
     The daily totals tell the day, so only that day's calls are read.
     """
+    if not session.opens(Area.CALLS):
+        return None
     days = select(CallDay.day).where(CallDay.pbx_id == pbx_id, CallDay.calls > 0)
     if present is not None:
         days = days.where(CallDay.day <= day_number(local_day(present, ZoneInfo(time_zone))))

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, clock, htmx
+from webapp.database.staff_rights import Area
 from webapp.destinations import number_queries as queries
 from webapp.destinations import tabs
 from webapp.destinations.blueprint import bp
@@ -42,6 +43,7 @@ def current_zone() -> ZoneInfo:
 @bp.get("/numbers")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "your own numbers")
 def numbers() -> ResponseReturnValue:
     zone, now = current_zone(), clock.now()
     may_change = current_membership().role >= Role.MANAGER

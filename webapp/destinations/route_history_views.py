@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, clock, htmx
+from webapp.database.staff_rights import Area
 from webapp.destinations import route_queries as queries
 from webapp.destinations.blueprint import bp
 from webapp.destinations.moments import read_moment, spell_moment
@@ -52,6 +53,7 @@ def _zone() -> ZoneInfo:
 @bp.get("/numbers/<id:number_id>/routes/history")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "where a number rings and rang")
 def route_history(number_id: int) -> ResponseReturnValue:
     number, now, zone = get_number(db(), number_id), clock.now(), _zone()
     stored = queries.list_plans(db(), number.id)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from flask.typing import ResponseReturnValue
 
 from webapp import access, clock, htmx
+from webapp.database.staff_rights import Area
 from webapp.destinations import tabs
 from webapp.destinations.blueprint import bp
 from webapp.destinations.route_models import Schedule
@@ -33,6 +34,7 @@ class Shown:
 @bp.get("/routes")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "opening hours and routes")
 def routes() -> ResponseReturnValue:
     zone, now = ZoneInfo(current_organization().time_zone), clock.now()
     dated = [each for each in list_schedules(db()) if each.schedule.archived_at is None]

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp import access, htmx
 from webapp.clock import now
+from webapp.database.staff_rights import Area
 from webapp.destinations.blueprint import bp
 from webapp.destinations.explaining import Explanation, explain
 from webapp.destinations.forms import TestForm
@@ -23,6 +24,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 @bp.route("/test", methods=["GET", "POST"])
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "the test of a number", posting=True)
 def test() -> ResponseReturnValue:
     """What is typed stands in no address: it is posted and answered at once."""
     check_sees_patterns()
