@@ -1,19 +1,18 @@
-"""A browser of the operator's staff, signed in with a second factor shown just now."""
+"""Browsers in which staff are signed in, with a second factor shown just now."""
 
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
+from tests.accounts.authenticator import clock
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from webapp.accounts.models import SessionState, UserAccount, WebSession
-from webapp.accounts.session_cookie import _signer
-from webapp.accounts.web_sessions import digest_of
-from webapp.clock import now, to_ms
+from tests.staff.signed_in import sign_in_as_staff
+from webapp.accounts.models import UserAccount
 from webapp.database.engine import Database
-from webapp.database.ids import new_id
-from webapp.tenancy.sessions import writing_session
+
+__all__ = ["clock"]
 
 
 class StaffClient(PageCheckingClient):
@@ -22,41 +21,35 @@ class StaffClient(PageCheckingClient):
     web_session_id = 0
 
 
-StaffSignIn = Callable[[UserAccount], StaffClient]
+SignIn = Callable[[UserAccount], StaffClient]
+StaffSignIn = SignIn
 
 
 @pytest.fixture
-def sign_in_staff(app: Flask, database: Database) -> StaffSignIn:
+def sign_in_staff(app: Flask, database: Database) -> SignIn:
+    """`sign_in_staff(cast.steven)`: a browser of theirs."""
+
     def sign_in(person: UserAccount) -> StaffClient:
-        session_id, moment = f"of-{person.email}-{new_id()}", now()
-        row = WebSession(
-            id_digest=digest_of(session_id),
-            id=new_id(),
-            user_account_id=person.id,
-            state=SessionState.SIGNED_IN,
-            created_at=moment,
-            last_seen_at=moment,
-            proved_at=moment,
-            idle_minutes=30,
-            network="192.0.2.0/24",
-            browser="A browser",
-            payload="{}",
-            renewal_due=False,
-            factor_ms=to_ms(moment),
-            is_staff=True,
-        )
-        with writing_session(database) as session:
-            session.add(row)
-            session.commit()
         client = StaffClient(app, app.response_class)
-        client.set_cookie(app.config["SESSION_COOKIE_NAME"], _signer(app).sign(session_id).decode("ascii"))
-        client.web_session_id = row.id
+        client.web_session_id = sign_in_as_staff(app, client, database, person)
         return client
 
     return sign_in
 
 
 @pytest.fixture
-def staff_client(sign_in_staff: StaffSignIn, cast: Cast) -> StaffClient:
+def staff_client(sign_in_staff: SignIn, cast: Cast) -> StaffClient:
     """Stella's."""
     return sign_in_staff(cast.stella)
+
+
+@pytest.fixture
+def steven_client(sign_in_staff: SignIn, cast: Cast) -> StaffClient:
+    """Another one, of Steven."""
+    return sign_in_staff(cast.steven)
+
+
+@pytest.fixture
+def enter(sign_in_staff: SignIn) -> SignIn:
+    """A new browser of a member of staff, for tests that move the clock: sessions run out."""
+    return sign_in_staff

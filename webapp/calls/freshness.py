@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from webapp.calls.models import Call, CallDay, ImportFile, ImportState, Pbx
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day
 from webapp.database.staff_rights import Area
+from webapp.database.types import Instant
 from webapp.formatting import format_date, format_moment, format_time
 from webapp.tenancy.lock import LockedSession
 
@@ -63,9 +64,11 @@ def list_reach(session: LockedSession, time_zone: str, present: datetime) -> lis
 
 
 def _last_read_at(session: LockedSession, pbx_id: int) -> datetime | None:
-    newest = select(ImportFile).where(ImportFile.pbx_id == pbx_id, ImportFile.state.in_(_READ_STATES))
-    found = session.scalars(newest.order_by(ImportFile.id.desc()).limit(1)).first()
-    return None if found is None else found.ended_at or found.started_at
+    """When a file of it was read last, or some of one that is being read. The import of a day's deliveries ends with
+    each of them, so an older import may be the newest.
+    """
+    told_at = func.max(func.coalesce(ImportFile.ended_at, ImportFile.started_at), type_=Instant())
+    return session.scalar(select(told_at).where(ImportFile.pbx_id == pbx_id, ImportFile.state.in_(_READ_STATES)))
 
 
 def is_behind(systems: Iterable[Reach], present: datetime) -> bool:

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, htmx
+from webapp.accounts.gates import ask_for_proof
 from webapp.audit.viewing import note
 from webapp.csv_out import csv_pieces, csv_response
 from webapp.database.staff_rights import Area
@@ -33,6 +34,7 @@ from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import close_session, current_let_in, current_organization, current_reader, db, looking
 
+UNPROVED_AT_MOST = 50_000  #: rows of an export; who takes more away proves anew who they are
 LARGEST_FILE = 20 * 1000**2  #: bytes: a hundred thousand contacts with notes
 _WITH_ITS_FORM = 1_500_000
 
@@ -47,6 +49,8 @@ def export() -> ResponseReturnValue:
     if not current_reader().may_export:
         raise Forbidden("Nothing can be exported with what you were given. An owner can change that.")
     count = sum(count_kinds(db()).values())
+    if count > UNPROVED_AT_MOST and (asked := ask_for_proof()) is not None:
+        return asked
     organization, plan = current_organization(), own_plan()
     note(services().database, organization.id, current_user.id, "destination.exported", count=count)
     rows = export_destinations(services().database, organization.id, current_user.id, plan, current_let_in())

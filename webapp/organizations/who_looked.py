@@ -156,6 +156,9 @@ def name_people(session: LockedSession, ids: Collection[int]) -> dict[int, Perso
         ):
             if actor_id is not None and words is not None:
                 found[actor_id] = Person(actor_id, f"{json.loads(words)['email']} (has left)")
+        staff = select(UserAccount.id, UserAccount.name, UserAccount.email)
+        for row in session.execute(staff.where(UserAccount.id.in_(gone), UserAccount.is_staff)):
+            found[row.id] = Person(row.id, f"{row.name or row.email} of support")
     return {person_id: found.get(person_id) or Person(person_id, "Somebody who has left") for person_id in ids}
 
 
@@ -199,7 +202,7 @@ def export_events(
     before: int | None = None
     while True:
         with reading_session(database, organization_id) as session:
-            _check_owner(session, reader_id)
+            check_owner(session, reader_id)
             events = list_events(session, chosen, zone, before, _ROWS_AT_ONCE)
             people = name_people(session, {event.actor_id for event in events if event.actor_id is not None})
         yield [_csv_row(event, people, zone, masked) for event in events]
@@ -222,9 +225,10 @@ def _csv_row(event: Event, people: dict[int, Person], zone: ZoneInfo, masked: bo
     )
 
 
-def _check_owner(session: LockedSession, reader_id: int) -> None:
-    role = session.scalar(
-        select(Membership.role)
+def check_owner(session: LockedSession, reader_id: int) -> Membership:
+    """What the reader is at this moment. Raises Forbidden where they may not read the audit any more."""
+    found = session.scalar(
+        select(Membership)
         .join(Organization, Organization.id == Membership.organization_id)
         .join(UserAccount, UserAccount.id == Membership.user_account_id)
         .where(
@@ -236,5 +240,6 @@ def _check_owner(session: LockedSession, reader_id: int) -> None:
             UserAccount.state == AccountState.ACTIVE,
         )
     )
-    if role != Role.OWNER:
+    if found is None or found.role != Role.OWNER:
         raise Forbidden
+    return found

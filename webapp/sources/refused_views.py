@@ -1,11 +1,14 @@
-"""The lines of a file that could not be read: as a list, and as a file of the same format to put right and upload."""
+"""The lines of a file that could not be read: as a list, and as a file of the same format to put right and upload.
+
+Those that a phone system brought by itself can be thrown away: they take room that no undo frees.
+"""
 
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
 from urllib.parse import quote
 
-from flask import Response, url_for
+from flask import Response, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -15,11 +18,13 @@ from webapp.calls.export import find_standing
 from webapp.database.engine import Database
 from webapp.database.staff_rights import Area
 from webapp.errors import BadRequest, Forbidden
+from webapp.formatting import format_count
 from webapp.services import services
+from webapp.sources.actions import forget_refused
 from webapp.sources.blueprint import bp
 from webapp.sources.queries import REFUSED_ON_A_PAGE, get_import, get_pbx, list_refused
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_let_in, current_organization, current_reader, db
+from webapp.tenancy.request import current_let_in, current_membership, current_organization, current_reader, db
 from webapp.tenancy.sessions import reading_session
 from webapp.tenancy.staff_entry import LetIn
 
@@ -52,6 +57,7 @@ def refused(import_file_id: int, after: int) -> ResponseReturnValue:
         lines=[(line.line_number, line.reason, shorten_raw(line.raw)) for line in lines],
         after=after,
         more=more,
+        may_throw_away=file.delivered_on is not None and current_membership().role >= Role.MANAGER,
     )
 
 
@@ -74,6 +80,21 @@ def refused_lines(import_file_id: int) -> ResponseReturnValue:
     )
     answer.headers["Content-Disposition"] = _as_attachment(f"{name.stem}-refused{name.suffix or '.csv'}")
     return answer
+
+
+@bp.post("/imports/<id:import_file_id>/refused/throw-away")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def throw_away_refused(import_file_id: int) -> ResponseReturnValue:
+    file = get_import(db(), import_file_id)
+    _check_reader()
+    if file.delivered_on is None:
+        raise BadRequest("The lines of a file go with the undo of its import. Nothing was changed.")
+    count = forget_refused(db(), file, actor_id=current_user.id)
+    db().commit()
+    lines = "line is" if count == 1 else "lines are"
+    flash(f"{format_count(count)} refused {lines} thrown away." if count else "No line was kept any more.", "ok")
+    return htmx.go_to(url_for("sources.show_import", import_file_id=import_file_id))
 
 
 def _check_reader() -> None:

@@ -4,7 +4,7 @@ Registered by create_app(), which calls `check_markers` last: an app with an unm
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Flask, Request, current_app, g, request
 from flask import session as browser_session
@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, bindparam, or_, select
 from webapp import access, logs
 from webapp.clock import now
 from webapp.database.types import Instant
-from webapp.errors import BadRequest, Forbidden, NotFound
+from webapp.errors import BadRequest, Forbidden, NotFound, Suspended
 from webapp.services import services
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.looking_as import KEY, read_looking_as
@@ -57,6 +57,16 @@ _PLACES = kept(
     .order_by(Organization.name, Organization.id)
 )
 _PLACE = kept(_PLACES.where(Membership.organization_id == bindparam("organization")))
+_SUSPENDED_PLACE = kept(
+    select(Membership, Organization)
+    .join(Organization, Organization.id == Membership.organization_id)
+    .where(
+        Membership.user_account_id == bindparam("person", type_=BigInteger),
+        Organization.slug == bindparam("slug"),
+        Organization.state == OrganizationState.SUSPENDED,
+        or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("now", type_=Instant)),
+    )
+)
 
 #: Done as the person themselves. A search only keeps the words of whoever typed them.
 _WHILE_LOOKING = frozenset({"organizations.stop_looking", "calls.search"})
@@ -200,9 +210,10 @@ def _enter(slug: str, mark: access.Access) -> None:
         _enter_as_staff(slug, mark.staff_sees)
         return
     place = next((place for place in my_places() if place.organization.slug == slug), None)
+    if place is None and mark.while_suspended:
+        place = _find_suspended(slug)
     if place is None:
-        logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise NotFound
+        _refuse(slug)
     looking_as = read_looking_as(browser_session.get(KEY), place.organization.id) if KEY in browser_session else None
     bind_place(place)
     narrowing = _load_narrowing(place.membership)
@@ -218,6 +229,22 @@ def _enter(slug: str, mark: access.Access) -> None:
             raise Forbidden(_NOT_NARROWED)
 
 
+def _refuse(slug: str) -> NoReturn:
+    """Whoever may not come in is told no more than that; the people of a suspended organization are told why."""
+    place = _find_suspended(slug)
+    if place is not None:
+        logs.event("access.suspended", endpoint=request.endpoint, user_account_id=current_user.id)
+        raise Suspended(place.organization.name, place.organization.suspended_for or "")
+    logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
+    raise NotFound
+
+
+def _find_suspended(slug: str) -> Place | None:
+    with looking() as session:
+        found = session.rows(_SUSPENDED_PLACE, {"person": current_user.id, "slug": slug, "now": now()})
+    return Place(found[0][1], found[0][0]) if found else None
+
+
 def hold_and_check() -> None:
     """Hold the organization, then ask again what was asked before the request: it may be lost by whoever waited.
 
@@ -227,15 +254,19 @@ def hold_and_check() -> None:
     place, session = current_place(), db()
     assert place is not None and request.endpoint is not None
     hold_organization(session)
-    key = {"organization": place.organization.id, "person": current_user.id}
-    found = session.execute(_PLACE, {"now": now(), **key}, execution_options={"populate_existing": True}).one_or_none()
+    mark, key = access.of(current_app.view_functions[request.endpoint]), {"now": now(), "person": current_user.id}
+    in_place = session.execute(
+        _PLACE, {"organization": place.organization.id, **key}, execution_options={"populate_existing": True}
+    )
+    found = in_place.one_or_none()
+    if found is None and mark.while_suspended:
+        found = session.execute(_SUSPENDED_PLACE, {"slug": place.organization.slug, **key}).one_or_none()
     if found is None:
-        logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise NotFound
+        _refuse(place.organization.slug)
     membership: Membership = found[0]
     session.expunge(membership)  # what they were when they asked, even where it is themselves they change
     bind_place(Place(place.organization, membership))
-    _check_role(access.of(current_app.view_functions[request.endpoint]))
+    _check_role(mark)
     # A session keeps the narrowing that it was bound to: with another one, the request begins anew.
     if session.narrowing != _load_again(membership):
         raise Forbidden(_CHANGED_MEANWHILE)
