@@ -13,15 +13,15 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from config import Settings, SettingsError, load_settings
-from webapp.accounts.account_events import note_event
-from webapp.accounts.browsers import Where
-from webapp.accounts.mails import tell
-from webapp.accounts.people import create_user, end_all_sessions
+from webapp.accounts.lost_factor import take_away
+from webapp.accounts.people import create_user
 from webapp.accounts.queries import find_person
-from webapp.accounts.second_factor import remove_every_factor
 from webapp.accounts.staff import create_staff, disable_staff
+from webapp.audit.actions import record
 from webapp.audit.commands import register_commands as register_audit_commands
+from webapp.audit.service_chain import note_for_service
 from webapp.checkup import check_everything
+from webapp.database.ids import spell_id
 from webapp.database.installation import InstallationError, check_start, initialize, number_key_file, open_database
 from webapp.database.upgrade_files import UpgradeFilesError
 from webapp.database.upgrades import upgrade
@@ -34,6 +34,7 @@ from webapp.outbox.commands import list_mail_command, retry_mail_command
 from webapp.permissions import print_matrix
 from webapp.services import Services
 from webapp.sources.commands import register_commands as register_source_commands
+from webapp.staff.disclosure_commands import register_commands as register_disclosure_commands
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Role
 from webapp.tenancy.sessions import writing_session
@@ -59,6 +60,7 @@ def register_commands(app: Flask) -> None:
         app.cli.add_command(command)
     register_audit_commands(app)
     register_source_commands(app)
+    register_disclosure_commands(app)
 
 
 @contextmanager
@@ -143,6 +145,7 @@ def create_organization_command(slug: str, name: str, time_zone: str, region: st
         if owner is not None:
             operator = Inviter(organization, None, settings_of_command().secret_key)
             invitation = invite(session, operator, owner, whole_offer(Role.OWNER))
+        note_for_service(session, "service.organization_made", None, organization.id, organization=slug)
     if invitation is None:
         click.echo(f"Organization {slug} is ready. Next: flask create-user EMAIL --organization {slug} --role owner")
         return
@@ -175,6 +178,9 @@ def create_user_command(email: str, slug: str, role: str, password_stdin: bool) 
         person = person or create_user(session, email, password, (organization.name, organization.slug))
         session.bind_organization(organization.id)
         add_member(session, person, Role[role.upper()])
+        record(session, "support.user_made", actor_id=None, object_id=person.id, email=person.email, role=role)
+        what = f"a new {role}, account {spell_id(person.id)}"
+        note_for_service(session, "service.user_made", None, organization.id, organization=slug, what=what)
     known = "" if is_new else " They had an account; its password is as it was."
     click.echo(f"{person.email} is {role} of {slug}.{known}")
 
@@ -192,6 +198,8 @@ def _file_invitation(email: str, slug: str, role: Role) -> None:
         session.bind_organization(organization.id)
         operator = Inviter(organization, None, settings_of_command().secret_key)
         invitation = file_unconfirmed(session, operator, email, role)
+        what = f"a {role.word} to be confirmed by an owner"
+        note_for_service(session, "service.user_made", None, organization.id, organization=slug, what=what)
     click.echo(
         f"{slug} has an owner, who decides who comes in. {invitation.email} stands on its People page now; nothing is "
         "mailed, and no password was set, until an owner confirms it."
@@ -209,10 +217,10 @@ def remove_factor_command(email: str) -> None:
             raise Refused(f"Nobody here has the address {email}.")
         if not person.has_factor:
             raise Refused(f"{person.email} has neither an authenticator app nor a passkey.")
-        remove_every_factor(session, person)
-        end_all_sessions(session, person)
-        event = note_event(session, person.id, "factor.removed", Where("", "the person who runs Callbook"))
-        tell(session, "second_factor_changed", person, event)
+        session.bind_person(person.id)
+        why = "by a command of the person who runs Callbook"
+        take_away(session, person, None, why)
+        note_for_service(session, "lost_factor.done", None, person.id, email=person.email, why=why)
     click.echo(f"{person.email} signs in by password alone now; their open browsers are signed out, and they are told.")
 
 

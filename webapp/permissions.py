@@ -66,7 +66,10 @@ def methods_of(rule: Rule) -> list[str]:
 
 
 def what_they_get(mark: access.Access, who: Who) -> str:
-    """By the rules of the guard: signing in, then the organization, then the role. A person is no phone system."""
+    """By the rules of the guard: signing in, then the organization, then the role.
+
+    A person of an organization is no phone system, and none of the operator's staff.
+    """
     if mark.pbx:
         return SIGN_IN
     if not mark.signed_in:

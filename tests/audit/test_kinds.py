@@ -11,7 +11,7 @@ import pytest
 from webapp.audit.kinds import GROUP_LABELS, GROUPS, KINDS, Group, group_of, kinds_of, tell
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
-RECORDERS = {"record", "note", "note_view"}
+RECORDERS = {"record", "note", "note_view", "note_for_service"}
 _KIND = re.compile(r"[a-z_]+\.[a-z_]+")
 
 

@@ -23,6 +23,7 @@ BENEATH_THE_LOCK = (
     "tenancy/prepared.py",
     "tenancy/sessions.py",
     "rate_limits.py",
+    "tallies.py",
     "health.py",
 )
 #: May write in bulk, past the session lock: the writer of calls, stored files, and many rows of one change.
@@ -36,10 +37,14 @@ OWN_SHORT_SESSIONS = (
     "accounts/sign_in.py",
     "rate_limits.py",
     "audit/viewing.py",
+    "audit/service_chain.py",
     "outbox/claims.py",
     "tenancy/last_used.py",
     "sources/pbx_access.py",
     "sources/route_lookups.py",
+    "audit/service_chain.py",
+    "organizations/head_mails.py",
+    "staff/shell.py",
 )
 WHERE_COMMITS_STAND = (
     "views.py",
@@ -47,6 +52,8 @@ WHERE_COMMITS_STAND = (
     "jobs.py",
     "contact_jobs.py",
     "place_jobs.py",
+    "disclosure_jobs.py",
+    "lost_factor_jobs.py",
     "cli.py",
     "run_demo.py",
     *OWN_SHORT_SESSIONS,

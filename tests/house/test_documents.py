@@ -20,6 +20,7 @@ from webapp.accounts import (
     sign_in,
 )
 from webapp.body_limits import KEPT_FREE_BYTES, MIB, USUAL_BYTES
+from webapp.ingest import room
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO, MAX_UNPACKED_BYTES
 from webapp.invitations import people_views
 from webapp.invitations import views as invitations
@@ -54,7 +55,7 @@ def test_operate_names_no_setting_that_is_not_there() -> None:
 def test_every_command_is_told_and_every_told_command_exists(tmp_path: Path) -> None:
     known = set(create_app(make_settings(tmp_path)).cli.commands) - {"run", "shell", "routes"}
     told = {name for path in DOCUMENTS for name in re.findall(r"flask ([a-z]+(?:-[a-z]+)*)", path.read_text("utf-8"))}
-    assert told <= known | {"run"}
+    assert told <= known | {"run", "shell"}
     assert known <= told
 
 
@@ -105,6 +106,8 @@ def test_security_7_1_1_sessions_of_staff_and_passkeys_are_those_of_the_code() -
         ("links for a new password, one network", limits.RESETS_PER_NETWORK),
         ("links to confirm an address, one person", limits.CONFIRMATIONS),
         ("links followed, one network", limits.LINKS),
+        ("asking to be let in without a lost factor, one person", limits.FACTORS_LOST),
+        ("codes of people on the telephone, one member of staff", limits.HELP_CODES),
         ("buttons of invitations, one network", invitations.PER_NETWORK),
         ("mails of invitations, one organization", people_views.MAILS_PER_ORGANIZATION),
     ],
@@ -122,3 +125,11 @@ def test_other_figures_are_those_of_the_code() -> None:
     assert f"A request's body: {USUAL_BYTES // MIB} MiB, an upload {LARGEST_FILE // 1000**3} GB." in SECURITY
     assert f"{KEPT_FREE_BYTES // MIB} MB that always stay free" in SECURITY
     assert f"at most {MAX_UNPACK_RATIO} times its size and {MAX_UNPACKED_BYTES // 1000**3} GB" in SECURITY
+
+
+def test_what_phone_systems_may_leave_is_told_as_it_is() -> None:
+    for name in ("operate.md", "use.md"):
+        text = (ROOT / "docs" / name).read_text("utf-8")
+        waiting = f"{room.MOST_WAITING_ROWS:,} deliveries or {room.MOST_WAITING_BYTES // 1000**3} GB that wait"
+        refused = f"{room.MOST_REFUSED_ROWS:,} lines or {room.MOST_REFUSED_BYTES // 1000**3} GB that could not be read"
+        assert waiting in text and refused in text, name

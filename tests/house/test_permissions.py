@@ -19,7 +19,7 @@ from webapp.permissions import COLUMNS, NOT_THERE, OPEN, REFUSED, SIGN_IN, Who, 
 #: Which change the session of who asks: walked by tests of their own.
 _ENDS_THE_WALK = {"accounts.sign_out", "accounts.delete", "people.leave"}
 #: Public, and leads whoever has not given a password yet to the page where one does.
-_BEGINS_AGAIN = {"accounts.enter_code"}
+_BEGINS_AGAIN = {"accounts.enter_code", "accounts.ask_without_factor"}
 
 
 def person(cast: Cast, who: Who) -> UserAccount | None:

@@ -41,13 +41,23 @@ def check_person(mark: access.Access) -> ResponseReturnValue | None:
     must_have_one = requires_factor() or mark.fresh_factor
     if must_have_one and not current_user.has_factor and request.endpoint not in _BEFORE_THE_FACTOR:
         return _send_to(url_for("accounts.set_up_factor"))
-    if _must_prove(mark):
-        logs.event("prove.asked", endpoint=request.endpoint, user_account_id=current_user.id)
-        if request.method == "POST" and not htmx.asked():
-            return prove_page(asked_for(), status=401)
-        where = url_for("accounts.prove", next=asked_for())
-        return _send_to(where if own_path(where) else url_for("accounts.prove"))  # an address that would be too long
-    return None
+    return _ask() if _must_prove(mark) else None
+
+
+def ask_for_proof() -> ResponseReturnValue | None:
+    """None for whoever has just proved who they are, or what is answered instead, which leads back here.
+
+    Called by views that need it for some requests only; access.proved is for those that need it for all.
+    """
+    return None if browser_session().is_proved else _ask()
+
+
+def _ask() -> ResponseReturnValue:
+    logs.event("prove.asked", endpoint=request.endpoint, user_account_id=current_user.id)
+    if request.method == "POST" and not htmx.asked():
+        return prove_page(asked_for(), status=401)
+    where = url_for("accounts.prove", next=asked_for())
+    return _send_to(where if own_path(where) else url_for("accounts.prove"))  # an address that would be too long
 
 
 def _idle_minutes() -> int:

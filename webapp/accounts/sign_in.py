@@ -26,10 +26,10 @@ from webapp.tenancy.sessions import reading_session, writing_session
 
 _MINUTE = 60_000
 #: One person from one network: ten tries, then one every 90 seconds.
-PER_PERSON_AND_NETWORK = Limit("sign-in:person+network", 10, 90_000)
+PER_PERSON_AND_NETWORK = Limit("sign-in:person+network", 10, 90_000, by_network=True)
 #: One person from all networks from which they have not signed in lately: a stranger cannot lock the person out.
 PER_PERSON = Limit("sign-in:person", 30, 2 * _MINUTE)
-PER_NETWORK = Limit("sign-in:network", 50, 6_000)
+PER_NETWORK = Limit("sign-in:network", 50, 6_000, by_network=True)
 EVERYBODY = Limit("sign-in:everybody", 1_000, 300)
 _REFUSED_FOR_MS = _MINUTE
 

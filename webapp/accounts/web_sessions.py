@@ -22,6 +22,7 @@ from webapp.accounts.browsers import here
 from webapp.accounts.credentials import hold_person, is_unchanged
 from webapp.accounts.mails import tell_of_network
 from webapp.accounts.models import SessionState, UserAccount, WebSession
+from webapp.accounts.session_ends import tell_end
 from webapp.accounts.session_limits import FACTOR_FRESH_FOR, PROVED_FOR, SEEN_EVERY, has_run_out
 from webapp.accounts.session_rows import (
     ONE_STEP,
@@ -241,6 +242,8 @@ class BrowserSession(SessionMixin):
     def end(self, *events: str) -> None:
         """Sign out: the row is gone, and the cookie with it. `events` are noted with it."""
         self._look()
+        if self._person is not None:
+            tell_end(self.database, self._person.id, self._payload)
         with writing_session(self.database) as session:
             delete_row(session, self.session_id)
             for kind in events if self._person else ():

@@ -18,6 +18,7 @@ from webapp.clock import now_ms, to_ms
 from webapp.database.engine import Database
 from webapp.tenancy.lock import kept
 from webapp.tenancy.models import Organization
+from webapp.tenancy.request import current_opening
 from webapp.tenancy.sessions import reading_session, writing_session
 
 SLOT = timedelta(minutes=15)
@@ -49,8 +50,11 @@ def note_view(
 ) -> None:
     """Record that a person looked, unless that is recorded for this quarter of an hour already.
 
-    `at`: when it was, if not just now.
+    `at`: when it was, if not just now. Of staff each request is recorded before its view runs:
+    organizations/looks.py.
     """
+    if current_opening() is not None:
+        return
     key = {
         "user_account_id": user_account_id,
         "kind": kind,

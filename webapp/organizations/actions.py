@@ -12,7 +12,7 @@ from webapp.audit.actions import begin_chain, record
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import Refused
-from webapp.organizations.models import Invitation, InvitationState
+from webapp.organizations.models import Invitation, InvitationState, OrganizationUsage
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Numbers, Organization, OrganizationState, Role
 
@@ -45,10 +45,22 @@ def create_organization(session: LockedSession, slug: str, name: str, time_zone:
     )
     session.add(organization)
     session.flush()
+    session.add(_not_counted(organization))
     session.bind_organization(organization.id)
     begin_chain(session)
     record(session, "organization.made", actor_id=None, name=organization.name)
     return organization
+
+
+def _not_counted(organization: Organization) -> OrganizationUsage:
+    """So that the console lists it at once."""
+    counts = ("people", "calls", "recent_calls", "file_bytes", "waiting_bytes", "sources", "silent_sources")
+    return OrganizationUsage(
+        organization_id=organization.id,
+        counted_at=organization.created_at,
+        owners="",
+        **dict.fromkeys((*counts, "failing_sources", "openings"), 0),
+    )
 
 
 def add_member(session: LockedSession, person: UserAccount, role: Role) -> Membership:
