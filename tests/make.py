@@ -17,7 +17,7 @@ import phonenumbers
 from sqlalchemy import select
 
 from tests.cast import PASSWORD
-from webapp.accounts.models import UserAccount
+from webapp.accounts.models import FactorRemoval, RemovalState, UserAccount
 from webapp.calls.models import (
     Call,
     CallDay,
@@ -64,7 +64,15 @@ from webapp.organizations.offers import Offer
 from webapp.outbox.models import OutboxMessage
 from webapp.sealing import unseal
 from webapp.sources.models import PbxToken
-from webapp.tenancy.consent_models import AccessGrant, AccessOpening, AccessRequest, RequestState
+from webapp.tenancy.consent_models import (
+    AccessGrant,
+    AccessOpening,
+    AccessRequest,
+    Disclosure,
+    DisclosureState,
+    FactorConsent,
+    RequestState,
+)
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, MembershipDestination, MembershipParty, Organization, Role
 from webapp.tenancy.sessions import writing_session
@@ -240,6 +248,42 @@ class Make:
         }
         stored: AccessOpening = self.store(AccessOpening(grant_id=grant.id, staff_id=staff.id, **{**values, **fields}))
         return stored
+
+    def disclosure(self, **fields: Any) -> Disclosure:
+        """Staff entered what an authority orders; nobody agreed yet. `asked_by` is nobody unless told."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "legal_basis": "Code of Procedure, section 100, order 7/2026",
+            "authority": "Court of Harbourtown",
+            "scope": "All calls in July",
+            "areas": Area.CALLS,
+            "from_at": None,
+            "until_at": None,
+            "state": DisclosureState.WAITS,
+            "asked_by": 1,
+            "asked_at": now(),
+            "gag": "",
+            "gag_until": None,
+        }
+        stored: Disclosure = self.store(Disclosure(**{**values, **fields}))
+        return stored
+
+    def lost_factor(self, person: UserAccount, **fields: Any) -> FactorRemoval:
+        """The person has lost every second factor, and the organization's owners are asked."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "user_account_id": person.id,
+            "state": RemovalState.WAITS,
+            "started_by": None,
+            "reason": "",
+            "stop_digest": b"nobody's",
+            "created_at": now(),
+            "ready_at": None,
+            "ended_at": None,
+        }
+        removal: FactorRemoval = self.store(FactorRemoval(**{**values, **fields}))
+        self.store(FactorConsent(removal_id=removal.id, confirmed_by=None, confirmed_at=None))
+        return removal
 
     def holder(self, party: Party, destination: Destination | None, from_at: datetime = EPOCH) -> PartyHolder:
         """Whose the party is from then on."""

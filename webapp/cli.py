@@ -13,12 +13,10 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from config import Settings, SettingsError, load_settings
-from webapp.accounts.account_events import note_event
-from webapp.accounts.browsers import Where
-from webapp.accounts.mails import tell
-from webapp.accounts.people import create_user, end_all_sessions
+from webapp.accounts.lost_factor import take_away
+from webapp.accounts.people import create_user
 from webapp.accounts.queries import find_person
-from webapp.accounts.second_factor import remove_factor
+from webapp.accounts.staff import create_staff, disable_staff
 from webapp.audit.actions import record
 from webapp.audit.commands import register_commands as register_audit_commands
 from webapp.audit.service_chain import note_for_service
@@ -36,6 +34,7 @@ from webapp.outbox.commands import list_mail_command, retry_mail_command
 from webapp.permissions import print_matrix
 from webapp.services import Services
 from webapp.sources.commands import register_commands as register_source_commands
+from webapp.staff.disclosure_commands import register_commands as register_disclosure_commands
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Role
 from webapp.tenancy.sessions import writing_session
@@ -51,6 +50,8 @@ def register_commands(app: Flask) -> None:
         create_organization_command,
         create_user_command,
         remove_factor_command,
+        create_staff_command,
+        disable_staff_command,
         check,
         list_mail_command,
         retry_mail_command,
@@ -59,6 +60,7 @@ def register_commands(app: Flask) -> None:
         app.cli.add_command(command)
     register_audit_commands(app)
     register_source_commands(app)
+    register_disclosure_commands(app)
 
 
 @contextmanager
@@ -98,7 +100,7 @@ def writing() -> Iterator[LockedSession]:
 @click.command("permissions")
 @with_appcontext
 def permissions() -> None:
-    """Print who may call which address: every route, from anonymous to owner."""
+    """Print who may call which address: every route, from anonymous to owner and staff."""
     click.echo(print_matrix(current_app))
 
 
@@ -208,18 +210,44 @@ def _file_invitation(email: str, slug: str, role: Role) -> None:
 @click.argument("email")
 @with_appcontext
 def remove_factor_command(email: str) -> None:
-    """For somebody who has lost both phone and recovery codes. Make sure that it is them who ask."""
+    """For somebody who has lost phone, passkeys and recovery codes. Make sure that it is them who ask."""
     with writing() as session:
         person = find_person(session, email)
         if person is None:
             raise Refused(f"Nobody here has the address {email}.")
-        if person.totp_secret is None:
-            raise Refused(f"{person.email} has no authenticator app.")
-        remove_factor(session, person)
-        end_all_sessions(session, person)
-        event = note_event(session, person.id, "factor.removed", Where("", "the person who runs Callbook"))
-        tell(session, "second_factor_changed", person, event)
+        if not person.has_factor:
+            raise Refused(f"{person.email} has neither an authenticator app nor a passkey.")
+        session.bind_person(person.id)
+        why = "by a command of the person who runs Callbook"
+        take_away(session, person, None, why)
+        note_for_service(session, "lost_factor.done", None, person.id, email=person.email, why=why)
     click.echo(f"{person.email} signs in by password alone now; their open browsers are signed out, and they are told.")
+
+
+@click.command("create-staff")
+@click.argument("email")
+@click.option("--name", required=True, help="By which customers will read of them.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else it is asked for.")
+@with_appcontext
+def create_staff_command(email: str, name: str, password_stdin: bool) -> None:
+    """Make a member of the operator's staff, who is in no organization. There is no other way to make one."""
+    password = _read_password(password_stdin)
+    with writing() as session:
+        person = create_staff(session, email, name, password)
+    click.echo(
+        f"{person.email} is of staff. They sign in at {settings_of_command().base_url}/staff/sign-in and set up a "
+        "passkey or an authenticator app there before anything opens."
+    )
+
+
+@click.command("disable-staff")
+@click.argument("email")
+@with_appcontext
+def disable_staff_command(email: str) -> None:
+    """Shut a member of staff out at once: every browser of theirs is signed out, and none gets in again."""
+    with writing() as session:
+        person = disable_staff(session, email)
+    click.echo(f"{person.email} is shut out; their open browsers are signed out.")
 
 
 def _read_password(from_stdin: bool) -> str:

@@ -22,11 +22,15 @@ PUBLIC = {
     "health.show",
     "accounts.sign_in",
     "accounts.enter_code",
+    *("accounts.question_to_sign_in", "accounts.sign_in_by_passkey"),
+    *("accounts.staff_sign_in", "accounts.staff_sign_in_by_passkey"),
     "accounts.check_cookie",
     "accounts.sign_out",
     "accounts.forgotten_password",
     "accounts.follow_link",
     "accounts.open_link",
+    # Between the password and the code, and the link of the mails about it.
+    *("accounts.ask_without_factor", "accounts.not_me"),
     # 404 everywhere but in the demo: webapp/outbox/demo_views.py
     "outbox.list_mail",
     "outbox.show_mail",
@@ -73,7 +77,12 @@ def test_security_21_the_marker_stands_below_the_route() -> None:
         assert order == sorted(order, key=lambda owner: owner != "bp"), name
 
 
-GIVE_ACCESS = ("invitations/people_views.py", "organizations/settings_views.py", "sources/token_views.py")
+GIVE_ACCESS = (
+    "invitations/people_views.py",
+    "organizations/settings_views.py",
+    "organizations/support_views.py",
+    "sources/token_views.py",
+)
 
 
 def test_who_gives_or_takes_access_is_asked_about_again() -> None:

@@ -23,6 +23,7 @@ BENEATH_THE_LOCK = (
     "tenancy/prepared.py",
     "tenancy/sessions.py",
     "rate_limits.py",
+    "tallies.py",
     "health.py",
 )
 #: May write in bulk, past the session lock: the writer of calls, stored files, and many rows of one change.
@@ -34,8 +35,10 @@ BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py", "tenancy/many_ro
 OWN_SHORT_SESSIONS = (
     "accounts/web_sessions.py",
     "accounts/sign_in.py",
+    "accounts/passkey_sign_in.py",
     "rate_limits.py",
     "audit/viewing.py",
+    "audit/service_chain.py",
     "outbox/claims.py",
     "tenancy/last_used.py",
     "sources/pbx_access.py",
@@ -50,6 +53,8 @@ WHERE_COMMITS_STAND = (
     "jobs.py",
     "contact_jobs.py",
     "place_jobs.py",
+    "disclosure_jobs.py",
+    "lost_factor_jobs.py",
     "cli.py",
     "run_demo.py",
     *OWN_SHORT_SESSIONS,

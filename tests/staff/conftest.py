@@ -1,61 +1,55 @@
 """Browsers in which staff are signed in, with a second factor shown just now."""
 
-import hashlib
-import secrets
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from itsdangerous import Signer
 
+from tests.accounts.authenticator import clock
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from webapp.accounts.models import SessionState, UserAccount, WebSession
-from webapp.clock import now, now_ms
+from tests.staff.signed_in import sign_in_as_staff
+from webapp.accounts.models import UserAccount
 from webapp.database.engine import Database
-from webapp.database.ids import new_id
-from webapp.tenancy.sessions import writing_session
 
-SignIn = Callable[[UserAccount], PageCheckingClient]
+__all__ = ["clock"]
+
+
+class StaffClient(PageCheckingClient):
+    """`web_session_id`: the row of its session, to which an opening is bound."""
+
+    web_session_id = 0
+
+
+SignIn = Callable[[UserAccount], StaffClient]
+StaffSignIn = SignIn
 
 
 @pytest.fixture
 def sign_in_staff(app: Flask, database: Database) -> SignIn:
-    """As the sign-in of staff leaves it: a row of web_session, and the cookie that names it."""
+    """`sign_in_staff(cast.steven)`: a browser of theirs."""
 
-    def sign_in(person: UserAccount) -> PageCheckingClient:
-        session_id = secrets.token_urlsafe(32)
-        row = WebSession(
-            id_digest=hashlib.sha256(session_id.encode()).digest(),
-            id=new_id(),
-            user_account_id=person.id,
-            state=SessionState.SIGNED_IN,
-            created_at=now(),
-            last_seen_at=now(),
-            proved_at=now(),
-            idle_minutes=30,
-            network="127.0.0.1",
-            browser="Firefox on Linux",
-            payload="{}",
-            renewal_due=False,
-            factor_ms=now_ms(),
-            is_staff=True,
-        )
-        with writing_session(database) as session:
-            session.add(row)
-            session.commit()
-        signer = Signer(
-            app.config["SECRET_KEY"], salt="callbook.session", key_derivation="hmac", digest_method=hashlib.sha256
-        )
-        client = app.test_client()
-        assert isinstance(client, PageCheckingClient)
-        client.set_cookie(app.config["SESSION_COOKIE_NAME"], signer.sign(session_id).decode())
+    def sign_in(person: UserAccount) -> StaffClient:
+        client = StaffClient(app, app.response_class)
+        client.web_session_id = sign_in_as_staff(app, client, database, person)
         return client
 
     return sign_in
 
 
 @pytest.fixture
-def staff_client(sign_in_staff: SignIn, cast: Cast) -> PageCheckingClient:
+def staff_client(sign_in_staff: SignIn, cast: Cast) -> StaffClient:
     """Stella's."""
     return sign_in_staff(cast.stella)
+
+
+@pytest.fixture
+def steven_client(sign_in_staff: SignIn, cast: Cast) -> StaffClient:
+    """Another one, of Steven."""
+    return sign_in_staff(cast.steven)
+
+
+@pytest.fixture
+def enter(sign_in_staff: SignIn) -> SignIn:
+    """A new browser of a member of staff, for tests that move the clock: sessions run out."""
+    return sign_in_staff

@@ -43,6 +43,7 @@ def create_user(session: Session, email: str, password: str, about: Iterable[str
         created_at=moment,
         password_set_at=moment,
         alone_since=moment,
+        has_passkey=False,
     )
     session.add(person)
     session.flush()

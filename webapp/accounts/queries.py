@@ -1,6 +1,8 @@
 """Finds people, and what belongs to a person. Called by signing in, the account pages, the commands, organizations/."""
 
-from sqlalchemy import select
+from collections.abc import Collection
+
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.account_events import SHOWN_AT_MOST
@@ -100,3 +102,34 @@ def words_about(session: LockedSession, person: UserAccount) -> list[str]:
     """What somebody who knows the bound person would try first as their password."""
     names = [organization.name for _membership, organization in list_memberships(session)]
     return [person.name, *names, *(found.email for found in list_addresses(session, person.id))]
+
+
+def list_owners(session: LockedSession) -> list[UserAccount]:
+    """The owners of the bound organization who can sign in, by address: those whom mail about all of it goes to."""
+    return list(
+        session.scalars(
+            select(UserAccount)
+            .join(Membership, Membership.user_account_id == UserAccount.id)
+            .where(
+                Membership.organization_id == session.organization_id,
+                Membership.role == Role.OWNER,
+                or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
+                UserAccount.state == AccountState.ACTIVE,
+            )
+            .order_by(UserAccount.email)
+        )
+    )
+
+
+def has_other_staff(session: Session, user_account_id: int) -> bool:
+    """Whether somebody else of the operator's staff can sign in."""
+    others = select(UserAccount.id).where(
+        UserAccount.is_staff, UserAccount.state == AccountState.ACTIVE, UserAccount.id != user_account_id
+    )
+    return session.scalars(others.limit(1)).first() is not None
+
+
+def name_staff_of(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """How members of the operator's staff are called, by id. Of nobody else: the console knows no customer's people."""
+    found = session.scalars(select(UserAccount).where(UserAccount.id.in_(ids), UserAccount.is_staff))
+    return {person.id: person.name or person.email for person in found}

@@ -37,7 +37,10 @@ KINDS: dict[str, Kind] = {
     "sign_in.done": Kind("Signed in"),
     "sign_in.refused": Kind("A sign-in with this person's address was refused"),
     "sign_out.done": Kind("Signed out"),
-    "prove.refused": Kind("Asked again who it is, gave a wrong password or code"),
+    "prove.refused": Kind("Asked again who it is, gave a wrong password, code or passkey"),
+    # ---- staff accounts; in the chain of the service itself
+    "staff_account.made": Kind("{name} ({email}) was made a member of staff", ("name", "email")),
+    "staff_account.disabled": Kind("{name} ({email}) is no member of staff any more", ("name", "email")),
     # ---- looking at calls
     "overview.viewed": Kind("Looked at the overview"),
     "call_log.viewed": Kind("Looked at the call log"),
@@ -50,6 +53,9 @@ KINDS: dict[str, Kind] = {
     ),
     "refused_lines.downloaded": Kind(
         "Downloaded the lines of {file} that could not be read", ("file",), about="import"
+    ),
+    "refused_lines.thrown_away": Kind(
+        "Threw away the {count} lines of {file} that could not be read", ("count", "file"), about="import"
     ),
     # ---- "Who looked"
     "who_looked.viewed": Kind("Looked at this page"),
@@ -109,6 +115,7 @@ KINDS: dict[str, Kind] = {
     "own_number.changed": Kind("Changed the number {number}: {changes}", ("number", "changes")),
     "own_number.given_up": Kind("Noted that the number {number} was given up", ("number",)),
     "own_number.taken_back": Kind("Noted that the number {number} is ours again", ("number",)),
+    "own_number.deleted": Kind("Deleted the number {number}, which had no call and no route", ("number",)),
     "schedule.made": Kind("Wrote the {what} {name}", ("what", "name")),
     "schedule.changed": Kind("Changed the {what} {name}: {changes}", ("what", "name", "changes")),
     "schedule.archived": Kind("Put the {what} {name} away", ("what", "name")),
@@ -160,6 +167,94 @@ KINDS: dict[str, Kind] = {
     "service.imported": Kind("A file was imported into {organization} by command", ("organization",)),
     "service.organization_made": Kind("{organization} was made by command", ("organization",)),
     "service.user_made": Kind("{what} of {organization}, by command", ("organization", "what")),
+    # ---- the service itself, by staff: in its own chain
+    "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
+    "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
+    # ---- support: asking, allowing, opening
+    "support.asked": Kind(
+        "{staff} of support asked to see {what}, for {hours}: {reason}", ("staff", "what", "hours", "reason")
+    ),
+    "support.taken_back": Kind("{staff} of support took back the request to see {what}", ("staff", "what")),
+    "support.allowed": Kind(
+        "Allowed {staff} of support to see {what}, from {starts} to {ends}", ("staff", "what", "starts", "ends")
+    ),
+    "support.refused": Kind("Refused {staff} of support to see {what}", ("staff", "what")),
+    "support.unanswered": Kind("Nobody answered {staff} of support, so it was refused: {what}", ("staff", "what")),
+    "support.invited": Kind(
+        "Invited support to see {what}, from {starts} to {ends}: {reason}", ("what", "starts", "ends", "reason")
+    ),
+    "support.ended": Kind("Ended what support could see: {what}", ("what",)),
+    "support.opened": Kind(
+        "{staff} of support opened what was allowed: {what}, until {until}", ("staff", "what", "until")
+    ),
+    "support.closed": Kind("{staff} of support closed it again", ("staff",)),
+    "support.told": Kind("{organization}: {happened}", ("organization", "happened")),  # in the service's own chain
+    # ---- required by law: what the organization may know
+    "disclosure.told": Kind(
+        "By law, data of this organization is handed out to {authority}: {scope} ({areas}; {period}). Legal basis: "
+        "{basis}. Agreed to {how}",
+        ("authority", "basis", "scope", "areas", "period", "how"),
+    ),
+    "disclosure.taken_back": Kind(
+        "The disclosure to {authority} was taken back: nothing was handed out", ("authority",)
+    ),
+    # ---- required by law: the chain of the service
+    "legal.asked": Kind(
+        "{staff} entered a disclosure of {organization} to {authority}: {scope} ({areas}; {period}). Legal basis: "
+        "{basis}. {gag}",
+        ("staff", "organization", "authority", "basis", "scope", "areas", "period", "gag"),
+    ),
+    "legal.agreed": Kind(
+        "{staff} agreed to the disclosure of {organization} to {authority}, {how}",
+        ("staff", "organization", "authority", "how"),
+    ),
+    "legal.taken_back": Kind(
+        "{staff} took the disclosure of {organization} to {authority} back", ("staff", "organization", "authority")
+    ),
+    "legal.tried_again": Kind(
+        "{staff} had the archive for {authority} of {organization} made again", ("staff", "organization", "authority")
+    ),
+    "legal.produced": Kind(
+        "The archive of {organization} for {authority} was made: {rows} rows, manifest {digest}",
+        ("organization", "authority", "rows", "digest"),
+    ),
+    "legal.failed": Kind(
+        "The archive of {organization} for {authority} could not be made", ("organization", "authority")
+    ),
+    "legal.key_shown": Kind(
+        "{staff} was shown the key to the archive of {organization} for {authority}",
+        ("staff", "organization", "authority"),
+    ),
+    "legal.fetched": Kind(
+        "{staff} fetched the archive of {organization} for {authority}", ("staff", "organization", "authority")
+    ),
+    "legal.deleted": Kind("The archive of {organization} for {authority} was deleted", ("organization", "authority")),
+    "legal.told": Kind("{organization} was told of the disclosure to {authority}", ("organization", "authority")),
+    # ---- locked out of every second factor
+    "lost_factor.asked": Kind("{email} has lost the second factor and asks to be let in without it", ("email",)),
+    "lost_factor.started": Kind(
+        "{staff} of support began to take the lost second factor of {email} away: {reason}",
+        ("staff", "email", "reason"),
+    ),
+    "lost_factor.confirmed": Kind("Confirmed that {email} has lost the second factor", ("email",)),
+    "lost_factor.stopped": Kind("The second factor of {email} stays: {why}", ("email", "why")),
+    "lost_factor.done": Kind(
+        "The second factor of {email} was taken away, all their browsers were signed out: {why}", ("email", "why")
+    ),
+    # ---- who is on the telephone
+    "help_code.made": Kind("Made a code to tell support on the telephone"),
+    "help_code.used": Kind("{staff} of support took the code of {email}, who was on the telephone", ("staff", "email")),
+    # ---- support, while it is let in; {reason} is theirs
+    "support.viewed": Kind("{name} of support looked at {what}: {reason}", ("name", "what", "reason")),
+    "support.viewed_call": Kind(
+        "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="call"
+    ),
+    "support.viewed_import": Kind(
+        "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="import"
+    ),
+    "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
+    "support.left": Kind("{name} of support stopped looking", ("name",)),
+    "support.sent_away": Kind("Ended what {name} of support could see", ("name",)),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -175,8 +270,8 @@ class Group(StrEnum):
     DESTINATIONS = "destinations"
     RETURNS = "returns"
     SOURCES = "imports"
-    SETTINGS = "settings"
     SUPPORT = "support"
+    SETTINGS = "settings"
 
 
 GROUP_LABELS = {
@@ -187,16 +282,17 @@ GROUP_LABELS = {
     Group.DESTINATIONS: "Destinations",
     Group.RETURNS: "Calls to return",
     Group.SOURCES: "Imports and phone systems",
+    Group.SUPPORT: "Support",
     Group.SETTINGS: "Settings",
     Group.SUPPORT: "Support",
 }
-#: By what stands before the dot of a kind.
 GROUPS = {
     "sign_in": Group.SIGN_INS,
     "sign_out": Group.SIGN_INS,
     "prove": Group.SIGN_INS,
     "session": Group.SIGN_INS,
     "account": Group.SIGN_INS,
+    "staff_account": Group.PEOPLE,
     "member": Group.PEOPLE,
     "invitation": Group.PEOPLE,
     "overview": Group.VIEWS,
@@ -215,10 +311,14 @@ GROUPS = {
     "own_number": Group.SETTINGS,
     "schedule": Group.SETTINGS,
     "routes": Group.SETTINGS,
+    "support": Group.SUPPORT,
     "organization": Group.SETTINGS,
     "settings": Group.SETTINGS,
-    "support": Group.SUPPORT,
     "service": Group.SUPPORT,
+    "disclosure": Group.SEARCHES,
+    "legal": Group.SEARCHES,
+    "lost_factor": Group.SIGN_INS,
+    "help_code": Group.SIGN_INS,
 }
 
 

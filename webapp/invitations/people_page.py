@@ -10,6 +10,7 @@ from flask_login import current_user
 from webapp import clock
 from webapp.invitations.actions import Invited, Inviter
 from webapp.invitations.forms import spell_offer
+from webapp.invitations.lost_factors import list_asked
 from webapp.invitations.queries import list_invitations, list_people
 from webapp.organizations.members import has_owner
 from webapp.services import services
@@ -35,11 +36,16 @@ def list_context() -> dict[str, Any]:
         "people": people,
         "invitations": invitations,
         "fields_of_people": {
-            each.person.id: spell_offer(db(), each.offer, zone_name, masked=masked) for each in people
+            each.person.id: spell_offer(db(), each.offer, zone_name, masked=masked)
+            for each in people
+            if each.may_change
         },
         "fields_of_invitations": {
-            each.invitation.id: spell_offer(db(), each.offer, zone_name, masked=masked) for each in invitations
+            each.invitation.id: spell_offer(db(), each.offer, zone_name, masked=masked)
+            for each in invitations
+            if each.may_change
         },
+        "lost_factors": list_asked(db()) if current_membership().role == Role.OWNER else [],
         "is_owner": current_membership().role == Role.OWNER,
         "has_owner": has_owner(db()),
         "zone": zone,

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access
+from webapp.accounts.entering import STAFF_HOME
 from webapp.addresses import organization_home
 from webapp.organizations.queries import list_ended, list_suspended
 from webapp.tenancy.guard import find_places
@@ -18,6 +19,8 @@ bp = Blueprint("organizations", __name__)
 def choose() -> ResponseReturnValue:
     if not current_user.is_authenticated:
         return render_template("organizations/welcome.html")
+    if current_user.is_staff:
+        return redirect(STAFF_HOME, 303)
     find_places(current_user.id)
     places = my_places()
     if len(places) == 1:

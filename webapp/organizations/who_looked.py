@@ -20,6 +20,7 @@ from webapp.audit.objects import ObjectPage, find_pages
 from webapp.clock import now
 from webapp.csv_out import CsvRow, guard_cell
 from webapp.database.engine import Database
+from webapp.database.staff_rights import Area
 from webapp.errors import Forbidden
 from webapp.formatting import format_date
 from webapp.organizations.looked_filter import OPERATOR, LookedFilter
@@ -133,7 +134,9 @@ def list_people(session: LockedSession) -> list[Person]:
 
 
 def name_people(session: LockedSession, ids: Collection[int]) -> dict[int, Person]:
-    """Every one of these, whether still here or not."""
+    """Every one of these, whether still here or not. To support that may not see people, none has a name."""
+    if not session.opens(Area.PEOPLE):
+        return {person_id: Person(person_id, "Somebody") for person_id in ids}
     rows = session.execute(
         select(UserAccount.id, UserAccount.name, UserAccount.email)
         .join(Membership, Membership.user_account_id == UserAccount.id)
@@ -141,7 +144,9 @@ def name_people(session: LockedSession, ids: Collection[int]) -> dict[int, Perso
     )
     found = {row.id: _as_person(*row) for row in rows}
     gone = set(ids) - found.keys()
-    if gone:
+    if gone and session.staff_id is None:
+        found |= _name_staff(session, gone)
+        gone -= found.keys()
         joined = select(AuditEvent.actor_id, AuditDetail.words).join(
             AuditDetail,
             (AuditDetail.organization_id == AuditEvent.organization_id) & (AuditDetail.position == AuditEvent.position),
@@ -151,7 +156,18 @@ def name_people(session: LockedSession, ids: Collection[int]) -> dict[int, Perso
         ):
             if actor_id is not None and words is not None:
                 found[actor_id] = Person(actor_id, f"{json.loads(words)['email']} (has left)")
+        staff = select(UserAccount.id, UserAccount.name, UserAccount.email)
+        for row in session.execute(staff.where(UserAccount.id.in_(gone), UserAccount.is_staff)):
+            found[row.id] = Person(row.id, f"{row.name or row.email} of support")
     return {person_id: found.get(person_id) or Person(person_id, "Somebody who has left") for person_id in ids}
+
+
+def _name_staff(session: LockedSession, ids: Collection[int]) -> dict[int, Person]:
+    """Those of the operator's people, who were let in to look or did something for the organization."""
+    rows = session.execute(
+        select(UserAccount.id, UserAccount.name, UserAccount.email).where(UserAccount.id.in_(ids), UserAccount.is_staff)
+    )
+    return {row.id: Person(row.id, f"{row.name or row.email} (support)") for row in rows}
 
 
 def _as_person(person_id: int, name: str, email: str) -> Person:

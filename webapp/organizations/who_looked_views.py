@@ -18,6 +18,7 @@ from webapp.database.ids import spell_id
 from webapp.errors import Forbidden, Refused
 from webapp.jobs.handlers import register_chore
 from webapp.organizations.chain_file import chain_pieces
+from webapp.organizations.disclosures import count_told
 from webapp.organizations.head_mails import mail_heads
 from webapp.organizations.looked_filter import OPERATOR, Asked, LookedFilter, read_asked
 from webapp.organizations.who_looked import (
@@ -129,6 +130,7 @@ def _frame(asked: Asked) -> dict[str, Any]:
     return {
         "asked": asked,
         "head": read_head(db()),
+        "told_count": count_told(db()),
         "people": _people(chosen),
         "groups": [Choice(group, label, group is chosen.group) for group, label in GROUP_LABELS.items()],
         "values": days | asked.typed,

@@ -1,4 +1,4 @@
-"""The blueprint of the staff's pages, on which every views file of this package hangs its views."""
+"""The blueprint of the console; the views files of this package add to it."""
 
 from flask import Blueprint
 

@@ -105,13 +105,16 @@ class Disclosure(Tenant, Base):
     agreed_at: Mapped[datetime | None] = mapped_column(Instant)
     produced_at: Mapped[datetime | None] = mapped_column(Instant)
     manifest_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    row_count: Mapped[int | None] = mapped_column(BigInteger)
     gag: Mapped[str] = mapped_column(Text)
     gag_until: Mapped[datetime | None] = mapped_column(Instant)
     told_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class DisclosureChunk(Tenant, Base):
-    """A MiB of the sealed archive of a disclosure."""
+    """A MiB of the sealed archive of a disclosure; at position KEY_POSITION its key, sealed, until it was shown."""
+
+    KEY_POSITION = -1
 
     __tablename__ = "disclosure_chunk"
 

@@ -8,7 +8,7 @@ Opened through sessions.py by requests, jobs and commands; bulk writing goes by 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVarTuple
@@ -33,10 +33,11 @@ from sqlalchemy.sql.elements import ClauseElement, ColumnClause
 from sqlalchemy.sql.selectable import CTE, Alias, FromClause, SelectBase, Subquery, TableClause, TextualSelect
 
 from webapp.database.engine import open_areas
-from webapp.database.staff_rights import NOTHING, Area
+from webapp.database.staff_rights import ACROSS, NOTHING, Area
 from webapp.tenancy.models import Membership, Tenant, TenantKey
 from webapp.tenancy.narrowing import Narrowing, conditions_for
 from webapp.tenancy.prepared import Prepared
+from webapp.tenancy.row_security import TenancyError, checked_id, clear_local, set_local
 
 _INSPECTED_AT_MOST = 2000
 _CRITERIA_AT_MOST = 2000
@@ -49,10 +50,6 @@ _ORGANIZATION, _PERSON = "bound_organization_id", "bound_user_account_id"
 Columns = TypeVarTuple("Columns")
 
 
-class TenancyError(RuntimeError):
-    """A statement or row that the tenancy lock refuses. Always a mistake in our code, never of a user."""
-
-
 class LockedSession(Session):
     """A session bound to at most one organization, once, and to at most one person and one narrowing."""
 
@@ -61,6 +58,7 @@ class LockedSession(Session):
     narrowing: Narrowing | None = None
     staff_id: int | None = None
     areas: Area = NOTHING
+    across = False  #: of the console's registers (staff_rights.ACROSS) it sees the rows of every organization
     only_reads: bool = False  #: said by sessions.py, whose engine sees to it
     _open: Connection | None = None  #: of the transaction that is open
 
@@ -81,14 +79,14 @@ class LockedSession(Session):
         """Show this organization's rows from now on. Raises TenancyError when another one is bound."""
         if self.organization_id not in (None, organization_id):
             raise TenancyError("this session is bound to another organization")
-        self.organization_id = _checked(organization_id)
+        self.organization_id = checked_id(organization_id)
         self._tell_database()
 
     def bind_person(self, user_account_id: int) -> None:
         """Show this person's memberships from now on, in whatever organization."""
         if self.user_account_id not in (None, user_account_id):
             raise TenancyError("this session is bound to another person")
-        self.user_account_id = _checked(user_account_id)
+        self.user_account_id = checked_id(user_account_id)
         self._tell_database()
 
     def bind_narrowing(self, narrowing: Narrowing) -> None:
@@ -104,12 +102,15 @@ class LockedSession(Session):
         """
         if self.staff_id not in (None, staff_id):
             raise TenancyError("this session is bound to another member of staff")
-        self.staff_id, self.areas = _checked(staff_id), areas
+        self.staff_id, self.areas = checked_id(staff_id), areas
         self._tell_database()
 
     @contextmanager
     def beside(self, organization_id: int) -> Iterator["LockedSession"]:
-        """A session of another organization in this transaction, which this one commits. For audit/service_chain.py."""
+        """A session of another organization in this transaction, which this one commits.
+
+        For audit/service_chain.py, and for what concerns a person in all of their organizations (lost_factor.py).
+        """
         self.flush()
         connection = self._open or super().connection()
         with LockedSession(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as other:
@@ -118,6 +119,10 @@ class LockedSession(Session):
             other.flush()
         clear_local(connection)
         self._tell(connection)
+
+    def opens(self, area: Area) -> bool:
+        """Whether rows of an area can be read here: always, but where a member of staff was let in to others."""
+        return self.staff_id is None or bool(self.areas & area)
 
     def _tell_database(self) -> None:
         if self.in_transaction():
@@ -132,36 +137,6 @@ class LockedSession(Session):
         raise TenancyError("a bare connection is not narrowed; bulk work goes by database/bulk.py")
 
     bulk_save_objects = bulk_insert_mappings = bulk_update_mappings = connection
-
-
-def set_local(
-    connection: Connection, organization_id: int | None, user_account_id: int | None, staff_id: int | None = None
-) -> None:
-    """Make the settings that row-level security reads, for this transaction only. Nothing to do on SQLite.
-
-    SET LOCAL with an integer literal, not set_config(): Citus carries only the statement to its workers, and only
-    when citus.propagate_set_commands says so (a harmless placeholder where there is no Citus).
-    """
-    ids = {"organization_id": organization_id, "user_account_id": user_account_id, "staff_id": staff_id}
-    parts = [f"SET LOCAL app.{name} = '{_checked(number)}'" for name, number in ids.items() if number is not None]
-    if connection.dialect.name != "postgresql" or not parts:
-        return
-    parts.insert(0, "SET LOCAL citus.propagate_set_commands = 'local'")
-    connection.exec_driver_sql("; ".join(parts))
-
-
-def clear_local(connection: Connection) -> None:
-    """Show no organization's rows for the rest of this transaction, or until set_local()."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(
-            "SET LOCAL citus.propagate_set_commands = 'local'; SET LOCAL app.organization_id = ''"
-        )
-
-
-def _checked(number: int) -> int:
-    if type(number) is not int or not 0 <= number < 1 << 63:
-        raise TenancyError("an id is an integer of 63 bits")
-    return number
 
 
 @event.listens_for(LockedSession, "after_begin")
@@ -193,12 +168,13 @@ def _narrow(state: ORMExecuteState) -> None:
     session = state.session
     assert isinstance(session, LockedSession)
     if state.is_select and state.statement in _kept:
-        bound = (session.organization_id, session.user_account_id, session.narrowing)
-        state.statement = _narrow_kept(state.statement, *bound)
+        bound_to = (session.organization_id, session.user_account_id, session.narrowing)
+        state.statement = _narrow_kept(state.statement, *bound_to)
         return
     _refuse_what_cannot_be_narrowed(state)
     person = session.user_account_id if state.is_select else None
-    state.statement = state.statement.options(*_criteria(session.organization_id, person, session.narrowing))
+    bound = (session.organization_id, person, session.narrowing, session.across)
+    state.statement = state.statement.options(*_criteria(*bound))
 
 
 @lru_cache(maxsize=_NARROWED_AT_MOST)
@@ -257,9 +233,12 @@ _MEMBERSHIPS: Mapping[tuple[bool, bool], Callable[[Any], ColumnElement[bool]]] =
 
 @lru_cache(maxsize=_CRITERIA_AT_MOST)
 def _criteria(
-    organization_id: int | None, user_account_id: int | None, narrowing: Narrowing | None
+    organization_id: int | None, user_account_id: int | None, narrowing: Narrowing | None, across: bool = False
 ) -> tuple[ExecutableOption, ...]:
     """Rows of the organization that the narrowing opens; memberships of it and of the person, where one is given."""
+    if across:
+        tables: Iterable[Any] = Tenant.__subclasses__()
+        return tuple(_criterion(table, _of_nobody) for table in (*tables, Membership) if not _is_register(table))
     if organization_id is None:
         rows = with_loader_criteria(Tenant, lambda entity: false(), include_aliases=True)
         memberships = with_loader_criteria(Membership, lambda entity: false(), include_aliases=True)
@@ -290,6 +269,10 @@ def _criteria(
         for mapped, condition in conditions_for(narrowing, organization_id)
     )
     return rows, memberships, *narrowed
+
+
+def _is_register(table: Any) -> bool:
+    return table.__tablename__ in ACROSS
 
 
 _inspected: OrderedDict[Any, None] = OrderedDict()

@@ -23,9 +23,11 @@ def staff_session(
 ) -> LockedSession:
     """A session of the console, which can only read; `staff_database`: Services.staff_database.
 
-    Without an organization: counts and settings. With one, and a member of staff: the areas of it that they have open.
+    Without an organization: counts and settings, and the registers (ACROSS) of all. With one, and a member of staff:
+    the areas of it that they have open.
     """
     session = _open(staff_database, "reading", organization_id)
+    session.across = organization_id is None
     if staff_id is not None:
         session.bind_staff(staff_id, areas)
     return session
