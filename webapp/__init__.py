@@ -12,7 +12,6 @@ from jinja2 import StrictUndefined
 from config import Settings
 from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation, staff_networks
 from webapp.accounts import views as accounts
-from webapp.audit.viewing import note_staff
 from webapp.calls import detail_views as call_detail
 from webapp.calls import for_others as calls_for_others
 from webapp.calls import return_row_views as call_to_return
@@ -106,7 +105,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     calls_for_others.register()
     organization_jobs.register_jobs()
     staff_openings.register()
-    guard.set_staff_record(app, note_staff)
+    guard.set_staff_record(app, looks.note_look)
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])

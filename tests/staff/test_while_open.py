@@ -17,7 +17,6 @@ from tests.every_address import ids_of
 from tests.make import Make
 from tests.staff.conftest import StaffClient, StaffSignIn
 from webapp.accounts.models import UserAccount
-from webapp.audit import viewing
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.calls import export
 from webapp.calls.models import CallSearch
@@ -27,7 +26,7 @@ from webapp.database.ids import spell_id
 from webapp.database.staff_rights import EVERYTHING, Area
 from webapp.destinations import contact_export
 from webapp.errors import Forbidden
-from webapp.organizations import looks_views
+from webapp.organizations import looks, looks_views
 from webapp.sources import refused_views
 from webapp.tenancy.consent_models import AccessGrant, AccessOpening
 from webapp.tenancy.lock import LockedSession
@@ -224,7 +223,7 @@ def test_security_28_what_cannot_be_recorded_is_not_sent(
     def broken(*_arguments: object, **_words: object) -> None:
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(viewing, "record", broken)
+    monkeypatch.setattr(looks, "record", broken)
     ran: list[str] = []
     for endpoint in ("calls.index", "calls.export"):
         monkeypatch.setitem(app.view_functions, endpoint, _noted(app.view_functions[endpoint], ran))
@@ -257,7 +256,7 @@ def test_what_ends_meanwhile_is_not_recorded_nor_sent(
 ) -> None:
     """Between the guard's look and the record: the record asks again, under the lock that an ending takes too."""
     opening = open_to(make, cast, staff_client)
-    hold = viewing.hold_head
+    hold = looks.hold_head
 
     def ended_before(session: LockedSession) -> Any:
         held = hold(session)
@@ -265,7 +264,7 @@ def test_what_ends_meanwhile_is_not_recorded_nor_sent(
         session.flush()
         return held
 
-    monkeypatch.setattr(viewing, "hold_head", ended_before)
+    monkeypatch.setattr(looks, "hold_head", ended_before)
     before = events(database, cast, cast.stella)
     assert staff_client.get(LOG).status_code == 404
     assert events(database, cast, cast.stella) == before
@@ -432,6 +431,7 @@ def test_as_long_as_nobody_looks_a_page_asks_now_and_then_only(
     assert len(asked) == 1
     monkeypatch.setattr(looks_views, "_QUIET_MS", 60_000)
     looks_views._quiet.clear()
-    client.get(LOG)
+    for _ in range(2):
+        assert "is looking" in client.get(LOG).text, "on every page, not on the first alone"
     end(database, opening)
     assert "is looking" not in client.get(LOG).text, "the end is never late"

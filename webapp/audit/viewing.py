@@ -11,19 +11,15 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import bindparam, delete, select
 
-from webapp.access import StaffSees
 from webapp.audit.actions import THE_SERVICE, hold_head, record
 from webapp.audit.kinds import KINDS
 from webapp.audit.models import AuditViewing
 from webapp.clock import now_ms, to_ms
 from webapp.database.engine import Database
-from webapp.errors import NotFound
-from webapp.services import services
 from webapp.tenancy.lock import kept
 from webapp.tenancy.models import Organization
 from webapp.tenancy.request import current_opening
 from webapp.tenancy.sessions import reading_session, writing_session
-from webapp.tenancy.staff_entry import Opening, is_live
 
 SLOT = timedelta(minutes=15)
 _SLOT_MS = int(SLOT.total_seconds() * 1000)
@@ -54,7 +50,8 @@ def note_view(
 ) -> None:
     """Record that a person looked, unless that is recorded for this quarter of an hour already.
 
-    `at`: when it was, if not just now. Of staff each request is recorded before its view runs: see note_staff().
+    `at`: when it was, if not just now. Of staff each request is recorded before its view runs:
+    organizations/looks.py.
     """
     if current_opening() is not None:
         return
@@ -93,28 +90,6 @@ def note(
     """Record each time: what leaves the service as a file, and what changes nothing here, as signing in."""
     with writing_session(database, organization_id) as session:
         record(session, kind, actor_id=user_account_id, object_id=object_id, at=None, **words)
-        session.commit()
-
-
-def note_staff(name: str, opening: Opening, sees: StaffSees, object_id: int | None) -> None:
-    """Record what somebody of staff is about to see, each time. Raises NotFound where they are let in no more.
-
-    Who ends an opening holds the end of the chain as well: whatever comes after that is not recorded, nor sent.
-    """
-    kind = "support.downloaded" if sees.download else f"support.viewed_{sees.about}".removesuffix("_")
-    with writing_session(services().database, opening.organization_id) as session:
-        hold_head(session)
-        if not is_live(session, opening):
-            raise NotFound
-        record(
-            session,
-            kind,
-            actor_id=opening.staff_id,
-            object_id=object_id,
-            name=name,
-            what=sees.what,
-            reason=opening.reason,
-        )
         session.commit()
 
 

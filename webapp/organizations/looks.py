@@ -1,4 +1,4 @@
-"""Who of support looks at the bound organization's pages now, as its people are told, and what ends that.
+"""Who of support looks at the bound organization's pages now, as its people are told; what is recorded, what ends it.
 
 Called by looks_views.py; who is let in the guard asks by itself (tenancy/staff_entry.py).
 """
@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
 
+from webapp.access import StaffSees
 from webapp.accounts.models import UserAccount
-from webapp.audit.actions import record
+from webapp.audit.actions import hold_head, record
 from webapp.clock import now
 from webapp.database.types import Instant
 from webapp.errors import NotFound
 from webapp.tenancy.consent_models import AccessGrant, AccessOpening
 from webapp.tenancy.lock import LockedSession, kept
-from webapp.tenancy.staff_entry import OF_GRANT, is_live_at, tell_areas
+from webapp.tenancy.staff_entry import OF_GRANT, Opening, is_live, is_live_at, tell_areas
 
 _LOOKS = kept(
     select(
@@ -51,10 +52,31 @@ def list_looks(session: LockedSession, present: datetime) -> Sequence[Look]:
     ]
 
 
+def record_look(session: LockedSession, name: str, opening: Opening, sees: StaffSees, object_id: int | None) -> None:
+    """What somebody of support is about to see, each time. Raises NotFound where they are let in no more.
+
+    Who ends an opening holds the end of the chain as well: whatever comes after that is not recorded, nor sent.
+    """
+    hold_head(session)
+    if not is_live(session, opening):
+        raise NotFound
+    record(
+        session,
+        "support.downloaded"
+        if sees.download
+        else {"": "support.viewed", "call": "support.viewed_call", "import": "support.viewed_import"}[sees.about],
+        actor_id=opening.staff_id,
+        object_id=object_id,
+        name=name,
+        what=sees.what,
+        reason=opening.reason,
+    )
+
+
 def end_look(session: LockedSession, opening_id: int, *, actor_id: int) -> str:
     """An owner takes back what they allowed, from everybody who looks by it. Returns whose look it was.
 
-    Raises NotFound. Recorded, and so after whatever support saw before: see audit/viewing.py.
+    Raises NotFound.
     """
     found = session.execute(
         select(AccessOpening.grant_id, UserAccount.name, UserAccount.email)

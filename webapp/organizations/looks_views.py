@@ -25,7 +25,7 @@ from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_place, db
 from webapp.tenancy.sessions import reading_session, writing_session
-from webapp.tenancy.staff_entry import find_entered, tell_areas
+from webapp.tenancy.staff_entry import Opening, find_entered, tell_areas
 
 bp = Blueprint("looks", __name__)
 bp.app_template_filter("areas")(tell_areas)
@@ -47,6 +47,13 @@ def list_looks() -> Sequence[Look]:
     if not found:
         quiet[place.organization.id] = moment
     return found
+
+
+def note_look(name: str, opening: Opening, sees: access.StaffSees, object_id: int | None) -> None:
+    """Called by the guard before each view that support is let in to see: what cannot be recorded is not sent."""
+    with writing_session(services().database, opening.organization_id) as session:
+        looks.record_look(session, name, opening, sees, object_id)
+        session.commit()
 
 
 @bp.app_template_filter("time_in")

@@ -163,8 +163,8 @@ def _record_staff(sees: access.StaffSees) -> None:
     opening = current_opening()
     if opening is not None:
         ids = [value for name, value in (request.view_args or {}).items() if name.endswith(("_id", "_key"))]
-        record: StaffRecord = current_app.extensions[_STAFF_RECORD]
-        record(current_user.name or current_user.email, opening, sees, next(iter(ids), None))
+        tell: StaffRecord = current_app.extensions[_STAFF_RECORD]
+        tell(current_user.name or current_user.email, opening, sees, next(iter(ids), None))
 
 
 def _check_staff() -> None:

@@ -1,7 +1,7 @@
 """Staff in an organization's own pages: which of its openings lets this person in, in this browser, at this moment.
 
-Asked by the guard for each of their requests, again before what they see is recorded (audit/viewing.py), and by files
-for each chunk. In sessions of the web role: the staff role cannot read grants.
+Asked by the guard for each of their requests, again before what they see is recorded (organizations/looks.py), and for
+each chunk of a file. In sessions of the web role: the staff role cannot read grants.
 """
 
 from collections.abc import Iterator
