@@ -20,7 +20,7 @@ from webapp.database.installation import initialize, list_problems, open_as_owne
 from webapp.database.upgrade_files import newest_version
 from webapp.database.upgrades import upgrade
 from webapp.organizations.models import Invitation
-from webapp.tenancy.lock import set_local
+from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import reading_session
 
 FIRST_RELEASE = Path(__file__).with_name("first_release.sql")

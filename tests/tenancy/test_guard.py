@@ -21,9 +21,9 @@ from webapp.calls.models import Pbx
 from webapp.database.base import Base
 from webapp.database.engine import Database
 from webapp.organizations.actions import add_member
-from webapp.tenancy.lock import set_local
 from webapp.tenancy.models import Membership, Organization, Role
 from webapp.tenancy.request import current_membership, current_organization, db
+from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import reading_session, writing_session
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}

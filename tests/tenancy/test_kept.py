@@ -16,9 +16,10 @@ from webapp.calls.models import Call, Pbx
 from webapp.database.engine import Database
 from webapp.database.types import Instant
 from webapp.destinations.models import Party
-from webapp.tenancy.lock import LockedSession, TenancyError, kept
+from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import Membership, Organization, Role
 from webapp.tenancy.narrowing import Narrowing, PartyDays
+from webapp.tenancy.row_security import TenancyError
 from webapp.tenancy.sessions import reading_session, writing_session
 
 OTHER = aliased(Pbx)

@@ -30,10 +30,11 @@ from webapp.destinations.models import (
 from webapp.destinations.turns import hand_over
 from webapp.organizations.models import InvitationDestination
 from webapp.tenancy import narrowing
-from webapp.tenancy.lock import LockedSession, TenancyError
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import load_narrowing, open_spans
 from webapp.tenancy.models import MembershipDestination, MembershipParty
 from webapp.tenancy.narrowing import DestinationDays, Narrowing, PartyDays, covers, holds
+from webapp.tenancy.row_security import TenancyError
 from webapp.tenancy.sessions import reading_session
 
 LOG = "/o/harbour/calls?period=all"

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import BigInteger, bindparam, select
 
-from webapp.tenancy.lock import LockedSession, TenancyError, kept
+from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import MembershipDestination, MembershipParty, Organization
 from webapp.tenancy.narrowing import DestinationDays, Narrowing, PartyDays, Span, id_of, join_windows
+from webapp.tenancy.row_security import TenancyError
 
 _PERSON = bindparam("person", type_=BigInteger)
 _PARTIES = kept(
