@@ -36,6 +36,9 @@ from webapp.tenancy.sessions import reading_session, writing_session
 Action = Callable[[LockedSession, Organization, UserAccount, Disclosure], None]
 
 
+add_page("Required by law", "staff.disclosures", 40, "disclosure", "new_disclosure", "agree_to_", "show_disclosure_key")
+
+
 @bp.record_once
 def _register_jobs(_state: BlueprintSetupState) -> None:
     register_jobs()

@@ -22,6 +22,9 @@ __all__ = ["bp"]
 _NOT_TAKEN = "This code is not right, was used already, or is older than 15 minutes. Ask them to make a new one."
 
 
+add_page("On the telephone", "staff.help_code", 50, "help_code", "start_lost_factor", "stop_lost_factor")
+
+
 @bp.route("/staff/help-code", methods=["GET", "POST"])
 @access.staff
 def help_code() -> ResponseReturnValue:
