@@ -26,6 +26,7 @@ from webapp.staff.disclosure_queries import (
     list_disclosures,
     read_archive,
 )
+from webapp.staff.frame import add_page
 from webapp.staff.reading import reading_console, this_staff
 from webapp.staff.sealed import spell_key
 from webapp.tenancy.consent_models import Disclosure, DisclosureState

@@ -13,6 +13,7 @@ from webapp.errors import NotFound, Refused, TooManyTries
 from webapp.services import services
 from webapp.staff.blueprint import bp
 from webapp.staff.disclosure_page import times
+from webapp.staff.frame import add_page
 from webapp.staff.lost_factor_forms import HelpCodeForm, StartForm
 from webapp.staff.reading import this_staff
 from webapp.tenancy.sessions import reading_session, writing_session
