@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAKE_A_KEY = "python3 -c 'import secrets; print(secrets.token_hex(32))'"
 ROOT = Path(__file__).resolve().parent
 
@@ -45,6 +46,7 @@ class Settings:
     mail_from: str | None
     secret_key_fallbacks: tuple[str, ...] = ()  #: earlier keys: what they signed or sealed still counts
     demo: bool = False
+    staff_networks: tuple[Network, ...] = ()  #: from which the console answers; none: from everywhere
 
     @property
     def secure(self) -> bool:
@@ -100,6 +102,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
         mail_from=_mail_from(value("MAIL_FROM"), problems),
         secret_key_fallbacks=_fallbacks(value("SECRET_KEY_FALLBACKS"), problems),
         demo=demo,
+        staff_networks=_staff_networks(value("STAFF_NETWORKS"), problems),
     )
     if not settings.database_url.startswith("sqlite") and demo:
         problems["DATABASE_URL"] = "the demo keeps its own SQLite file; unset it, or use `make serve`."
@@ -202,6 +205,19 @@ def _trusted_proxy(text: str | None, problems: dict[str, str]) -> str | None:
     except ValueError:
         problems["TRUSTED_PROXY"] = f"{text!r} is no IP address. Give the one from which your proxy connects."
         return None
+
+
+def _staff_networks(text: str | None, problems: dict[str, str]) -> tuple[Network, ...]:
+    networks = []
+    for part in (text or "").split(","):
+        try:
+            networks += [ipaddress.ip_network(part.strip())] if part.strip() else []
+        except ValueError:
+            problems["STAFF_NETWORKS"] = (
+                f"{part.strip()!r} is no network. Give networks with commas between them, such as 192.0.2.0/24 or "
+                "2001:db8:1::/48."
+            )
+    return tuple(networks)
 
 
 def _smtp_url(text: str | None, problems: dict[str, str]) -> str | None:

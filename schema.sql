@@ -60,6 +60,7 @@ CREATE TABLE organization (
     CONSTRAINT organization_pkey PRIMARY KEY (id),
     CONSTRAINT organization_slug_unique UNIQUE (slug)
 );
+CREATE INDEX organization_by_name ON organization (lower(name), id);
 
 -- A person who can sign in. Written by commands and by the person; lives until they leave, or 90 days without a
 -- membership.
@@ -281,7 +282,8 @@ CREATE TABLE factor_removal (
 );
 CREATE INDEX factor_removal_by_person ON factor_removal (user_account_id, state);
 
--- What the console shows of an organization: counts, and whom to write to. Counted anew by the hour by staff/.
+-- What the console shows of an organization: counts, and whom to write to. Made with the organization, with counted_at its
+-- created_at until it is counted for the first time; counted anew by the hour by staff/.
 CREATE TABLE organization_usage (
     counted_at      TIMESTAMPTZ NOT NULL,
     organization_id BIGINT      NOT NULL,
@@ -294,23 +296,29 @@ CREATE TABLE organization_usage (
     sources         INTEGER     NOT NULL,           -- open phone systems
     silent_sources  INTEGER     NOT NULL,           -- of them: nothing for longer than usual
     failing_sources INTEGER     NOT NULL,           -- of them: with a failure in the last seven days
-    last_call_day   INTEGER,                        -- days since 1970-01-01, UTC
-    last_sign_in_day INTEGER,
+    openings        INTEGER     NOT NULL,           -- times that staff looked in, in the last 30 days
+    last_call_day   INTEGER,                        -- days since 1970-01-01, of its time zone
+    last_sign_in_day INTEGER,                       -- on which somebody used it last; days since 1970-01-01, UTC
     --sqlite: CONSTRAINT organization_usage_instants CHECK (typeof(counted_at) = 'integer'),
     CONSTRAINT organization_usage_pkey PRIMARY KEY (organization_id),
     CONSTRAINT organization_usage_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
 );
+CREATE INDEX organization_usage_by_calls ON organization_usage (calls, organization_id);
+CREATE INDEX organization_usage_by_bytes ON organization_usage (file_bytes, organization_id);
+CREATE INDEX organization_usage_by_failing ON organization_usage (failing_sources, organization_id);
+CREATE INDEX organization_usage_by_sign_in ON organization_usage (coalesce(last_sign_in_day, 0), organization_id);
 
--- What went wrong with a phone system's files or pushes, by kind: class and number only. Counted by staff/ with the above.
+-- What went wrong with a phone system's files or pushes, by kind: class and number only. Written by staff/; kept 7 days.
 CREATE TABLE source_failure (
-    pbx_id          BIGINT      NOT NULL,
+    day             INTEGER     NOT NULL,           -- days since 1970-01-01, UTC
     organization_id BIGINT      NOT NULL,
+    pbx_id          BIGINT      NOT NULL,
     kind            TEXT        NOT NULL,           -- "import", "push" ...
     error_class     TEXT        NOT NULL,           -- never the words, a line or a file's name
-    failures        INTEGER     NOT NULL,           -- in the last seven days
+    failures        INTEGER     NOT NULL,           -- on that day
     last_at         TIMESTAMPTZ NOT NULL,
     --sqlite: CONSTRAINT source_failure_instants CHECK (typeof(last_at) = 'integer'),
-    CONSTRAINT source_failure_pkey PRIMARY KEY (pbx_id, organization_id, kind, error_class)
+    CONSTRAINT source_failure_pkey PRIMARY KEY (day, organization_id, pbx_id, kind, error_class)
 );
 
 -- How often a feature was used in an organization on a day, for one purpose: to improve the service. Kept 400 days.
@@ -324,7 +332,8 @@ CREATE TABLE feature_use (
 --sqlite: WITHOUT ROWID
 ;
 
--- A network that a limit turned away, so that staff see attacks and complaints. Written by rate_limits.py; kept 7 days.
+-- A network that a limit turned away, so that staff see attacks and complaints. Told by rate_limits.py, written by
+-- tallies.py; kept 7 days.
 CREATE TABLE limited_network (
     day       INTEGER     NOT NULL,                 -- days since 1970-01-01, UTC
     network   TEXT        NOT NULL,                 -- personal; an IPv4 address or the /64 of an IPv6 one

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from bench import asking, browse, collecting, export, importing, naming, overview, returning, search, sign_in
+from bench import asking, browse, collecting, console, export, importing, naming, overview, returning, search, sign_in
 from bench.engines import FOLDER, Engine, Sqlite, no_postgresql, postgresql_engine, tell
 from bench.report import Result, machine, table
 from bench.scale import FULL, SMALL, Scale
@@ -24,6 +24,7 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
     "import": importing.measure,
     "collect": collecting.measure,
     "ask": asking.measure,
+    "console": console.measure,
 }
 
 

@@ -15,6 +15,7 @@ class Scale:
     import_parties: int
     loaded_lines: int  #: imported while pages are asked for
     collecting_seconds: int  #: for which phone systems send by themselves
+    console_organizations: int  #: that the staff's list has
     rounds: int  #: runs of each page and each limit
 
 
@@ -29,6 +30,7 @@ FULL = Scale(
     import_parties=50_000,
     loaded_lines=400_000,
     collecting_seconds=60,
+    console_organizations=10_000,
     rounds=30,
 )
 SMALL = Scale(
@@ -42,5 +44,6 @@ SMALL = Scale(
     import_parties=200,
     loaded_lines=2_000,
     collecting_seconds=2,
+    console_organizations=100,
     rounds=3,
 )

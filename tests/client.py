@@ -1,6 +1,6 @@
 """The browser of the tests: Flask's test client, which looks at every page it fetches.
 
-client.sign_in(cast.olive)
+client.sign_in(cast.olive)                       # or cast.stella, of staff
 page = client.get("/o/harbour/calls")            # a whole page
 part = client.get_part("/o/harbour/calls")       # what htmx would get
 answer = client.send("/o/harbour/...", {"name": "x"})   # a POST with the token of the page last seen
@@ -16,9 +16,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.cast import PASSWORD
+from tests.passkeys import SoftPasskey
 from webapp.accounts.models import UserAccount
 from webapp.headers import ALWAYS, VARY
 
+#: Of the staff whom the tests of this process have signed in, by person.
+_staff_passkeys: dict[int, SoftPasskey] = {}
 PART = {"HX-Request": "true", "HX-Request-Type": "partial"}
 _TOKEN = re.compile(r'name="csrf[-_]token"[^>]*?(?:content|value)="([^"]+)"')
 _WITHIN = {"tr": "tbody", "td": "tr", "th": "tr", "tbody": "table", "thead": "table", "option": "select", "li": "ul"}
@@ -39,13 +42,42 @@ class PageCheckingClient(FlaskClient):
         return response
 
     def sign_in(self, person: UserAccount, password: str = PASSWORD) -> TestResponse:
-        """Through the real page; the answer is where it leads."""
+        """Through the real page; the answer is where it leads. Staff: with a passkey, set up at the first time."""
+        if person.is_staff:
+            return self._sign_in_staff(person, password)
         self.get("/sign-in")
         answer = self.send("/sign-in", {"email": person.email, "password": password})
         assert answer.status_code == 303, answer.text
         answer = self.get(answer.location)
         self.csrf_token = ""
         return answer
+
+    def _sign_in_staff(self, person: UserAccount, password: str) -> TestResponse:
+        self.get("/staff/sign-in")
+        passkey = _staff_passkeys.get(person.id)
+        if passkey is None:
+            answer = self.send("/staff/sign-in", {"email": person.email, "password": password})
+            assert answer.status_code == 303, answer.text
+            answer = self.get(answer.location)
+            _staff_passkeys[person.id] = self.add_passkey("Work laptop")
+        else:
+            question = self.send("/sign-in/passkey/question").json
+            answer = self.send("/staff/sign-in/passkey", {"credential": passkey.show(question)})
+            assert answer.status_code == 303, answer.text
+            answer = self.get(answer.location)
+        self.csrf_token = ""
+        return answer
+
+    def add_passkey(self, name: str) -> SoftPasskey:
+        """Through the real page, by whoever is signed in."""
+        passkey = SoftPasskey()
+        self.csrf_token = ""
+        self.get("/security-settings/passkeys")
+        question = self.send("/security-settings/passkeys/question").json
+        done = self.send("/security-settings/passkeys", {"name": name, "credential": passkey.make(question)})
+        assert done.status_code in (200, 303), done.text
+        self.csrf_token = ""
+        return passkey
 
     def get_part(self, path: str, **kwargs: Any) -> TestResponse:
         """As htmx asks for a part of a page."""
@@ -62,6 +94,8 @@ class PageCheckingClient(FlaskClient):
             self.get("/", follow_redirects=True)
         if not self.csrf_token:
             self.get("/sign-in")  # the first page of a stranger has no form
+        if not self.csrf_token:
+            self.get("/security-settings", follow_redirects=True)  # of staff, who have no first page like others
         if not self.csrf_token:
             self.get("/no-such-page")  # no page to be had with a form: sign-out alone has one then
         return self.csrf_token

@@ -18,12 +18,14 @@ _BY_HAND = {
     "token": "of-no-link",
     "what": "hours",
     "web_session_id": 1,
+    "job_id": 1,
+    "passkey_id": 1,
 }
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
     *("number_id", "schedule_id", "route_plan_id", "token_id"),
-    *("destination_id", "contact_import_id"),
-    *("disclosure_id", "removal_id"),
+    *("destination_id", "contact_import_id", "organization_id", "notice_id"),
+    *("access_request_id", "access_grant_id", "disclosure_id", "removal_id"),
 )
 
 
@@ -63,6 +65,10 @@ def ids_of(make: Make) -> dict[str, int]:
         "token_id": make.token(pbx).id,
         "destination_id": make.destination("Ann Lee").id,
         "contact_import_id": make.contact_import().id,
+        "access_request_id": make.access_request().id,
+        "access_grant_id": make.grant(make.member()).id,
+        "organization_id": make.organization.id,
+        "notice_id": new_id(),
         "disclosure_id": make.disclosure().id,
         "removal_id": make.lost_factor(make.member()).id,
     }

@@ -10,7 +10,7 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 
 from config import Settings
-from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation
+from webapp import access, addresses, cli, error_pages, formatting, headers, health, logs, navigation, staff_networks
 from webapp.accounts import views as accounts
 from webapp.calls import detail_views as call_detail
 from webapp.calls import for_others as calls_for_others
@@ -27,7 +27,10 @@ from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
 from webapp.organizations import disclosure_views as told_disclosures
 from webapp.organizations import help_code_views as help_code
+from webapp.organizations import jobs as organization_jobs
+from webapp.organizations import looks
 from webapp.organizations import settings_views as company_settings
+from webapp.organizations import support_views as support
 from webapp.organizations import views as organizations
 from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
@@ -39,8 +42,16 @@ from webapp.sources import collect_views as collect
 from webapp.sources import pbx_access
 from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
+from webapp.staff import console_views as staff_console
 from webapp.staff import disclosure_views as disclosures
 from webapp.staff import lost_factor_views as staff_lost_factor
+from webapp.staff import notice_views as staff_notices
+from webapp.staff import notices, shell
+from webapp.staff import opening_views as staff_openings
+from webapp.staff import organization_views as staff_organizations
+from webapp.staff import request_views as staff_requests
+from webapp.staff import seen_views as staff_seen
+from webapp.staff import service_views as staff_service
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +64,7 @@ FEATURES = (
     who_looked,
     told_disclosures,
     company_settings,
+    support,
     help_code,
     invitations,
     people,
@@ -67,6 +79,11 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
+    staff_notices,
+    staff_organizations,
+    *(staff_console, staff_service, staff_seen),
+    staff_requests,
+    staff_openings,
     disclosures,
     staff_lost_factor,
 )
@@ -79,11 +96,15 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     database = database or Database(settings.database_url)
     app.extensions["callbook"] = Services(settings, database, open_for_staff(settings))
     _configure(app, settings)
-    for plumbing in (logs, headers, error_pages, addresses, formatting, last_used, request, guard):
+    before_all = (logs, headers, error_pages, addresses, formatting, last_used, request, staff_networks, guard)
+    for plumbing in (*before_all, notices, shell):
         plumbing.register(app)
     accounts.register(app, database)
     pbx_access.register(app)
     calls_for_others.register()
+    organization_jobs.register_jobs()
+    staff_openings.register()
+    guard.set_staff_record(app, looks.note_look)
     Htmx(app)
     CSRFProtect(app)
     access.public(app.view_functions["static"])
@@ -113,7 +134,7 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 
 def _what_layouts_need() -> dict[str, Any]:
-    """Nothing here asks the database: the guard has."""
+    """Nothing here asks the database: the guard has. What a whole page alone shows is asked when it is."""
     place = request.current_place()
     return {
         "current_user": current_user,
@@ -121,5 +142,9 @@ def _what_layouts_need() -> dict[str, Any]:
         "current_membership": place.membership if place else None,
         "navigation": navigation.links(place.membership) if place else [],
         "looks_as": place.looks_as if place else "",
+        "sees_in_part": bool(place and (narrowing := request.current_reader().narrowing) and narrowing.is_cut),
+        "support_asks": support.ask_owners,
+        "opening": place.opening if place else None,
+        "support_looks": looks.tell_looks,
         "my_organizations": [place.organization for place in request.my_places()],
     }

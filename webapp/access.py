@@ -11,13 +11,33 @@ from enum import IntEnum
 from functools import cache
 from typing import Any, TypeVar
 
+from webapp.database.staff_rights import Area
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 _MARK = "callbook_access"
 _POLLING = "callbook_polling"
 _PROVED = "callbook_proved"
+_FRESH_FACTOR = "callbook_fresh_factor"
 _LARGEST_BODY = "callbook_largest_body"
 _SEES_EVERY_CALL = "callbook_sees_every_call"
+_WHILE_SUSPENDED = "callbook_while_suspended"
+_STAFF_SEES = "callbook_staff_sees"
+
+
+@dataclass(frozen=True)
+class StaffSees:
+    """What a view shows to staff whom an organization has let in. `what`: in its "Who looked", which leads to the thing
+    that the address names where `about` says what that is: "call", "import".
+
+    `posting`: its POST changes nothing of the organization's, as a search. `download`: it is a file to take away.
+    """
+
+    area: Area
+    what: str
+    about: str = ""
+    posting: bool = False
+    download: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,7 +46,9 @@ class Access:
 
     `polling`: the page asks by itself. `proved`: the person has just proved who they are. `largest_body`: bytes;
     None: as everywhere. `sees_every_call`: not for people who are narrowed to some extensions. `pbx`: for phone systems
-    with a token of theirs, not for people. `staff`: the operator's people, in the console.
+    with a token of theirs, not for people. `staff`: the operator's people, in the console. `staff_sees`: them
+    too, while the organization lets them in. `fresh_factor`: the person has just given a code or a passkey.
+    `while_suspended`: stays open to members of an organization that is suspended.
     """
 
     signed_in: bool
@@ -37,6 +59,9 @@ class Access:
     sees_every_call: bool = False
     pbx: bool = False
     staff: bool = False
+    fresh_factor: bool = False
+    while_suspended: bool = False
+    staff_sees: StaffSees | None = None
 
 
 class AccessError(Exception):
@@ -84,10 +109,34 @@ def proved(view: View) -> View:
     return view
 
 
+def fresh_factor(view: View) -> View:
+    """Besides the marker: a code or a passkey within the last five minutes, whatever else was shown."""
+    setattr(view, _FRESH_FACTOR, True)
+    return view
+
+
 def sees_every_call(view: View) -> View:
     """Besides the marker: it tells of the organization's calls as a whole. Who is narrowed to extensions gets 403."""
     setattr(view, _SEES_EVERY_CALL, True)
     return view
+
+
+def while_suspended(view: View) -> View:
+    """Besides the marker: the organization's people can call it even while their organization is suspended."""
+    setattr(view, _WHILE_SUSPENDED, True)
+    return view
+
+
+def open_to_staff(
+    area: Area, what: str, about: str = "", *, posting: bool = False, download: bool = False
+) -> Callable[[View], View]:
+    """Besides the marker: staff see it too while an organization lets them see this area of it. Without: never."""
+
+    def mark(view: View) -> View:
+        setattr(view, _STAFF_SEES, StaffSees(area, what, about, posting, download))
+        return view
+
+    return mark
 
 
 def takes_body(largest: int) -> Callable[[View], View]:
@@ -113,6 +162,9 @@ def of(view: Callable[..., Any]) -> Access:
         proved=getattr(view, _PROVED, False),
         largest_body=getattr(view, _LARGEST_BODY, None),
         sees_every_call=getattr(view, _SEES_EVERY_CALL, False),
+        fresh_factor=getattr(view, _FRESH_FACTOR, False),
+        while_suspended=getattr(view, _WHILE_SUSPENDED, False),
+        staff_sees=getattr(view, _STAFF_SEES, None),
     )
 
 

@@ -50,6 +50,7 @@ def check_everything(environ: Mapping[str, str] | None = None, mail_to: str | No
     yield Finding("settings", True, "all are well formed.")
     yield _check_address(settings)
     yield from _check_proxy(settings)
+    yield _check_staff_networks(settings)
     yield from _check_data_dir(settings)
     database = open_database(settings)
     try:
@@ -87,6 +88,13 @@ def _check_proxy(settings: Settings) -> Iterator[Finding]:
         )
     elif settings.trusted_proxy:
         yield Finding("proxy", True, f"{settings.trusted_proxy} is believed about who calls, nobody else is.")
+
+
+def _check_staff_networks(settings: Settings) -> Finding:
+    if not settings.staff_networks:
+        return Finding("console", True, "answers to every network; STAFF_NETWORKS would narrow that.")
+    networks = ", ".join(map(str, settings.staff_networks))
+    return Finding("console", True, f"answers to {networks} only; elsewhere there is no such page.")
 
 
 # ------------------------------------------------------------------------------------------------------------ mail

@@ -13,12 +13,15 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from config import Settings, SettingsError, load_settings
-from webapp.accounts.lost_factor import has_factor, take_away
+from webapp.accounts.lost_factor import take_away
 from webapp.accounts.people import create_user
 from webapp.accounts.queries import find_person
+from webapp.accounts.staff import create_staff, disable_staff
+from webapp.audit.actions import record
 from webapp.audit.commands import register_commands as register_audit_commands
 from webapp.audit.service_chain import note_for_service
 from webapp.checkup import check_everything
+from webapp.database.ids import spell_id
 from webapp.database.installation import InstallationError, check_start, initialize, number_key_file, open_database
 from webapp.database.upgrade_files import UpgradeFilesError
 from webapp.database.upgrades import upgrade
@@ -47,6 +50,8 @@ def register_commands(app: Flask) -> None:
         create_organization_command,
         create_user_command,
         remove_factor_command,
+        create_staff_command,
+        disable_staff_command,
         check,
         list_mail_command,
         retry_mail_command,
@@ -95,7 +100,7 @@ def writing() -> Iterator[LockedSession]:
 @click.command("permissions")
 @with_appcontext
 def permissions() -> None:
-    """Print who may call which address: every route, from anonymous to owner."""
+    """Print who may call which address: every route, from anonymous to owner and staff."""
     click.echo(print_matrix(current_app))
 
 
@@ -140,6 +145,7 @@ def create_organization_command(slug: str, name: str, time_zone: str, region: st
         if owner is not None:
             operator = Inviter(organization, None, settings_of_command().secret_key)
             invitation = invite(session, operator, owner, whole_offer(Role.OWNER))
+        note_for_service(session, "service.organization_made", None, organization.id, organization=slug)
     if invitation is None:
         click.echo(f"Organization {slug} is ready. Next: flask create-user EMAIL --organization {slug} --role owner")
         return
@@ -172,6 +178,9 @@ def create_user_command(email: str, slug: str, role: str, password_stdin: bool) 
         person = person or create_user(session, email, password, (organization.name, organization.slug))
         session.bind_organization(organization.id)
         add_member(session, person, Role[role.upper()])
+        record(session, "support.user_made", actor_id=None, object_id=person.id, email=person.email, role=role)
+        what = f"a new {role}, account {spell_id(person.id)}"
+        note_for_service(session, "service.user_made", None, organization.id, organization=slug, what=what)
     known = "" if is_new else " They had an account; its password is as it was."
     click.echo(f"{person.email} is {role} of {slug}.{known}")
 
@@ -189,6 +198,8 @@ def _file_invitation(email: str, slug: str, role: Role) -> None:
         session.bind_organization(organization.id)
         operator = Inviter(organization, None, settings_of_command().secret_key)
         invitation = file_unconfirmed(session, operator, email, role)
+        what = f"a {role.word} to be confirmed by an owner"
+        note_for_service(session, "service.user_made", None, organization.id, organization=slug, what=what)
     click.echo(
         f"{slug} has an owner, who decides who comes in. {invitation.email} stands on its People page now; nothing is "
         "mailed, and no password was set, until an owner confirms it."
@@ -199,18 +210,44 @@ def _file_invitation(email: str, slug: str, role: Role) -> None:
 @click.argument("email")
 @with_appcontext
 def remove_factor_command(email: str) -> None:
-    """For somebody who has lost both phone and recovery codes. Make sure that it is them who ask."""
+    """For somebody who has lost phone, passkeys and recovery codes. Make sure that it is them who ask."""
     with writing() as session:
         person = find_person(session, email)
         if person is None:
             raise Refused(f"Nobody here has the address {email}.")
-        if not has_factor(session, person):
-            raise Refused(f"{person.email} has no authenticator app and no passkey.")
+        if not person.has_factor:
+            raise Refused(f"{person.email} has neither an authenticator app nor a passkey.")
         session.bind_person(person.id)
         why = "by a command of the person who runs Callbook"
         take_away(session, person, None, why)
         note_for_service(session, "lost_factor.done", None, person.id, email=person.email, why=why)
     click.echo(f"{person.email} signs in by password alone now; their open browsers are signed out, and they are told.")
+
+
+@click.command("create-staff")
+@click.argument("email")
+@click.option("--name", required=True, help="By which customers will read of them.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else it is asked for.")
+@with_appcontext
+def create_staff_command(email: str, name: str, password_stdin: bool) -> None:
+    """Make a member of the operator's staff, who is in no organization. There is no other way to make one."""
+    password = _read_password(password_stdin)
+    with writing() as session:
+        person = create_staff(session, email, name, password)
+    click.echo(
+        f"{person.email} is of staff. They sign in at {settings_of_command().base_url}/staff/sign-in and set up a "
+        "passkey or an authenticator app there before anything opens."
+    )
+
+
+@click.command("disable-staff")
+@click.argument("email")
+@with_appcontext
+def disable_staff_command(email: str) -> None:
+    """Shut a member of staff out at once: every browser of theirs is signed out, and none gets in again."""
+    with writing() as session:
+        person = disable_staff(session, email)
+    click.echo(f"{person.email} is shut out; their open browsers are signed out.")
 
 
 def _read_password(from_stdin: bool) -> str:

@@ -42,10 +42,14 @@ def csv_pieces(header: CsvRow, chunks: Iterable[Iterable[CsvRow]]) -> Iterator[b
 
 
 def csv_response(file_name: str, pieces: Iterable[bytes]) -> Response:
-    """A download (RFC 6266). `file_name` is of ASCII letters, digits, dots and hyphens."""
+    return download(file_name, pieces, "text/csv")
+
+
+def download(file_name: str, pieces: Iterable[bytes], mimetype: str) -> Response:
+    """A file in pieces (RFC 6266). `file_name` is of ASCII letters, digits, dots and hyphens."""
     if not re.fullmatch(r"[A-Za-z0-9.-]+", file_name):
         raise ValueError("the name of a download is plain")
-    response = Response(pieces, mimetype="text/csv")
+    response = Response(pieces, mimetype=mimetype)
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     response.headers["X-Accel-Buffering"] = "no"  # a proxy passes the pieces on as they come
     return response

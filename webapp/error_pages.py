@@ -6,12 +6,14 @@ Registered by create_app(). The pages need no database and no session: they are 
 import errno
 import sqlite3
 from dataclasses import dataclass
+from email.utils import parseaddr
 
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from webapp import access, errors, htmx, logs
+from webapp.services import services
 
 _DISK_FULL = "53100"  # PostgreSQL's names
 _TOO_SLOW = "57014"
@@ -90,6 +92,7 @@ _STATUS: dict[type[errors.CallbookError], int] = {
 
 def register(app: Flask) -> None:
     app.register_error_handler(errors.CallbookError, _answer_our_own)
+    app.register_error_handler(errors.Suspended, _answer_suspended)
     app.register_error_handler(CSRFError, _answer_csrf)
     app.register_error_handler(HTTPException, _answer_http)
 
@@ -128,6 +131,18 @@ def _answer_our_own(error: errors.CallbookError) -> Response:
     if isinstance(error, errors.TooManyTries):
         response.headers["Retry-After"] = str(error.wait_seconds)
     return response
+
+
+def _answer_suspended(error: errors.Suspended) -> Response:
+    """Why, and whom to ask: its people would take a 404 for the end of their data."""
+    _name, address = parseaddr(services().settings.mail_from or "")
+    words = Words(
+        f"{error.name} is suspended",
+        f"The reason: “{error.sentence}”. Nothing is lost: calls, people and settings are as they were, and phone "
+        "systems go on delivering.",
+        f"Ask the person who runs Callbook{f' ({address})' if address else ''} when it opens again.",
+    )
+    return answer(403, words)
 
 
 def _answer_csrf(_error: CSRFError) -> Response:

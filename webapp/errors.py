@@ -20,6 +20,14 @@ class Forbidden(CallbookError):
     """The person's role is too small: 403."""
 
 
+class Suspended(CallbookError):
+    """The organization is suspended: 403 for its people, who read why. `name` is the organization's."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
+
+
 class BadRequest(CallbookError):
     """The request makes no sense and no form of ours sends it: 400."""
 

@@ -95,6 +95,17 @@ def format_exactly(instant: datetime, zone: ZoneInfo) -> str:
     return f"{format_date(local.date())}, {local:%H:%M:%S} {local.tzname()}"
 
 
+def format_size(count: int) -> str:
+    """Bytes as people say them: "812 bytes", "48 kB", "2.3 MB", "1.9 GB"."""
+    if count < 1000:
+        return "1 byte" if count == 1 else f"{count} bytes"
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            amount = count / size
+            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
+    raise AssertionError
+
+
 @lru_cache(maxsize=20_000)
 def format_number(e164: str, region: str) -> str:
     """An E.164 number as people of `region` write it: "020 7946 0182" at home, "+33 1 99 00 12 34" from abroad.
@@ -111,7 +122,8 @@ def format_number(e164: str, region: str) -> str:
 
 
 def register(app: Flask) -> None:
-    """Make the functions filters of the templates, under their names without `format_` (format_count is `figure`)."""
+    """Make the functions filters of the templates, under their names without `format_` (format_count is `figure`,
+    format_size is `file_size`)."""
     app.jinja_env.filters.update(
         figure=format_count,  # not "count": that is Jinja's alias of length
         calls=format_calls,
@@ -124,5 +136,6 @@ def register(app: Flask) -> None:
         time=format_time,
         moment=format_moment,
         exactly=format_exactly,
+        file_size=format_size,
         number=format_number,
     )

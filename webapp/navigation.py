@@ -7,6 +7,7 @@ from flask import current_app, request
 
 from webapp import access
 from webapp.tenancy.models import Membership
+from webapp.tenancy.request import current_opening, may_open
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def add(label: str, endpoint: str, order: int, role: IntEnum, narrowed: str = ""
 
 
 def links(membership: Membership) -> list[Link]:
-    """The entries that a member of the organization of this request can open, in order."""
+    """The entries that a member of the organization of this request can open, in order; staff: what is open to them."""
+    of_staff = current_opening() is not None
     return [
         Link(
             (membership.narrowed and entry.narrowed) or entry.label,
@@ -44,8 +46,12 @@ def links(membership: Membership) -> list[Link]:
             request.blueprint == entry.endpoint.partition(".")[0],
         )
         for entry in sorted(_entries.values(), key=lambda entry: entry.order)
-        if membership.role >= entry.role and not (membership.narrowed and _sees_every_call(entry))
+        if (may_open(entry.endpoint) if of_staff else _may_see(entry, membership))
     ]
+
+
+def _may_see(entry: Entry, membership: Membership) -> bool:
+    return membership.role >= entry.role and not (membership.narrowed and _sees_every_call(entry))
 
 
 def _sees_every_call(entry: Entry) -> bool:

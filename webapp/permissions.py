@@ -18,12 +18,16 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True)
 class Who:
-    """Somebody who asks, as the matrix has them. `role` is None for those outside the organization."""
+    """Somebody who asks, as the matrix has them. `role` is None for those outside the organization.
+
+    `staff`: somebody of the operator's, who has given a second factor, and whom no organization has let in.
+    """
 
     name: str
     signed_in: bool = True
     role: Role | None = None
     narrowed: bool = False
+    staff: bool = False
 
 
 COLUMNS = (
@@ -33,6 +37,7 @@ COLUMNS = (
     Who("narrowed viewer", role=Role.VIEWER, narrowed=True),
     Who("manager", role=Role.MANAGER),
     Who("owner", role=Role.OWNER),
+    Who("staff", staff=True),
 )
 
 
@@ -61,14 +66,17 @@ def methods_of(rule: Rule) -> list[str]:
 
 
 def what_they_get(mark: access.Access, who: Who) -> str:
-    """By the rules of the guard: signing in, then the organization, then the role. A person is no phone system."""
+    """By the rules of the guard: signing in, then the organization, then the role.
+
+    A person of an organization is no phone system, and none of the operator's staff.
+    """
     if mark.pbx:
         return SIGN_IN
     if not mark.signed_in:
         return OPEN
     if not who.signed_in:
         return SIGN_IN
-    if mark.staff:
+    if mark.staff and not who.staff:
         return NOT_THERE
     if mark.role is None:
         return OPEN

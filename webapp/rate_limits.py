@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from webapp.clock import now_ms
 from webapp.database.engine import Database
+from webapp.tallies import Tally, add, today
 
 _HIT = """
 INSERT INTO throttle (throttle_key, arrival_ms) VALUES (:key, :now + :step)
@@ -41,19 +42,30 @@ _ARRIVAL = text("SELECT arrival_ms FROM throttle WHERE throttle_key = :key")
 _SWEEP = text("DELETE FROM throttle WHERE arrival_ms < :now")
 
 
+#: Shown in the staff console.
+LIMITED_NETWORKS = Tally("limited_network", ("day", "network", "limit_name"), "refusals", has_last=True)
+
+
 @dataclass(frozen=True)
 class Limit:
-    """`burst` at once, then one more every `every_ms` milliseconds."""
+    """`burst` at once, then one more every `every_ms` milliseconds.
+
+    `by_network`: the last of what it is counted by is a network; one that is turned away is noted for a week.
+    """
 
     name: str
     burst: int
     every_ms: int
+    by_network: bool = False
 
 
 def hit(database: Database, limit: Limit, *what: str) -> int:
     """Count one try. 0 when it is within the limit, else the seconds until the next one is."""
     with database.writing.begin() as connection:
-        return _hit(connection, limit, what, 1)
+        wait_seconds = _hit(connection, limit, what, 1)
+    if wait_seconds and limit.by_network:
+        add(database, LIMITED_NETWORKS, today(), what[-1], limit.name)
+    return wait_seconds
 
 
 def hit_within(session: Session, limit: Limit, *what: str, times: int) -> int:

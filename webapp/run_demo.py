@@ -21,14 +21,14 @@ from webapp import clock, create_app
 from webapp.accounts.password_strength import weakness
 from webapp.accounts.people import create_user, set_password
 from webapp.accounts.queries import find_person
-from webapp.accounts.second_factor import remove_factor
+from webapp.accounts.second_factor import remove_every_factor
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start, initialize, number_key, open_database
 from webapp.database.upgrades import upgrade
 from webapp.demo_destinations import name_places
 from webapp.demo_numbers import list_own_numbers
-from webapp.demo_people import invite_others
+from webapp.demo_people import STAFF, invite_others, let_staff_in
 from webapp.errors import CallbookError
 from webapp.ingest.importer import run_import
 from webapp.jobs.stored_files import open_stored_file, store_stream
@@ -126,6 +126,9 @@ def prepare(settings: Settings, database: Database, tell: Callable[[str], None])
         name_places(session)
         list_own_numbers(session)
         session.commit()
+    with writing_session(database) as session:
+        let_staff_in(session, password)
+        session.commit()
     return password
 
 
@@ -170,7 +173,7 @@ def _person(database: Database, organization: Organization) -> str:
             add_member(session, person, Role.OWNER)
         else:
             set_password(session, person, password)
-            remove_factor(session, person)  # sealed under the key of the last run
+            remove_every_factor(session, person)  # sealed under the key of the last run
         session.commit()
     return password
 
@@ -244,7 +247,8 @@ def main() -> None:
         database,
         settings,
         f"\n  Address:   {settings.base_url}/\n  E-mail:    {EMAIL}\n  Password:  {password}   (made for this run)\n"
-        f"  Mail:      {settings.base_url}/demo/mail   (the demo sends none; read it there)\n\n"
+        f"  Mail:      {settings.base_url}/demo/mail   (the demo sends none; read it there)\n"
+        f"  Console:   {settings.base_url}/staff/sign-in   ({STAFF}, the same password)\n\n"
         "Stop it with Ctrl+C.\n",
     )
 

@@ -9,15 +9,17 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from types import FrameType
 
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 from waitress import create_server, wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 
 from config import Settings, SettingsError, load_settings
-from webapp import create_app, logs
+from webapp import create_app, logs, tallies
 from webapp.body_limits import BodyLimits, LimitedParser, LingeringChannel, answer_refused
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start, open_database
@@ -141,6 +143,8 @@ def serve(app: Flask, database: Database, settings: Settings, words: str) -> Non
         server.run()
     finally:
         worker.stop()
+        with suppress(SQLAlchemyError):  # figures only: the database may be what made it stop
+            tallies.write_down(database)
         database.dispose()
 
 

@@ -25,7 +25,8 @@ def people(database: Database) -> set[int]:
 
 
 def everybody(cast: Cast) -> set[int]:
-    return {person.id for person in (cast.olive, cast.max, cast.vera, cast.quentin, cast.nora, cast.nina)}
+    customers = (cast.olive, cast.max, cast.vera, cast.quentin, cast.nora, cast.nina)
+    return {person.id for person in (*customers, cast.stella, cast.steven)}
 
 
 def test_both_are_chores(app: object) -> None:

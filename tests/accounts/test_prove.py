@@ -23,6 +23,7 @@ DANGEROUS = {
     "accounts.begin_factor",
     "accounts.set_up_factor",
     "accounts.renew_codes",
+    *("accounts.question_for_passkey", "accounts.new_passkey", "accounts.change_passkey", "accounts.remove_passkey"),
     "accounts.change_password",
     "accounts.end_session",
     "accounts.end_other_sessions",

@@ -21,7 +21,8 @@ from webapp import access, create_app
 from webapp.accounts.models import UserAccount, WebSession
 from webapp.accounts.people import disable_user, renew_all_sessions, set_password
 from webapp.accounts.session_limits import ABSOLUTE_LIMIT, IDLE_LIMIT
-from webapp.accounts.web_sessions import BrowserSession, digest_of
+from webapp.accounts.session_rows import digest_of
+from webapp.accounts.web_sessions import BrowserSession
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.organizations.actions import add_member

@@ -11,7 +11,7 @@ from config import Settings
 from tests import postgresql
 from tests.cast import Cast
 from webapp.database.engine import Database
-from webapp.tenancy.lock import set_local
+from webapp.tenancy.row_security import set_local
 
 HERE = "organization_id = {organization} AND position = 2"
 ATTEMPTS = [

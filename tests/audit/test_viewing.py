@@ -15,7 +15,7 @@ from webapp.audit import viewing
 from webapp.audit.models import AuditEvent
 from webapp.audit.viewing import note, note_view
 from webapp.database.engine import ACCESS, Database
-from webapp.tenancy.lock import set_local
+from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import reading_session
 
 

@@ -139,7 +139,7 @@ def sign_in(page: Page, name: str = "olive", password: str = PASSWORD) -> None:
     page.goto("/sign-in")
     page.get_by_label("E-mail").fill(f"{name}@example.com")
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(lambda address: "/sign-in" not in address)
 
 

@@ -113,6 +113,7 @@ def _people(make: Make) -> dict[str, str]:
         "leave": f"{people}/leave",
         "settings": f"{HARBOUR}/settings",
         "settings, signing in": f"{HARBOUR}/settings/signing-in",
+        "what our staff see": f"{HARBOUR}/what-staff-see",
     }
 
 

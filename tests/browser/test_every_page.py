@@ -85,7 +85,7 @@ def test_pages_before_signing_in(open_browser: Callable[..., Page], signed_in: C
     page.goto("/sign-in")
     page.get_by_label("E-mail").fill("nobody@example.com")
     page.get_by_label("Password").fill("mistaken")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("alert").wait_for()
     found += problems_of(page, "wrong password")
     sign_in(page, "vera")

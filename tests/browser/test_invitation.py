@@ -77,7 +77,7 @@ def test_who_has_an_account_signs_in_on_the_way(open_browser: Callable[..., Page
     page.get_by_role("link", name="Sign in to join").click()
     page.get_by_label("E-mail").fill(cast.nora.email)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("button", name="Join as nora@example.com").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
 

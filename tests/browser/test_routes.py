@@ -10,8 +10,9 @@ from tests.browser.gallery import route_pages
 from tests.browser.test_every_page import look_at
 from tests.make import Make
 from webapp.database.ids import spell_id
-from webapp.destinations.route_models import RouteCondition, RoutePlan
-from webapp.destinations.routing import RouteLine
+from webapp.destinations.models import DestinationKind
+from webapp.destinations.route_models import RouteCondition, RoutePlan, ScheduleVersion
+from webapp.destinations.routing import Hours, RouteLine, Span
 
 pytestmark = pytest.mark.browser
 
@@ -29,7 +30,7 @@ def test_what_would_happen_is_told_as_one_writes(signed_in: Callable[..., Page],
     expect(told).to_contain_text("Now Voicemail rings.")
     page.get_by_role("button", name="Add a route").click()
     expect(page.locator("li.route")).to_have_count(2)
-    expect(told).to_contain_text("not complete yet")
+    expect(told).to_contain_text("Route 2: Choose where the call goes.")
     page.select_option("#rows-1-when", "no_answer")
     page.select_option("#rows-1-destination", spell_id(reception.id))
     page.fill("#rows-1-seconds", "35")
@@ -42,6 +43,32 @@ def test_what_would_happen_is_told_as_one_writes(signed_in: Callable[..., Page],
     page.get_by_role("button", name="Store the routes").click()
     page.wait_for_url(f"**{address}/history")
     expect(page.locator("#page-messages")).to_contain_text("The routes are stored.")
+
+
+def test_hours_are_tried_as_one_writes(signed_in: Callable[..., Page], make: Make) -> None:
+    hours = make.schedule("Office hours", Hours("Europe/London", tuple(Span(day, 0, 1440) for day in range(1, 8))))
+    reception, voicemail = make.destination("Reception"), make.destination("Voicemail", DestinationKind.VOICEMAIL)
+    lines = RouteLine(RouteCondition.OPEN, reception.id, hours.id), RouteLine(RouteCondition.ALWAYS, voicemail.id)
+    make.route_plan(make.number(label="Main line"), *lines)
+    page = signed_in("max")
+    page.goto(f"/o/harbour/destinations/schedules/{spell_id(hours.id)}")
+    told = page.locator("#destinations-schedule-try")
+    expect(told).to_contain_text("Now Reception rings.")
+    expect(told).to_contain_text("at 19:00 Reception rings.")
+    page.fill("#day_7", "9:00-25:00")
+    page.press("#day_7", "Tab")
+    expect(told).to_contain_text("Sunday: “9:00-25:00” is no time of the day")
+    page.fill("#day_7", "9:00-17:00")
+    page.press("#day_7", "Enter")
+    expect(told).to_contain_text("at 19:00 Voicemail takes the call.")
+    page.fill("#try_at", "2026-12-25T10:00")
+    page.get_by_role("button", name="Try", exact=True).click()
+    expect(told).to_contain_text("On 25 December 2026 at 10:00 Reception rings.")
+    with make.session() as session:
+        assert session.scalar(select(func.count()).select_from(ScheduleVersion)) == 1
+    page.get_by_role("button", name="Store").click()
+    page.wait_for_url("**/o/harbour/destinations/routes")
+    expect(page.locator("#page-messages")).to_contain_text("Routes go by it from now on.")
 
 
 def test_its_pages_are_easy_to_use(signed_in: Callable[..., Page], make: Make) -> None:

@@ -57,7 +57,7 @@ def test_setting_up_an_app_and_signing_in_with_a_code(page: Page) -> None:
 
     page.get_by_label("E-mail").fill("olive@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Enter the code")
     expect(page.get_by_label("Code", exact=True)).to_be_focused()
     page.keyboard.type("000000")

@@ -38,7 +38,7 @@ def test_a_wrong_password_says_what_to_do(page: Page) -> None:
     page.goto("/sign-in?next=/o/harbour/calls")
     page.get_by_label("E-mail").fill("olive@example.com")
     page.get_by_label("Password").fill("not this one, surely")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
     expect(page.get_by_role("alert")).to_contain_text("do not belong together")
     expect(page.get_by_label("E-mail")).to_have_value("olive@example.com")
@@ -91,7 +91,7 @@ def sign_in_here(page: Page) -> None:
     """On the page that asks, so that what it remembers is kept."""
     page.get_by_label("E-mail").fill("olive@example.com")
     page.get_by_label("Password").fill("six small boats at anchor")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 @pytest.fixture

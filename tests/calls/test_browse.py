@@ -28,8 +28,8 @@ from webapp.calls.windows import Budget
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
 from webapp.destinations.models import Party
-from webapp.tenancy.lock import set_local
 from webapp.tenancy.reader import SEES_ALL
+from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import reading_session
 
 LONDON = ZoneInfo("Europe/London")

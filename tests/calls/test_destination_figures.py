@@ -1,5 +1,6 @@
 """Live figures of destinations and numbers: each call once, in their days, in work that does not follow the calls."""
 
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ import time_machine
 
 from tests.calls.handed_over import CUSTOMER
 from tests.calls.test_browse import statements
-from tests.make import Make
+from tests.make import EPOCH, Make
 from webapp import clock
 from webapp.calls import destination_figures
 from webapp.calls.outcomes import Direction, Outcome
@@ -121,6 +122,44 @@ def test_counting_stops_at_a_bound(database: Database, make: Make, monkeypatch: 
     assert (stopped.more, stopped.calls, stopped.answered) == (True, 4, 4)
     assert stopped.days[-6:] == (2,) * 6
     assert (whole.more, whole.calls) == (False, 1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_each_call_counts_once_whatever_was_handed_over(
+    database: Database, make: Make, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Against brute force: three destinations pass four extensions to and fro, and talk with each other too. The line
+    is right before the day from which on calls are counted.
+    """
+    chance = random.Random(seed)
+    monkeypatch.setattr(destination_figures, "COUNTED_AT_MOST", chance.choice([3, 10, 1000]))
+    owners = [make.destination(name) for name in ("Ann", "Ben", "Sales")]
+    turns: dict[str, list[tuple[datetime, Destination | None]]] = {}
+    for digits in ("201", "202", "203", "204"):
+        days = sorted(chance.sample(range(FIGURE_DAYS * 24), chance.randrange(4)))
+        starts = [EPOCH, *(NOW - timedelta(days=FIGURE_DAYS) + timedelta(hours=hour) for hour in days)]
+        turns[digits] = [(start, chance.choice([*owners, None])) for start in starts]
+        for start, owner in turns[digits]:
+            make.holder(make.party(digits), owner, start)
+    calls = []
+    for _ in range(60):
+        caller, callee = chance.sample([*turns, CUSTOMER], 2)
+        at = NOW - timedelta(minutes=chance.randrange(FIGURE_DAYS * 24 * 60))
+        make.call(caller=caller, callee=callee, started_at=at)
+        calls.append((at, caller, callee))
+
+    def is_of(owner: Destination, digits: str, at: datetime) -> bool:
+        begun = [holder for start, holder in turns.get(digits, ()) if start <= at]
+        return bool(begun) and begun[-1] is not None and begun[-1].id == owner.id
+
+    for owner, figures in zip(owners, read(database, make, *owners), strict=True):
+        days = [0] * FIGURE_DAYS
+        for at, *sides in calls:
+            place = FIGURE_DAYS - 1 - (NOW.astimezone(LONDON).date() - at.astimezone(LONDON).date()).days
+            if place >= 0 and any(is_of(owner, digits, at) for digits in sides):
+                days[place] += 1
+        assert figures.days == tuple(days)
+        assert figures.more or figures.calls == sum(days)
 
 
 def test_numbers_have_the_outside_calls_that_came_in_on_them(database: Database, make: Make) -> None:

@@ -21,7 +21,8 @@ from webapp.calls.selection import select_calls
 from webapp.calls.totals import find_nearest_day
 from webapp.database.engine import Database
 from webapp.database.ids import new_id, spell_id
-from webapp.destinations.models import Destination, DestinationKind
+from webapp.destinations.actions import merge
+from webapp.destinations.models import Destination, DestinationKind, DestinationMember
 from webapp.tenancy.models import Numbers
 from webapp.tenancy.reader import SEES_ALL
 from webapp.tenancy.sessions import reading_session
@@ -179,6 +180,31 @@ def test_one_without_parties_has_no_calls(vera: PageCheckingClient, make: Make) 
     assert rows(vera.get(of(make.destination("Nobody"))).text) == 0
 
 
+def test_one_that_was_merged_leads_to_the_other(vera: PageCheckingClient, make: Make) -> None:
+    """As of now, whose calls the one's are: in list, form, addresses and file."""
+    scene = hand_over(make)
+    with make.session() as session:
+        merge(session, scene.anna.id, scene.ben.id, actor_id=None)
+        session.commit()
+    page = vera.get(of(scene.anna)).text
+    assert keys(page) == keys(vera.get(of(scene.ben)).text) == [spell_id(scene.after.call_key)]
+    assert "Destination</span> Ben Carter" in page
+    assert f'name="destination" value="{spell_id(scene.ben.id)}"' in page
+    one, other = (vera.get(of(each).replace("?", "/export?")).data for each in (scene.anna, scene.ben))
+    assert one == other
+
+
+@WAYS
+def test_the_calls_of_its_people_are_a_team_s(
+    vera: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    take(way, monkeypatch)
+    scene = hand_over(make)
+    team = make.destination("Sales", DestinationKind.TEAM)
+    make.store(DestinationMember(team_id=team.id, person_id=scene.ben.id))
+    assert keys(vera.get(of(team)).text) == [spell_id(scene.after.call_key)]
+
+
 def test_security_22_another_organization_has_none(client: PageCheckingClient, cast: Cast, make: Make) -> None:
     foreign = make.at(cast.quayside).destination("Theirs")
     client.sign_in(cast.olive)
@@ -199,6 +225,45 @@ def test_the_form_keeps_it(vera: PageCheckingClient, make: Make) -> None:
     assert f'name="destination" value="{spell_id(scene.ben.id)}"' in vera.get(of(scene.ben)).text
     answer = vera.send(f"{LOG}/search", {"period": "all", "destination": spell_id(scene.ben.id), "words": "0182"})
     assert rows(vera.get(answer.location).text) == 1
+
+
+class TestNarrowedToATeam:
+    """A reader who was given a team, and the calls of its people with it."""
+
+    @WAYS
+    def test_gets_its_calls(
+        self, client: PageCheckingClient, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch, way: str
+    ) -> None:
+        take(way, monkeypatch)
+        scene = hand_over(make)
+        make.call(callee="205")
+        team, other = (make.destination(name, DestinationKind.TEAM) for name in ("Sales", "Yard"))
+        for each in (team, other):
+            make.store(DestinationMember(team_id=each.id, person_id=scene.ben.id))
+        make.narrow_to(cast.nina, team)
+        client.sign_in(cast.nina)
+        page = client.get(of(team)).text
+        assert keys(page) == [spell_id(scene.after.call_key)]
+        assert figure(page, "Calls") == "1"
+        for closed in (scene.anna, other):
+            assert client.get(of(closed)).status_code == 404
+
+    def test_finds_none_where_it_has_none(self, client: PageCheckingClient, cast: Cast, make: Make) -> None:
+        make.call()
+        team = make.destination("Sales", DestinationKind.TEAM)
+        make.narrow_to(cast.nina, team)
+        client.sign_in(cast.nina)
+        answer = client.get(of(team))
+        assert (answer.status_code, rows(answer.text)) == (200, 0)
+
+    def test_follows_a_merge(self, client: PageCheckingClient, cast: Cast, make: Make) -> None:
+        scene = hand_over(make)
+        make.narrow_to(cast.nina, scene.ben)
+        with make.session() as session:
+            merge(session, scene.ben.id, scene.anna.id, actor_id=None)
+            session.commit()
+        client.sign_in(cast.nina)
+        assert keys(client.get(of(scene.ben)).text) == [spell_id(scene.before.call_key)]
 
 
 class TestNarrowed:

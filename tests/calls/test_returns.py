@@ -349,6 +349,18 @@ def test_how_fresh_it_is_tells_them_of_no_call(nina: PageCheckingClient, make: M
     assert "13:55" not in page
 
 
+def test_the_last_reading_counts_not_the_newest_import(nina: PageCheckingClient, make: Make) -> None:
+    """The import of what a phone system brings by itself is made in the morning and ends with each delivery."""
+    pbx = make.pbx("Office")
+    make.import_file(pbx, started_at=NOW - timedelta(hours=6), ended_at=NOW - timedelta(minutes=2))
+    make.import_file(pbx, started_at=NOW - timedelta(hours=4), ended_at=NOW - timedelta(hours=3))
+    waits = {"state": ImportState.QUEUED, "started_at": None, "ended_at": None}
+    make.import_file(pbx, **waits)
+    assert "as far as files were read: up to 13:58" in nina.get(PAGE).text
+    make.import_file(pbx, state=ImportState.RUNNING, started_at=NOW - timedelta(minutes=1), ended_at=None)
+    assert "as far as files were read: up to 13:59" in nina.get(PAGE).text
+
+
 # ------------------------------------------------------------------------------------------------------------- leaving
 
 

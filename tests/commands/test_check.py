@@ -53,6 +53,13 @@ def test_everything_is_right(environ: dict[str, str], worker: None) -> None:
     assert {"settings", "address", "mail", "disk", "database", "worker"} <= right(environ).keys()
 
 
+def test_from_where_the_console_answers(environ: dict[str, str], worker: None) -> None:
+    assert "every network" in right(environ)["console"]
+    fenced = right({**environ, "STAFF_NETWORKS": "192.0.2.0/24,2001:db8:1::/48"})
+    assert "192.0.2.0/24, 2001:db8:1::/48 only" in fenced["console"]
+    assert "no network" in wrong({**environ, "STAFF_NETWORKS": "192.0.2.1/24"})["STAFF_NETWORKS"]
+
+
 def test_every_wrong_setting_is_a_line(environ: dict[str, str]) -> None:
     found = wrong({**environ, "SECRET_KEY": "short", "PORT": "x", "BASE_URL": "http://calls.example.com"})
 

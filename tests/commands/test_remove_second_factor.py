@@ -34,7 +34,10 @@ def test_the_password_alone_signs_in_again(
 
 
 def test_who_has_none_is_told(app: Flask, cast: Cast) -> None:
-    for email, said in ((cast.max.email, "has no authenticator app"), ("nobody@example.com", "Nobody here has")):
+    for email, said in (
+        (cast.max.email, "has neither an authenticator app nor a passkey"),
+        ("nobody@example.com", "Nobody here has"),
+    ):
         done = run(app, email)
         assert done.exit_code == 1
         assert said in done.output

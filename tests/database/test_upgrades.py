@@ -15,7 +15,7 @@ from webapp.database import installation, upgrades
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, initialize, list_problems, open_as_owner, open_database
 from webapp.database.upgrade_files import UpgradeFilesError, list_upgrade_files, newest_version
-from webapp.tenancy.lock import set_local
+from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import reading_session
 
 ADD_COLUMN = "ALTER TABLE pbx ADD COLUMN serial_number TEXT NOT NULL DEFAULT '';\n"

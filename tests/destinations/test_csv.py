@@ -7,23 +7,25 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from config import Settings
-from tests.cast import Cast
+from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
 from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add
 from tests.make import EPOCH, Make
-from webapp.audit.models import AuditDetail
+from webapp.accounts.session_limits import PROVED_FOR
+from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
-from webapp.destinations import contact_import, contact_jobs, contact_rows
+from webapp.destinations import contact_jobs, contact_rows, csv_views
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.listing import list_patterns
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, PartyHolder, PatternKind
-from webapp.destinations.turns import hand_over
+from webapp.destinations.turns import hand_over, turns_of
 from webapp.jobs.models import Job, StoredFile
 from webapp.jobs.worker import Worker
 from webapp.tenancy.models import Numbers
@@ -186,24 +188,24 @@ def test_a_line_that_makes_a_zone_of_a_team_is_refused_both_times(
     assert "Ben" in found
 
 
-def test_a_line_that_is_refused_late_leaves_nothing_behind(
-    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+def test_what_others_have_at_another_time_stays_theirs(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]
 ) -> None:
-    """A turn of Ben's begins between the batch's look and its writing."""
-    add(make, "Ann")
-    ben, moment = add(make, "Ben"), now()
+    """A number that was given up is theirs from now on; one that is to be another's tomorrow, until then."""
+    ann, ben, moment = add(make, "Ann"), add(make, "Ben", EXTENSION), now()
     with make.session() as session:
-        hand_over(session, EXTENSION, ben.id, moment - timedelta(hours=1), actor_id=None)
+        hand_over(session, EXTENSION, None, moment - timedelta(days=1), actor_id=None)
+        hand_over(session, NUMBER, ben.id, moment + timedelta(days=1), actor_id=None)
         session.commit()
-    monkeypatch.setattr(contact_import, "now_ms", lambda: to_ms(moment - timedelta(hours=2)))
-    page = bring("name,patterns,note\nAnn,204,half\nNew,204,half\nCat,205,\n")
+    page = bring("name,patterns\nAnn,204; 01632 960123\n")
+    assert counts(max_.get(page))["Changed"] == 1
     max_.send(f"{page}/store")
     work()
-    answer = max_.get(page)
-    assert [line for line, _reason in reasons(answer)] == ["2", "3"]
-    found = destinations(make)
-    assert sorted(found) == ["Ann", "Ben", "Cat"]
-    assert (found["Ann"].note, found["Ann"].version) == ("", 1)
+    with make.session() as session:
+        given_up, still_to_come = (turns_of(session, pattern.key) for pattern in (EXTENSION, NUMBER))
+    assert [turn.destination_id for turn in given_up] == [ben.id, None, ann.id]
+    assert given_up[-1].from_ms >= to_ms(moment)
+    assert [turn.destination_id for turn in still_to_come] == [ann.id, ben.id]
 
 
 @pytest.mark.parametrize(
@@ -260,6 +262,27 @@ def test_an_export_comes_back_as_it_was(
     assert counts(answer) == {"Lines": 3, "New": 0, "Changed": 0, "The same as now": 3, "Refused": 0}
 
 
+def test_security_17_a_large_export_asks_for_proof(
+    max_: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more than 50,000 rows, as whoever signed in ten minutes ago; the proof leads back to the file."""
+    monkeypatch.setattr(csv_views, "UNPROVED_AT_MOST", 1)
+    export = f"{LIST}/export"
+    add(make, "Ann", EXTENSION)
+    with time_machine.travel(now() + PROVED_FOR):
+        assert max_.get(export).mimetype == "text/csv"
+        add(make, "Ben")
+        answer = max_.get(export)
+        assert (answer.status_code, answer.location) == (303, f"/prove?next={export}")
+        with make.session() as session:
+            told = select(func.count(AuditEvent.position)).where(AuditEvent.kind == "destination.exported")
+            assert session.scalar(told) == 1, "only what was handed out is told"
+        assert f'href="{export}" download' not in max_.get(LIST).text, "else the question would be saved as a file"
+        max_.get("/prove")
+        assert max_.send("/prove", {"password": PASSWORD, "next": export}).location == export
+        assert max_.get(export).mimetype == "text/csv"
+
+
 def test_files_of_excel_are_read(max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]) -> None:
     page = bring("name;number\r\nJürgen;204\r\n".encode("cp1252"))
     max_.send(f"{page}/store")
@@ -274,11 +297,12 @@ def test_storing_that_broke_off_goes_on_behind_its_last_batch(
     work: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(contact_jobs, "_LINES_AT_ONCE", 2)
+    for limit in ("_LINES_AT_FIRST", "_FEWEST_LINES", "_MOST_LINES"):
+        monkeypatch.setattr(contact_jobs, limit, 2)
     page = bring("name,number\n" + "".join(f"Ann {turn},{300 + turn}\n" for turn in range(7)))
     whole, calls = contact_jobs._do_batch, iter(range(100))
 
-    def broken(*arguments: object, **more: object) -> bool:
+    def broken(*arguments: object, **more: object) -> float | None:
         if next(calls) == 2:
             raise RuntimeError("the machine went down")
         return whole(*arguments, **more)  # type: ignore[arg-type]

@@ -81,6 +81,23 @@ def test_what_is_nobody_s_on_that_day_is_passed_over(make: Make, plan: Plan) -> 
     assert after.why == "+44 1632* is nobody's at that time, so it is passed over. Nothing else names it at that time."
 
 
+def test_whose_it_becomes_before_the_end_is_told(make: Make, plan: Plan) -> None:
+    add(make, plan, "Britain", "+44*")
+    tyne = add(make, plan, "Tyne Valley", "01632 960123")
+    noon, [number] = MAY_3 + timedelta(hours=12), read_patterns("01632 960123", plan)
+    with make.session() as session:
+        hand_over(session, number, None, noon, actor_id=None)
+        hand_over(session, number, tyne.id, noon + timedelta(days=1), actor_id=None)
+        session.commit()
+    with reading_session(make.database, make.organization.id) as session:
+        [reading] = explain(session, "01632 960123", plan, MAY_3, MAY_3 + timedelta(days=1)).readings
+        [at_noon] = explain(session, "01632 960123", plan, noon).readings
+    assert reading.winner is not None
+    assert reading.winner.spelt == "01632 960123"
+    assert [(each.at, each.destination and each.destination.name) for each in reading.changes] == [(noon, "Britain")]
+    assert (told(at_noon)[1], at_noon.changes) == (("+44*", "Britain", True), ())
+
+
 def give(make: Make, pattern: Pattern, to_id: int | None) -> None:
     with make.session() as session:
         hand_over(session, pattern, to_id, MAY_3, actor_id=None)
@@ -89,7 +106,7 @@ def give(make: Make, pattern: Pattern, to_id: int | None) -> None:
 
 def test_what_nothing_names(make: Make, plan: Plan) -> None:
     [reading] = ask(make, plan, "01632 960123").readings
-    assert (reading.candidates, reading.winner, reading.why) == ((), None, "Nothing names it yet.")
+    assert (reading.candidates, reading.winner, reading.why) == ((), None, "Nothing names it.")
     add(make, plan, "Town", "+44 1632*")
     give(make, read_patterns("+44 1632*", plan)[0], None)
     [reading] = ask(make, plan, "01632 960123").readings

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import select
 
 from tests.cast import Cast
-from tests.make import Make
-from webapp.destinations import holders
+from tests.make import NOON, Make
+from webapp.calls.phone_systems import list_phone_systems
+from webapp.destinations import holders, plans
 from webapp.destinations.actions import Described, add_destination, change_destination
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, Party, PartyHolder, PatternKind
@@ -28,9 +29,13 @@ def held(make: Make) -> dict[str, int | None]:
         return {digits[row.party_id]: row.destination_id for row in session.scalars(select(PartyHolder))}
 
 
-@pytest.fixture(autouse=True)
-def few_keys_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=["by key", "by what they are"])
+def few_keys_at_once(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Of few parties the patterns are asked for by key, and extensions where the phone systems are known."""
+    by_key = request.param == "by key"
     monkeypatch.setattr(holders, "_CHUNK", 3)
+    monkeypatch.setattr(holders, "_FEW", 200 if by_key else 0)
+    monkeypatch.setattr(plans, "_readers", {"phone systems": list_phone_systems} if by_key else {})
 
 
 def test_a_prefix_names_what_begins_so_and_nothing_else(make: Make, cast: Cast) -> None:
@@ -75,6 +80,22 @@ def test_many_patterns_at_once_come_and_go(make: Make) -> None:
         change_destination(session, someone.id, 1, described, actor_id=None)
         session.commit()
     assert held(make) == {numbers[0]: someone.id}
+
+
+def test_an_extension_is_named_at_every_phone_system_or_at_one(make: Make, cast: Cast) -> None:
+    office, branch, closed = make.pbx("Head office"), make.pbx("Branch"), make.pbx("Old", closed_at=NOON)
+    parties = {pbx.id: make.party("204", pbx=pbx).id for pbx in (office, branch, closed)}
+    make.at(cast.quayside).party("204")
+    make.party("+442079460204")
+    everywhere = add(make, "Everywhere", Pattern(PatternKind.EXTENSION, "204"))
+    one = add(make, "One", Pattern(PatternKind.EXTENSION, "204", branch.id))
+    with make.session() as session:
+        found = {row.party_id: row.destination_id for row in session.scalars(select(PartyHolder))}
+    assert found == {
+        parties[office.id]: everywhere.id,
+        parties[branch.id]: one.id,
+        parties[closed.id]: everywhere.id,
+    }
 
 
 def test_what_stays_as_it_is_is_not_written_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

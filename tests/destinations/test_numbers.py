@@ -11,14 +11,14 @@ from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.ingest.importing import Importing, asterisk_row
 from tests.make import NOON, Make
-from webapp.audit.models import AuditDetail
+from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.calls import own_numbers
 from webapp.calls.models import Call
 from webapp.calls.outcomes import Direction
 from webapp.database.engine import Database
 from webapp.database.ids import new_id, spell_id
 from webapp.destinations.models import Party
-from webapp.destinations.route_models import Number, NumberKind
+from webapp.destinations.route_models import LookupAnswer, Number, NumberKind, RouteLookup, RoutePlan
 from webapp.tenancy.models import Numbers
 
 LIST = "/o/harbour/destinations/numbers"
@@ -92,10 +92,13 @@ def test_nonsense_is_told_beside_its_field(client: PageCheckingClient, cast: Cas
         ({"number": ""}, "Type the number."),
         ({"number": "abc"}, "This is no telephone number"),
         ({"number": "12"}, "This is no telephone number"),
-        ({"number": "9" * 41}, "too long"),
+        ({"number": "9" * 41}, "at most 40 characters"),
+        ({"number": "\N{FOX FACE}"}, "This is no telephone number"),
+        ({"number": "12AB"}, "This is no telephone number"),
         ({"region": "XX"}, "Not a valid choice"),
         ({"kind": "9"}, "Not a valid choice"),
-        ({"since_on": "tomorrow"}, "Not a valid date"),
+        ({"since_on": "tomorrow"}, "This is no day of the calendar. Write it as 2026-05-03"),
+        ({"until_on": "2026-02-30"}, "This is no day of the calendar"),
         ({"since_on": "0001-01-01"}, "Give a day between"),
         ({"since_on": "2026-05-03", "until_on": "2026-05-02"}, "The last day lies before the first"),
         ({"label": "x" * 81}, "At most 80"),
@@ -105,6 +108,17 @@ def test_nonsense_is_told_beside_its_field(client: PageCheckingClient, cast: Cas
         assert words in answer.text, wrong
         assert 'aria-invalid="true"' in answer.text
         assert "Gamma" in answer.text, "what was typed is kept"
+    assert stored(make) == []
+
+
+def test_all_that_is_wrong_is_told_at_once(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    client.sign_in(cast.max)
+    wrong = {"number": "12AB", "since_on": "tomorrow", "until_on": "25:00", "label": "x" * 81}
+    page = client.send(NEW, DETAILS | wrong).text
+    for field in wrong:
+        assert f'id="{field}-error"' in page, field
+    page = client.send(NEW, DETAILS | wrong | {"number": "9" * 5000}).text
+    assert "at most 40 characters" in page and "no telephone number" not in page
     assert stored(make) == []
 
 
@@ -220,6 +234,100 @@ def test_giving_up_and_taking_back(client: PageCheckingClient, cast: Cast, make:
     assert stored(make)[0].until_at is None
 
 
+@time_machine.travel(NOON, tick=False)
+def test_giving_up_does_not_wait_for_the_last_day_that_was_said(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    number = make.number(until_at=NOON + timedelta(days=40))
+    client.sign_in(cast.max)
+    assert client.send(f"{LIST}/{spell_id(number.id)}/give-up").status_code == 303
+    assert stored(make)[0].until_at == NOON
+    assert "Given up today at 13:00" in client.get(LIST).text
+
+
+# ----------------------------------------------------------------------------------------------------------- deleting
+
+
+def test_a_mistyped_number_is_deleted(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    number, other = make.number("+442079460001"), make.number("+442079460002")
+    client.sign_in(cast.max)
+    address = f"{LIST}/{spell_id(number.id)}"
+    assert f'href="{address}/delete"' in client.get(address).text
+    assert "it can be listed again" in client.get(f"{address}/delete").text
+    assert len(stored(make)) == 2, "a look deletes nothing"
+    assert client.send(f"{address}/delete").location == LIST
+    assert "020 7946 0001 is deleted." in client.get(LIST).text
+    assert [each.id for each in stored(make)] == [other.id]
+    with make.session() as session:
+        [left] = session.scalars(select(Party.id))
+        assert left == other.party_id
+        kinds = session.scalars(select(AuditEvent.kind).where(AuditEvent.object_id == number.id)).all()
+    assert kinds == ["own_number.deleted"]
+    assert "+442079460001" in told(make)
+    assert client.get(address).status_code == client.send(f"{address}/delete").status_code == 404
+    assert client.send(NEW, {**DETAILS, "kind": "", "number": "020 7946 0001"}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("call", "Calls came in on it, the last one on 15 July 2026."),
+        ("routes", "Somebody has said where it rings"),
+        ("lookup", "A phone system has asked where it rings."),
+    ],
+)
+def test_a_number_that_something_happened_with_is_only_given_up(
+    client: PageCheckingClient, cast: Cast, make: Make, what: str, why: str
+) -> None:
+    number = make.number()
+    if what == "call":
+        make.call(did=number.e164, started_at=NOON)
+    elif what == "routes":
+        make.store(RoutePlan(id=new_id(), number_id=number.id, at=NOON, user_account_id=None, repeats_id=None))
+    else:
+        make.store(lookup_of(make, number))
+    client.sign_in(cast.max)
+    address = f"{LIST}/{spell_id(number.id)}"
+    page = client.get(address).text
+    assert f"{why}" in page
+    assert "So it cannot be deleted, only given up." in page
+    assert f'href="{address}/delete"' not in page
+    assert "Delete it</button>" not in client.get(f"{address}/delete").text
+    for part in (False, True):
+        answer = client.send(f"{address}/delete", part=part)
+        assert answer.status_code == 422
+        assert why in answer.text
+    assert len(stored(make)) == 1
+
+
+def lookup_of(make: Make, number: Number) -> RouteLookup:
+    return RouteLookup(
+        id=new_id(),
+        pbx_id=make.pbx("Head office").id,
+        at=NOON,
+        number_id=number.id,
+        route_plan_id=None,
+        destination_id=None,
+        answer=LookupAnswer.NO_PLAN,
+        dialled=number.e164,
+        link_keys=b"",
+    )
+
+
+def test_the_party_of_a_deleted_number_stays_where_something_else_speaks_of_it(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    called, given = make.number("+442079460001"), make.number("+442079460002")
+    make.call(caller="204", callee=called.e164, direction=Direction.OUTBOUND, did=None)
+    make.narrow(cast.nina, given.e164)
+    client.sign_in(cast.max)
+    for number in (called, given):
+        assert client.send(f"{LIST}/{spell_id(number.id)}/delete").status_code == 303
+    assert stored(make) == []
+    with make.session() as session:
+        assert {called.party_id, given.party_id} <= set(session.scalars(select(Party.id)))
+
+
 # ------------------------------------------------------------------------------------------------------------- offers
 
 
@@ -276,7 +384,8 @@ def test_a_viewer_looks_and_changes_nothing(client: PageCheckingClient, cast: Ca
     assert "are they yours" not in page.lower()
     assert "/numbers/new" not in page
     assert client.get(NEW).status_code == 403
-    for address in (NEW, f"{LIST}/{spell_id(number.id)}", f"{LIST}/{spell_id(number.id)}/give-up"):
+    own = f"{LIST}/{spell_id(number.id)}"
+    for address in (NEW, own, f"{own}/give-up", f"{own}/delete"):
         assert client.send(address, DETAILS).status_code == 403
 
 
@@ -298,6 +407,7 @@ def test_numbers_of_another_organization_are_not_there(client: PageCheckingClien
     for address in (f"{LIST}/{spell_id(theirs.id)}", f"{LIST}/{spell_id(new_id())}"):
         assert client.get(address).status_code == 404
         assert client.send(f"{address}/give-up").status_code == 404
+        assert client.send(f"{address}/delete").status_code == 404
     assert client.send(f"{LIST}/seen/{spell_id(theirs.party_id)}").status_code == 404
     assert client.get(f"{LIST}/{spell_id(theirs.id)}/give-up").status_code == 405
     assert client.send(NEW, {**DETAILS, "number": "+33 1 99 00 12 34"}).status_code == 303, "ours may have it too"

@@ -13,6 +13,7 @@ from tests.client import PART, PageCheckingClient
 from tests.make import EPOCH, NOON, Make
 from webapp.audit.models import AuditDetail
 from webapp.database.ids import new_id, spell_id
+from webapp.destinations.actions import merge
 from webapp.destinations.models import Destination, DestinationKind, DestinationPattern, PatternKind
 from webapp.destinations.route_models import Number, Route, RouteCondition, RoutePlan, Schedule
 from webapp.destinations.routing import Hours, RouteLine, Span
@@ -190,38 +191,75 @@ def test_a_route_to_an_archived_destination_is_refused_and_shown_on_old_plans(
     assert len(scene.plans()) == 2
 
 
+def dialled_by(make: Make, destination: Destination | None, digits: str, from_at: datetime = EPOCH) -> None:
+    make.store(
+        DestinationPattern(
+            pattern_key=f"n:{digits}",
+            from_at=from_at,
+            destination_id=destination.id if destination else None,
+            kind=PatternKind.NUMBER,
+            digits=digits,
+            created_at=NOON,
+        )
+    )
+
+
 def test_a_circle_is_refused_with_its_way(client: PageCheckingClient, cast: Cast, scene: Scene) -> None:
     """The sales line leads to the head office, whom the main line's number dials."""
     make = scene.make
     sales, head_office = make.number("+442079460001", label="Sales line"), make.destination("Head office")
     desk = make.destination("Sales desk")
-    for key, destination, digits in (("n:1", head_office, "442079460000"), ("n:2", desk, "442079460001")):
-        make.store(
-            DestinationPattern(
-                pattern_key=key,
-                from_at=EPOCH,
-                destination_id=destination.id,
-                kind=PatternKind.NUMBER,
-                digits=digits,
-                created_at=NOON,
-            )
-        )
+    dialled_by(make, head_office, "442079460000")
+    dialled_by(make, desk, "442079460001")
     make.route_plan(sales, RouteLine(ALWAYS, head_office.id))
     client.sign_in(cast.max)
     answer = client.send(scene.base, form(("always", desk)))
     assert answer.status_code == 422
     assert "Main line → Sales line → Main line" in answer.text
-    make.store(
-        DestinationPattern(
-            pattern_key="n:1",
-            from_at=NOON,
-            destination_id=None,
-            kind=PatternKind.NUMBER,
-            digits="442079460000",
-            created_at=NOON,
-        )
-    )
+    dialled_by(make, None, "442079460000", NOON)
     assert client.send(scene.base, form(("always", desk))).status_code == 303, "the pattern is nobody's since then"
+
+
+def test_a_circle_through_a_merged_destination_and_one_of_two_numbers_is_refused(
+    client: PageCheckingClient, cast: Cast, scene: Scene
+) -> None:
+    """The sales line leads to a place that was merged since into one that two of our numbers dial."""
+    make = scene.make
+    sales, third = make.number("+442079460001", label="Sales line"), make.number("+442079460002", label="Third")
+    old, new, desk = (make.destination(name) for name in ("Old office", "New office", "Sales desk"))
+    make.route_plan(sales, RouteLine(ALWAYS, old.id))
+    with make.session() as session:
+        merge(session, old.id, new.id, actor_id=None)
+        session.commit()
+    for destination, digits in ((new, "442079460002"), (new, "442079460000"), (desk, "442079460001")):
+        dialled_by(make, destination, digits)
+    client.sign_in(cast.max)
+    answer = client.send(scene.base, form(("always", desk)))
+    assert answer.status_code == 422
+    assert "Main line → Sales line → Main line" in answer.text
+    answer = client.send(scene.base.replace(spell_id(scene.number.id), spell_id(third.id)), form(("always", desk)))
+    assert answer.status_code == 422
+    assert "Third → Sales line → Third" in answer.text
+
+
+def test_where_a_destination_was_merged_away_a_plan_leads_to_the_other(
+    client: PageCheckingClient, cast: Cast, scene: Scene
+) -> None:
+    """As a phone system is told: its routes need not be written anew."""
+    plan = scene.make.route_plan(scene.number, RouteLine(ALWAYS, scene.voicemail.id), at=NOON)
+    mailbox = scene.make.destination("Mailbox", DestinationKind.VOICEMAIL)
+    with scene.make.session() as session:
+        merge(session, scene.voicemail.id, mailbox.id, actor_id=None)
+        session.commit()
+    client.sign_in(cast.max)
+    for address in ("/o/harbour/destinations/routes", f"{scene.base}/history", scene.base):
+        page = client.get(address).text
+        assert "Now Mailbox takes the call." in page, address
+        assert "archived" not in page, address
+    mine = form(("always", mailbox), ("no_answer", scene.reception), began_with=spell_id(plan.id))
+    assert client.send(scene.base, mine).status_code == 303
+    assert client.send(f"{scene.base}/{spell_id(plan.id)}/repeat").status_code == 303
+    assert [route.destination_id for route in scene.plans()[-1][1]] == [mailbox.id]
 
 
 def test_the_second_of_two_editors_sees_what_changed_and_keeps_their_text(
@@ -285,7 +323,14 @@ def test_trying_says_what_is_wrong(client: PageCheckingClient, cast: Cast, scene
     client.sign_in(cast.max)
     part = client.send(f"{scene.base}/try", form((scene.open(), scene.reception)), part=True).text
     assert "At times no route fits" in part
-    assert "A route is not complete yet" in client.send(f"{scene.base}/try", form(("always", "")), part=True).text
+    rows = (("always", ""), ("no_answer", scene.reception, "soon"))
+    part = client.send(f"{scene.base}/try", form(*rows, try_at="noon"), part=True).text
+    for words in (
+        "Route 1: Choose where the call goes.",
+        "Route 2: Give the seconds that it rings",
+        "And at another time: This is no day and time",
+    ):
+        assert words in part
     wrong_time = client.send(f"{scene.base}/try", scene.office_plan(try_at="noon"))
     assert "This is no day and time" in wrong_time.text
 
@@ -300,7 +345,7 @@ def test_rows_are_added_moved_and_removed_without_storing(client: PageCheckingCl
 
     first, second = scene.open(), "no_answer"
     for asked, expected in (
-        ("add", [first, second, ""]),
+        ("add", [first, second, "always"]),
         ("up-1", [second, first]),
         ("down-0", [second, first]),
         ("up-0", [first, second]),
@@ -314,7 +359,9 @@ def test_rows_are_added_moved_and_removed_without_storing(client: PageCheckingCl
         assert answer.status_code == 200
         assert whens(answer) == expected, asked
         assert asked == "remove-1" or 'value="soon"' in answer.text, "what is typed stays, wrong or not"
-    assert "<h1" in client.send(f"{scene.base}/arrange", {**data, "do": "add"}).text
+    page = client.send(f"{scene.base}/arrange", {**data, "do": "add"}).text
+    assert "<h1" in page
+    assert "Route 3: Choose where the call goes." in page and "Not a valid choice" not in page
     assert scene.plans() == []
 
 

@@ -1,13 +1,14 @@
 """Where a call goes, worked out by the pure code of routing.py, against a table of every minute over DST changes."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webapp.destinations.route_checks import Surroundings, check_plan
+from webapp.destinations.route_checks import Surroundings, check_plan, find_circle
 from webapp.destinations.route_models import RouteCondition
 from webapp.destinations.routing import (
     MINUTES_OF_A_DAY,
@@ -193,7 +194,7 @@ def problems(
     *lines: RouteLine,
     schedules: dict[int, Schedule] | None = None,
     archived: tuple[int, ...] = (),
-    own: dict[int, int] | None = None,
+    own: dict[int, set[int]] | None = None,
     plans: dict[int, Plan] | None = None,
 ) -> list[tuple[str, int | None, bool]]:
     names = {**NAMES, TEAM: Target("Team")}
@@ -216,23 +217,74 @@ def test_a_sound_plan_has_no_problem() -> None:
 def test_a_circle_is_refused_with_the_way_it_goes() -> None:
     """Reception is dialled by the Sales line, which leads to the team, which is dialled by the Main line: this one."""
     plans = {2: Plan((RouteLine(OPEN, TEAM, OFFICE),))}
-    [(sentence, route, refuses)] = problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: 2, TEAM: 1}, plans=plans)
+    [(sentence, route, refuses)] = problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: {2}, TEAM: {1}}, plans=plans)
     assert (route, refuses) == (0, True)
     assert "Main line → Sales line → Main line" in sentence
-    [(straight, _route, _refuses)] = problems(RouteLine(ALWAYS, TEAM), own={TEAM: 1})
+    [(straight, _route, _refuses)] = problems(RouteLine(ALWAYS, TEAM), own={TEAM: {1}})
     assert "Main line → Main line" in straight
-    assert problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: 2}, plans=plans) == [], "it ends at the team"
-    assert problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: 2, TEAM: 3}, plans={**plans, 3: Plan()}) == []
+    assert problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: {2}}, plans=plans) == [], "it ends at the team"
+    assert problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: {2}, TEAM: {3}}, plans={**plans, 3: Plan()}) == []
 
 
 def test_a_circle_among_others_does_not_hang() -> None:
     plans = {2: Plan((RouteLine(ALWAYS, TEAM),)), 3: Plan((RouteLine(ALWAYS, RECEPTION),))}
-    assert problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: 2, TEAM: 3}, plans=plans) == []
+    assert problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: {2}, TEAM: {3}}, plans=plans) == []
+
+
+def test_a_circle_by_one_of_several_numbers_is_found() -> None:
+    """Reception is dialled by two numbers, of which the second leads back."""
+    plans = {2: Plan((RouteLine(ALWAYS, VOICEMAIL),)), 3: Plan((RouteLine(ALWAYS, TEAM),))}
+    own = {RECEPTION: {2, 3}, TEAM: {1}}
+    [(sentence, route, refuses)] = problems(RouteLine(ALWAYS, RECEPTION), own=own, plans=plans)
+    assert (route, refuses) == (0, True)
+    assert "Main line → Third → Main line" in sentence
+
+
+def shortest_by_hand(number: int, line: RouteLine, around: Surroundings) -> int | None:
+    """How many numbers a call passes until it is back at `number`, by following every way that repeats no number."""
+    found: list[int] = []
+
+    def walk(at: int, passed: tuple[int, ...]) -> None:
+        if at == number:
+            found.append(len(passed))
+            return
+        for onward in around.plans.get(at, Plan()).lines:
+            for following in around.own_numbers.get(onward.destination_id, ()) if onward.enabled else ():
+                if following not in passed:
+                    walk(following, (*passed, following))
+
+    for start in around.own_numbers.get(line.destination_id, ()):
+        walk(start, (start,))
+    return min(found, default=None)
+
+
+PLACES, NUMBERS = st.integers(10, 15), st.integers(1, 5)
+SOME_PLAN = st.lists(st.builds(RouteLine, st.just(ALWAYS), PLACES, enabled=st.booleans()), max_size=3)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.dictionaries(PLACES, st.sets(NUMBERS, max_size=3)),
+    st.dictionaries(NUMBERS, SOME_PLAN.map(lambda lines: Plan(tuple(lines)))),
+    PLACES,
+)
+def test_every_circle_is_found_by_its_shortest_way(
+    own: dict[int, set[int]], plans: dict[int, Plan], destination: int
+) -> None:
+    around, line = Surroundings({}, (), own, plans, {}), RouteLine(ALWAYS, destination)
+    way = find_circle(1, line, around)
+    assert (len(way) or None) == shortest_by_hand(1, line, around)
+    for before, after in pairwise((None, *way)):
+        places = (
+            [destination] if before is None else [each.destination_id for each in plans[before].lines if each.enabled]
+        )
+        assert any(after in own.get(place, ()) for place in places), "each step of it can be gone"
+    assert not way or way[-1] == 1
 
 
 def test_a_circle_of_a_route_that_is_off_is_none() -> None:
     plans = {2: Plan((RouteLine(ALWAYS, TEAM, enabled=False),))}
-    assert problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: 2, TEAM: 1}, plans=plans) == []
+    assert problems(RouteLine(ALWAYS, RECEPTION), own={RECEPTION: {2}, TEAM: {1}}, plans=plans) == []
 
 
 def test_an_archived_destination_is_refused_by_name() -> None:

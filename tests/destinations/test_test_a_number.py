@@ -1,5 +1,10 @@
 """The page "Test a number": posted, answered with who wins and why, and nothing in an address."""
 
+import html
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from tests.cast import Cast
@@ -8,6 +13,7 @@ from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add, p
 from tests.make import Make
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind, PatternKind
+from webapp.destinations.turns import hand_over
 
 TEST = f"{LIST}/test"
 
@@ -32,7 +38,7 @@ def test_the_longest_wins_and_the_others_are_told(vera: PageCheckingClient, make
 
 def test_what_nothing_names_is_told_so(vera: PageCheckingClient, make: Make) -> None:
     add(make, "Ann", EXTENSION)
-    assert "Nothing names it yet." in vera.send(TEST, {"number": "205"}).text
+    assert "Nothing names it." in vera.send(TEST, {"number": "205"}).text
 
 
 @pytest.mark.parametrize(
@@ -49,6 +55,52 @@ def test_what_is_no_number_is_refused_beside_the_field(vera: PageCheckingClient,
     assert answer.status_code == 422
     assert told in answer.text
     assert f'value="{typed}"' in answer.text
+
+
+def test_it_is_asked_as_of_a_day_and_a_time(vera: PageCheckingClient, make: Make) -> None:
+    """Of a day without a time all of it counts, what changes at noon too."""
+    add(make, "Ann", EXTENSION)
+    ben = add(make, "Ben")
+    with make.session() as session:
+        hand_over(session, EXTENSION, ben.id, datetime(2026, 5, 3, 12, tzinfo=ZoneInfo("Europe/London")), actor_id=None)
+        session.commit()
+
+    def ask(on: str, at: str = "") -> str:
+        return html.unescape(vera.send(TEST, {"number": "204", "on": on, "at": at}, part=True).text)
+
+    assert "is <span" in ask("")
+    assert whose(ask("")) == ["Ben"]
+    whole = ask("2026-05-03")
+    assert whose(whole) == ["Ann", "Ben"]
+    assert "On Sunday 3 May 2026: <strong>Extension 204</strong> was <span" in whole
+    assert "From 12:00 on that day: " in whole
+    assert 'value="2026-05-03"' in whole
+    assert whose(ask("2026-05-03", "11:59")) == ["Ann"]
+    noon = ask("2026-05-03", "12:00")
+    assert whose(noon) == ["Ben"]
+    assert "On Sunday 3 May 2026 at 12:00: " in noon
+    assert "will be <span" in ask("2199-12-31")
+
+
+def whose(text: str) -> list[str]:
+    return re.findall(r'<a href="/o/harbour/destinations/[^"]+">([^<]+)</a>', text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"on": "soon"}, "Not a valid date value."),
+        ({"on": "0001-01-01"}, "Give a day between 1970 and 2199."),
+        ({"on": "9999-12-31"}, "Give a day between 1970 and 2199."),
+        ({"at": "12:00"}, "Give the day of this time too"),
+        ({"on": "2026-05-03", "at": "25:00"}, "Not a valid time value."),
+    ],
+)
+def test_a_day_that_is_none_is_refused(vera: PageCheckingClient, fields: dict[str, str], told: str) -> None:
+    answer = vera.send(TEST, {"number": "204", **fields}, part=True)
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert 'value="204"' in answer.text
 
 
 def test_an_address_tests_nothing(vera: PageCheckingClient, make: Make) -> None:

@@ -22,6 +22,8 @@ PUBLIC = {
     "health.show",
     "accounts.sign_in",
     "accounts.enter_code",
+    *("accounts.question_to_sign_in", "accounts.sign_in_by_passkey"),
+    *("accounts.staff_sign_in", "accounts.staff_sign_in_by_passkey"),
     "accounts.check_cookie",
     "accounts.sign_out",
     "accounts.forgotten_password",
@@ -75,7 +77,12 @@ def test_security_21_the_marker_stands_below_the_route() -> None:
         assert order == sorted(order, key=lambda owner: owner != "bp"), name
 
 
-GIVE_ACCESS = ("invitations/people_views.py", "organizations/settings_views.py", "sources/token_views.py")
+GIVE_ACCESS = (
+    "invitations/people_views.py",
+    "organizations/settings_views.py",
+    "organizations/support_views.py",
+    "sources/token_views.py",
+)
 
 
 def test_who_gives_or_takes_access_is_asked_about_again() -> None:

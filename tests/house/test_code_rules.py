@@ -23,6 +23,7 @@ BENEATH_THE_LOCK = (
     "tenancy/prepared.py",
     "tenancy/sessions.py",
     "rate_limits.py",
+    "tallies.py",
     "health.py",
 )
 #: May write in bulk, past the session lock: the writer of calls, stored files, and many rows of one change.
@@ -34,6 +35,7 @@ BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py", "tenancy/many_ro
 OWN_SHORT_SESSIONS = (
     "accounts/web_sessions.py",
     "accounts/sign_in.py",
+    "accounts/passkey_sign_in.py",
     "rate_limits.py",
     "audit/viewing.py",
     "audit/service_chain.py",
@@ -41,6 +43,9 @@ OWN_SHORT_SESSIONS = (
     "tenancy/last_used.py",
     "sources/pbx_access.py",
     "sources/route_lookups.py",
+    "audit/service_chain.py",
+    "organizations/head_mails.py",
+    "staff/shell.py",
 )
 WHERE_COMMITS_STAND = (
     "views.py",

@@ -18,6 +18,12 @@ TEXT = [
     *[(word, f"{word}-soft") for word in ("ok", "warn", "bad", "info")],
     ("ink-2", "accent-soft"),  # the hint in a drop zone that a file is held over
     ("accent-ink", "accent"),
+    # The console of staff has accents of its own.
+    *[
+        ("console-accent", ground)
+        for ground in (*GROUNDS, "console-soft", "ok-soft", "warn-soft", "bad-soft", "info-soft")
+    ],
+    *[("console-ink", "console"), ("console-accent-ink", "console-accent"), ("ink", "console-soft")],
 ]
 #: What is not text but must be made out (WCAG 1.4.11): edges of controls, focus, bars of charts, dots of steps.
 SHAPES = [

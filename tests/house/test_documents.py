@@ -9,8 +9,18 @@ import pytest
 from config import Settings
 from tests.conftest import make_settings
 from webapp import create_app
-from webapp.accounts import limits, links, password_strength, passwords, second_factor, session_limits, sign_in
+from webapp.accounts import (
+    limits,
+    links,
+    passkeys,
+    password_strength,
+    passwords,
+    second_factor,
+    session_limits,
+    sign_in,
+)
 from webapp.body_limits import KEPT_FREE_BYTES, MIB, USUAL_BYTES
+from webapp.ingest import room
 from webapp.ingest.source_bytes import MAX_UNPACK_RATIO, MAX_UNPACKED_BYTES
 from webapp.invitations import people_views
 from webapp.invitations import views as invitations
@@ -45,7 +55,7 @@ def test_operate_names_no_setting_that_is_not_there() -> None:
 def test_every_command_is_told_and_every_told_command_exists(tmp_path: Path) -> None:
     known = set(create_app(make_settings(tmp_path)).cli.commands) - {"run", "shell", "routes"}
     told = {name for path in DOCUMENTS for name in re.findall(r"flask ([a-z]+(?:-[a-z]+)*)", path.read_text("utf-8"))}
-    assert told <= known | {"run"}
+    assert told <= known | {"run", "shell"}
     assert known <= told
 
 
@@ -70,6 +80,17 @@ def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
     assert "Ten recovery codes" in SECURITY
 
 
+def test_security_7_1_1_sessions_of_staff_and_passkeys_are_those_of_the_code() -> None:
+    hours = int(session_limits.STAFF_ABSOLUTE_LIMIT.total_seconds() // 3600)
+    of_staff = SECURITY[SECURITY.index("| A session of staff ends |") :]
+    assert f"| when nothing is done in it | {session_limits.STAFF_IDLE_MINUTES} minutes |" in of_staff
+    assert f"| in any case | {hours} hours after signing in |" in of_staff
+    fresh = int(session_limits.FACTOR_FRESH_FOR.total_seconds() // 60)
+    assert f"a code or a passkey of the last {fresh} minutes" in SECURITY
+    assert f"register up to {passkeys.PASSKEYS_AT_MOST}" in SECURITY
+    assert f"counts once**, for {int(passkeys.LIVES.total_seconds() // 60)} minutes" in SECURITY
+
+
 @pytest.mark.parametrize(
     ("words", "limit"),
     [
@@ -79,6 +100,8 @@ def test_security_7_1_1_session_lifetimes_are_those_of_the_code() -> None:
         ("everybody, from networks not known for them", sign_in.EVERYBODY),
         ("codes of one person, app and recovery", limits.CODES),
         ("proving again, one person", limits.PROOFS),
+        ("answers of passkeys, one person", limits.PASSKEYS),
+        ("questions to passkeys, one network", limits.PASSKEY_QUESTIONS),
         ("links for a new password, one address", limits.RESETS_PER_ADDRESS),
         ("links for a new password, one network", limits.RESETS_PER_NETWORK),
         ("links to confirm an address, one person", limits.CONFIRMATIONS),
@@ -102,3 +125,11 @@ def test_other_figures_are_those_of_the_code() -> None:
     assert f"A request's body: {USUAL_BYTES // MIB} MiB, an upload {LARGEST_FILE // 1000**3} GB." in SECURITY
     assert f"{KEPT_FREE_BYTES // MIB} MB that always stay free" in SECURITY
     assert f"at most {MAX_UNPACK_RATIO} times its size and {MAX_UNPACKED_BYTES // 1000**3} GB" in SECURITY
+
+
+def test_what_phone_systems_may_leave_is_told_as_it_is() -> None:
+    for name in ("operate.md", "use.md"):
+        text = (ROOT / "docs" / name).read_text("utf-8")
+        waiting = f"{room.MOST_WAITING_ROWS:,} deliveries or {room.MOST_WAITING_BYTES // 1000**3} GB that wait"
+        refused = f"{room.MOST_REFUSED_ROWS:,} lines or {room.MOST_REFUSED_BYTES // 1000**3} GB that could not be read"
+        assert waiting in text and refused in text, name

@@ -23,7 +23,13 @@ _BEGINS_AGAIN = {"accounts.enter_code", "accounts.ask_without_factor"}
 
 
 def person(cast: Cast, who: Who) -> UserAccount | None:
-    people = {"outsider": cast.quentin, "viewer": cast.vera, "manager": cast.max, "owner": cast.olive}
+    people = {
+        "outsider": cast.quentin,
+        "viewer": cast.vera,
+        "manager": cast.max,
+        "owner": cast.olive,
+        "staff": cast.stella,
+    }
     return None if not who.signed_in else {**people, "narrowed viewer": cast.nina}[who.name]
 
 
@@ -40,7 +46,7 @@ def ask(client: PageCheckingClient, address: Address, headers: dict[str, str]) -
 
 def told(answer: TestResponse) -> str:
     """In the words of the matrix."""
-    if answer.status_code == 303 and answer.location.startswith("/sign-in"):
+    if answer.status_code == 303 and answer.location.startswith(("/sign-in", "/staff/sign-in")):
         return SIGN_IN
     return {401: SIGN_IN, 403: REFUSED, 404: NOT_THERE}.get(answer.status_code, OPEN)
 
@@ -100,9 +106,9 @@ def test_the_command_prints_every_address(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         assert any(rule.rule in line.split() for line in lines), rule
     [export] = [line.split() for line in lines if "/o/<slug:slug>/calls/export" in line]
-    assert export == ["GET", "/o/<slug:slug>/calls/export", "sign", "in", "404", "yes", "yes", "yes", "yes"]
+    assert export == ["GET", "/o/<slug:slug>/calls/export", "sign", "in", "404", "yes", "yes", "yes", "yes", "404"]
     [undo] = [line.split() for line in lines if line.split()[:1] == ["POST"] and line.split()[1].endswith("/undo")]
-    assert undo[2:] == ["sign", "in", "404", "403", "403", "yes", "yes"]
+    assert undo[2:] == ["sign", "in", "404", "403", "403", "yes", "yes", "404"]
 
 
 def test_the_walk_would_notice(app: Flask, client: PageCheckingClient, cast: Cast) -> None:

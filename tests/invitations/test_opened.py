@@ -22,6 +22,7 @@ from webapp.invitations.subjects import list_offered, names_of
 from webapp.organizations.models import Invitation, InvitationDestination
 from webapp.organizations.offers import Offer, offer_of_invitation
 from webapp.outbox.models import OutboxMessage
+from webapp.tenancy import narrowing
 from webapp.tenancy.models import MembershipDestination, MembershipParty, Numbers, Role
 from webapp.tenancy.narrowing import DestinationDays, PartyDays, Span
 
@@ -192,7 +193,8 @@ def test_a_name_goes_on_to_stand_for_the_same_person(make: Make, house: dict[str
 def test_more_than_somebody_can_be_narrowed_to(
     make: Make, house: dict[str, Destination], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extensions, "MOST_WINDOWS", 2)
+    for module in (extensions, narrowing):
+        monkeypatch.setattr(module, "MOST_WINDOWS", 2)
     assert len(read(make, "Sales")) == 1
     with pytest.raises(Refused, match="more than 2 numbers and extensions between them"):
         read(make, "Sales\nSales line")

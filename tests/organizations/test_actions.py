@@ -8,8 +8,8 @@ from webapp.database.engine import Database
 from webapp.errors import NotFound, Refused
 from webapp.organizations.actions import add_member, create_organization
 from webapp.organizations.queries import get_organization
-from webapp.tenancy.lock import TenancyError
 from webapp.tenancy.models import Membership, Role
+from webapp.tenancy.row_security import TenancyError
 from webapp.tenancy.sessions import reading_session, writing_session
 
 GOOD = {"slug": "two-words-2", "name": "Two Words", "time_zone": "Europe/London", "region": "GB"}

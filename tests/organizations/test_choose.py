@@ -36,7 +36,7 @@ def test_none_is_explained(client: PageCheckingClient, cast: Cast) -> None:
 
 def test_a_closed_organization_is_not_there(client: PageCheckingClient, cast: Cast, database: Database) -> None:
     with writing_session(database) as session:
-        session.get_one(Organization, cast.harbour.id).state = OrganizationState.SUSPENDED
+        session.get_one(Organization, cast.harbour.id).state = OrganizationState.CLOSED
         session.commit()
     client.sign_in(cast.olive)
     assert "No organization has let you in yet" in client.get("/").text

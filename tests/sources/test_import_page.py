@@ -269,6 +269,7 @@ def test_a_full_disk_half_way_loses_nothing_and_goes_on(
     hands.client.send(f"{address}/start")
     monkeypatch.setattr(importer, "_FIRST_BATCH", 50)
     monkeypatch.setattr(importer, "_LARGEST_BATCH", 50)
+    monkeypatch.setattr(importer, "_HOLD_SECONDS", 60.0)  # on a busy machine batches would grow smaller
     store, batches = importer._Import._store, []
 
     def store_until_full(self: importer._Import, *rest: object) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the console share: browsers in which staff are signed in, and what chains and mails say."""
+"""Browsers in which staff are signed in, with a second factor shown just now."""
 
 from collections.abc import Callable
 
@@ -8,59 +8,48 @@ from flask import Flask
 from tests.accounts.authenticator import clock
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from webapp.accounts.models import SessionState, UserAccount, WebSession
-from webapp.accounts.session_cookie import _signer
-from webapp.accounts.web_sessions import digest_of
-from webapp.clock import now, now_ms
+from tests.staff.signed_in import sign_in_as_staff
+from webapp.accounts.models import UserAccount
 from webapp.database.engine import Database
-from webapp.database.ids import new_id, spell_id
-from webapp.tenancy.sessions import writing_session
 
 __all__ = ["clock"]
 
 
-@pytest.fixture
-def staff_client(app: Flask, database: Database, cast: Cast) -> PageCheckingClient:
-    """A browser in which Stella is signed in, with a factor shown just now."""
-    return enter_console(app, database, cast.stella)
+class StaffClient(PageCheckingClient):
+    """`web_session_id`: the row of its session, to which an opening is bound."""
+
+    web_session_id = 0
+
+
+SignIn = Callable[[UserAccount], StaffClient]
+StaffSignIn = SignIn
 
 
 @pytest.fixture
-def steven_client(app: Flask, database: Database, cast: Cast) -> PageCheckingClient:
+def sign_in_staff(app: Flask, database: Database) -> SignIn:
+    """`sign_in_staff(cast.steven)`: a browser of theirs."""
+
+    def sign_in(person: UserAccount) -> StaffClient:
+        client = StaffClient(app, app.response_class)
+        client.web_session_id = sign_in_as_staff(app, client, database, person)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def staff_client(sign_in_staff: SignIn, cast: Cast) -> StaffClient:
+    """Stella's."""
+    return sign_in_staff(cast.stella)
+
+
+@pytest.fixture
+def steven_client(sign_in_staff: SignIn, cast: Cast) -> StaffClient:
     """Another one, of Steven."""
-    return enter_console(app, database, cast.steven)
+    return sign_in_staff(cast.steven)
 
 
 @pytest.fixture
-def enter(app: Flask, database: Database) -> Callable[[UserAccount], PageCheckingClient]:
+def enter(sign_in_staff: SignIn) -> SignIn:
     """A new browser of a member of staff, for tests that move the clock: sessions run out."""
-    return lambda person: enter_console(app, database, person)
-
-
-def enter_console(app: Flask, database: Database, person: UserAccount) -> PageCheckingClient:
-    """A browser in which a member of staff is signed in, as their sign-in would leave it."""
-    own_id = spell_id(new_id())
-    with writing_session(database) as session:
-        session.add(
-            WebSession(
-                id_digest=digest_of(own_id),
-                id=new_id(),
-                user_account_id=person.id,
-                state=SessionState.SIGNED_IN,
-                created_at=now(),
-                last_seen_at=now(),
-                proved_at=now(),
-                idle_minutes=15,
-                network="192.0.2.7",
-                browser="Firefox on Linux",
-                payload="{}",
-                renewal_due=False,
-                factor_ms=now_ms(),
-                is_staff=True,
-            )
-        )
-        session.commit()
-    client = app.test_client()
-    assert isinstance(client, PageCheckingClient)
-    client.set_cookie("sid", _signer(app).sign(own_id).decode("ascii"))
-    return client
+    return sign_in_staff

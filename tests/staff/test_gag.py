@@ -24,7 +24,7 @@ from webapp.database.staff_rights import EVERYTHING
 from webapp.organizations.disclosures import count_told
 from webapp.staff.disclosure_jobs import look_after_disclosures
 from webapp.tenancy.consent_models import Disclosure, DisclosureState
-from webapp.tenancy.lock import set_local
+from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import reading_session
 
 Enter = Callable[[UserAccount], PageCheckingClient]

@@ -19,7 +19,7 @@ from webapp.calls.models import Call
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.staff_rights import CONSOLE, DETAIL, EVERYTHING, NOTHING, Area
-from webapp.tenancy.lock import set_local
+from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import staff_session
 
 Row = tuple[Any, ...]

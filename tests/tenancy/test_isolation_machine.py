@@ -15,7 +15,8 @@ from webapp.calls.models import CallSearch, Pbx
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
-from webapp.tenancy.lock import LockedSession, TenancyError
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.row_security import TenancyError
 from webapp.tenancy.sessions import reading_session, writing_session
 
 WORDS = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

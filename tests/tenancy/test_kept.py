@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, and_, bindparam, event, inspect, literal_column, select, text, union_all
+from sqlalchemy import BigInteger, Select, and_, bindparam, event, inspect, literal_column, select, text, union_all
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, aliased
 
 from tests.cast import Cast
@@ -15,9 +16,10 @@ from webapp.calls.models import Call, Pbx
 from webapp.database.engine import Database
 from webapp.database.types import Instant
 from webapp.destinations.models import Party
-from webapp.tenancy.lock import LockedSession, TenancyError, kept
+from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import Membership, Organization, Role
 from webapp.tenancy.narrowing import Narrowing, PartyDays
+from webapp.tenancy.row_security import TenancyError
 from webapp.tenancy.sessions import reading_session, writing_session
 
 OTHER = aliased(Pbx)
@@ -186,3 +188,18 @@ def test_a_list_of_any_length_is_refused(database: Database, cast: Cast) -> None
     """Its text follows the values: the first length would be the only one that works."""
     with reading_session(database, cast.harbour.id) as session, pytest.raises(ValueError, match="bindparam"):
         session.rows(kept(select(Pbx.name).where(Pbx.id.in_([1, 2]))))
+
+
+_WRONG = kept(select(Organization.id).where(Organization.name == bindparam("name", type_=BigInteger)))
+
+
+def test_whoever_listens_is_told_of_a_kept_statement_and_its_errors_are_sqlalchemys(
+    database: Database, cast: Cast
+) -> None:
+    """The clock that ends a statement listens so; pages and jobs know DBAPIError."""
+    told: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda _c, _u, sql, *_rest: told.append(sql))
+    with reading_session(database) as session:
+        with pytest.raises(DBAPIError, match="organization"):
+            session.rows(_WRONG, {"name": object()})
+    assert "WHERE organization.name" in told[-1]

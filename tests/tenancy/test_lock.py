@@ -15,8 +15,9 @@ from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.destinations.models import Party
 from webapp.tenancy import lock
-from webapp.tenancy.lock import LockedSession, TenancyError
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization, Role
+from webapp.tenancy.row_security import TenancyError
 from webapp.tenancy.sessions import reading_session, writing_session
 
 

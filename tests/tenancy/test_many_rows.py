@@ -9,10 +9,11 @@ from tests.cast import Cast
 from tests.make import EPOCH, Make
 from webapp.database.engine import Database
 from webapp.destinations.models import PartyHolder
-from webapp.tenancy.lock import LockedSession, TenancyError
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.many_rows import insert_rows
 from webapp.tenancy.models import Organization
 from webapp.tenancy.narrowing import Narrowing
+from webapp.tenancy.row_security import TenancyError
 from webapp.tenancy.sessions import reading_session, writing_session
 
 COLUMNS = ("party_id", "from_at", "destination_id")

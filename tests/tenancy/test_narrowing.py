@@ -13,8 +13,9 @@ from webapp.calls.models import Call, CallParty, CallRecord
 from webapp.clock import to_ms
 from webapp.database.engine import Database
 from webapp.destinations.models import Party
-from webapp.tenancy.lock import LockedSession, TenancyError
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.narrowing import Narrowing, PartyDays, covers, has_spoken_for, tenant_classes
+from webapp.tenancy.row_security import TenancyError
 from webapp.tenancy.sessions import reading_session
 
 CALLER, OTHER_CALLER = "+442079460123", "+442079460999"

@@ -17,7 +17,7 @@ from webapp.calls.models import Call, CallParty
 from webapp.clock import from_ms, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
-from webapp.destinations import actions
+from webapp.destinations import actions, opened
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import (
     Destination,
@@ -29,10 +29,12 @@ from webapp.destinations.models import (
 )
 from webapp.destinations.turns import hand_over
 from webapp.organizations.models import InvitationDestination
-from webapp.tenancy.lock import LockedSession, TenancyError
+from webapp.tenancy import narrowing
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import load_narrowing, open_spans
 from webapp.tenancy.models import MembershipDestination, MembershipParty
 from webapp.tenancy.narrowing import DestinationDays, Narrowing, PartyDays, covers, holds
+from webapp.tenancy.row_security import TenancyError
 from webapp.tenancy.sessions import reading_session
 
 LOG = "/o/harbour/calls?period=all"
@@ -258,7 +260,7 @@ def test_few_statements_whatever_is_held(database: Database, cast: Cast, make: M
 
 
 def test_as_many_windows_as_there_may_be(client: PageCheckingClient, cast: Cast, make: Make) -> None:
-    """A pattern that came later brings more: the pages answer all the same, and the rest is closed."""
+    """A pattern that came later brings more: the pages answer all the same, the rest is closed, and they say so."""
     ann = make.destination("Ann")
     with make.session() as session:
         parties = [make._party(session, str(10_000 + number), make._any_pbx(), "") for number in range(210)]
@@ -270,9 +272,40 @@ def test_as_many_windows_as_there_may_be(client: PageCheckingClient, cast: Cast,
     first, last = (make.call(callee=str(digits), started_at=NINE_DAYS[3]) for digits in (10_000, 10_209))
     client.sign_in(cast.nina)
     for path in ("/o/harbour/", LOG, f"{LOG}&talk_min=1", f"/o/harbour/calls/{spell_id(first.call_key)}"):
-        assert client.get(path).status_code == 200, path
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "Not all calls that you may see are here" in answer.text, path
+    client.sign_in(cast.vera)
+    assert "Not all calls" not in client.get(LOG).text
+    client.sign_in(cast.nina)
     assert client.get(LOG).text.count("data-row-link") == 1
     assert client.get(f"/o/harbour/calls/{spell_id(last.call_key)}").status_code == 404
+
+
+def test_of_too_many_windows_those_in_use_latest_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(narrowing, "MOST_WINDOWS", 3)
+    long_over, over, open_end, from_start = PartyDays(1, 5, 20), PartyDays(2, 5, 30), PartyDays(3, 9), PartyDays(4)
+    few = Narrowing((long_over, over), (open_end,))
+    assert (few.windows, few.is_cut) == ((long_over, over, open_end), False)
+    many = Narrowing((long_over, over), (open_end, from_start))
+    assert (many.windows, many.is_cut) == ((over, open_end, from_start), True)
+    follow_on = Narrowing((long_over, PartyDays(1, 20, 40)), (open_end, from_start))
+    assert (len(follow_on.windows), follow_on.is_cut) == (3, False), "what joins is one"
+
+
+def test_what_was_not_even_read_is_told_too(
+    client: PageCheckingClient, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, others = make.destination("Ann"), [make.destination(f"Past {number}") for number in range(2)]
+    for number, destination in enumerate([ann, *others]):
+        make.holder(make.party(str(300 + number)), destination)
+        make.narrow_to(cast.nina, destination)
+    client.sign_in(cast.nina)
+    assert "Not all calls" not in client.get(LOG).text
+    monkeypatch.setattr(opened, "_HELD_AT_MOST", 2)
+    assert "Not all calls that you may see are here" in client.get(LOG).text
+    monkeypatch.setattr(opened, "_HELD_AT_MOST", 3)
+    assert "Not all calls" not in client.get(LOG).text
 
 
 def test_what_is_given_is_compared_not_what_it_comes_to() -> None:

@@ -18,8 +18,8 @@ from webapp.database import roles
 from webapp.database.engine import Database
 from webapp.database.installation import check_start
 from webapp.database.schema import SCHEMA_FILE
-from webapp.tenancy.lock import set_local
 from webapp.tenancy.models import Membership
+from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import reading_session, writing_session
 
 pytestmark = pytest.mark.postgresql

@@ -58,6 +58,8 @@ def delete() -> ResponseReturnValue:
     with looking() as session:
         ids = [organization.id for _membership, organization in list_memberships(session)]
     try:
+        if current_user.is_staff:
+            raise Refused("An account of staff is closed by the person who runs Callbook: flask disable-staff.")
         refuse_only_owner(database, person_id, ids)
         if request.method != "POST":
             return render_template("accounts/delete.html", problem="")

@@ -8,19 +8,21 @@ from webapp import access, logs
 from webapp.accounts import sign_in as steps
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
-from webapp.accounts.entering import after, enter, keys, too_many
+from webapp.accounts.entering import after, enter, keys, passkey_site, too_many
 from webapp.accounts.forms import CodeForm
 from webapp.accounts.jobs import file_refusal
+from webapp.accounts.session_rows import Passed
 from webapp.accounts.web_sessions import browser_session
 from webapp.error_pages import Words
 from webapp.errors import TooManyTries
 from webapp.services import services
 
 NEXT = "sign_in_next"  #: in the session of who is on their way: where the sign-in leads
+_BOTH_STEPS = Passed(waited=True, factor=True)
 _MISTAKEN = Words(
     "This code is not right, or was used already.",
     "Nothing was changed.",
-    "Wait for the next one that the app shows, and check that the phone's clock is right.",
+    "Take the next one that the app shows, and check that the phone's clock is right; or a recovery code not used yet.",
 )
 
 
@@ -45,7 +47,7 @@ def enter_code() -> ResponseReturnValue:
         response = _page(form, status=429, mistake=too_many(refusal.wait_seconds))
         response.headers["Retry-After"] = str(refusal.wait_seconds)
         return response
-    if taken and enter(person, steps.Try(person.email, where.network, where.browser), waited=True):
+    if taken and enter(person, steps.Try(person.email, where.network, where.browser), by=_BOTH_STEPS):
         return redirect(url_for("accounts.check_cookie", next=session.pop(NEXT, None)), 303)
     logs.event("sign_in.refused")
     file_refusal(services().database, keys(), person.email)
@@ -61,4 +63,13 @@ def _back_to_the_password() -> ResponseReturnValue:
 
 def _page(form: CodeForm, status: int = 200, mistake: Words | None = None) -> Response:
     form.code.data = ""
-    return Response(render_template("accounts/code.html", form=form, mistake=mistake), status)
+    person = browser_session().waiting_person
+    page = render_template(
+        "accounts/code.html",
+        form=form,
+        mistake=mistake,
+        has_app=person is not None and person.totp_secret is not None,
+        has_passkey=person is not None and person.has_passkey and passkey_site() is not None,
+        is_staff=person is not None and person.is_staff,
+    )
+    return Response(page, status)

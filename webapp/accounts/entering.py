@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 
 from flask import current_app, request
 from flask.typing import ResponseReturnValue
-from flask_login import login_user
+from flask_login import current_user, login_user
 
 from webapp import logs
 from webapp.accounts import sign_in as steps
 from webapp.accounts import sign_in_audit
-from webapp.accounts.models import UserAccount
+from webapp.accounts.models import PasskeyPurpose, UserAccount
+from webapp.accounts.passkeys import Asked, Site, site_of
 from webapp.accounts.second_factor import Keys
+from webapp.accounts.session_rows import ONE_STEP, Passed, digest_of
 from webapp.accounts.web_sessions import browser_session
 from webapp.addresses import own_path
 from webapp.error_pages import Words
@@ -21,20 +23,20 @@ from webapp.services import services
 
 HOME = "/"
 #: Pages that a sign-in never leads back to.
-_NOT_AFTERWARDS = ("/sign-in", "/sign-out", "/prove")
+_NOT_AFTERWARDS = ("/sign-in", "/sign-out", "/prove", "/staff/sign-in")
+STAFF_HOME = "/staff/"
 
 
-def enter(person: UserAccount, attempt: steps.Try, *, waited: bool = False) -> bool:
+def enter(person: UserAccount, attempt: steps.Try, *, by: Passed = ONE_STEP) -> bool:
     """Sign the person in: every step is passed. The one place where a session begins.
 
-    `waited`: they passed a step in an earlier request, of which this browser's session knows. False, and nobody is in,
-    when what they passed counts no more: the answer is that to a wrong password.
+    False, and nobody is in, when what they passed counts no more: the answer is that to a wrong password.
     """
     is_new = steps.is_new_network(services().database, person, attempt)
     events = ["sign_in.new_network", "sign_in.done"] if is_new else ["sign_in.done"]
-    organization_id = sign_in_audit.note_sign_in(services().database, person.id)
-    if not browser_session().start(person, *events, waited=waited, organization_id=organization_id):
-        sign_in_audit.note_no_sign_in(services().database, person.id)
+    organization_id = sign_in_audit.note_sign_in(services().database, person)
+    if not browser_session().start(person, *events, by=by, organization_id=organization_id):
+        sign_in_audit.note_no_sign_in(services().database, person)
         return False
     steps.remember_network(services().database, person, attempt)
     login_user(person)
@@ -54,6 +56,16 @@ def keys() -> Keys:
     return Keys(current_app.secret_key, tuple(current_app.config.get("SECRET_KEY_FALLBACKS") or ()))
 
 
+def passkey_site() -> Site | None:
+    """To whom passkeys belong here. None: this address can have none."""
+    return site_of(services().settings.base_url)
+
+
+def asked_here(purpose: PasskeyPurpose, person: UserAccount | None = None) -> Asked:
+    """Of this browser."""
+    return Asked(purpose, digest_of(browser_session().session_id or ""), person)
+
+
 def own(address: str | None) -> str | None:
     """Where to go after signing in, if that is a page of ours and not one of signing in."""
     path = own_path(address)
@@ -61,8 +73,9 @@ def own(address: str | None) -> str | None:
 
 
 def after(address: str | None) -> str:
-    """The same, or the first page."""
-    return own(address) or HOME
+    """The same, or the first page: that of the console for staff."""
+    is_staff = current_user.is_authenticated and current_user.is_staff
+    return own(address) or (STAFF_HOME if is_staff else HOME)
 
 
 def path_of(address: str | None) -> str | None:

@@ -13,7 +13,7 @@ from webapp.accounts import sign_in as steps
 from webapp.accounts.account_events import note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
-from webapp.accounts.entering import keys, outside, too_many
+from webapp.accounts.entering import keys, outside, passkey_site, too_many
 from webapp.accounts.forms import CodeForm, ProveForm
 from webapp.accounts.gates import requires_factor
 from webapp.accounts.mails import tell
@@ -52,11 +52,12 @@ def set_up_factor() -> ResponseReturnValue:
     codes = second_factor.set_factor(db(), keys(), person, secret, step)
     tell(db(), "second_factor_changed", person, note_event(db(), person.id, "factor.set", here()))
     end_all_sessions(db(), person, but=browser_session().row_id)
-    browser_session().renew_with(db())
+    browser_session().renew_with(db(), factor=True)
     db().commit()
     logs.event("factor.set", user_account_id=person.id)
     session.pop(_PENDING, None)
-    return render_template("accounts/recovery_codes.html", codes=codes, is_new=True)
+    happened, safe = "Your authenticator app is set up.", "All other browsers were signed out."
+    return render_template("accounts/recovery_codes.html", codes=codes, happened=happened, safe=safe)
 
 
 @bp.post("/security-settings/second-factor/recovery-codes")
@@ -66,13 +67,14 @@ def renew_codes() -> ResponseReturnValue:
     person = browser_session().hold(db())
     if person is None:
         return outside()
-    if person.totp_secret is None:
-        raise Refused("There is no authenticator app yet. Set one up: the codes come with it.")
+    if not person.has_factor:
+        raise Refused("There is no second factor yet. Set one up: the codes come with it.")
     codes = second_factor.renew_recovery_codes(db(), keys(), person)
     tell(db(), "second_factor_changed", person, note_event(db(), person.id, "recovery.renewed", here()))
     db().commit()
     logs.event("recovery.renewed", user_account_id=person.id)
-    return render_template("accounts/recovery_codes.html", codes=codes, is_new=False)
+    happened, safe = "These are your new codes.", "The old ones work no more."
+    return render_template("accounts/recovery_codes.html", codes=codes, happened=happened, safe=safe)
 
 
 @bp.route("/security-settings/second-factor/turn-off", methods=["GET", "POST"])
@@ -80,8 +82,8 @@ def renew_codes() -> ResponseReturnValue:
 def turn_off_factor() -> ResponseReturnValue:
     """Asks for the password and a code itself, however new the last proof is."""
     form = ProveForm(current_user)
-    if requires_factor():
-        raise Refused("An organization of yours requires a second factor. Its owner can change that.")
+    if requires_factor() and not current_user.has_passkey:
+        raise Refused("A second factor is required of you, and this is your only one. Add a passkey first.")
     if current_user.totp_secret is None:
         return htmx.go_to(url_for("accounts.security"))
     if not form.validate_on_submit():
@@ -106,7 +108,8 @@ def turn_off_factor() -> ResponseReturnValue:
     browser_session().renew_with(db())
     db().commit()
     logs.event("factor.removed", user_account_id=person.id)
-    flash("The authenticator app is turned off: your password alone signs you in.", "ok")
+    left = "your passkeys stay." if person.has_passkey else "your password alone signs you in."
+    flash(f"The authenticator app is turned off: {left}", "ok")
     return htmx.go_to(url_for("accounts.security"))
 
 
@@ -124,7 +127,8 @@ def _set_up_page(form: CodeForm, secret: str | None) -> Response:
         "accounts/set_up_factor.html",
         form=form,
         set_up=second_factor.set_up_of(current_user, secret) if secret else None,
-        required=requires_factor() and current_user.totp_secret is None,
+        required=requires_factor() and not current_user.has_factor,
+        has_passkeys=passkey_site() is not None,
     )
     return Response(page, 422 if form.errors else 200)
 

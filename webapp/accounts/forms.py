@@ -55,8 +55,22 @@ class ChangePasswordForm(NewPasswordForm):
     present = PasswordField("Present password", _required("Enter your present password.", LONGEST))
 
 
+class PasskeyForm(FlaskForm):  # type: ignore[misc]
+    """The answer of a passkey, which a script puts in. `next`: where it leads."""
+
+    credential = HiddenField()
+    next = HiddenField()
+
+
+class PasskeyNameForm(FlaskForm):  # type: ignore[misc]
+    """A passkey's name; with `credential`, a new one's."""
+
+    name = StringField("Name", [Length(max=50, message="It has at most 50 characters.")], filters=[_strip])
+    credential = HiddenField()
+
+
 class ProveForm(FlaskForm):  # type: ignore[misc]
-    """The password, and a code of who has an authenticator app."""
+    """The password, and a code of who has a second factor: of the app, or a recovery code."""
 
     password = PasswordField("Password", _required("Enter your password.", LONGEST))
     code = StringField("Code of your authenticator app", filters=[_strip])
@@ -64,6 +78,8 @@ class ProveForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, person: UserAccount, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.needs_code = person.totp_secret is not None
+        self.needs_code = person.has_factor
+        if person.totp_secret is None:
+            self.code.label.text = "Recovery code"
         if self.needs_code:
             self.code.validators = _required("Enter the code that the app shows, or a recovery code.", _CODE_AT_MOST)

@@ -8,13 +8,21 @@ from typing import Any
 
 from sqlalchemy import inspect, select
 
-from webapp.accounts.models import AccountLink, RecoveryCode, UserAccount
+from webapp.accounts.models import AccountLink, FactorRemoval, HelpCode, PasskeyChallenge, RecoveryCode, UserAccount
+from webapp.accounts.passkeys import list_passkeys
 from webapp.accounts.queries import list_addresses, list_events, list_memberships, list_sessions
 from webapp.tenancy.lock import LockedSession
 
-_GUARDS = frozenset({"password_digest", "totp_secret", "totp_last_step", "code_digest", "token_digest", "id_digest"})
+_GUARDS = frozenset(
+    {
+        *("password_digest", "totp_secret", "totp_last_step", "code_digest", "token_digest", "id_digest"),
+        *("credential_id", "public_key", "sign_count", "challenge_digest", "browser_digest", "stop_digest"),
+    }
+)
 _OURS = frozenset({"payload", "user_account_id"})
 _EVENTS_AT_MOST = 10_000
+#: Tables whose rows are told as they are.
+_OTHERS = (PasskeyChallenge, HelpCode, FactorRemoval)
 
 
 def list_holdings(session: LockedSession, person: UserAccount) -> dict[str, Any]:
@@ -22,7 +30,12 @@ def list_holdings(session: LockedSession, person: UserAccount) -> dict[str, Any]
     mine = RecoveryCode.user_account_id == person.id
     return {
         "user_account": _spell_row(person),
-        "second_factor": person.totp_secret is not None,
+        "second_factor": person.has_factor,
+        "passkey": _spell_rows(list_passkeys(session, person.id)),
+        **{
+            table.__tablename__: _spell_rows(session.scalars(select(table).where(table.user_account_id == person.id)))
+            for table in _OTHERS
+        },
         "user_email": _spell_rows(list_addresses(session, person.id)),
         "recovery_code": _spell_rows(session.scalars(select(RecoveryCode).where(mine))),
         "account_link": _spell_rows(

@@ -16,6 +16,7 @@ from webapp.accounts.leaving import delete_account
 from webapp.accounts.links import file_link, sweep_links
 from webapp.accounts.mails import mail_link
 from webapp.accounts.models import AccountEvent, LinkKind, UserAccount
+from webapp.accounts.passkeys import sweep_challenges
 from webapp.accounts.queries import find_person, has_ended, list_memberships
 from webapp.accounts.second_factor import Keys
 from webapp.audit.viewing import SLOT
@@ -90,17 +91,21 @@ def note_refusal(work: Work) -> None:
 
 
 def forget_what_is_over(database: Database) -> None:
-    """Links that are over, and events of more than a year ago."""
+    """Links that are over, questions to passkeys that nobody answered, and events of more than a year ago."""
     with writing_session(database) as session:
         sweep_links(session)
+        sweep_challenges(session)
         session.execute(delete(AccountEvent).where(AccountEvent.at < now() - timedelta(days=KEPT_DAYS)))
         session.commit()
 
 
 def forget_alone(database: Database) -> None:
-    """Delete accounts that have been without membership for 90 days; one whose end date has come counts for none."""
+    """Delete accounts that have been without membership for 90 days; one whose end date has come counts for none.
+
+    Staff are in no organization, and stay.
+    """
     with reading_session(database) as session:
-        ids = list(session.scalars(select(UserAccount.id)))
+        ids = list(session.scalars(select(UserAccount.id).where(~UserAccount.is_staff)))
     for user_account_id in ids:
         _look_after(database, user_account_id)
 

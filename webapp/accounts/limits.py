@@ -15,13 +15,16 @@ _DAY = 24 * 60 * 60 * _SECOND
 CODES = Limit("code:person", 5, 300 * _SECOND)
 #: "It is still me", asked before something dangerous.
 PROOFS = Limit("prove:person", 10, 60 * _SECOND)
+#: Answers of passkeys of one person, and questions that one network may ask for.
+PASSKEYS = Limit("passkey:person", 10, 60 * _SECOND)
+PASSKEY_QUESTIONS = Limit("passkey:network", 60, 3 * _SECOND)
 #: Mails with a link for a new password: five a day.
 RESETS_PER_ADDRESS = Limit("reset:address", 5, _DAY // 5)
-RESETS_PER_NETWORK = Limit("reset:network", 20, 300 * _SECOND)
+RESETS_PER_NETWORK = Limit("reset:network", 20, 300 * _SECOND, by_network=True)
 #: Mails with a link that confirms an address.
 CONFIRMATIONS = Limit("confirm:person", 10, _DAY // 10)
 #: Links of mails that are followed or used.
-LINKS = Limit("link:network", 30, 20 * _SECOND)
+LINKS = Limit("link:network", 30, 20 * _SECOND, by_network=True)
 #: "I lost my phone and my codes", after the right password: each mails all owners.
 FACTORS_LOST = Limit("lost-factor:person", 5, _DAY // 5)
 #: Codes of people on the telephone that a member of staff types.

@@ -13,6 +13,7 @@ from webapp.accounts.account_events import note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.credentials import hold_person
+from webapp.accounts.doors import CUSTOMERS, STAFF
 from webapp.accounts.entering import keys, too_many
 from webapp.accounts.forms import EmailForm, NewPasswordForm
 from webapp.accounts.jobs import ask_for_reset
@@ -109,7 +110,8 @@ def _set_new_password(link: AccountLink) -> ResponseReturnValue:
     db().commit()
     logs.event("password.set_by_link", user_account_id=person.id)
     browser_session().end()
-    return redirect(url_for("accounts.sign_in", changed="yes"), 303)
+    door = STAFF if person.is_staff else CUSTOMERS
+    return redirect(url_for(door.endpoint, changed="yes"), 303)
 
 
 def _confirm_address(link: AccountLink) -> ResponseReturnValue:

@@ -115,12 +115,6 @@ def _agreed(own: LockedSession, removal: FactorRemoval | None) -> bool:
     return consent is not None and consent.confirmed_by is not None
 
 
-def has_factor(session: LockedSession, person: UserAccount) -> bool:
-    """Whether there is anything to take away."""
-    keys = select(Passkey.id).where(Passkey.user_account_id == person.id).limit(1)
-    return person.totp_secret is not None or session.scalars(keys).first() is not None
-
-
 # ------------------------------------------------------------------------------------------------------------- begin
 
 
@@ -156,7 +150,7 @@ def start(session: LockedSession, keys: Keys, person_id: int, staff: UserAccount
     standings = list_standings(session, None)
     if person.is_staff:
         raise Refused("This is a member of staff. Whoever has a shell can help: flask remove-second-factor.", "email")
-    if not has_factor(session, person):
+    if not person.has_factor:
         raise Refused("This account has no second factor: the password alone signs in.", "email")
     if find_waiting(session, person.id) is not None:
         raise Refused("This is under way already for this account. It is not started twice.", "email")

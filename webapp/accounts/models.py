@@ -4,8 +4,8 @@ from datetime import datetime
 from enum import IntEnum
 
 from flask_login import UserMixin
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Integer, LargeBinary, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Integer, LargeBinary, Text, exists
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from webapp.database.base import Base
 from webapp.database.types import Instant, SmallEnum
@@ -38,6 +38,23 @@ class RemovalState(IntEnum):
     STOPPED = 3
 
 
+class Passkey(Base):
+    """Signs a person in without a password. `public_key` is in COSE; `transports` a JSON list."""
+
+    __tablename__ = "passkey"
+
+    user_account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("user_account.id"), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(Text)
+    synced: Mapped[bool] = mapped_column(Boolean)
+    transports: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class UserAccount(UserMixin, Base):  # type: ignore[misc]
     """A person who can sign in. `email` is lower case and the primary address; `name` is "" until the person tells it.
 
@@ -57,6 +74,15 @@ class UserAccount(UserMixin, Base):  # type: ignore[misc]
     password_set_at: Mapped[datetime] = mapped_column(Instant)
     alone_since: Mapped[datetime | None] = mapped_column(Instant)
     is_staff: Mapped[bool] = mapped_column(Boolean, default=False)
+    has_passkey: Mapped[bool] = column_property(
+        exists().where(Passkey.user_account_id == id).correlate_except(Passkey),  # noqa: A003 - the column
+        expire_on_flush=False,
+    )
+
+    @property
+    def has_factor(self) -> bool:
+        """Whether the password alone is not enough: there is an authenticator app, or a passkey."""
+        return self.totp_secret is not None or self.has_passkey
 
     @property
     def is_active(self) -> bool:
@@ -132,23 +158,6 @@ class WebSession(Base):
     renewal_due: Mapped[bool] = mapped_column(Boolean)
     factor_ms: Mapped[int | None] = mapped_column(BigInteger)
     is_staff: Mapped[bool] = mapped_column(Boolean, default=False)
-
-
-class Passkey(Base):
-    """Signs a person in without a password. `public_key` is in COSE; `transports` a JSON list."""
-
-    __tablename__ = "passkey"
-
-    user_account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("user_account.id"), primary_key=True)
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    credential_id: Mapped[bytes] = mapped_column(LargeBinary)
-    public_key: Mapped[bytes] = mapped_column(LargeBinary)
-    sign_count: Mapped[int] = mapped_column(BigInteger)
-    name: Mapped[str] = mapped_column(Text)
-    synced: Mapped[bool] = mapped_column(Boolean)
-    transports: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(Instant)
-    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class PasskeyChallenge(Base):

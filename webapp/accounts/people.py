@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import delete, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts.credentials import hold_person
@@ -15,6 +15,8 @@ from webapp.accounts.queries import find_person, list_addresses
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import NotFound, Refused
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership
 
 _NAME_AT_MOST = 100
 ADDRESSES_AT_MOST = 10
@@ -41,6 +43,7 @@ def create_user(session: Session, email: str, password: str, about: Iterable[str
         created_at=moment,
         password_set_at=moment,
         alone_since=moment,
+        has_passkey=False,
     )
     session.add(person)
     session.flush()
@@ -127,6 +130,21 @@ def end_all_sessions(session: Session, person: UserAccount, but: int | None = No
     hold_person(session, person.id)
     theirs = delete(WebSession).where(WebSession.user_account_id == person.id)
     session.execute(theirs if but is None else theirs.where(WebSession.id != but))
+
+
+def end_sessions_of_members(session: LockedSession) -> int:
+    """Sign everybody out who belongs to the bound organization; returns how many sessions that were.
+
+    In the order of their ids: two who do this at once do not wait for each other for ever.
+    """
+    theirs = select(Membership.user_account_id).where(Membership.organization_id == session.organization_id)
+    held = select(UserAccount.id).where(UserAccount.id.in_(theirs)).order_by(UserAccount.id)
+    session.scalars(held.with_for_update(key_share=True)).all()
+    ended = session.execute(
+        delete(WebSession).where(WebSession.user_account_id.in_(theirs)).execution_options(synchronize_session=False)
+    )
+    assert isinstance(ended, CursorResult)
+    return ended.rowcount
 
 
 def renew_all_sessions(session: Session, person: UserAccount) -> None:

@@ -8,14 +8,15 @@ from webapp import access, htmx, logs
 from webapp.accounts import sign_in as steps
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
-from webapp.accounts.entering import keys, outside, own, too_many
+from webapp.accounts.entering import keys, outside, own, passkey_site, too_many
 from webapp.accounts.forms import ProveForm
-from webapp.accounts.session_limits import PROVED_FOR
+from webapp.accounts.session_limits import FACTOR_FRESH_FOR, PROVED_FOR
 from webapp.accounts.web_sessions import browser_session
 from webapp.error_pages import Words
 from webapp.errors import TooManyTries
 from webapp.services import services
 
+GO_ON = "Thank you. Now go on with what you were about to do: nothing of it was done yet."
 _MISTAKEN = Words("That is not right.", "Nothing was changed.", "Check what you typed, and try again.")
 
 
@@ -38,10 +39,10 @@ def prove() -> ResponseReturnValue:
         logs.event("prove.refused", user_account_id=current_user.id)
         return prove_page(own(form.next.data), form, status=422, mistake=_MISTAKEN)
     person_id = current_user.id
-    if not browser_session().renew():
+    if not browser_session().renew(factor=current_user.has_factor):
         return outside()
     logs.event("prove.done", user_account_id=person_id)
-    flash("Thank you. Now go on with what you were about to do: nothing of it was done yet.", "ok")
+    flash(GO_ON, "ok")
     return htmx.go_to(own(form.next.data) or url_for("accounts.security"))
 
 
@@ -51,6 +52,13 @@ def prove_page(
     """The page, leading on to `next_page`. Instead of a form that was sent too late: nothing of that form is kept."""
     form = form or ProveForm(current_user, formdata=None)
     form.next.data = next_page or ""
-    minutes = int(PROVED_FOR.total_seconds() // 60)
-    page = render_template("accounts/prove.html", form=form, mistake=mistake, minutes=minutes, sent=status == 401)
+    lasts = FACTOR_FRESH_FOR if current_user.is_staff else PROVED_FOR
+    page = render_template(
+        "accounts/prove.html",
+        form=form,
+        mistake=mistake,
+        minutes=int(lasts.total_seconds() // 60),
+        sent=status == 401,
+        has_passkey=current_user.has_passkey and passkey_site() is not None,
+    )
     return Response(page, status)

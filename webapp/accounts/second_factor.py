@@ -16,7 +16,7 @@ import segno
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
-from webapp.accounts.models import RecoveryCode, UserAccount
+from webapp.accounts.models import Passkey, RecoveryCode, UserAccount
 from webapp.clock import now, now_ms
 from webapp.sealing import Unsealable, seal, unseal
 
@@ -116,8 +116,8 @@ def take_code(session: Session, keys: Keys, person: UserAccount, code: str) -> b
 
 
 def take_recovery_code(session: Session, keys: Keys, person: UserAccount, code: str) -> bool:
-    """Take a recovery code, once, in place of one of the app."""
-    if person.totp_secret is None:
+    """Take a recovery code, once, in place of one of the app or of a passkey."""
+    if not person.has_factor:
         return False
     digests = [_digest(key, person.id, code) for key in (keys.current, *keys.earlier)]
     return _changed_one(
@@ -140,15 +140,31 @@ def set_factor(session: Session, keys: Keys, person: UserAccount, secret: str, s
 
 
 def remove_factor(session: Session, person: UserAccount) -> None:
-    """The password alone is enough again. `totp_last_step` stays: no code of old is taken again."""
+    """The app is gone; without a passkey the password alone is enough again, and the recovery codes go too.
+
+    `totp_last_step` stays: no code of old is taken again.
+    """
     person.totp_secret = None
-    session.execute(delete(RecoveryCode).where(RecoveryCode.user_account_id == person.id))
+    if not person.has_passkey:
+        delete_recovery_codes(session, person)
     session.flush()
+
+
+def remove_every_factor(session: Session, person: UserAccount) -> None:
+    """App, passkeys and recovery codes: for somebody who has lost them all."""
+    session.execute(delete(Passkey).where(Passkey.user_account_id == person.id))
+    person.totp_secret = None
+    delete_recovery_codes(session, person)
+    session.flush()
+
+
+def delete_recovery_codes(session: Session, person: UserAccount) -> None:
+    session.execute(delete(RecoveryCode).where(RecoveryCode.user_account_id == person.id))
 
 
 def renew_recovery_codes(session: Session, keys: Keys, person: UserAccount) -> list[str]:
     """Ten new ones; the old ones are dead."""
-    session.execute(delete(RecoveryCode).where(RecoveryCode.user_account_id == person.id))
+    delete_recovery_codes(session, person)
     codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
     for code in codes:
         digest = _digest(keys.current, person.id, code)

@@ -13,11 +13,12 @@ from webapp.accounts import sign_in as steps
 from webapp.accounts.account_events import KINDS, note_event
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import describe_network, here
-from webapp.accounts.entering import outside, too_many
+from webapp.accounts.entering import outside, passkey_site, too_many
 from webapp.accounts.forms import ChangePasswordForm
 from webapp.accounts.gates import requires_factor
 from webapp.accounts.mails import tell
 from webapp.accounts.models import WebSession
+from webapp.accounts.passkeys import list_passkeys
 from webapp.accounts.people import end_all_sessions, set_password
 from webapp.accounts.queries import list_events, list_sessions, words_about
 from webapp.accounts.web_sessions import browser_session
@@ -40,6 +41,8 @@ def security() -> ResponseReturnValue:
         describe_network=describe_network,
         codes_left=len(second_factor.list_unused_codes(db(), current_user)),
         factor_required=requires_factor(),
+        passkeys=list_passkeys(db(), current_user.id),
+        has_passkeys=passkey_site() is not None,
         zone=zone,
         today=now().astimezone(zone).date(),
     )

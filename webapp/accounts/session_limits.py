@@ -16,6 +16,9 @@ IDLE_CHOICES = (30, 60, 120, 240, 480, 720)  #: minutes among which an organizat
 ABSOLUTE_LIMIT = timedelta(hours=12)
 WAITING_LIMIT = timedelta(minutes=15)  #: between the password and the code
 PROVED_FOR = timedelta(minutes=10)
+FACTOR_FRESH_FOR = timedelta(minutes=5)  #: a code or a passkey, before an organization's data is opened
+STAFF_IDLE_MINUTES = 15
+STAFF_ABSOLUTE_LIMIT = timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -24,13 +27,15 @@ def has_run_out(row: WebSession) -> bool:
     idle_limit = timedelta(minutes=row.idle_minutes)
     if row.state == SessionState.ON_ITS_WAY and row.user_account_id and now() - row.created_at >= WAITING_LIMIT:
         return True
-    return now() - row.last_seen_at >= idle_limit or now() - row.created_at >= ABSOLUTE_LIMIT
+    absolute_limit = STAFF_ABSOLUTE_LIMIT if row.is_staff else ABSOLUTE_LIMIT
+    return now() - row.last_seen_at >= idle_limit or now() - row.created_at >= absolute_limit
 
 
 def run_out() -> ColumnElement[bool]:
     """Of rows that may be swept: idle too long, or signed in too long ago."""
     idle = (
         and_(WebSession.idle_minutes == minutes, WebSession.last_seen_at < now() - timedelta(minutes=minutes))
-        for minutes in IDLE_CHOICES
+        for minutes in (STAFF_IDLE_MINUTES, *IDLE_CHOICES)
     )
-    return or_(WebSession.created_at < now() - ABSOLUTE_LIMIT, *idle)
+    staff = and_(WebSession.is_staff, WebSession.created_at < now() - STAFF_ABSOLUTE_LIMIT)
+    return or_(WebSession.created_at < now() - ABSOLUTE_LIMIT, staff, *idle)

@@ -1,10 +1,11 @@
 """Signing in, step by step. Each step is counted before it is checked; the last one opens the session.
 
-    PASSWORD -> CODE (where the person has an authenticator app) -> DONE
+    PASSWORD -> CODE (where the person has a second factor) -> DONE
+    PASSKEY -> DONE
 
-`required_steps` decides which steps a person needs and `next_step` which one comes now, so a further one is one more
-Step, one more check and one more page; nothing that exists changes its meaning. Passkeys come with the staff console:
-Step.PASSKEY stands in for both PASSWORD and CODE. `prove` asks a person who is in for the same again.
+`required_steps` decides which steps a person needs and `next_step` which one comes now. PASSKEY (passkey_sign_in.py)
+stands in for both others: the device asks who is there. `prove` asks a person who is in for the same again. Staff sign
+in on a page of their own, and customers on theirs: on the other's page either is nobody.
 """
 
 from dataclasses import dataclass
@@ -25,10 +26,10 @@ from webapp.tenancy.sessions import reading_session, writing_session
 
 _MINUTE = 60_000
 #: One person from one network: ten tries, then one every 90 seconds.
-PER_PERSON_AND_NETWORK = Limit("sign-in:person+network", 10, 90_000)
+PER_PERSON_AND_NETWORK = Limit("sign-in:person+network", 10, 90_000, by_network=True)
 #: One person from all networks from which they have not signed in lately: a stranger cannot lock the person out.
 PER_PERSON = Limit("sign-in:person", 30, 2 * _MINUTE)
-PER_NETWORK = Limit("sign-in:network", 50, 6_000)
+PER_NETWORK = Limit("sign-in:network", 50, 6_000, by_network=True)
 EVERYBODY = Limit("sign-in:everybody", 1_000, 300)
 _REFUSED_FOR_MS = _MINUTE
 
@@ -36,6 +37,7 @@ _REFUSED_FOR_MS = _MINUTE
 class Step(Enum):
     PASSWORD = "password"  # noqa: S105 - the name of a step
     CODE = "code"
+    PASSKEY = "passkey"
     DONE = "done"
 
 
@@ -54,24 +56,28 @@ class Try:
 
 def required_steps(person: UserAccount) -> tuple[Step, ...]:
     """What this person has to pass, in order."""
-    return (Step.PASSWORD,) if person.totp_secret is None else (Step.PASSWORD, Step.CODE)
+    return (Step.PASSWORD, Step.CODE) if person.has_factor else (Step.PASSWORD,)
 
 
 def next_step(person: UserAccount, passed: frozenset[Step]) -> Step:
     """The first step that is still to be passed; DONE when none is."""
+    if Step.PASSKEY in passed:
+        return Step.DONE
     return next((step for step in required_steps(person) if step not in passed), Step.DONE)
 
 
-def pass_password(database: Database, attempt: Try, password: str) -> UserAccount | None:
-    """The person, if the password is theirs and they may sign in. Raises TooManyTries.
+def pass_password(database: Database, attempt: Try, password: str, *, staff: bool = False) -> UserAccount | None:
+    """The person, if the password is theirs and they may sign in, as `staff` or else as a customer's. Raises
+    TooManyTries.
 
-    Whoever is unknown, disabled or mistaken gets the same answer after the same work: one hash, and one row written.
+    Whoever is unknown, disabled, mistaken or on the wrong page gets the same answer after the same work: one hash, and
+    one row written.
     """
     _count(database, attempt)
     with reading_session(database) as session:
         person = find_person(session, attempt.email)
     right = passwords.check_password(person.password_digest if person else None, password)
-    if person is None or not right or not person.is_active:
+    if person is None or not right or not person.is_active or person.is_staff != staff:
         _note_refusal(database, person, attempt)
         return None
     if passwords.needs_new_digest(person.password_digest):
@@ -101,12 +107,14 @@ def pass_code(
 
 
 def prove(database: Database, keys: Keys, person: UserAccount, password: str, code: str, where: Where) -> bool:
-    """Whether a person who is in is still the same: password, and code where there is an app. Raises TooManyTries."""
+    """Whether a person who is in is still the same: password, and code where there is a second factor. Raises
+    TooManyTries.
+    """
     if not prove_password(database, person, password, where):
         return False
-    if person.totp_secret is None or pass_code(database, keys, person, code, where, "prove.refused"):
+    if not person.has_factor or pass_code(database, keys, person, code, where, "prove.refused"):
         return True
-    sign_in_audit.note_refused_proof(database, person.id)
+    sign_in_audit.note_refused(database, person, "prove.refused")
     return False
 
 
@@ -121,7 +129,7 @@ def prove_password(database: Database, person: UserAccount, password: str, where
     with writing_session(database) as session:
         note_event(session, person.id, "prove.refused", where)
         session.commit()
-    sign_in_audit.note_refused_proof(database, person.id)
+    sign_in_audit.note_refused(database, person, "prove.refused")
     return False
 
 

@@ -3,7 +3,7 @@
 Loads the other views files of this package, whose blueprint this is too.
 """
 
-from flask import Flask, Response, redirect, render_template, request, url_for
+from flask import Flask, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, logout_user
 
@@ -16,25 +16,24 @@ from webapp.accounts import (
     gates,
     link_views,
     lost_factor_views,
+    passkey_sign_in_views,
+    passkey_views,
     passwords,
     prove_views,
     security_views,
     sign_in_audit,
+    staff_views,
 )
-from webapp.accounts import sign_in as steps
 from webapp.accounts.blueprint import bp
-from webapp.accounts.browsers import here
-from webapp.accounts.code_views import NEXT
-from webapp.accounts.entering import after, asked_for, enter, keys, own, too_many
-from webapp.accounts.forms import SignInForm
-from webapp.accounts.jobs import file_refusal, register_jobs
+from webapp.accounts.doors import CUSTOMERS, STAFF, sign_in_at
+from webapp.accounts.entering import after, asked_for, own
+from webapp.accounts.jobs import register_jobs
 from webapp.accounts.models import UserAccount
 from webapp.accounts.session_cookie import BrowserSessions
 from webapp.accounts.web_sessions import browser_session
 from webapp.database.engine import Database
-from webapp.error_pages import Words
-from webapp.errors import TooManyTries
 from webapp.services import services
+from webapp.staff_networks import is_of_the_console
 from webapp.tenancy import guard
 
 __all__ = [
@@ -45,19 +44,12 @@ __all__ = [
     "factor_views",
     "link_views",
     "lost_factor_views",
+    "passkey_sign_in_views",
+    "passkey_views",
     "prove_views",
     "security_views",
+    "staff_views",
 ]
-
-_MISTAKEN = Words(
-    "E-mail address and password do not belong together.", "Nothing was changed.", "Check both, try again."
-)
-#: What the page says to whom another page has sent here: query -> what happened, what is safe.
-_SAID = {
-    "left": ("You are signed out.", "Nothing of your visit is kept in this browser."),
-    "changed": ("Your new password is set.", "Every browser was signed out. Sign in with it now."),
-    "deleted": ("Your account is deleted.", "Nothing of it is kept but the traces that others' records need."),
-}
 
 
 def register(app: Flask, database: Database) -> None:
@@ -77,29 +69,7 @@ def register(app: Flask, database: Database) -> None:
 @bp.route("/sign-in", methods=["GET", "POST"])
 @access.public
 def sign_in() -> ResponseReturnValue:
-    form = SignInForm()
-    if not form.is_submitted():
-        if current_user.is_authenticated:
-            return redirect(after(request.args.get("next")), 303)
-        form.next.data = own(request.args.get("next"))
-        return _page(form)
-    if not form.validate():
-        return _page(form, status=422)
-    where = here()
-    attempt = steps.Try(form.email.data or "", where.network, where.browser)
-    try:
-        person = steps.pass_password(services().database, attempt, form.password.data or "")
-    except TooManyTries as refusal:
-        return _wait(form, refusal.wait_seconds)
-    next_page = own(form.next.data)
-    if person is not None and steps.next_step(person, frozenset({steps.Step.PASSWORD})) is steps.Step.CODE:
-        if browser_session().begin({NEXT: next_page}, person):
-            return redirect(url_for("accounts.enter_code"), 303)
-    elif person is not None and enter(person, attempt):
-        return redirect(url_for("accounts.check_cookie", next=next_page), 303)
-    logs.event("sign_in.refused")
-    file_refusal(services().database, keys(), attempt.email)
-    return _page(form, status=422, mistake=_MISTAKEN)
+    return sign_in_at(CUSTOMERS)
 
 
 @bp.get("/sign-in/check")
@@ -114,26 +84,16 @@ def check_cookie() -> ResponseReturnValue:
 @bp.post("/sign-out")
 @access.public
 def sign_out() -> ResponseReturnValue:
+    door = CUSTOMERS
     if current_user.is_authenticated:
         logs.event("sign_out.done", user_account_id=current_user.id)
-        sign_in_audit.note_sign_out(services().database, current_user.id)
+        sign_in_audit.note_sign_out(services().database, current_user)
+        door = STAFF if current_user.is_staff else CUSTOMERS
     browser_session().end("sign_out.done")
     logout_user()
-    response = redirect(url_for("accounts.sign_in", left="yes"), 303)
+    response = redirect(url_for(door.endpoint, left="yes"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
-
-
-def _wait(form: SignInForm, wait_seconds: int) -> ResponseReturnValue:
-    logs.event("sign_in.too_many")
-    response = _page(form, status=429, mistake=too_many(wait_seconds))
-    response.headers["Retry-After"] = str(wait_seconds)
-    return response
-
-
-def _page(form: SignInForm, status: int = 200, mistake: Words | None = None) -> Response:
-    said = next((words for name, words in _SAID.items() if request.args.get(name) == "yes"), None)
-    return Response(render_template("accounts/sign_in.html", form=form, mistake=mistake, said=said), status)
 
 
 def _load_person(_person_id: str) -> UserAccount | None:
@@ -142,7 +102,8 @@ def _load_person(_person_id: str) -> UserAccount | None:
 
 def _ask_to_sign_in() -> ResponseReturnValue:
     """For whoever is not signed in. htmx would put the page into its region, so the browser itself is sent there."""
-    where = url_for("accounts.sign_in", next=asked_for())
+    door = STAFF if is_of_the_console(request.path) else CUSTOMERS
+    where = url_for(door.endpoint, next=asked_for())
     if htmx.asked():
         response = error_pages.answer(401, error_pages.WORDS[401])
         response.headers["HX-Redirect"] = where

@@ -2,36 +2,45 @@
 
 Flask's `session` is a BrowserSession. Nobody who is not signed in has a row: their CSRF secret is computed from the id.
 Rows are written in short sessions of their own, here alone: a revoked one stays revoked, for saving only updates, and
-what makes a row or a stronger one holds the person meanwhile (credentials.py).
+what makes a row or a stronger one (session_rows.py) holds the person meanwhile (credentials.py).
 """
 
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import g
 from flask import session as flask_session
 from flask.sessions import SessionMixin
-from sqlalchemy import CursorResult, bindparam, delete, event, select, update
+from sqlalchemy import bindparam, event, select, update
 
 from webapp.accounts.account_events import note_event
 from webapp.accounts.browsers import here
 from webapp.accounts.credentials import hold_person, is_unchanged
 from webapp.accounts.mails import tell_of_network
 from webapp.accounts.models import SessionState, UserAccount, WebSession
-from webapp.accounts.queries import find_shortest_idle
-from webapp.accounts.session_limits import PROVED_FOR, SEEN_EVERY, USUAL_IDLE_MINUTES, has_run_out, run_out
+from webapp.accounts.session_ends import tell_end
+from webapp.accounts.session_limits import FACTOR_FRESH_FOR, PROVED_FOR, SEEN_EVERY, has_run_out
+from webapp.accounts.session_rows import (
+    ONE_STEP,
+    Passed,
+    delete_row,
+    digest_of,
+    make_way,
+    move_row,
+    new_row,
+    new_session_id,
+    proved_now,
+)
 from webapp.audit.actions import record
-from webapp.clock import now
+from webapp.clock import from_ms, now
 from webapp.database.engine import Database
-from webapp.database.ids import new_id
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.request import looking
-from webapp.tenancy.sessions import reading_session, writing_session
+from webapp.tenancy.sessions import writing_session
 
 _CSRF = "csrf_token"
 _USER = "_user_id"
@@ -80,6 +89,19 @@ class BrowserSession(SessionMixin):
         return proved_at is not None and now() - proved_at < PROVED_FOR
 
     @property
+    def shown_factor_at(self) -> datetime | None:
+        """When a code or a passkey was last given in it. None: never."""
+        self._look()
+        factor_ms = self._row.factor_ms if self._row else None
+        return None if factor_ms is None else from_ms(factor_ms)
+
+    @property
+    def has_fresh_factor(self) -> bool:
+        """Whether that was in the last five minutes."""
+        shown_at = self.shown_factor_at
+        return shown_at is not None and now() - shown_at < FACTOR_FRESH_FOR
+
+    @property
     def row_id(self) -> int | None:
         """By which the Security page names this browser."""
         self._look()
@@ -101,16 +123,15 @@ class BrowserSession(SessionMixin):
         return True
 
     def start(
-        self, person: UserAccount, *events: str, waited: bool = False, organization_id: int | None = None
+        self, person: UserAccount, *events: str, by: Passed = ONE_STEP, organization_id: int | None = None
     ) -> bool:
         """Sign the person in: a new id and a row for it; the old id is dead from now on. `events` are noted with it.
 
         What was kept on their way in stays; what somebody who was signed in here before had kept is none of theirs.
-        `waited`: they passed the first step before, and this browser's row says so. `organization_id`: in whose audit
-        the sign-in stands from the same moment. False, and nothing is changed, when what they proved, as `person` was
-        read, counts no more.
+        `by`: what they passed. `organization_id`: in whose audit the sign-in stands from the same moment. False, and
+        nothing is changed, when what they proved, as `person` was read, counts no more.
         """
-        if not self._open_row(person, SessionState.SIGNED_IN, self._kept_on_the_way(), events, waited, organization_id):
+        if not self._open_row(person, SessionState.SIGNED_IN, self._kept_on_the_way(), events, by, organization_id):
             return False
         self._person, self._waiting_person = person, None
         return True
@@ -126,27 +147,14 @@ class BrowserSession(SessionMixin):
         state: SessionState,
         payload: dict[str, Any],
         events: tuple[str, ...] = (),
-        waited: bool = False,
+        by: Passed = ONE_STEP,
         organization_id: int | None = None,
     ) -> bool:
-        fresh_id, started_at = secrets.token_urlsafe(32), now()
-        signed_in, where = state == SessionState.SIGNED_IN, here()
-        row = WebSession(
-            id_digest=digest_of(fresh_id),
-            id=new_id(),
-            user_account_id=person.id if person else None,
-            state=state,
-            created_at=started_at,
-            last_seen_at=started_at,
-            proved_at=started_at if signed_in else None,
-            idle_minutes=self._idle_minutes(person),
-            network=where.network,
-            browser=where.browser,
-            payload=json.dumps(payload),
-            renewal_due=False,
-        )
+        fresh_id, where = new_session_id(), here()
+        row = new_row(self.database, fresh_id, person, state, payload, by)
         with writing_session(self.database, organization_id) as session:
-            if not self._make_way(session, person, waited):
+            if not make_way(session, self.session_id, person, by):
+                session.commit()
                 return False
             session.add(row)
             for kind in events if person else ():
@@ -159,31 +167,6 @@ class BrowserSession(SessionMixin):
         self.session_id, self._row, self._payload, self._looked = fresh_id, row, payload, True
         _forget_token()
         return True
-
-    def _make_way(self, session: LockedSession, person: UserAccount | None, waited: bool) -> bool:
-        """Delete the browser's row for a new one. False: the person's sessions were ended since they proved something.
-
-        Who waited for the second step must still be waiting: what ends all sessions of a person ends that row too.
-        """
-        held = hold_person(session, person.id) if person else None
-        was_there = _delete(session, self.session_id)
-        if person is None:
-            return True
-        if held is not None and is_unchanged(held, person) and (was_there or not waited):
-            return True
-        session.rollback()
-        if held is not None:
-            note_event(session, person.id, "sign_in.refused", here())
-            session.commit()
-        return False
-
-    def _idle_minutes(self, person: UserAccount | None) -> int:
-        shortest = None
-        if person is not None:
-            with reading_session(self.database) as session:
-                session.bind_person(person.id)
-                shortest = find_shortest_idle(session)
-        return USUAL_IDLE_MINUTES if shortest is None else shortest
 
     def hold(self, session: LockedSession) -> UserAccount | None:
         """The person, held until the transaction of `session` ends.
@@ -199,13 +182,14 @@ class BrowserSession(SessionMixin):
         present = session.scalar(select(WebSession.id).where(WebSession.id_digest == digest_of(self.session_id or "")))
         return None if present is None else held
 
-    def renew_with(self, session: LockedSession) -> None:
+    def renew_with(self, session: LockedSession, *, factor: bool = False) -> None:
         """A new id for this row, in the transaction of what ends all others: the old one is dead when that is done.
 
-        After hold(), by who has just shown who they are. The id is this browser's once `session` is committed.
+        After hold(), by who has just shown who they are; `factor`: with a code or a passkey. The id is this browser's
+        once `session` is committed.
         """
-        fresh_id, moment = secrets.token_urlsafe(32), now()
-        self._move(session, fresh_id, proved_at=moment, last_seen_at=moment)
+        fresh_id = new_session_id()
+        move_row(session, self.session_id, fresh_id, **proved_now(factor=factor))
         event.listen(session, "after_commit", lambda _session: self._take(fresh_id), once=True)
 
     def _take(self, session_id: str) -> None:
@@ -214,34 +198,25 @@ class BrowserSession(SessionMixin):
         self._looked, self._row, self._person, self._payload = False, None, None, {}
         _forget_token()
 
-    def renew(self) -> bool:
+    def renew(self, *, factor: bool = False) -> bool:
         """The person has shown anew who they are: a new id for the same row, which alone is never made again.
 
-        False, and nothing is changed, when the session was ended meanwhile, or what they showed counts no more.
+        `factor`: with a code or a passkey. False, and nothing is changed, when the session was ended meanwhile, or what
+        they showed counts no more.
         """
         self._look()
         shown = self._person
         if shown is None:
             return False
-        fresh_id, moment = secrets.token_urlsafe(32), now()
+        fresh_id = new_session_id()
         with writing_session(self.database) as session:
             held = hold_person(session, shown.id)
-            moved = self._move(session, fresh_id, proved_at=moment, last_seen_at=moment)
+            moved = move_row(session, self.session_id, fresh_id, **proved_now(factor=factor))
             renewed = moved and held is not None and is_unchanged(held, shown)
             if renewed:
                 session.commit()
         self._take(fresh_id if renewed else self.session_id or "")
         return renewed
-
-    def _move(self, session: LockedSession, fresh_id: str, **values: Any) -> bool:
-        """Give this browser's row another id. False: by the id that the browser has there is none any more."""
-        changed = session.execute(
-            update(WebSession)
-            .where(WebSession.id_digest == digest_of(self.session_id or ""))
-            .values(id_digest=digest_of(fresh_id), **values)
-        )
-        assert isinstance(changed, CursorResult)
-        return bool(changed.rowcount == 1)
 
     def follow_rights(self) -> None:
         """A new id where the person's rights were changed: the old one, with what it opened, is dead from now on.
@@ -250,9 +225,9 @@ class BrowserSession(SessionMixin):
         """
         if self._row is None or not self._row.renewal_due:
             return
-        fresh_id = secrets.token_urlsafe(32)
+        fresh_id = new_session_id()
         with writing_session(self.database) as session:
-            moved = self._move(session, fresh_id, renewal_due=False)
+            moved = move_row(session, self.session_id, fresh_id, renewal_due=False)
             session.commit()
         if moved:  # the row is not read again: this request reads as of its beginning
             self.session_id, self._row.id_digest, self._row.renewal_due = fresh_id, digest_of(fresh_id), False
@@ -268,8 +243,10 @@ class BrowserSession(SessionMixin):
     def end(self, *events: str) -> None:
         """Sign out: the row is gone, and the cookie with it. `events` are noted with it."""
         self._look()
+        if self._person is not None:
+            tell_end(self.database, self._person.id, self._payload)
         with writing_session(self.database) as session:
-            _delete(session, self.session_id)
+            delete_row(session, self.session_id)
             for kind in events if self._person else ():
                 note_event(session, self._person.id, kind, here())  # type: ignore[union-attr]
             session.commit()
@@ -318,7 +295,7 @@ class BrowserSession(SessionMixin):
 
     def _csrf_secret(self) -> str:
         if self.session_id is None:
-            self.session_id = secrets.token_urlsafe(32)
+            self.session_id = new_session_id()
         return hmac.new(self._csrf_key, self.session_id.encode(), hashlib.sha256).hexdigest()
 
     def __getitem__(self, key: str) -> Any:
@@ -377,16 +354,3 @@ def browser_session() -> BrowserSession:
 def _forget_token() -> None:
     """Flask-WTF keeps a request's token in `g`: one of the old id, which the page of this answer must not carry."""
     g.pop(_CSRF, None)
-
-
-def digest_of(session_id: str) -> bytes:
-    """What the table knows of the id."""
-    return hashlib.sha256(session_id.encode()).digest()
-
-
-def _delete(session: LockedSession, session_id: str | None) -> bool:
-    """One browser's session, and those that have run out. Whether that one was still there."""
-    found = session.execute(delete(WebSession).where(WebSession.id_digest == digest_of(session_id or "")))
-    session.execute(delete(WebSession).where(run_out()))
-    assert isinstance(found, CursorResult)
-    return bool(found.rowcount == 1)

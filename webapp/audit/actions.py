@@ -8,6 +8,7 @@ The chain holds ids and digests; the words stand beside it and can be erased wit
 import hashlib
 import json
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import select
@@ -17,6 +18,7 @@ from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
 from webapp.clock import now, to_ms
 from webapp.tenancy.lock import LockedSession
 
+THE_SERVICE = 0  #: in the place of an organization: the chain of the service itself
 NOTHING_BEFORE = bytes(32)  #: previous_hash of the first event
 Words = dict[str, str | int | bool | None]
 
@@ -34,28 +36,49 @@ def record(
 
     `at`: when it was, where a worker records it later; the chain has the order in which it was told.
     """
-    if set(words) != set(KINDS[kind].words):
-        raise ValueError(f"{kind} is told by {sorted(KINDS[kind].words)}, not by {sorted(words)}")
-    head = hold_head(session)
-    salt, text = secrets.token_bytes(16), spell_words(words)
-    event = AuditEvent(
-        position=head.position + 1,
-        kind=kind,
-        at=at or now(),
-        actor_id=actor_id,
-        object_id=object_id,
-        words_digest=digest_words(salt, text),
-        previous_hash=head.row_hash,
-        row_hash=b"",
-    )
-    assert session.organization_id is not None
-    event.row_hash = hash_event(session.organization_id, event)
-    head.position, head.row_hash = event.position, event.row_hash
-    session.add(event)
-    session.flush()
-    session.add(AuditDetail(position=event.position, salt=salt, words=text))
-    session.flush()
+    [event] = record_many(session, kind, [(object_id, words)], actor_id=actor_id, at=at)
     return event
+
+
+def record_many(
+    session: LockedSession,
+    kind: str,
+    told: Iterable[tuple[int | None, Words]],
+    *,
+    actor_id: int | None,
+    at: datetime | None = None,
+) -> list[AuditEvent]:
+    """The same for many objects at once, each with its words: a few statements for all of them."""
+    events: list[AuditEvent] = []
+    details: list[AuditDetail] = []
+    told = list(told)
+    if not told:
+        return events
+    assert session.organization_id is not None
+    head, moment = hold_head(session), at or now()
+    for object_id, words in told:
+        if set(words) != set(KINDS[kind].words):
+            raise ValueError(f"{kind} is told by {sorted(KINDS[kind].words)}, not by {sorted(words)}")
+        salt, text = secrets.token_bytes(16), spell_words(words)
+        event = AuditEvent(
+            position=head.position + 1,
+            kind=kind,
+            at=moment,
+            actor_id=actor_id,
+            object_id=object_id,
+            words_digest=digest_words(salt, text),
+            previous_hash=head.row_hash,
+            row_hash=b"",
+        )
+        event.row_hash = hash_event(session.organization_id, event)
+        head.position, head.row_hash = event.position, event.row_hash
+        events.append(event)
+        details.append(AuditDetail(position=event.position, salt=salt, words=text))
+    session.add_all(events)
+    session.flush()
+    session.add_all(details)
+    session.flush()
+    return events
 
 
 def hold_head(session: LockedSession) -> AuditHead:

@@ -37,7 +37,10 @@ KINDS: dict[str, Kind] = {
     "sign_in.done": Kind("Signed in"),
     "sign_in.refused": Kind("A sign-in with this person's address was refused"),
     "sign_out.done": Kind("Signed out"),
-    "prove.refused": Kind("Asked again who it is, gave a wrong password or code"),
+    "prove.refused": Kind("Asked again who it is, gave a wrong password, code or passkey"),
+    # ---- staff accounts; in the chain of the service itself
+    "staff_account.made": Kind("{name} ({email}) was made a member of staff", ("name", "email")),
+    "staff_account.disabled": Kind("{name} ({email}) is no member of staff any more", ("name", "email")),
     # ---- looking at calls
     "overview.viewed": Kind("Looked at the overview"),
     "call_log.viewed": Kind("Looked at the call log"),
@@ -51,9 +54,13 @@ KINDS: dict[str, Kind] = {
     "refused_lines.downloaded": Kind(
         "Downloaded the lines of {file} that could not be read", ("file",), about="import"
     ),
+    "refused_lines.thrown_away": Kind(
+        "Threw away the {count} lines of {file} that could not be read", ("count", "file"), about="import"
+    ),
     # ---- "Who looked"
     "who_looked.viewed": Kind("Looked at this page"),
     "who_looked.exported": Kind("Exported this list: {selection}", ("selection",)),
+    "who_looked.chain_exported": Kind("Downloaded the whole chain of this list"),
     # ---- destinations
     "destination.added": Kind("Added {name} to the destinations", ("name",)),
     "destination.changed": Kind("Changed the destination {before}, now {name}", ("before", "name")),
@@ -108,11 +115,80 @@ KINDS: dict[str, Kind] = {
     "own_number.changed": Kind("Changed the number {number}: {changes}", ("number", "changes")),
     "own_number.given_up": Kind("Noted that the number {number} was given up", ("number",)),
     "own_number.taken_back": Kind("Noted that the number {number} is ours again", ("number",)),
+    "own_number.deleted": Kind("Deleted the number {number}, which had no call and no route", ("number",)),
     "schedule.made": Kind("Wrote the {what} {name}", ("what", "name")),
     "schedule.changed": Kind("Changed the {what} {name}: {changes}", ("what", "name", "changes")),
     "schedule.archived": Kind("Put the {what} {name} away", ("what", "name")),
     "routes.stored": Kind("Changed where {number} rings: {changes}", ("number", "changes")),
     "routes.undone": Kind("Made {number} ring again as it did from {since} on", ("number", "since")),
+    # ---- what support and the operator did without looking, in the chain of the organization that it concerns
+    "support.set_up": Kind(
+        "{staff} of support set this organization up and invited {email} to own it: {reason}",
+        ("staff", "email", "reason"),
+    ),
+    "support.suspended": Kind("{staff} of support suspended this organization: {reason}", ("staff", "reason")),
+    "support.resumed": Kind("{staff} of support opened this organization again: {reason}", ("staff", "reason")),
+    "support.limit_changed": Kind(
+        "{staff} of support changed {limit}, {before} → {after}: {reason}",
+        ("staff", "limit", "before", "after", "reason"),
+    ),
+    "support.resent": Kind(
+        "{staff} of support sent the invitation of {email} again: {reason}", ("staff", "email", "reason")
+    ),
+    "support.signed_out": Kind(
+        "{staff} of support signed {whom} out everywhere: {reason}", ("staff", "whom", "reason")
+    ),
+    "support.missed": Kind(
+        "{staff} of support asked for {email}, which is nobody’s here: {reason}", ("staff", "email", "reason")
+    ),
+    "support.shell": Kind("The operator opened this organization’s data in a shell: {reason}", ("reason",)),
+    "support.user_made": Kind("The operator let {email} in as {role}, by command", ("email", "role")),
+    # ---- the same, and what concerns nobody alone, in the chain of the service itself
+    "service.set_up": Kind("{staff} set {organization} up: {reason}", ("staff", "organization", "reason")),
+    "service.suspended": Kind("{staff} suspended {organization}: {reason}", ("staff", "organization", "reason")),
+    "service.resumed": Kind("{staff} opened {organization} again: {reason}", ("staff", "organization", "reason")),
+    "service.limit_changed": Kind(
+        "{staff} changed {limit} of {organization}, {before} → {after}: {reason}",
+        ("staff", "organization", "limit", "before", "after", "reason"),
+    ),
+    "service.resent": Kind(
+        "{staff} sent an invitation of {organization} again: {reason}", ("staff", "organization", "reason")
+    ),
+    "service.signed_out": Kind(
+        "{staff} signed {whom} of {organization} out everywhere: {reason}", ("staff", "organization", "whom", "reason")
+    ),
+    "service.missed": Kind(
+        "{staff} asked {organization} for an address that nobody there has: {reason}",
+        ("staff", "organization", "reason"),
+    ),
+    "service.notice_put_up": Kind("{staff} put a notice up: {words} ({reason})", ("staff", "words", "reason")),
+    "service.notice_taken_down": Kind("{staff} took a notice down: {words} ({reason})", ("staff", "words", "reason")),
+    "service.shell": Kind("The data of {organization} was opened in a shell: {reason}", ("organization", "reason")),
+    "service.imported": Kind("A file was imported into {organization} by command", ("organization",)),
+    "service.organization_made": Kind("{organization} was made by command", ("organization",)),
+    "service.user_made": Kind("{what} of {organization}, by command", ("organization", "what")),
+    # ---- the service itself, by staff: in its own chain
+    "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
+    "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
+    # ---- support: asking, allowing, opening
+    "support.asked": Kind(
+        "{staff} of support asked to see {what}, for {hours}: {reason}", ("staff", "what", "hours", "reason")
+    ),
+    "support.taken_back": Kind("{staff} of support took back the request to see {what}", ("staff", "what")),
+    "support.allowed": Kind(
+        "Allowed {staff} of support to see {what}, from {starts} to {ends}", ("staff", "what", "starts", "ends")
+    ),
+    "support.refused": Kind("Refused {staff} of support to see {what}", ("staff", "what")),
+    "support.unanswered": Kind("Nobody answered {staff} of support, so it was refused: {what}", ("staff", "what")),
+    "support.invited": Kind(
+        "Invited support to see {what}, from {starts} to {ends}: {reason}", ("what", "starts", "ends", "reason")
+    ),
+    "support.ended": Kind("Ended what support could see: {what}", ("what",)),
+    "support.opened": Kind(
+        "{staff} of support opened what was allowed: {what}, until {until}", ("staff", "what", "until")
+    ),
+    "support.closed": Kind("{staff} of support closed it again", ("staff",)),
+    "support.told": Kind("{organization}: {happened}", ("organization", "happened")),  # in the service's own chain
     # ---- required by law: what the organization may know
     "disclosure.told": Kind(
         "By law, data of this organization is handed out to {authority}: {scope} ({areas}; {period}). Legal basis: "
@@ -168,6 +244,15 @@ KINDS: dict[str, Kind] = {
     # ---- who is on the telephone
     "help_code.made": Kind("Made a code to tell support on the telephone"),
     "help_code.used": Kind("{staff} of support took the code of {email}, who was on the telephone", ("staff", "email")),
+    # ---- support, while it is let in; {reason} is theirs
+    "support.viewed": Kind("{name} of support looked at {what}: {reason}", ("name", "what", "reason")),
+    "support.viewed_call": Kind(
+        "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="call"
+    ),
+    "support.viewed_import": Kind(
+        "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="import"
+    ),
+    "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -183,6 +268,7 @@ class Group(StrEnum):
     DESTINATIONS = "destinations"
     RETURNS = "returns"
     SOURCES = "imports"
+    SUPPORT = "support"
     SETTINGS = "settings"
 
 
@@ -194,15 +280,17 @@ GROUP_LABELS = {
     Group.DESTINATIONS: "Destinations",
     Group.RETURNS: "Calls to return",
     Group.SOURCES: "Imports and phone systems",
+    Group.SUPPORT: "Support",
     Group.SETTINGS: "Settings",
+    Group.SUPPORT: "Support",
 }
-#: By what stands before the dot of a kind.
 GROUPS = {
     "sign_in": Group.SIGN_INS,
     "sign_out": Group.SIGN_INS,
     "prove": Group.SIGN_INS,
     "session": Group.SIGN_INS,
     "account": Group.SIGN_INS,
+    "staff_account": Group.PEOPLE,
     "member": Group.PEOPLE,
     "invitation": Group.PEOPLE,
     "overview": Group.VIEWS,
@@ -221,8 +309,10 @@ GROUPS = {
     "own_number": Group.SETTINGS,
     "schedule": Group.SETTINGS,
     "routes": Group.SETTINGS,
+    "support": Group.SUPPORT,
     "organization": Group.SETTINGS,
     "settings": Group.SETTINGS,
+    "service": Group.SUPPORT,
     "disclosure": Group.SEARCHES,
     "legal": Group.SEARCHES,
     "lost_factor": Group.SIGN_INS,

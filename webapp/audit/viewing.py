@@ -11,13 +11,14 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import bindparam, delete, select
 
-from webapp.audit.actions import hold_head, record
+from webapp.audit.actions import THE_SERVICE, hold_head, record
 from webapp.audit.kinds import KINDS
 from webapp.audit.models import AuditViewing
 from webapp.clock import now_ms, to_ms
 from webapp.database.engine import Database
 from webapp.tenancy.lock import kept
 from webapp.tenancy.models import Organization
+from webapp.tenancy.request import current_opening
 from webapp.tenancy.sessions import reading_session, writing_session
 
 SLOT = timedelta(minutes=15)
@@ -49,8 +50,11 @@ def note_view(
 ) -> None:
     """Record that a person looked, unless that is recorded for this quarter of an hour already.
 
-    `at`: when it was, if not just now.
+    `at`: when it was, if not just now. Of staff each request is recorded before its view runs:
+    organizations/looks.py.
     """
+    if current_opening() is not None:
+        return
     key = {
         "user_account_id": user_account_id,
         "kind": kind,
@@ -94,7 +98,7 @@ def sweep_viewing(database: Database) -> None:
     before = now_ms() // _SLOT_MS - _SLOTS_KEPT
     with reading_session(database) as session:
         organizations: Iterable[int] = session.scalars(select(Organization.id)).all()
-    for organization_id in organizations:
+    for organization_id in (THE_SERVICE, *organizations):
         with writing_session(database, organization_id) as session:
             session.execute(delete(AuditViewing).where(AuditViewing.slot < before))
             session.commit()

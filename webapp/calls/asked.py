@@ -75,6 +75,7 @@ def understand(
     """Read an address. Raises NotFound for what it names and the organization does not have."""
     zone = ZoneInfo(organization.time_zone)
     read = read_filter(arguments, zone, present)
+    destination = _find_destination(session, read, reader)
     chosen = read.call_filter
     cursor, above = (_read_place(arguments, key, read) for key in ("after", "above"))
     pbxes = tuple(PbxName(*row) for row in session.rows(_PBXES))
@@ -85,7 +86,7 @@ def understand(
         read=read,
         pbxes=pbxes,
         party=None if chosen.party_id is None else _get_party(session, chosen, organization.region, present, reader),
-        destination="" if chosen.destination_id is None else _get_destination(session, chosen.destination_id, reader),
+        destination="" if destination is None else name_destination(destination, reader),
         words=words,
         words_gone=chosen.search_id is not None and words is None,
         cursor=cursor,
@@ -118,9 +119,25 @@ def _get_party(
     return show_party(party, region, reader, find_holders(session, [party.id], present).get(party.id))
 
 
-def _get_destination(session: LockedSession, destination_id: int, reader: Reader) -> str:
-    """The name. For a narrowed reader there is only what holds, or held, something in days that are theirs."""
-    found = session.scalar(select(Destination).where(Destination.id == destination_id))
-    if found is None or (reader.narrowing is not None and is_closed(session, destination_id, reader.narrowing)):
+def _find_destination(session: LockedSession, read: ReadFilter, reader: Reader) -> Destination | None:
+    """The one whose calls are asked for. One that was merged into another leads to the other, which the filter names
+    from then on. For a narrowed reader there is what they were given, and what holds, or held, something in their days.
+    """
+    asked_id = read.call_filter.destination_id
+    if asked_id is None:
+        return None
+    found = _get_destination(session, asked_id)
+    if found.merged_into_id is not None:
+        found = _get_destination(session, found.merged_into_id)
+        read.call_filter = replace(read.call_filter, destination_id=found.id)
+    narrowing = reader.narrowing
+    if narrowing is not None and found.id not in narrowing.destination_ids and is_closed(session, found.id, narrowing):
         raise NotFound
-    return name_destination(found, reader)
+    return found
+
+
+def _get_destination(session: LockedSession, destination_id: int) -> Destination:
+    found = session.scalar(select(Destination).where(Destination.id == destination_id))
+    if found is None:
+        raise NotFound
+    return found

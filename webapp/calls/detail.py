@@ -45,6 +45,7 @@ from webapp.calls.words import (
     write_number,
 )
 from webapp.clock import to_ms
+from webapp.database.staff_rights import Area
 from webapp.destinations.masking import mask_text, masked_party
 from webapp.destinations.models import Destination, Party, PartyKind
 from webapp.errors import NotFound
@@ -163,6 +164,7 @@ def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, regio
     steps = tell_steps(records, place_of)
     if reader.narrowing is not None:
         steps = own_part(steps)
+    sees_raw = reader.sees_raw and session.opens(Area.SOURCES)
     number, talked = _number_of(call, parties), _talk_of(session, call, reader)
     caller = places.get(call.caller_id or 0, "")
     return CallDetail(
@@ -175,7 +177,7 @@ def get_call_detail(session: LockedSession, call_key: int, zone: ZoneInfo, regio
         people=_people(call, shown),
         steps=[_show_step(step, zone, caller) for step in steps if step.kind != LegKind.PLUMBING],
         technical_count=sum(step.kind == LegKind.PLUMBING for step in steps),
-        records=_describe_records(session, records, place_of, zone) if reader.sees_raw else None,
+        records=_describe_records(session, records, place_of, zone) if sees_raw else None,
         shows_numbers=_list_hidden(parties) if reader.may_show_numbers else (),
         number=shown[number.id] if number else None,
         other_calls=list_other_calls(session, number.id, call, zone, region, reader) if number else [],

@@ -16,6 +16,7 @@ from webapp.calls.detail import get_call_detail, get_party_of_call, list_existin
 from webapp.calls.periods import local_day
 from webapp.calls.words import DIRECTION_LABELS, write_number
 from webapp.clock import now
+from webapp.database.staff_rights import Area
 from webapp.errors import Forbidden
 from webapp.formatting import format_exactly
 from webapp.services import services
@@ -28,6 +29,7 @@ register_object("call", "calls.detail", "call_key", list_existing_calls)
 
 @bp.route("/o/<slug:slug>/calls/<id:call_key>")
 @access.member(Role.VIEWER)
+@access.open_to_staff(Area.CALLS, "a call", "call")
 def detail(call_key: int) -> ResponseReturnValue:
     organization = current_organization()
     zone = ZoneInfo(organization.time_zone)

@@ -8,10 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from webapp.calls.models import Call, CallDay, ImportFile, ImportState, Pbx
 from webapp.calls.periods import day_number, day_of_number, day_start, local_day
+from webapp.database.staff_rights import Area
+from webapp.database.types import Instant
 from webapp.formatting import format_date, format_moment, format_time
 from webapp.tenancy.lock import LockedSession
 
@@ -31,10 +33,13 @@ class Reach(NamedTuple):
 def last_call_at(
     session: LockedSession, pbx_id: int, time_zone: str, present: datetime | None = None
 ) -> datetime | None:
-    """Start of the newest call of a phone system; with `present`, of none that is still to come.
+    """Start of the newest call of a phone system; with `present`, of none that is still to come. None, too, for support
+    that may not see calls.
 
     The daily totals tell the day, so only that day's calls are read.
     """
+    if not session.opens(Area.CALLS):
+        return None
     days = select(CallDay.day).where(CallDay.pbx_id == pbx_id, CallDay.calls > 0)
     if present is not None:
         days = days.where(CallDay.day <= day_number(local_day(present, ZoneInfo(time_zone))))
@@ -59,9 +64,11 @@ def list_reach(session: LockedSession, time_zone: str, present: datetime) -> lis
 
 
 def _last_read_at(session: LockedSession, pbx_id: int) -> datetime | None:
-    newest = select(ImportFile).where(ImportFile.pbx_id == pbx_id, ImportFile.state.in_(_READ_STATES))
-    found = session.scalars(newest.order_by(ImportFile.id.desc()).limit(1)).first()
-    return None if found is None else found.ended_at or found.started_at
+    """When a file of it was read last, or some of one that is being read. The import of a day's deliveries ends with
+    each of them, so an older import may be the newest.
+    """
+    told_at = func.max(func.coalesce(ImportFile.ended_at, ImportFile.started_at), type_=Instant())
+    return session.scalar(select(told_at).where(ImportFile.pbx_id == pbx_id, ImportFile.state.in_(_READ_STATES)))
 
 
 def is_behind(systems: Iterable[Reach], present: datetime) -> bool:

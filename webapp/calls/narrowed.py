@@ -100,9 +100,10 @@ def _of_holder(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool
 
 
 def _of_destination(narrowing: Narrowing, organization_id: int) -> ColumnElement[bool]:
-    """What they were given, and what gives its name to a party that they see. To an outside number only who is outside
-    too: a colleague's own mobile is a colleague's.
+    """What they were given, with what was merged into it, and what gives its name to a party that they see. To an
+    outside number only who is outside too: a colleague's own mobile is a colleague's.
     """
+    given = sorted(narrowing.destination_ids)
     holder = bare(PartyHolder)
     names_one = exists().where(
         holder.c.organization_id == organization_id,
@@ -114,7 +115,7 @@ def _of_destination(narrowing: Narrowing, organization_id: int) -> ColumnElement
             ),
         ),
     )
-    return or_(Destination.id.in_(sorted(narrowing.destination_ids)), names_one)
+    return or_(Destination.id.in_(given), Destination.merged_into_id.in_(given), names_one)
 
 
 def _holds_outside(narrowing: Narrowing, organization_id: int, holder: Any) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Role
 from webapp.tenancy.reader import Reader
 
-NOBODY, COLLEAGUE = "Nobody yet", "A colleague"
+NOBODY, COLLEAGUE, SOMEBODY = "Nobody yet", "A colleague", "Somebody"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Seat:
     zone: ZoneInfo
     region: str
     present: datetime
+    names_people: bool = True  #: not for support that may not see them
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,9 @@ def _name(person_id: int | None, seat: Seat, names: dict[int, str]) -> str:
         return ""
     if person_id == seat.membership.user_account_id:
         return "You"
-    return COLLEAGUE if seat.reader.narrowing is not None else names.get(person_id, "Somebody who left")
+    if seat.reader.narrowing is not None:
+        return COLLEAGUE
+    return names.get(person_id, "Somebody who left" if seat.names_people else SOMEBODY)
 
 
 def _choices(row: Waiting, seat: Seat, members: dict[int, Member], names: dict[int, str]) -> list[Choice]:

@@ -17,6 +17,7 @@ from webapp.calls.models import Call, CallParty, CallToReturn, PartyRole, Return
 from webapp.calls.outcomes import LOOK_BACK_DAYS, TRY_OUTCOMES, Direction, Outcome
 from webapp.calls.spans import evened
 from webapp.clock import from_ms, to_ms
+from webapp.database.staff_rights import Area
 from webapp.destinations.models import Party
 from webapp.destinations.route_models import Number
 from webapp.errors import NotFound
@@ -93,7 +94,9 @@ def count_waiting(session: LockedSession, present: datetime) -> int:
 
 
 def list_members(session: LockedSession, present: datetime) -> list[Member]:
-    """Whose access lives, by name."""
+    """Whose access lives, by name. Support that may not see people learns of none."""
+    if not session.opens(Area.PEOPLE):
+        return []
     rows = session.execute(
         select(UserAccount.id, UserAccount.name, UserAccount.email, Membership.role, Membership.narrowed)
         .join(Membership, Membership.user_account_id == UserAccount.id)
@@ -108,8 +111,8 @@ def list_members(session: LockedSession, present: datetime) -> list[Member]:
 
 
 def find_names(session: LockedSession, ids: set[int]) -> dict[int, str]:
-    """Names of people who may be members no more."""
-    if not ids:
+    """Names of people who may be members no more. For support that may not see people there are none."""
+    if not ids or not session.opens(Area.PEOPLE):
         return {}
     rows = session.execute(
         select(UserAccount.id, UserAccount.name, UserAccount.email).where(UserAccount.id.in_(sorted(ids)))
@@ -127,7 +130,8 @@ def find_own_numbers(session: LockedSession, ids: set[int]) -> tuple[dict[int, P
 
 
 def wants_mail(session: LockedSession, user_account_id: int) -> bool:
-    return session.get(ReturnMail, (session.organization_id, user_account_id)) is not None
+    """No mail ever goes to support."""
+    return session.staff_id is None and session.get(ReturnMail, (session.organization_id, user_account_id)) is not None
 
 
 def has_reached(session: LockedSession, row: Waiting, narrowing: Narrowing) -> bool:

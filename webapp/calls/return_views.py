@@ -24,6 +24,7 @@ from webapp.calls.return_queries import (
     wants_mail,
 )
 from webapp.clock import now
+from webapp.database.staff_rights import Area
 from webapp.invitations.extensions import tell_opened
 from webapp.pagination import Cursor, read_cursor, spell_cursor
 from webapp.services import services
@@ -45,6 +46,7 @@ def _register(_state: BlueprintSetupState) -> None:
 
 @bp.get("")
 @access.member(Role.VIEWER)
+@access.open_to_staff(Area.CALLS, "the calls to return")
 def index() -> ResponseReturnValue:
     """Those who wait, by key; below them those who were marked as done today."""
     seat, cursor = current_seat(), _cursor()
@@ -93,7 +95,14 @@ def mail() -> ResponseReturnValue:
 
 def current_seat() -> Seat:
     organization = current_organization()
-    return Seat(current_membership(), current_reader(), ZoneInfo(organization.time_zone), organization.region, now())
+    return Seat(
+        current_membership(),
+        current_reader(),
+        ZoneInfo(organization.time_zone),
+        organization.region,
+        now(),
+        names_people=db().opens(Area.PEOPLE),
+    )
 
 
 def pbx_names() -> dict[int, str]:

@@ -192,11 +192,13 @@ class HeldBy:
     destination_id: int
 
     def among(self, session: LockedSession, party_ids: Iterable[int]) -> Spans:
-        """Those of the parties that it ever held, while it did."""
+        """Those of the parties that it, or its people, ever held, while they did."""
+        people = select(DestinationMember.person_id).where(DestinationMember.team_id == self.destination_id)
+        theirs = {self.destination_id, *session.scalars(people)}
         of_these = PartyHolder.party_id.in_(evened(party_ids))
         columns = PartyHolder.party_id, FROM_MS, PartyHolder.destination_id
         rows = session.execute(select(*columns).where(of_these).order_by(PartyHolder.party_id, PartyHolder.from_at))
-        changes = ((party_id, from_ms, held_by_id == self.destination_id) for party_id, from_ms, held_by_id in rows)
+        changes = ((party_id, from_ms, held_by_id in theirs) for party_id, from_ms, held_by_id in rows)
         return spans_of(changes)
 
 

@@ -37,13 +37,14 @@ from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
 from webapp.clock import now
 from webapp.csv_out import csv_pieces, csv_response
 from webapp.database.ids import read_id, spell_id
+from webapp.database.staff_rights import Area
 from webapp.errors import Forbidden, Refused
 from webapp.formatting import format_calls
 from webapp.htmx import go_to, render, wants_part
 from webapp.pagination import Cursor, spell_cursor
 from webapp.services import services
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_organization, current_reader, db
+from webapp.tenancy.request import current_let_in, current_organization, current_reader, db, keeping
 
 PAGE, PART, ROWS = "calls/index.html", "calls/_log.html", "calls/_rows.html"
 
@@ -52,6 +53,7 @@ navigation.add("Calls", "calls.index", 20, Role.VIEWER)
 
 @bp.route("/o/<slug:slug>/calls")
 @access.member(Role.VIEWER)
+@access.open_to_staff(Area.CALLS, "the call log")
 def index() -> ResponseReturnValue:
     """The rows that the address asks for: a page, or the part of it that htmx goes on with."""
     reader, address = current_reader(), _Addresses(url_for("calls.index"))
@@ -81,6 +83,7 @@ def index() -> ResponseReturnValue:
 
 @bp.route("/o/<slug:slug>/calls/search", methods=["POST"])
 @access.member(Role.VIEWER)
+@access.open_to_staff(Area.CALLS, "the search of the call log", posting=True)
 def search() -> ResponseReturnValue:
     """The filter form: keeps the words that were typed under a key, and goes to the address of the selection."""
     words = posted_words(request.form)
@@ -88,15 +91,17 @@ def search() -> ResponseReturnValue:
     if words:
         known = _known_key(request.form.get("search", ""))
         if known is None or find_words(db(), current_user.id, known) != words:
-            known = keep_words(db(), current_user.id, words)
-            record(db(), "search.made", actor_id=current_user.id, words=tell_words(words))
-            db().commit()
+            with keeping() as session:
+                known = keep_words(session, current_user.id, words)
+                record(session, "search.made", actor_id=current_user.id, words=tell_words(words))
+                session.commit()
         pairs.append(("search", spell_id(known)))
     return go_to(_with_pairs(url_for("calls.index"), pairs))
 
 
 @bp.route("/o/<slug:slug>/calls/export")
 @access.member(Role.VIEWER)
+@access.open_to_staff(Area.CALLS, "the call log", download=True)
 def export() -> ResponseReturnValue:
     """Every call of the selection as CSV, streamed."""
     organization, reader = current_organization(), current_reader()
@@ -108,7 +113,14 @@ def export() -> ResponseReturnValue:
     for field, sentence in asked.errors.items():
         raise Refused(sentence, field)
     order = ExportOrder(
-        organization.id, current_user.id, asked.call_filter, asked.words, asked.zone, asked.region, reader
+        organization.id,
+        current_user.id,
+        asked.call_filter,
+        asked.words,
+        asked.zone,
+        asked.region,
+        reader,
+        current_let_in(),
     )
     note(services().database, organization.id, current_user.id, "export.made", selection=tell_selection(asked))
     name = f"{organization.slug}-calls-{local_day(asked.present, asked.zone).isoformat()}.csv"

@@ -4,6 +4,7 @@ Each batch is one transaction with the counts so far: storing that was interrupt
 """
 
 import io
+import time
 from itertools import islice
 
 from webapp.destinations.contact_actions import (
@@ -14,7 +15,8 @@ from webapp.destinations.contact_actions import (
     note_tally,
     read_tally,
 )
-from webapp.destinations.contact_import import Batch, Directory, Tally
+from webapp.destinations.contact_import import Batch, Tally
+from webapp.destinations.contact_known import Directory
 from webapp.destinations.contact_models import ContactState
 from webapp.destinations.contact_rows import BadContact, Contact, read_contacts
 from webapp.destinations.plans import load_plan
@@ -25,7 +27,8 @@ from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
-_LINES_AT_ONCE = 200  #: of one transaction: held for some 50 ms
+_LINES_AT_FIRST, _FEWEST_LINES, _MOST_LINES = 200, 100, 1000  #: of one transaction
+_HOLD_SECONDS = 0.05  #: for which each is meant to hold the organization: half of what is allowed
 _STOPPED = "It stopped several times, for a reason that is in the server's log. Tell the person who runs Callbook."
 
 
@@ -62,9 +65,12 @@ def _go_through(work: Work, state: ContactState) -> None:
         contacts = read_contacts(io.BufferedReader(stream), plan)
         for _stored_already in islice(contacts, tally.lines):
             pass
-        while lines := list(islice(contacts, _LINES_AT_ONCE)):
-            if not _do_batch(work, state, directory, lines, tally, stream) or not work.keep():
+        at_once = _LINES_AT_FIRST
+        while lines := list(islice(contacts, at_once)):
+            held = _do_batch(work, state, directory, lines, tally, stream)
+            if held is None or not work.keep():
                 return
+            at_once = _next_size(len(lines), held)
     except Refused as refusal:
         _fail(work, refusal.sentence)
         return
@@ -78,21 +84,27 @@ def _do_batch(
     lines: list[Contact | BadContact],
     tally: Tally,
     stream: StoredFileReader,
-) -> bool:
-    """False when the file does not wait for this any more."""
+) -> float | None:
+    """For how many seconds the organization was held; None when the file does not wait for this any more."""
     if state == ContactState.LOOKING:
         with reading_session(work.database, work.organization_id) as session:
             Batch(session, directory, lines).look(tally)
     with writing_session(work.database, work.organization_id) as session:
         hold_organization(session)
+        began = time.monotonic()
         received = get_contact_import(session, work.payload["contact_import_id"])
         if received.state != state:
-            return False
+            return None
         if state == ContactState.STORING:
             Batch(session, directory, lines).store(tally, received.user_account_id)
         note_tally(received, tally, stream.bytes_read)
         session.commit()
-    return True
+    return time.monotonic() - began
+
+
+def _next_size(lines: int, held: float) -> int:
+    """How many lines the next transaction takes, as long as this one of so many held."""
+    return max(_FEWEST_LINES, min(_MOST_LINES, int(lines * min(2.0, _HOLD_SECONDS / max(held, 0.001)))))
 
 
 def _end(work: Work, state: ContactState) -> None:

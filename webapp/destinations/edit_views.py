@@ -9,6 +9,7 @@ from flask_login import current_user
 
 from webapp import access, htmx
 from webapp.database.ids import spell_id
+from webapp.database.staff_rights import Area
 from webapp.destinations.actions import ChangedMeanwhile, Described, add_destination, change_destination
 from webapp.destinations.blueprint import bp
 from webapp.destinations.conflicts import Difference, list_differences
@@ -84,6 +85,7 @@ def edit(destination_id: int) -> ResponseReturnValue:
 @bp.get("/<id:destination_id>/row")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "a destination")
 def row(destination_id: int) -> ResponseReturnValue:
     """The row as it is, in the place of its form; without htmx the list."""
     destination = get_destination(db(), destination_id)

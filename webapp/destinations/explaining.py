@@ -6,12 +6,13 @@ Called by the page "Test a number". Nothing is stored, and nothing of the calls 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 
-from webapp.clock import to_ms
+from webapp.clock import from_ms, to_ms
 from webapp.destinations.holders import turns_met
-from webapp.destinations.matching import Match, PartyNumber, Pattern, list_matches, pattern_of_key
+from webapp.destinations.matching import Match, PartyNumber, Pattern, Turn, list_matches, list_turns, pattern_of_key
 from webapp.destinations.models import Destination, PartyKind, PatternKind
 from webapp.destinations.patterns import Plan, read_pattern, spell_pattern
 from webapp.errors import Refused
@@ -33,12 +34,24 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Change:
+    """From an instant on it is this destination's; None: nobody's."""
+
+    at: datetime
+    destination: Destination | None
+
+
+@dataclass(frozen=True)
 class Reading:
-    """What was typed as a party would be read: `what` names it. Candidates stand in the order in which they count."""
+    """What was typed as a party would be read: `what` names it. Candidates stand in the order in which they count.
+
+    `changes`: whose it becomes between the moment and the end that was asked for.
+    """
 
     what: str
     candidates: tuple[Candidate, ...]
     why: str
+    changes: tuple[Change, ...] = ()
 
     @property
     def winner(self) -> Candidate | None:
@@ -52,21 +65,38 @@ class Explanation:
     readings: tuple[Reading, ...]
 
 
-def explain(session: LockedSession, text: str, plan: Plan, at: datetime) -> Explanation:
-    """What names a number or extension at a moment. Raises Refused, with the field, for what is neither."""
+class _Met(NamedTuple):
+    """What counts for a party at the moment, and its turns after it."""
+
+    matches: tuple[Match, ...]
+    later: tuple[Turn, ...]
+
+    @property
+    def holders(self) -> set[int]:
+        ids = {match.destination_id for match in self.matches} | {turn.destination_id for turn in self.later}
+        return {each for each in ids if each is not None}
+
+
+def explain(session: LockedSession, text: str, plan: Plan, at: datetime, until: datetime | None = None) -> Explanation:
+    """What names a number or extension at a moment, and whose it becomes before `until`, if that is given.
+
+    Raises Refused, with the field, for what is neither.
+    """
     try:
         typed = read_pattern(text, plan)
     except Refused as refusal:
         raise Refused(str(refusal), FIELD) from refusal
     if typed.kind == PatternKind.PREFIX:
         raise Refused("Type a whole number or extension, not the beginning of one.", FIELD)
-    met = [(what, _matches(session, party, at)) for what, party in _parties(typed, plan)]
-    names = _load_destinations(session, (match for _, found in met for match in found))
+    met = [(what, _meet(session, party, at, until or at)) for what, party in _parties(typed, plan)]
+    names = _load_destinations(session, {holder for _, found in met for holder in found.holders})
     return Explanation(tuple(_read(what, found, names, plan) for what, found in _merged(met)))
 
 
-def _matches(session: LockedSession, party: PartyNumber, at: datetime) -> tuple[Match, ...]:
-    return tuple(list_matches(party, turns_met(session, party), to_ms(at)))
+def _meet(session: LockedSession, party: PartyNumber, at: datetime, until: datetime) -> _Met:
+    known = turns_met(session, party)
+    later = [turn for turn in list_turns(party, known) if to_ms(at) < turn.from_ms < to_ms(until)]
+    return _Met(tuple(list_matches(party, known, to_ms(at))), tuple(later))
 
 
 def _parties(typed: Pattern, plan: Plan) -> list[tuple[str, PartyNumber]]:
@@ -88,9 +118,9 @@ def _tell_extension(digits: str, pbx_id: int | None, plan: Plan) -> str:
     return f"Extension {digits}" + ("" if pbx_id is None else f"{_AT}{plan.pbxes.get(pbx_id, '?')}")
 
 
-def _merged(met: Sequence[tuple[str, tuple[Match, ...]]]) -> Iterable[tuple[str, tuple[Match, ...]]]:
+def _merged(met: Sequence[tuple[str, _Met]]) -> Iterable[tuple[str, _Met]]:
     """Phone systems at which the same patterns count are told of at once."""
-    alike: dict[tuple[Match, ...], list[str]] = {}
+    alike: dict[_Met, list[str]] = {}
     for what, found in met:
         alike.setdefault(found, []).append(what)
     for found, (first, *others) in alike.items():
@@ -100,26 +130,26 @@ def _merged(met: Sequence[tuple[str, tuple[Match, ...]]]) -> Iterable[tuple[str,
             yield ", ".join([first, *(each.split(_AT, 1)[1] for each in others)]), found
 
 
-def _load_destinations(session: LockedSession, matches: Iterable[Match]) -> dict[int, Destination]:
-    ids = {match.destination_id for match in matches if match.destination_id is not None}
+def _load_destinations(session: LockedSession, ids: set[int]) -> dict[int, Destination]:
     rows = session.scalars(select(Destination).where(Destination.id.in_(sorted(ids))))
     return {row.id: row for row in rows}
 
 
-def _read(what: str, matches: Sequence[Match], names: dict[int, Destination], plan: Plan) -> Reading:
+def _read(what: str, met: _Met, names: dict[int, Destination], plan: Plan) -> Reading:
     """The first one that has a holder wins."""
-    winner = next((match for match in matches if match.destination_id is not None), None)
+    winner = next((match for match in met.matches if match.destination_id is not None), None)
     candidates = []
-    for match in matches:
+    for match in met.matches:
         pattern = pattern_of_key(match.key)
         holder = None if match.destination_id is None else names[match.destination_id]
         candidates.append(Candidate(pattern, spell_pattern(pattern, plan), holder, match is winner))
-    return Reading(what, tuple(candidates), _tell_why(candidates))
+    changes = [Change(from_ms(each.from_ms), names.get(each.destination_id or 0)) for each in met.later]
+    return Reading(what, tuple(candidates), _tell_why(candidates), tuple(changes))
 
 
 def _tell_why(candidates: Sequence[Candidate]) -> str:
     if not candidates:
-        return "Nothing names it yet."
+        return "Nothing names it."
     place = next((place for place, each in enumerate(candidates) if each.wins), None)
     if place is None:
         return "What would name it is nobody's at that time."

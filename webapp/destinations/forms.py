@@ -15,6 +15,7 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
+    TimeField,
 )
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
@@ -98,12 +99,16 @@ class MergeForm(RefusableForm):
 
 
 class TestForm(RefusableForm):
+    """A number, and as of when: of a day without a time all of it, without both now."""
+
     __test__ = False  # pytest: no test
 
     number = StringField(
         "Number or extension",
         [InputRequired("Type a number or an extension."), Length(max=60, message="That is too long for a number.")],
     )
+    on = DateField("On the day", [Optional()])
+    at = TimeField("At", [Optional()])
 
 
 class NameForm(RefusableForm):

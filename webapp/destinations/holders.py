@@ -5,7 +5,7 @@ keys that could are read, the parties' turns are worked out (matching.py), and o
 that are new with an import get theirs from ingest/parties.py; whoever makes one besides calls write_holders_of().
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, SmallInteger, and_, delete, select, type_coerce, update
@@ -13,10 +13,12 @@ from sqlalchemy import ColumnElement, SmallInteger, and_, delete, select, type_c
 from webapp.clock import from_ms, to_ms
 from webapp.destinations.matching import ALWAYS_MS, Matcher, PartyNumber, Pattern, Turn, keys_met
 from webapp.destinations.models import DestinationPattern, Party, PartyHolder, PartyKind, PatternKind
+from webapp.destinations.plans import list_pbx_ids
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.many_rows import insert_rows
 
 _CHUNK = 1000  #: keys or ids in one statement
+_FEW = 200  #: parties whose keys are asked one by one: no index knows which patterns are prefixes
 _UNSEEN = {"synchronize_session": False}  #: nobody holds these rows as objects
 _LAST_DIGITS = "9" * 15  #: no E.164 is longer
 
@@ -37,29 +39,35 @@ def write_holders(session: LockedSession, patterns: Iterable[Pattern]) -> int:
 
     The organization is held by the caller (hold_organization), and the patterns are flushed.
     """
-    patterns = list(dict.fromkeys(patterns))
-    if not patterns:
-        return 0
-    prefixes = read_turns(session, DestinationPattern.kind == PatternKind.PREFIX)
-    return sum(_write_scope(session, scope, prefixes) for scope in _scopes(patterns))
+    return sum(_write_scope(session, scope) for scope in _scopes(session, list(dict.fromkeys(patterns))))
 
 
 def write_holders_of(session: LockedSession, parties: Sequence[Party]) -> None:
     """The same for parties that are new, and flushed."""
     for party in parties:
         met = DestinationPattern.pattern_key.in_(keys_met(PartyNumber(party.kind, party.digits, party.pbx_id)))
-        _write_scope(session, _Scope(Party.id == party.id, met), {})
+        _write_scope(session, _Scope(Party.id == party.id, met))
 
 
-def _write_scope(session: LockedSession, scope: _Scope, prefixes: Mapping[str, Sequence[Turn]]) -> int:
+def _write_scope(session: LockedSession, scope: _Scope) -> int:
     numbers, held = _read_parties(session, scope.parties)
     if not numbers:
         return 0
-    matcher = Matcher({**prefixes, **read_turns(session, scope.patterns)})
+    matcher = Matcher(_read_known(session, scope, numbers.values()))
     return _store(session, held, {id_: dict(matcher.list_turns(number)) for id_, number in numbers.items()})
 
 
-def _scopes(patterns: Sequence[Pattern]) -> Iterator[_Scope]:
+def _read_known(
+    session: LockedSession, scope: _Scope, numbers: Collection[PartyNumber]
+) -> Mapping[str, Sequence[Turn]]:
+    """The turns of all that may name these parties: of a few parties by key, of many with every prefix there is."""
+    if len(numbers) <= _FEW:
+        return read_turns_of(session, {key for number in numbers for key in keys_met(number)})
+    prefixes = read_turns(session, DestinationPattern.kind == PatternKind.PREFIX)
+    return {**prefixes, **read_turns(session, scope.patterns)}
+
+
+def _scopes(session: LockedSession, patterns: Sequence[Pattern]) -> Iterator[_Scope]:
     """A prefix by itself, the rest many at a time."""
     for pattern in patterns:
         if pattern.kind == PatternKind.PREFIX:
@@ -70,9 +78,18 @@ def _scopes(patterns: Sequence[Pattern]) -> Iterator[_Scope]:
         yield _Scope(Party.identity.in_(keys), DestinationPattern.pattern_key.in_(keys))
     # One of a single phone system may take a party from the one of all, so all of these digits are asked.
     inside = {pattern.digits for pattern in patterns if pattern.kind == PatternKind.EXTENSION}
-    for digits in _chunks(sorted(inside)):
+    pbx_ids = list_pbx_ids(session) if inside else None
+    for digits in _chunks(sorted(inside), _CHUNK // len(pbx_ids or [0])):
         extensions = and_(DestinationPattern.kind == PatternKind.EXTENSION, DestinationPattern.digits.in_(digits))
-        yield _Scope(and_(Party.kind != PartyKind.OUTSIDE, Party.digits.in_(digits)), extensions)
+        yield _Scope(_inside(digits, pbx_ids), extensions)
+
+
+def _inside(digits: Sequence[str], pbx_ids: Sequence[int] | None) -> ColumnElement[bool]:
+    """Whoever is dialled so, but for outside numbers. The identity is what an index has, the digits are not."""
+    if pbx_ids is None:
+        return and_(Party.kind != PartyKind.OUTSIDE, Party.digits.in_(digits))
+    identities = [f"{pbx_id}:{each}" for pbx_id in pbx_ids for each in digits]
+    return and_(Party.kind != PartyKind.OUTSIDE, Party.identity.in_(identities))
 
 
 def _begins_with(prefix: str) -> ColumnElement[bool]:
@@ -84,8 +101,9 @@ def _begins_with(prefix: str) -> ColumnElement[bool]:
     )
 
 
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
+def _chunks(keys: Sequence[str], size: int = 0) -> Iterator[Sequence[str]]:
+    size = max(1, size or _CHUNK)
+    return (keys[start : start + size] for start in range(0, len(keys), size))
 
 
 def read_turns(session: LockedSession, condition: ColumnElement[bool]) -> dict[str, list[Turn]]:
@@ -98,6 +116,14 @@ def read_turns(session: LockedSession, condition: ColumnElement[bool]) -> dict[s
     found: dict[str, list[Turn]] = {}
     for key, from_at, destination_id in rows:
         found.setdefault(key, []).append(Turn(max(ALWAYS_MS, to_ms(from_at)), destination_id))
+    return found
+
+
+def read_turns_of(session: LockedSession, keys: Collection[str]) -> dict[str, list[Turn]]:
+    """The turns of these keys."""
+    found: dict[str, list[Turn]] = {}
+    for some in _chunks(sorted(keys)):
+        found |= read_turns(session, DestinationPattern.pattern_key.in_(some))
     return found
 
 

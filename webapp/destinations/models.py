@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp.database.base import Base
 from webapp.database.types import Instant, SmallEnum
 from webapp.tenancy.models import Tenant
-from webapp.tenancy.narrowing import closed_to_narrowed
+from webapp.tenancy.narrowing import closed_to_narrowed, narrowed_by
 
 
 class PartyKind(IntEnum):
@@ -122,4 +122,8 @@ class PartyHolder(Tenant, Base):
 
 
 # Of Destination and PartyHolder calls/narrowed.py says what a narrowed session sees.
-closed_to_narrowed(DestinationMember, DestinationPattern)
+narrowed_by(
+    DestinationMember,  # of a team that they were given: its people's calls are theirs
+    lambda narrowing, _at: DestinationMember.team_id.in_(sorted(narrowing.destination_ids)),
+)
+closed_to_narrowed(DestinationPattern)

@@ -121,10 +121,10 @@ def change_number(
 
 
 def give_up(session: LockedSession, number: Number, *, actor_id: int) -> None:
-    """It is ours no longer, from now on; its calls and its history stay."""
+    """It is ours no longer, from now on, whatever last day was said; its calls and its history stay."""
     hold_organization(session)
     session.refresh(number)
-    if number.until_at is None:
+    if number.until_at is None or number.until_at > clock.now():
         number.until_at = clock.now()
         number.version += 1
         record(session, "own_number.given_up", actor_id=actor_id, object_id=number.id, number=number.e164)

@@ -1,21 +1,40 @@
 """The forms of own numbers."""
 
-from datetime import date
 from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
-from webapp.destinations.number_actions import KIND_WORDS, LONGEST_TEXT, NumberDetails
+from webapp.destinations.number_actions import KIND_WORDS, LONGEST_TEXT, NumberDetails, read_typed
 from webapp.destinations.number_facts import NumberFacts, calling_code
 from webapp.destinations.route_models import NumberKind
+from webapp.errors import Refused
 from webapp.places import country_choices, to_choices, with_choice
 
 _KINDS = [(str(int(kind)), words.capitalize()) for kind, words in KIND_WORDS.items()]
 _GUESS = ("", "As the number says")
 _TOO_LONG = Length(max=LONGEST_TEXT, message=f"At most {LONGEST_TEXT} characters fit.")
+_LONGEST_NUMBER = 40
 _FIRST_YEAR, _LAST_YEAR = 1950, 2199
+
+
+def _check_day(_form: FlaskForm, field: DateField) -> None:
+    if field.data is not None and not _FIRST_YEAR <= field.data.year <= _LAST_YEAR:
+        raise ValidationError(f"Give a day between {_FIRST_YEAR} and {_LAST_YEAR}.")
+
+
+class DayField(DateField):
+    """A day that may be left empty; what is none is kept as it was typed."""
+
+    def __init__(self, label: str, **kwargs: Any) -> None:
+        super().__init__(label, [Optional(), _check_day], **kwargs)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError("This is no day of the calendar. Write it as 2026-05-03, or leave it empty.") from None
 
 
 class NumberForm(FlaskForm):  # type: ignore[misc]
@@ -25,20 +44,14 @@ class NumberForm(FlaskForm):  # type: ignore[misc]
     kind = SelectField("Kind")
     label = StringField("What it is for", [_TOO_LONG])
     provider = StringField("Provider", [_TOO_LONG])
-    since_on = DateField("Ours since", [Optional()])
-    until_on = DateField("Last day", [Optional()])
+    since_on = DayField("Ours since")
+    until_on = DayField("Last day")
     version = HiddenField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.region.choices = with_choice(country_choices(), self.region.object_data)
         self.kind.choices = to_choices(_KINDS)
-
-    def validate_since_on(self, field: DateField) -> None:
-        _check_day(field.data)
-
-    def validate_until_on(self, field: DateField) -> None:
-        _check_day(field.data)
 
     @property
     def started_with(self) -> int:
@@ -58,11 +71,25 @@ class NumberForm(FlaskForm):  # type: ignore[misc]
 class NewNumberForm(NumberForm):
     """Lists a number. The country is where it is dialled; what it is follows from it."""
 
-    number = StringField("Number", [InputRequired("Type the number."), Length(max=40, message="This is too long.")])
+    number = StringField(
+        "Number",
+        [
+            InputRequired("Type the number."),
+            Length(max=_LONGEST_NUMBER, message=f"A number has at most {_LONGEST_NUMBER} characters."),
+        ],
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind.choices = to_choices([_GUESS, *_KINDS])
+
+    def validate_number(self, field: StringField) -> None:
+        if field.errors:
+            return
+        try:
+            read_typed(field.data or "", self.region.data)
+        except Refused as refusal:
+            raise ValidationError(refusal.sentence) from None
 
     def details_with(self, facts: NumberFacts) -> NumberDetails:
         """The chosen country where the number can be of it, else the one that the number says; the kind alike."""
@@ -70,8 +97,3 @@ class NewNumberForm(NumberForm):
         region = self.region.data if same or not facts.region else facts.region
         kind = NumberKind(int(self.kind.data)) if self.kind.data else facts.number_kind
         return self._details(region, kind)
-
-
-def _check_day(day: date | None) -> None:
-    if day is not None and not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        raise ValidationError(f"Give a day between {_FIRST_YEAR} and {_LAST_YEAR}.")

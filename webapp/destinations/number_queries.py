@@ -20,10 +20,13 @@ FOLLOWED_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class ListedNumber:
-    """A row of the list. `routes`: how many its plan in force has; `asked_at`: None unless it was within a day."""
+    """A row of the list. `routes`: how many its plan in force has; `asked_at`: None unless it was within a day.
+
+    `figures`: None for support that may not see calls.
+    """
 
     number: Number
-    figures: LiveFigures
+    figures: LiveFigures | None
     routes: int
     asked_at: datetime | None
 
@@ -68,7 +71,7 @@ def list_with_figures(session: LockedSession, zone: ZoneInfo) -> list[ListedNumb
     figures = read_number_figures(session, [number.party_id for number in numbers], zone)
     routes, asked = count_routes(session), find_asked(session)
     return [
-        ListedNumber(number, figures[number.party_id], routes.get(number.id, 0), asked.get(number.id))
+        ListedNumber(number, figures.get(number.party_id), routes.get(number.id, 0), asked.get(number.id))
         for number in numbers
     ]
 

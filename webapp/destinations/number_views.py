@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, clock, htmx
+from webapp.database.staff_rights import Area
 from webapp.destinations import number_queries as queries
 from webapp.destinations import tabs
 from webapp.destinations.blueprint import bp
@@ -21,6 +22,8 @@ from webapp.destinations.number_actions import (
     take_back,
     tell_differences,
 )
+from webapp.destinations.number_deleting import delete_number as delete
+from webapp.destinations.number_deleting import tell_why_kept
 from webapp.destinations.number_forms import NewNumberForm, NumberForm
 from webapp.destinations.route_models import Number
 from webapp.destinations.zones import name_region
@@ -40,6 +43,7 @@ def current_zone() -> ZoneInfo:
 @bp.get("/numbers")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "your own numbers")
 def numbers() -> ResponseReturnValue:
     zone, now = current_zone(), clock.now()
     may_change = current_membership().role >= Role.MANAGER
@@ -146,6 +150,7 @@ def _edit_page(
         number=number,
         happened=happened,
         theirs=theirs or [],
+        why_kept=tell_why_kept(db(), number, current_zone()),
         now=clock.now(),
     )
 
@@ -172,3 +177,23 @@ def take_back_number(number_id: int) -> ResponseReturnValue:
     db().commit()
     flash("The number is yours again.", "ok")
     return htmx.go_to(url_for("destinations.numbers"))
+
+
+@bp.route("/numbers/<id:number_id>/delete", methods=["GET", "POST"])
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def delete_number(number_id: int) -> ResponseReturnValue:
+    """One that was mistyped: asked first, then done."""
+    if request.method == "POST":
+        hold_and_check()
+    number, page = queries.get_number(db(), number_id), "destinations/number_delete.html"
+    if request.method == "POST":
+        try:
+            delete(db(), number, current_zone(), actor_id=current_user.id)
+        except Refused as refusal:
+            return htmx.render(page, page, status=422, number=number, why_kept=refusal.sentence)
+        shown = format_number(number.e164, current_organization().region)
+        db().commit()
+        flash(f"{shown} is deleted.", "ok")
+        return htmx.go_to(url_for("destinations.numbers"))
+    return htmx.render(page, page, number=number, why_kept=tell_why_kept(db(), number, current_zone()))

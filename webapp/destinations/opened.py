@@ -47,29 +47,33 @@ _HELD = kept(
     )
     .where(PartyHolder.destination_id.in_(_ids), or_(*(Destination.kind == kind for kind in OPENED_KINDS)))
     .order_by(PartyHolder.destination_id, PartyHolder.party_id)
-    .limit(_HELD_AT_MOST)
+    .limit(_HELD_AT_MOST + 1)
 )
 
 
-def lend_parties(session: LockedSession, named: Sequence[DestinationDays]) -> list[PartyDays]:
-    """What these destinations open of parties at this moment, in the days of both."""
+def lend_parties(session: LockedSession, named: Sequence[DestinationDays]) -> tuple[list[PartyDays], bool]:
+    """What these destinations open of parties at this moment, in the days of both; and whether they hold more."""
     given: dict[int, list[DestinationDays]] = {}
     for each in named:
         given.setdefault(each.destination_id, []).append(each)
-    for team_id, person_id in _read(session, _PEOPLE, list(given)):
-        given.setdefault(person_id, []).extend(each for each in named if each.destination_id == team_id)
-    found = []
-    for destination_id, party_id, from_at, until_at in _read(session, _HELD, list(given)):
-        held = PartyDays.between(party_id, from_at, until_at)
-        found += [lent for each in given[destination_id] if (lent := each.lend(held)) is not None]
-    return found
+    for rows in _read(session, _PEOPLE, list(given)):
+        for team_id, person_id in rows:
+            given.setdefault(person_id, []).extend(each for each in named if each.destination_id == team_id)
+    found, holds_more = [], False
+    for rows in _read(session, _HELD, list(given)):
+        holds_more = holds_more or len(rows) > _HELD_AT_MOST
+        for destination_id, party_id, from_at, until_at in rows[:_HELD_AT_MOST]:
+            held = PartyDays.between(party_id, from_at, until_at)
+            found += [lent for each in given[destination_id] if (lent := each.lend(held)) is not None]
+    return found, holds_more
 
 
-def _read(session: LockedSession, statement: Any, ids: Sequence[int]) -> Iterator[Any]:
+def _read(session: LockedSession, statement: Any, ids: Sequence[int]) -> Iterator[Sequence[Any]]:
+    """The rows of some at a time."""
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
         some = [*some, *[some[-1]] * (_AT_ONCE - len(some))]
-        yield from session.rows(statement, {f"id{place}": each for place, each in enumerate(some)})
+        yield session.rows(statement, {f"id{place}": each for place, each in enumerate(some)})
 
 
 register_lender(lend_parties)

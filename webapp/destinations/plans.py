@@ -27,6 +27,11 @@ def register_phone_systems(reader: Reader) -> None:
     _readers["phone systems"] = reader
 
 
+def list_pbx_ids(session: LockedSession) -> list[int] | None:
+    """Of all phone systems there are or were; None where nobody has said what lists them."""
+    return [system.id for system in _readers["phone systems"](session)] if _readers else None
+
+
 def load_plan(session: LockedSession, region: str) -> Plan:
     """The plan of the bound organization. `region`: its country, ISO 3166."""
     systems = _readers["phone systems"](session) if _readers else ()

@@ -21,13 +21,13 @@ class Problem(NamedTuple):
 class Surroundings(NamedTuple):
     """What a plan is checked against. Numbers and destinations by id.
 
-    `names` of destinations; `archived` ones; `own_numbers`: which of our numbers each destination would ring;
-    `plans` and `number_names` of all our numbers.
+    `names` of destinations; `archived` ones; `own_numbers`: which of our numbers each destination may ring, more than
+    one where it is dialled by several; `plans` and `number_names` of all our numbers.
     """
 
     names: Mapping[int, Target]
     archived: Collection[int]
-    own_numbers: Mapping[int, int]
+    own_numbers: Mapping[int, Collection[int]]
     plans: Mapping[int, Plan]
     number_names: Mapping[int, str]
 
@@ -72,19 +72,16 @@ def find_circle(number_id: int, line: RouteLine, surroundings: Surroundings) -> 
     """The own numbers that a call may pass from this route until it is back at `number_id`, which is the last; () for
     none. Conditions are not weighed: a circle on holidays is one.
     """
-    start = surroundings.own_numbers.get(line.destination_id)
-    if start is None:
-        return ()
-    ways: list[tuple[int, ...]] = [(start,)]
-    seen = {start}
+    ways: list[tuple[int, ...]] = [(start,) for start in sorted(surroundings.own_numbers.get(line.destination_id, ()))]
+    seen = {way[-1] for way in ways}
     for way in ways:  # grows as it is walked: the shortest way comes first
         if way[-1] == number_id:
             return way
         for onward in surroundings.plans.get(way[-1], Plan()).lines:
-            following = surroundings.own_numbers.get(onward.destination_id)
-            if onward.enabled and following is not None and following not in seen:
-                seen.add(following)
-                ways.append((*way, following))
+            following = surroundings.own_numbers.get(onward.destination_id, ()) if onward.enabled else ()
+            for number in sorted({*following} - seen):
+                seen.add(number)
+                ways.append((*way, number))
     return ()
 
 

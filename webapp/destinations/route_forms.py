@@ -1,7 +1,6 @@
 """The form of a number's routes: a row for each, in their order. Texts are kept as typed until the form is read."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,9 +8,9 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, FieldList, Form, FormField, HiddenField, SelectField, StringField
 from wtforms.validators import ValidationError
 
-from webapp import clock
 from webapp.database.ids import read_id, spell_id
 from webapp.destinations.models import Destination
+from webapp.destinations.moments import NO_MOMENT, is_moment, read_moment, spell_moment
 from webapp.destinations.route_actions import MOST_ROUTES
 from webapp.destinations.route_models import RouteCondition
 from webapp.destinations.route_words import tell_condition
@@ -21,8 +20,8 @@ from webapp.places import to_choices
 
 LONGEST_RING = 600  #: seconds
 USUAL_RING = "20"
-_FIRST_YEAR, _LAST_YEAR = 1990, 2199
 _NO_ANSWER = "no_answer"
+_ANY = ZoneInfo("UTC")
 _PLAIN = (RouteCondition.ALWAYS,)
 _LATER = (RouteCondition.NO_ANSWER, RouteCondition.BUSY, RouteCondition.UNREACHABLE)
 _BY_HOURS = (RouteCondition.OPEN, RouteCondition.CLOSED)
@@ -52,6 +51,10 @@ class RouteRow(Form):
 
     def validate_until_at(self, field: StringField) -> None:
         _check_moment(field.data)
+        begins = read_moment(self.from_at.data, _ANY) if is_moment(self.from_at.data) else None
+        ends = read_moment(field.data, _ANY)
+        if begins is not None and ends is not None and ends <= begins:
+            raise ValidationError("It ends before it begins, so it never applies. Let it end later, or leave it empty.")
 
     def line(self, zone: ZoneInfo) -> RouteLine:
         """Of a valid row."""
@@ -72,7 +75,7 @@ class RoutesForm(FlaskForm):  # type: ignore[misc]
     """`began_with`: id of the plan that was in force when it was opened. `try_at`: for which time it is tried, too."""
 
     began_with = HiddenField()
-    try_at = StringField("Another time")
+    try_at = StringField("And at another time")
     rows = FieldList(FormField(RouteRow), max_entries=MOST_ROUTES)
 
     def offer(self, destinations: Sequence[Destination], schedules: Sequence[Dated]) -> None:
@@ -85,13 +88,18 @@ class RoutesForm(FlaskForm):  # type: ignore[misc]
     def validate_try_at(self, field: StringField) -> None:
         _check_moment(field.data)
 
-    def is_complete(self) -> bool:
-        """Whether all of it can be read. Leaves the marks beside the fields as they are, on a page that only shows."""
+    def find_wrong(self) -> list[str]:
+        """What keeps it from being tried, each with its route. Leaves the marks beside the fields as they are, on a
+        page that only shows.
+        """
         marks = [(field, field.errors) for row in self.rows for field in row.form]
-        complete = all(row.form.validate() for row in self.rows) and _is_moment(self.try_at.data)
+        wrong = []
+        for number, row in enumerate(self.rows, 1):
+            row.form.validate()
+            wrong += [f"Route {number}: {' '.join(field.errors)}" for field in row.form if field.errors]
         for field, errors in marks:
             field.errors = errors
-        return complete
+        return wrong if is_moment(self.try_at.data) else [*wrong, f"{self.try_at.label.text}: {NO_MOMENT}"]
 
     @property
     def started_with(self) -> int | None:
@@ -115,7 +123,7 @@ def arrange(rows: list[dict[str, Any]], asked: str) -> list[dict[str, Any]]:
     place = int(number) if number.isdecimal() and len(number) < 3 else -1
     rows = list(rows)
     if verb == "add":
-        return [*rows, {}][:MOST_ROUTES]
+        return [*rows, {"when": "always", "destination": ""}][:MOST_ROUTES]
     if not 0 <= place < len(rows):
         return rows
     row = rows.pop(place)
@@ -165,28 +173,6 @@ def _where(destinations: Sequence[Destination]) -> list[tuple[str, str]]:
     return [("", "Choose…"), *((spell_id(destination_id), name) for destination_id, name in names.items())]
 
 
-def read_moment(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """The instant of a local time such as 2026-05-03T19:00; None for "". Raises ValueError."""
-    if not text or not text.strip():
-        return None
-    local = datetime.fromisoformat(text.strip())
-    if local.tzinfo is not None or not _FIRST_YEAR <= local.year <= _LAST_YEAR:
-        raise ValueError("no local time")
-    return local.replace(tzinfo=zone).astimezone(clock.now().tzinfo)
-
-
-def spell_moment(at: datetime | None, zone: ZoneInfo) -> str:
-    return "" if at is None else f"{at.astimezone(zone):%Y-%m-%dT%H:%M}"
-
-
-def _is_moment(text: str | None) -> bool:
-    try:
-        read_moment(text, ZoneInfo("UTC"))
-    except ValueError:
-        return False
-    return True
-
-
 def _check_moment(text: str | None) -> None:
-    if not _is_moment(text):
-        raise ValidationError("This is no day and time. Write it as 2026-12-24T18:00.")
+    if not is_moment(text):
+        raise ValidationError(NO_MOMENT)

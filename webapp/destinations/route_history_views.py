@@ -10,15 +10,16 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, clock, htmx
+from webapp.database.staff_rights import Area
 from webapp.destinations import route_queries as queries
 from webapp.destinations.blueprint import bp
+from webapp.destinations.moments import read_moment, spell_moment
 from webapp.destinations.number_queries import find_asked, get_number
 from webapp.destinations.route_actions import PlanRefused, repeat_plan
 from webapp.destinations.route_authors import name_authors
 from webapp.destinations.route_checks import check_plan
-from webapp.destinations.route_forms import read_moment, spell_moment
 from webapp.destinations.route_models import Number, RoutePlan
-from webapp.destinations.route_words import tell_changes, tell_instant, tell_line, tell_not_ours
+from webapp.destinations.route_words import tell_changes, tell_instant, tell_line, tell_not_ours, tell_number
 from webapp.destinations.routing import Plan, Target, route_at, tell_path
 from webapp.destinations.schedule_queries import list_schedules, name_schedules, rules_of
 from webapp.tenancy.guard import hold_and_check
@@ -52,6 +53,7 @@ def _zone() -> ZoneInfo:
 @bp.get("/numbers/<id:number_id>/routes/history")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "where a number rings and rang")
 def route_history(number_id: int) -> ResponseReturnValue:
     number, now, zone = get_number(db(), number_id), clock.now(), _zone()
     stored = queries.list_plans(db(), number.id)
@@ -60,14 +62,13 @@ def route_history(number_id: int) -> ResponseReturnValue:
     names = name_schedules(db())
     present, rules = plans[stored[0].id] if stored else Plan(), rules_of(list_schedules(db(), now))
     asked = _ask(number, request.args.get("at", ""))
-    closed = tell_not_ours(number, now, "Now")
     return htmx.render(
         "destinations/route_history.html",
         "destinations/_where_rang.html",
         status=422 if asked.error else 200,
         number=number,
         present=[tell_line(line, around.names, names, zone) for line in present.lines],
-        sentences=[closed] if closed else tell_path(route_at(present, rules, now), around.names, "Now"),
+        sentences=tell_number(number, present, rules, around.names, "Now", now),
         problems=check_plan(number.id, present, rules, around),
         history=_history(stored, plans, around.names, names),
         asked=asked,

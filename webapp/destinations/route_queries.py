@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from webapp import clock
 from webapp.destinations.masking import mask_text
@@ -12,8 +12,8 @@ from webapp.destinations.models import Destination, DestinationKind, Destination
 from webapp.destinations.number_queries import find_asked, find_newest_plans, list_numbers
 from webapp.destinations.route_checks import Problem, Surroundings, check_plan
 from webapp.destinations.route_models import Number, Route, RoutePlan
-from webapp.destinations.route_words import tell_not_ours
-from webapp.destinations.routing import Plan, RouteLine, Schedule, Target, route_at, tell_path
+from webapp.destinations.route_words import tell_number
+from webapp.destinations.routing import Plan, RouteLine, Schedule, Target
 from webapp.destinations.schedule_queries import list_schedules, rules_of
 from webapp.errors import NotFound
 from webapp.formatting import format_number
@@ -63,11 +63,21 @@ def list_plans(session: LockedSession, number_id: int) -> list[RoutePlan]:
 
 
 def read_plans(session: LockedSession, plan_ids: Collection[int]) -> dict[int, Plan]:
-    """What each of these says, by its id; every one of them is there."""
+    """What each of these says, by its id; every one of them is there. As phone systems are told: plans are never
+    changed, so where a destination was merged away since, they lead to the other one.
+    """
     lines: dict[int, list[RouteLine]] = {plan_id: [] for plan_id in plan_ids}
-    routes = select(Route).where(Route.route_plan_id.in_(plan_ids)).order_by(Route.route_plan_id, Route.position)
-    for route in session.scalars(routes):
-        lines[route.route_plan_id].append(_line_of(route))
+    routes = (
+        select(Route, func.coalesce(Destination.merged_into_id, Destination.id))
+        .join(
+            Destination,
+            (Destination.organization_id == Route.organization_id) & (Destination.id == Route.destination_id),
+        )
+        .where(Route.route_plan_id.in_(plan_ids))
+        .order_by(Route.route_plan_id, Route.position)
+    )
+    for route, leads_to in session.execute(routes):
+        lines[route.route_plan_id].append(_line_of(route, leads_to))
     return {plan_id: Plan(tuple(found)) for plan_id, found in lines.items()}
 
 
@@ -76,10 +86,10 @@ def read_plan(session: LockedSession, plan: RoutePlan | None) -> Plan:
     return Plan() if plan is None else read_plans(session, [plan.id])[plan.id]
 
 
-def _line_of(route: Route) -> RouteLine:
+def _line_of(route: Route, leads_to: int) -> RouteLine:
     return RouteLine(
         condition=route.condition,
-        destination_id=route.destination_id,
+        destination_id=leads_to,
         schedule_id=route.schedule_id,
         ring_seconds=route.ring_seconds,
         enabled=route.enabled,
@@ -136,9 +146,9 @@ def look_around(session: LockedSession, *plans: Plan, masked: bool) -> Surroundi
     )
 
 
-def _own_numbers(session: LockedSession, numbers: Sequence[Number]) -> dict[int, int]:
-    """From a destination to the number of ours that it is recognised by now, if there is one: ringing it, one rings
-    that number.
+def _own_numbers(session: LockedSession, numbers: Sequence[Number]) -> dict[int, list[int]]:
+    """From a destination to the numbers of ours that it is recognised by now, if there are any: ringing it, one may
+    ring each of them.
     """
     ours = {number.e164[1:]: number.id for number in numbers}
     patterns = session.scalars(
@@ -151,7 +161,11 @@ def _own_numbers(session: LockedSession, numbers: Sequence[Number]) -> dict[int,
         .order_by(DestinationPattern.from_at)
     )
     newest = {pattern.pattern_key: pattern for pattern in patterns}
-    return {each.destination_id: ours[each.digits] for each in newest.values() if each.destination_id is not None}
+    found: dict[int, list[int]] = {}
+    for pattern in newest.values():
+        if pattern.destination_id is not None:
+            found.setdefault(pattern.destination_id, []).append(ours[pattern.digits])
+    return found
 
 
 def list_paths(session: LockedSession, at: datetime, *, masked: bool) -> list[NumberPath]:
@@ -162,9 +176,7 @@ def list_paths(session: LockedSession, at: datetime, *, masked: bool) -> list[Nu
     for number in list_numbers(session):
         if number.until_at is None or number.until_at > at:
             plan = around.plans.get(number.id, Plan())
-            closed = tell_not_ours(number, at, "Now")
-            told = [closed] if closed else tell_path(route_at(plan, rules, at), around.names, "Now")
-            sentences = told if plan.lines else []
+            sentences = tell_number(number, plan, rules, around.names, "Now", at) if plan.lines else []
             problems = check_plan(number.id, plan, rules, around)
             paths.append(NumberPath(number, sentences, problems, asked.get(number.id)))
     return paths

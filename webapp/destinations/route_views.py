@@ -1,7 +1,7 @@
 """The routes of a number: the ordered list, tried in words before it is stored. Its buttons need no JavaScript."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,34 +13,32 @@ from webapp import access, clock, htmx
 from webapp.database.ids import read_id, spell_id
 from webapp.destinations import route_queries as queries
 from webapp.destinations.blueprint import bp
+from webapp.destinations.moments import list_moments, read_moment
 from webapp.destinations.number_actions import ChangedMeanwhile
 from webapp.destinations.number_queries import find_asked, get_number
 from webapp.destinations.route_actions import MOST_ROUTES, PlanRefused, store_plan
 from webapp.destinations.route_authors import name_authors
 from webapp.destinations.route_checks import Problem, check_plan
-from webapp.destinations.route_forms import RoutesForm, arrange, read_moment, spell_plan
+from webapp.destinations.route_forms import RoutesForm, arrange, spell_plan
 from webapp.destinations.route_models import Number
-from webapp.destinations.route_words import tell_changes, tell_instant
-from webapp.destinations.routing import Plan, route_at, tell_path
+from webapp.destinations.route_words import tell_changes, tell_number
+from webapp.destinations.routing import Plan
 from webapp.destinations.schedule_queries import list_schedules, rules_of
-from webapp.formatting import format_weekday
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_organization, current_reader, db
-
-_SUNDAY, _EVENING = 6, time(19)
 
 
 @dataclass(frozen=True)
 class Trial:
     """What would happen by the form as it stands: in words for some moments, and what is wrong with it.
 
-    `incomplete`: rows are missing something, so nothing can be said yet.
+    `wrong`: what cannot be read of it; nothing else is said then.
     """
 
     paths: list[list[str]]
     problems: list[Problem]
-    incomplete: bool = False
+    wrong: list[str]
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def try_routes(number_id: int) -> ResponseReturnValue:
 
 def _stored_page(number: Number) -> Response:
     last = queries.find_plan(db(), number.id)
-    rows = spell_plan(queries.read_plan(db(), last), _zone()) or [{"when": "always"}]
+    rows = spell_plan(queries.read_plan(db(), last), _zone()) or [{"when": "always", "destination": ""}]
     data: dict[str, Any] = {"began_with": spell_id(last.id) if last else "", "try_at": "", "rows": rows}
     return _page(number, _offered(RoutesForm(data=data)))
 
@@ -151,27 +149,17 @@ def _page(number: Number, form: RoutesForm, *, status: int = 200, meanwhile: Mea
 
 
 def _trial(number: Number, form: RoutesForm) -> Trial:
-    if not form.is_complete():
-        return Trial([], [], incomplete=True)
+    wrong = form.find_wrong()
+    if wrong:
+        return Trial([], [], wrong)
     plan, dated, now = form.plan(_zone()), list_schedules(db()), clock.now()
     around = queries.look_around(db(), plan, masked=current_reader().is_masked)
-    moments = [("Now", now), *_other_moments(form, now)]
+    moments = list_moments(now, read_moment(form.try_at.data, _zone()), _zone())
     return Trial(
-        [tell_path(route_at(plan, rules_of(dated), at), around.names, when) for when, at in moments],
+        [tell_number(number, plan, rules_of(dated), around.names, when, at) for when, at in moments],
         check_plan(number.id, plan, rules_of(dated), around),
+        [],
     )
-
-
-def _other_moments(form: RoutesForm, now: datetime) -> list[tuple[str, datetime]]:
-    zone = _zone()
-    today = now.astimezone(zone).date()
-    sunday = today + timedelta(days=(_SUNDAY - today.weekday()) % 7)
-    evening = datetime.combine(sunday, _EVENING, zone).astimezone(now.tzinfo)
-    if evening <= now:
-        evening = datetime.combine(sunday + timedelta(days=7), _EVENING, zone).astimezone(now.tzinfo)
-    found = [(f"On {format_weekday(evening.astimezone(zone).date(), today)} at 19:00", evening)]
-    chosen = read_moment(form.try_at.data, zone)
-    return [*found, (f"On {tell_instant(chosen, zone)}", chosen)] if chosen else found
 
 
 def _mark(form: RoutesForm, problems: list[Problem]) -> None:

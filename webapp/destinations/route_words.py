@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from webapp.destinations.route_models import Number, RouteCondition
-from webapp.destinations.routing import Plan, RouteLine, Target
+from webapp.destinations.routing import Plan, RouteLine, Schedule, Target, route_at, tell_path
 from webapp.formatting import format_date
 
 _CONDITIONS = {
@@ -48,6 +48,19 @@ def tell_not_ours(number: Number, at: datetime, when: str, *, past: bool = False
     else:
         return ""
     return f"{when} this number {'was' if past else 'is'} not yours {then}."
+
+
+def tell_number(
+    number: Number,
+    plan: Plan,
+    schedules: Mapping[int, Schedule],
+    names: Mapping[int, Target],
+    when: str,
+    at: datetime,
+) -> list[str]:
+    """The way of a call to a number of ours at a moment as sentences, also where it is not ours then."""
+    closed = tell_not_ours(number, at, when)
+    return [closed] if closed else tell_path(route_at(plan, schedules, at), names, when)
 
 
 def tell_changes(

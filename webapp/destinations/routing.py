@@ -50,8 +50,12 @@ class Holidays:
     days: tuple[tuple[date, str], ...]
 
     def hold(self, at: datetime) -> bool:
+        return self.name_at(at) is not None
+
+    def name_at(self, at: datetime) -> str | None:
+        """Of the holiday at that instant, which may be ""; None for no holiday."""
         local = at.astimezone(ZoneInfo(self.time_zone)).date()
-        return any(day == local for day, _name in self.days)
+        return next((name for day, name in self.days if day == local), None)
 
 
 Schedule = Hours | Holidays

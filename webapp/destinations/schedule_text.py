@@ -1,25 +1,52 @@
 """Opening hours and holidays as people type them, and as they are stored (JSON of schedule_version). Pure.
 
-"9:00-12:30, 13:30-17:00" of a weekday; a holiday a line: "2026-12-25 Christmas Day". Called by schedule_actions.py.
+"9:00-12:30, 13:30-17:00" of a weekday; a holiday a line: "2026-12-25 Christmas Day". Called by the forms, actions and
+pages of schedules.
 """
 
 import json
 import re
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from webapp.destinations.route_models import ScheduleKind
-from webapp.destinations.routing import MINUTES_OF_A_DAY, Holidays, Hours, Schedule, Span
+from webapp.destinations.routing import MINUTES_OF_A_DAY, Holidays, Hours, Schedule, Span, next_change
 from webapp.errors import Refused
 from webapp.formatting import format_date
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MOST_HOLIDAYS = 500
 LONGEST_HOLIDAY = 80
+LONGEST_DAY, LONGEST_CALENDAR = 200, 60_000  #: characters
+_LINES_TOLD = 5  #: of those that are wrong
+_NO_DAY = "does not begin with a day of the calendar."
 _CLOSED = frozenset({"", "closed", "-"})
 _SPAN = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(?:-|–|—|to|until)\s*(\d{1,2})(?:[:.](\d{2}))?", re.IGNORECASE)
 _FIRST_YEAR, _LAST_YEAR = 1990, 2199
+
+
+def find_wrong_hours(texts: Sequence[str]) -> dict[str, str]:
+    """What is wrong with each of the seven weekdays, by its field; with all of them, where they never open."""
+    wrong: dict[str, str] = {}
+    for weekday, text in enumerate(texts, 1):
+        wrong |= _find_wrong(read_day, text, weekday)
+    return wrong or _find_wrong(read_hours, texts)
+
+
+def find_wrong_holidays(text: str) -> dict[str, str]:
+    """As find_wrong_hours()."""
+    return _find_wrong(read_holidays, text)
+
+
+def _find_wrong(read: Callable[..., Any], *typed: Any) -> dict[str, str]:
+    try:
+        read(*typed)
+    except Refused as refusal:
+        return {refusal.field: refusal.sentence}
+    return {}
 
 
 def read_hours(texts: Sequence[str]) -> tuple[Span, ...]:
@@ -34,6 +61,8 @@ def read_day(text: str, weekday: int) -> list[Span]:
     """Raises Refused for what is no time, ends before it begins, or overlaps."""
     if text.strip().lower() in _CLOSED:
         return []
+    if len(text) > LONGEST_DAY:
+        raise Refused(f"At most {LONGEST_DAY} characters fit. Write it as 9:00-12:30, 13:30-17:00.", f"day_{weekday}")
     spans = sorted(_read_span(part.strip(), weekday) for part in re.split(r"[,;]", text))
     for before, after in pairwise(spans):
         if after.from_minute < before.until_minute:
@@ -75,17 +104,32 @@ def spell_day(spans: Sequence[Span], weekday: int) -> str:
 
 
 def read_holidays(text: str) -> tuple[tuple[date, str], ...]:
-    """A day a line, in their order. Raises Refused, naming the line."""
+    """A day a line, in their order. Raises Refused, naming the lines that are wrong."""
+    if len(text) > LONGEST_CALENDAR:
+        raise Refused(f"At most {LONGEST_CALENDAR:,} characters fit.", "days")
     found: dict[date, str] = {}
+    wrong = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            day, name = _read_holiday(number, line.strip())
+            try:
+                day, name = _read_holiday(number, line.strip())
+            except Refused as refusal:
+                wrong.append(refusal.sentence)
+                continue
             if day in found:
-                raise Refused(f"Line {number}: {format_date(day)} stands there twice.", "days")
+                wrong.append(f"Line {number}: {format_date(day)} stands there twice.")
             found[day] = name
     if len(found) > MOST_HOLIDAYS:
-        raise Refused(f"These are {len(found)} days. A calendar holds at most {MOST_HOLIDAYS}.", "days")
+        wrong.append(f"These are {len(found)} days. A calendar holds at most {MOST_HOLIDAYS}.")
+    if wrong:
+        raise Refused(_tell_lines(wrong), "days")
     return tuple(sorted(found.items()))
+
+
+def _tell_lines(wrong: Sequence[str]) -> str:
+    more = len(wrong) - _LINES_TOLD
+    hint = ["Write it as 2026-12-25 Christmas Day."] if any(each.endswith(_NO_DAY) for each in wrong) else []
+    return " ".join([*wrong[:_LINES_TOLD], *([f"And so on: {more} more."] if more > 0 else []), *hint])
 
 
 def _read_holiday(number: int, line: str) -> tuple[date, str]:
@@ -93,9 +137,7 @@ def _read_holiday(number: int, line: str) -> tuple[date, str]:
     try:
         day = date.fromisoformat(first)
     except ValueError:
-        raise Refused(
-            f"Line {number} does not begin with a day of the calendar. Write it as 2026-12-25 Christmas Day.", "days"
-        ) from None
+        raise Refused(f"Line {number} {_NO_DAY}", "days") from None
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         raise Refused(f"Line {number}: the year {day.year} is out of reach.", "days")
     name = " ".join(name.split())
@@ -134,3 +176,25 @@ def tell_schedule(schedule: Schedule) -> list[str]:
             lines.append(f"{days}: {texts[first] or 'closed'}")
             first = place
     return lines
+
+
+def tell_state(hours: Hours, now: datetime) -> str:
+    """ "Open now, closes at 17:30", "Closed now, opens Monday at 9:00"."""
+    is_open, change = hours.hold(now), next_change(hours, now)
+    if change is None:
+        return "Always open" if is_open else "Never open"
+    zone = ZoneInfo(hours.time_zone)
+    local, today = change.astimezone(zone), now.astimezone(zone).date()
+    day = "" if local.date() == today else f" {local:%A}"
+    words = "Open now, closes" if is_open else "Closed now, opens"
+    return f"{words}{day} at {spell_minute(local.hour * 60 + local.minute)}"
+
+
+def tell_at(schedule: Schedule, at: datetime, when: str) -> str:
+    """ "On Sunday 29 November at 19:00 it is closed.", "Now it is a holiday: Christmas Day."."""
+    if isinstance(schedule, Hours):
+        return f"{when} it is {'open' if schedule.hold(at) else 'closed'}."
+    name = schedule.name_at(at)
+    if name is None:
+        return f"{when} it is no holiday."
+    return f"{when} it is a holiday: {name}." if name else f"{when} it is a holiday."

@@ -1,4 +1,4 @@
-"""Opening hours and holidays: the tab with the numbers and where they ring, writing, changing, putting away."""
+"""Opening hours and holidays: written, tried in words before they are stored, changed, put away."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,14 +11,11 @@ from flask_login import current_user
 
 from webapp import access, clock, htmx
 from webapp.destinations import schedule_queries as queries
-from webapp.destinations import tabs
 from webapp.destinations.blueprint import bp
+from webapp.destinations.moments import list_moments, read_moment
 from webapp.destinations.number_actions import ChangedMeanwhile
 from webapp.destinations.route_authors import name_authors
 from webapp.destinations.route_models import Schedule, ScheduleKind
-from webapp.destinations.route_queries import list_paths
-from webapp.destinations.routing import Hours, next_change
-from webapp.destinations.routing import Schedule as Rule
 from webapp.destinations.schedule_actions import (
     KIND_WORDS,
     archive_schedule,
@@ -28,26 +25,17 @@ from webapp.destinations.schedule_actions import (
     version_mark,
 )
 from webapp.destinations.schedule_forms import AnyScheduleForm, HolidaysForm, HoursForm
-from webapp.destinations.schedule_text import read_content, spell_minute, tell_schedule
+from webapp.destinations.schedule_text import read_content, tell_schedule
+from webapp.destinations.schedule_trials import ScheduleTrial, try_rule
 from webapp.errors import Refused
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_membership, current_organization, current_reader, db
+from webapp.tenancy.request import current_organization, current_reader, db
 
-tabs.add_tab("Opening hours and routes", "destinations.routes", 30)
 _FORMS: dict[ScheduleKind, type[HoursForm] | type[HolidaysForm]] = {
     ScheduleKind.OPENING_HOURS: HoursForm,
     ScheduleKind.HOLIDAYS: HolidaysForm,
 }
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A schedule on the tab: `lines` of what it says, `state` for now ("Open now, closes at 17:00")."""
-
-    schedule: Schedule
-    lines: list[str]
-    state: str
 
 
 @dataclass(frozen=True)
@@ -59,57 +47,13 @@ class PastVersion:
     change: str
 
 
-@bp.get("/routes")
-@access.member(Role.VIEWER)
-@access.sees_every_call
-def routes() -> ResponseReturnValue:
-    zone, now = ZoneInfo(current_organization().time_zone), clock.now()
-    dated = [each for each in queries.list_schedules(db()) if each.schedule.archived_at is None]
-    return htmx.render(
-        "destinations/routes.html",
-        "destinations/routes.html",
-        tabs=tabs.list_tabs(),
-        current_tab=tabs.current_tab(),
-        paths=list_paths(db(), now, masked=current_reader().is_masked),
-        hours=[_show(each.schedule, each.rule, now) for each in dated if each.is_hours],
-        holidays=[_show(each.schedule, each.rule, now) for each in dated if not each.is_hours],
-        may_change=current_membership().role >= Role.MANAGER,
-        zone=zone,
-        now=now,
-        today=now.astimezone(zone).date(),
-    )
-
-
-def _show(schedule: Schedule, rule: Rule, now: datetime) -> Shown:
-    if isinstance(rule, Hours):
-        return Shown(schedule, tell_schedule(rule), tell_state(rule, now))
-    today = now.astimezone(ZoneInfo(rule.time_zone)).date()
-    ahead = [day for day in rule.days if day[0] >= today]
-    lines = tell_schedule(type(rule)(rule.time_zone, tuple(ahead[:5]))) if ahead else ["No day ahead"]
-    more = [f"and {len(ahead) - 5} more"] if len(ahead) > 5 else []
-    return Shown(schedule, [*lines, *more], "Holiday today" if rule.hold(now) else "")
-
-
-def tell_state(hours: Hours, now: datetime) -> str:
-    """ "Open now, closes at 17:30", "Closed now, opens Monday at 9:00"."""
-    is_open, change = hours.hold(now), next_change(hours, now)
-    if change is None:
-        return "Always open" if is_open else "Never open"
-    zone = ZoneInfo(hours.time_zone)
-    local, today = change.astimezone(zone), now.astimezone(zone).date()
-    day = "" if local.date() == today else f" {local:%A}"
-    words = "Open now, closes" if is_open else "Closed now, opens"
-    return f"{words}{day} at {spell_minute(local.hour * 60 + local.minute)}"
-
-
 @bp.route("/schedules/new/<any(hours,holidays):what>", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def add_schedule(what: str) -> ResponseReturnValue:
     if request.method == "POST":
         hold_and_check()
-    kind = ScheduleKind.OPENING_HOURS if what == "hours" else ScheduleKind.HOLIDAYS
-    form = _FORMS[kind](data={"time_zone": current_organization().time_zone})
+    kind, form = _new_form(what)
     if not form.validate_on_submit():
         return _page(form, kind)
     try:
@@ -122,6 +66,11 @@ def add_schedule(what: str) -> ResponseReturnValue:
     return htmx.go_to(url_for("destinations.routes"))
 
 
+def _new_form(what: str) -> tuple[ScheduleKind, AnyScheduleForm]:
+    kind = ScheduleKind.OPENING_HOURS if what == "hours" else ScheduleKind.HOLIDAYS
+    return kind, _FORMS[kind](data={"time_zone": current_organization().time_zone})
+
+
 @bp.route("/schedules/<id:schedule_id>", methods=["GET", "POST"])
 @access.member(Role.MANAGER)
 @access.sees_every_call
@@ -129,12 +78,7 @@ def edit_schedule(schedule_id: int) -> ResponseReturnValue:
     if request.method == "POST":
         hold_and_check()
     schedule = queries.get_schedule(db(), schedule_id)
-    newest = queries.list_versions(db(), schedule.id)[0]
-    stored = read_content(schedule.kind, newest.time_zone, newest.content)
-    data = {"name": schedule.name, "time_zone": stored.time_zone, "began_with": version_mark(newest)}
-    form = _FORMS[schedule.kind](data=data)
-    if request.method != "POST":
-        form.show(stored)
+    form = _stored_form(schedule)
     if not form.validate_on_submit():
         return _page(form, schedule.kind, schedule)
     try:
@@ -150,6 +94,55 @@ def edit_schedule(schedule_id: int) -> ResponseReturnValue:
     db().commit()
     flash("Stored. Routes go by it from now on." if changed else "It is as it was: nothing was changed.", "ok")
     return htmx.go_to(url_for("destinations.routes"))
+
+
+def _stored_form(schedule: Schedule) -> AnyScheduleForm:
+    """With what is stored, or with what was typed where something was."""
+    newest = queries.list_versions(db(), schedule.id)[0]
+    stored = read_content(schedule.kind, newest.time_zone, newest.content)
+    data = {"name": schedule.name, "time_zone": stored.time_zone, "began_with": version_mark(newest)}
+    form = _FORMS[schedule.kind](data=data)
+    if request.method != "POST":
+        form.show(stored)
+    return form
+
+
+@bp.post("/schedules/new/<any(hours,holidays):what>/try")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def try_new_schedule(what: str) -> ResponseReturnValue:
+    """What they would say by the form as it stands. Stores nothing."""
+    kind, form = _new_form(what)
+    return _tried(form, kind)
+
+
+@bp.post("/schedules/<id:schedule_id>/try")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def try_schedule(schedule_id: int) -> ResponseReturnValue:
+    """What would happen to calls by the form as it stands. Stores nothing."""
+    schedule = queries.get_schedule(db(), schedule_id)
+    return _tried(_stored_form(schedule), schedule.kind, schedule)
+
+
+def _tried(form: AnyScheduleForm, kind: ScheduleKind, schedule: Schedule | None = None) -> Response:
+    if htmx.wants_part():
+        part = "destinations/_schedule_try.html"
+        return htmx.render(part, part, trial=_trial(form, schedule), is_hours=kind == ScheduleKind.OPENING_HOURS)
+    form.validate()  # marks what is wrong
+    return _page(form, kind, schedule)
+
+
+def _trial(form: AnyScheduleForm, schedule: Schedule | None) -> ScheduleTrial | None:
+    """None where nothing was typed yet."""
+    if schedule is None and request.method != "POST":
+        return None
+    wrong = form.find_wrong()
+    if wrong:
+        return ScheduleTrial([f"{form[name].label.text}: {sentence}" for name, sentence in wrong.items()])
+    zone = ZoneInfo(current_organization().time_zone)
+    moments = list_moments(clock.now(), read_moment(form.try_at.data, zone), zone)
+    return try_rule(db(), schedule, form.rule(), moments, masked=current_reader().is_masked)
 
 
 def _changed_meanwhile(form: AnyScheduleForm, schedule: Schedule, refusal: ChangedMeanwhile) -> Response:
@@ -178,19 +171,12 @@ def _page(
         is_hours=kind == ScheduleKind.OPENING_HOURS,
         schedule=schedule,
         history=_history(schedule) if schedule else [],
-        state=_state(schedule) if schedule and schedule.kind == ScheduleKind.OPENING_HOURS else "",
         happened=happened,
         theirs=theirs,
+        trial=_trial(form, schedule),
         zone=zone,
         today=clock.now().astimezone(zone).date(),
     )
-
-
-def _state(schedule: Schedule) -> str:
-    """Of now, by the hours that are stored."""
-    newest = queries.list_versions(db(), schedule.id)[0]
-    rule = read_content(schedule.kind, newest.time_zone, newest.content)
-    return tell_state(rule, clock.now()) if isinstance(rule, Hours) else ""
 
 
 def _history(schedule: Schedule) -> list[PastVersion]:

@@ -11,6 +11,7 @@ from webapp import access, htmx
 from webapp.clock import from_ms as instant_of
 from webapp.clock import now
 from webapp.database.ids import spell_id
+from webapp.database.staff_rights import Area
 from webapp.destinations import actions
 from webapp.destinations.blueprint import bp
 from webapp.destinations.choosing import choose_named
@@ -35,6 +36,7 @@ _LATEST_YEAR = 2200
 @bp.get("/<id:destination_id>")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "a destination")
 def show(destination_id: int) -> ResponseReturnValue:
     destination = get_destination(db(), destination_id)
     reader, plan = current_reader(), own_plan()

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from flask import request
 
+from webapp.tenancy.request import may_open
+
 
 @dataclass(frozen=True)
 class Tab:
@@ -20,8 +22,8 @@ def add_tab(label: str, endpoint: str, order: int) -> None:
 
 
 def list_tabs() -> list[Tab]:
-    """In order."""
-    return sorted(_tabs.values(), key=lambda tab: tab.order)
+    """In order, those that can be opened."""
+    return sorted((tab for tab in _tabs.values() if may_open(tab.endpoint)), key=lambda tab: tab.order)
 
 
 def current_tab() -> str:

@@ -4,7 +4,7 @@ The rows of destination_pattern are the turns of their key. Called by actions.py
 organization; holders.py then works out whose the parties are.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -20,7 +20,10 @@ from webapp.destinations.queries import get_held
 from webapp.errors import NotFound, Refused
 from webapp.formatting import format_date
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.many_rows import insert_rows
 from webapp.tenancy.members import hold_organization
+
+_COLUMNS = ("pattern_key", "from_at", "destination_id", "kind", "digits", "pbx_id", "created_at", "created_by")
 
 
 def hand_over(
@@ -134,6 +137,31 @@ def set_patterns(
         _take_off(session, histories[key], destination, actor_id)
     session.flush()
     write_holders(session, changed)
+
+
+def give_patterns(
+    session: LockedSession,
+    given: Mapping[Pattern, int],
+    turns: Mapping[str, Sequence[Turn]],
+    at_ms: int,
+    actor_id: int | None,
+) -> None:
+    """Patterns that nobody holds at `at_ms` become these destinations', as set_patterns() makes them: many at once.
+
+    `turns`: of all of these patterns, read since the organization is held.
+    """
+    rows: list[tuple[object, ...]] = []
+    replaced: list[tuple[str, datetime]] = []
+    for pattern, destination_id in given.items():
+        history = turns.get(pattern.key, ())
+        begins = at_ms if any(turn.destination_id is not None for turn in history) else ALWAYS_MS
+        replaced += [(pattern.key, from_ms(each.from_ms)) for each in history if begins in (ALWAYS_MS, each.from_ms)]
+        parts = int(pattern.kind), pattern.digits, pattern.pbx_id
+        rows.append((pattern.key, begins, destination_id, *parts, at_ms, actor_id))
+    for key in replaced:
+        session.delete(session.get_one(DestinationPattern, (session.organization_id, *key)))
+    insert_rows(session, DestinationPattern, _COLUMNS, rows)
+    write_holders(session, given)
 
 
 def _holder(history: Iterable[DestinationPattern], moment: int) -> int | None:

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, htmx
+from webapp.database.staff_rights import Area
 from webapp.destinations.blueprint import bp
 from webapp.destinations.forms import NameForm
 from webapp.destinations.kind_words import KIND_LABELS, KIND_NAMES
@@ -52,6 +53,7 @@ class ShownUnnamed(NamedTuple):
 @bp.get("/unnamed")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.CALLS | Area.DESTINATIONS, "numbers still without a name")
 def unnamed() -> ResponseReturnValue:
     found, plan, reader = read_unnamed(db()), own_plan(), current_reader()
     shown = [_show(each.party, each.calls, plan, reader) for each in found.parties]

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp import access, htmx, navigation
 from webapp.database.ids import read_id, spell_id
+from webapp.database.staff_rights import Area
 from webapp.destinations import csv_views, edit_views, route_pages, show_views, test_views, unnamed_views
 from webapp.destinations.blueprint import bp
 from webapp.destinations.jobs import register_jobs
@@ -38,6 +39,7 @@ def _register_jobs(_state: BlueprintSetupState) -> None:
 @bp.get("")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "the destinations")
 def index() -> ResponseReturnValue:
     """A page of them; its figures are there if asked for, else htmx brings them."""
     asked = _asked()
@@ -48,6 +50,7 @@ def index() -> ResponseReturnValue:
 @bp.get("/figures")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.CALLS | Area.DESTINATIONS, "figures of destinations")
 def figures() -> ResponseReturnValue:
     """Of the page of rows with the same address: htmx puts each into its row."""
     asked = _asked()
@@ -57,6 +60,7 @@ def figures() -> ResponseReturnValue:
 @bp.post("/search")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.DESTINATIONS, "what a search of the destinations found", posting=True)
 def search() -> ResponseReturnValue:
     """Words go into the address; digits never do: what has some is answered here and now."""
     words = clean_words(request.form.get("q", ""))
@@ -117,7 +121,9 @@ def _list_context(asked: Asked, with_figures: bool) -> dict[str, Any]:
         sorts=[(sort.value, label) for sort, label in SORT_LABELS.items()],
         archived_count=count_archived(db()),
         next_href=_address(asked, {"after": spell_id(found[-1].id)}) if more else "",
-        figures_href="" if with_figures or not found else _address(asked, here, "destinations.figures"),
+        figures_href=""
+        if with_figures or not found or not db().opens(Area.CALLS)
+        else _address(asked, here, "destinations.figures"),
         with_figures_href=_address(asked, {**here, "figures": "yes"}),
         typed=asked.words,
         refused="",

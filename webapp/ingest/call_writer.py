@@ -7,7 +7,7 @@ and those of single parties as far as they have followed it (zone_change.py).
 
 import struct
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from webapp.calls.outcomes import Direction, Outcome, is_missed
@@ -17,6 +17,7 @@ from webapp.database.bulk import BulkTransaction
 from webapp.ingest.assembly import TALKED_ALL, CallDraft
 from webapp.ingest.calls_to_return import settle, told_by_new, told_by_stored
 from webapp.ingest.parties import PartyDirectory
+from webapp.ingest.records import maker
 
 _SLOT_MS = 900_000
 _SLOTS_REMEMBERED = 4000  # six weeks: files are in order
@@ -27,10 +28,11 @@ _ANSWERED_OR_MISSED = {
 }
 _PACKERS = tuple(struct.Struct(f">{count}q") for count in range(16))
 _CALL_COLUMNS = (
-    "organization_id", "started_at", "call_key", "pbx_id", "direction", "outcome", "caller_id", "caller_reason",
-    "dialed_id", "callee_id", "answered_by_id", "did_id", "ring_seconds", "wait_seconds", "talk_seconds", "ended_at",
-    "record_count", "flags", "party_ids", "price",
+    "organization_id", "call_key", "started_at", "pbx_id", "direction", "outcome", "ring_seconds", "wait_seconds",
+    "talk_seconds", "price", "caller_id", "caller_reason", "dialed_id", "callee_id", "answered_by_id", "did_id",
+    "ended_at", "record_count", "flags", "party_ids",
 )  # fmt: skip
+_FACTS = slice(2, 10)  #: of a row of these: what the totals count, as plain numbers
 _STORED_CALL = (
     "SELECT call_key, started_at, pbx_id, direction, outcome, ring_seconds, wait_seconds, talk_seconds, price,"
     " record_count, party_ids FROM call WHERE organization_id = ? AND call_key = ?"
@@ -78,6 +80,9 @@ class NewCall(NamedTuple):
     call_key: int
     pbx_id: int
     draft: CallDraft
+
+
+new_call = maker(NewCall)
 
 
 class LocalDays:
@@ -199,9 +204,10 @@ class CallWriter:
         organization_id = transaction.organization_id
         for call in new:
             roles = _party_roles(call.draft, ids)
-            calls.append(_call_row(organization_id, call, ids, roles))
+            row = _call_row(organization_id, call, ids, roles)
+            calls.append(row)
             call_parties += _call_party_rows(organization_id, call, ids, roles)
-            moves.count(_facts(call), roles, 1)
+            moves.count(row[_FACTS], roles, 1)
         transaction.insert("call", _CALL_COLUMNS, calls)
         transaction.insert("call_party", _CALL_PARTY_COLUMNS, call_parties)
         _move_totals(transaction, moves, shrinking=bool(old))
@@ -268,21 +274,6 @@ def unpack_ids(packed: bytes) -> tuple[int, ...]:
     return struct.unpack(f">{len(packed) // 8}q", packed)
 
 
-def _facts(call: NewCall) -> _Facts:
-    """Plain numbers: to look an enum's member up by hash and to bind it to a statement takes longer."""
-    draft = call.draft
-    return (
-        draft.started_at,
-        call.pbx_id,
-        int(draft.direction),
-        int(draft.outcome),
-        draft.ring_seconds,
-        draft.wait_seconds,
-        draft.talk_seconds,
-        None,
-    )
-
-
 def _party_roles(draft: CallDraft, ids: dict[str, int]) -> dict[int, int]:
     """Roles by party id. Two identities may be one party; its roles are joined."""
     roles: dict[int, int] = {}
@@ -301,7 +292,7 @@ def _party_talks(draft: CallDraft, ids: dict[str, int]) -> dict[int, int]:
     return talks
 
 
-def _call_row(organization_id: int, call: NewCall, ids: dict[str, int], roles: dict[int, int]) -> tuple[object, ...]:
+def _call_row(organization_id: int, call: NewCall, ids: dict[str, int], roles: dict[int, int]) -> tuple[Any, ...]:
     call_key, pbx_id, draft = call
     (
         started_at, ended_at, direction, outcome, caller, caller_reason, _name, dialed, callee, answered_by, did,
@@ -309,25 +300,25 @@ def _call_row(organization_id: int, call: NewCall, ids: dict[str, int], roles: d
     ) = draft  # fmt: skip
     return (
         organization_id,
-        started_at,
         call_key,
+        started_at,
         pbx_id,
         int(direction),
         int(outcome),
+        ring_seconds,
+        wait_seconds,
+        talk_seconds,
+        None,
         None if caller is None else ids[caller[0]],
         int(caller_reason),
         None if dialed is None else ids[dialed[0]],
         None if callee is None else ids[callee[0]],
         None if answered_by is None else ids[answered_by[0]],
         None if did is None else ids[did[0]],
-        ring_seconds,
-        wait_seconds,
-        talk_seconds,
         ended_at,
         record_count,
         flags,
         pack_ids(roles),
-        None,
     )
 
 

@@ -6,7 +6,7 @@ Called by `source.py` only. The hot path is one pass over `bytes.splitlines()`; 
 import csv
 from collections.abc import Iterator
 
-from webapp.ingest.records import BadLine, SourceLine
+from webapp.ingest.records import BadLine, SourceLine, maker
 from webapp.ingest.source_bytes import DamagedHere
 
 MAX_LINE_BYTES = 1024 * 1024
@@ -23,6 +23,7 @@ UNBALANCED_QUOTE = (
 )
 
 SourceRow = SourceLine | BadLine
+_line = maker(SourceLine)
 
 
 def decode(raw: bytes) -> str:
@@ -165,7 +166,7 @@ class _RowSplitter:
             if "\0" in text:
                 text = text.replace("\0", "")
             if text and not text.isspace():
-                yield SourceLine(number, raw, text)
+                yield _line((number, raw, text, True))
         self.number = number
 
     def _odd_row(self, lines: list[bytes], newline: bytes, taken: int) -> SourceRow:

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from webapp.database.bulk import BulkTransaction
 from webapp.ingest.assembly import CallDraft, assemble
-from webapp.ingest.call_writer import CallWriter, NewCall, StoredCall, pack_ids
+from webapp.ingest.call_writer import CallWriter, StoredCall, new_call, pack_ids
 from webapp.ingest.normalize import NormalRecord
 from webapp.ingest.numbers import NumberPlan
+from webapp.ingest.records import maker
 from webapp.ingest.stored_records import (
     RECORD_COLUMNS,
     StoredRecord,
@@ -63,6 +64,9 @@ class _Written(NamedTuple):
     draft: CallDraft
 
 
+_group, _written = maker(Group), maker(_Written)
+
+
 class RecordWriter:
     """Writes the records of one import file."""
 
@@ -78,7 +82,7 @@ class RecordWriter:
 
     def prepare(self, records: Sequence[NormalRecord]) -> list[Group]:
         """Group the records of a batch by the ids they name, and assemble each group. Needs no database."""
-        return [Group(group, assemble(group, self._plan)) for group in group_by_links(records)]
+        return [_group((group, assemble(group, self._plan))) for group in group_by_links(records)]
 
     def write(self, transaction: BulkTransaction, groups: Sequence[Group]) -> Stored:
         """Store a prepared batch; record keys are distinct within it."""
@@ -173,7 +177,7 @@ class RecordWriter:
             replace_record(transaction, record, hit, self._import_file_id)
             done.stored += 1
         old_records = records_of_calls(transaction, touched)
-        written = [_Written(records[0].record_key, records, draft) for records, draft in alone]
+        written = [_written((records[0].record_key, records, draft)) for records, draft in alone]
         for cluster in clusters:
             if not cluster.size:  # joined to another
                 continue
@@ -184,7 +188,7 @@ class RecordWriter:
                     move_links(transaction, dissolved, call.call_key, old_records.get(dissolved, ()))
         done.calls += len(written) - len(touched)
         done.stored += self._insert_records(transaction, written)
-        new = [NewCall(call_key, self._pbx_id, draft) for call_key, _records, draft in written]
+        new = [new_call((call_key, self._pbx_id, draft)) for call_key, _records, draft in written]
         self.calls.replace(transaction, [stored[key] for key in touched], new)
 
     def _call_of(self, cluster: _Cluster, old_records: dict[int, list[NormalRecord]]) -> _Written:

@@ -23,6 +23,7 @@ from webapp.invitations.tokens import digest_token, make_token
 from webapp.invitations.words import last_day, spell_for_audit, tell_offer
 from webapp.organizations.models import Invitation, InvitationState
 from webapp.organizations.offers import Offer, offer_of_invitation, replace_spans, write_offer
+from webapp.organizations.room import check_room_for_one
 from webapp.outbox.actions import queue_mail
 from webapp.sealing import seal
 from webapp.tenancy.lock import LockedSession
@@ -125,6 +126,8 @@ def confirm(session: LockedSession, inviter: Inviter, invitation: Invitation) ->
 def resend(session: LockedSession, inviter: Inviter, invitation: Invitation) -> None:
     """A new link, for another seven days; the one before is dead."""
     _check_state(invitation, InvitationState.OPEN)
+    if invitation.expires_at <= now():  # it counts as somebody again
+        check_room_for_one(session, inviter.organization)
     _send(session, inviter, invitation)
     record(session, "invitation.resent", **_about(inviter, invitation))
 
@@ -175,6 +178,7 @@ def _make(
     if is_member(session, find_person(session, email)):
         raise Refused(f"{email} is a member already.", "email")
     _refuse_a_second(session, email)
+    check_room_for_one(session, inviter.organization)
     moment = now()
     invitation = Invitation(
         id=new_id(),

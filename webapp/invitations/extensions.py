@@ -32,7 +32,7 @@ from webapp.invitations.subjects import (
 from webapp.organizations.offers import ALWAYS, Offer
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import in_order, open_spans
-from webapp.tenancy.narrowing import MOST_WINDOWS, PartyDays, Span, holds, id_of
+from webapp.tenancy.narrowing import MOST_WINDOWS, Span, holds, id_of
 from webapp.tenancy.reader import Reader
 
 _LINE = re.compile(r"(?P<subject>.+?)(?: from (?P<since>\S+))?(?: until (?P<until>\S+))?", re.IGNORECASE)
@@ -145,7 +145,7 @@ def _refuse_too_many(session: LockedSession, spans: Iterable[Span]) -> None:
     if session.narrowing is not None:
         return
     opened = open_spans(session, spans)
-    if len(opened.lent) + sum(isinstance(span, PartyDays) for span in opened.spans) > MOST_WINDOWS:
+    if opened.is_cut:
         raise Refused(
             f"These have more than {MOST_WINDOWS} numbers and extensions between them, more than somebody can be "
             "narrowed to. Name fewer of them, or leave the field empty for all calls.",

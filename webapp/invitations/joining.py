@@ -105,9 +105,9 @@ def has_account(session: LockedSession, opened: Opened) -> bool:
 
 
 def is_for(session: LockedSession, opened: Opened, person: UserAccount) -> bool:
-    """Whether the invited address is a confirmed one of the person's."""
+    """Whether the invited address is a confirmed one of the person's, who is not of staff."""
     found = session.get(UserEmail, opened.invitation.email)
-    return found is not None and found.user_account_id == person.id
+    return found is not None and found.user_account_id == person.id and not person.is_staff
 
 
 def accept_as_newcomer(session: LockedSession, opened: Opened, name: str, password: str) -> UserAccount:

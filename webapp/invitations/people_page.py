@@ -36,10 +36,14 @@ def list_context() -> dict[str, Any]:
         "people": people,
         "invitations": invitations,
         "fields_of_people": {
-            each.person.id: spell_offer(db(), each.offer, zone_name, masked=masked) for each in people
+            each.person.id: spell_offer(db(), each.offer, zone_name, masked=masked)
+            for each in people
+            if each.may_change
         },
         "fields_of_invitations": {
-            each.invitation.id: spell_offer(db(), each.offer, zone_name, masked=masked) for each in invitations
+            each.invitation.id: spell_offer(db(), each.offer, zone_name, masked=masked)
+            for each in invitations
+            if each.may_change
         },
         "lost_factors": list_asked(db()) if current_membership().role == Role.OWNER else [],
         "is_owner": current_membership().role == Role.OWNER,

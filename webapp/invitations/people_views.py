@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from webapp import access, htmx, navigation, rate_limits
 from webapp.accounts.models import UserAccount
+from webapp.database.staff_rights import Area
 from webapp.errors import Refused, TooManyTries
 from webapp.invitations import actions
 from webapp.invitations.forms import InviteForm, OfferForm, SureForm
@@ -31,6 +32,7 @@ navigation.add("People", "people.index", 70, Role.MANAGER)
 
 @bp.get("")
 @access.member(Role.MANAGER)
+@access.open_to_staff(Area.PEOPLE, "the people")
 def index() -> ResponseReturnValue:
     return htmx.render("people/index.html", "people/index.html", **list_context())
 

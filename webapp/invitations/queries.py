@@ -1,6 +1,7 @@
 """Reads the people and invitations of the bound organization, for the People page."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -18,11 +19,17 @@ from webapp.tenancy.models import Membership, Numbers
 _LISTED = (InvitationState.OPEN, InvitationState.UNCONFIRMED)
 
 
+class Person(NamedTuple):
+    id: int
+    name: str
+    email: str
+
+
 @dataclass(frozen=True)
 class Listed:
-    """One person of the list. `may_change`: the reader has at least as much."""
+    """One person of the list. `may_change`: the reader has at least as much, and is not of support."""
 
-    person: UserAccount
+    person: Person
     membership: Membership
     offer: Offer
     words: OfferWords
@@ -45,16 +52,17 @@ def list_people(session: LockedSession, reader: Membership, time_zone: str) -> l
     """Every member, by name or address."""
     limit = offer_of_membership(session, reader)
     rows = session.execute(
-        select(Membership, UserAccount)
+        select(Membership, UserAccount.id, UserAccount.name, UserAccount.email)
         .join(UserAccount, UserAccount.id == Membership.user_account_id)
         .where(Membership.organization_id == session.organization_id)
     )
     people = []
-    for membership, person in rows:
+    for membership, person_id, name, email in rows:
         offer = offer_of_membership(session, membership)
         ended = membership.ends_at is not None and membership.ends_at <= now()
         words = tell_offer(session, offer, time_zone, masked=reader.numbers != Numbers.FULL)
-        people.append(Listed(person, membership, offer, words, ended, is_within(offer, limit)))
+        may_change = session.staff_id is None and is_within(offer, limit)
+        people.append(Listed(Person(person_id, name, email), membership, offer, words, ended, may_change))
     return sorted(people, key=lambda each: (each.person.name or each.person.email).casefold())
 
 
@@ -76,9 +84,9 @@ def list_invitations(
                 offer,
                 tell_offer(session, offer, time_zone, masked=reader.numbers != Numbers.FULL),
                 invitation.state == InvitationState.OPEN and invitation.expires_at <= now(),
-                inviters.get(invitation.invited_by or 0, ""),
+                "" if invitation.invited_by is None else inviters.get(invitation.invited_by, "somebody"),
                 _tell_mail(mails.get(_whole_cause(invitation)), sends_mail),
-                is_within(offer, limit),
+                session.staff_id is None and is_within(offer, limit),
             )
         )
     return listed
@@ -107,14 +115,17 @@ def _whole_cause(invitation: Invitation) -> str:
 
 
 def _mails_of(session: LockedSession, invitations: list[Invitation]) -> dict[str, OutboxMessage]:
+    """By cause. Support is not told whom mails went to."""
+    if session.staff_id is not None:
+        return {}
     causes = [_whole_cause(invitation) for invitation in invitations]
     found = session.scalars(select(OutboxMessage).where(OutboxMessage.cause.in_(causes)))
     return {message.cause: message for message in found}
 
 
 def _names_of(session: LockedSession, ids: set[int]) -> dict[int, str]:
-    found = session.scalars(select(UserAccount).where(UserAccount.id.in_(ids)))
-    return {person.id: person.name or person.email for person in found}
+    found = session.execute(select(UserAccount.id, UserAccount.name, UserAccount.email).where(UserAccount.id.in_(ids)))
+    return {row.id: row.name or row.email for row in found}
 
 
 def _tell_mail(message: OutboxMessage | None, sends_mail: bool) -> str:

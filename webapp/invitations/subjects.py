@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from webapp.clock import now
+from webapp.database.staff_rights import Area
 from webapp.destinations.masking import mask_number
 from webapp.destinations.models import Destination, DestinationKind, Party, PartyHolder, PartyKind
 from webapp.destinations.opened import OPENED_KINDS
@@ -66,12 +67,15 @@ def thing_of(span: Span) -> Thing:
 
 
 def names_of(session: LockedSession, spans: Iterable[Span], *, masked: bool = True) -> dict[int, str]:
-    """How lines and sentences spell parties and destinations, by id, as far as the reader may see them."""
+    """How lines and sentences spell parties and destinations, by id, as far as the reader may see them.
+
+    Support that is let in to see people alone learns the names of destinations, and no number.
+    """
     things = {thing_of(span) for span in spans}
     party_ids = {id_ for of, id_ in things if of is PartyDays}
     names: dict[int, str] = {}
     subjects: list[Subject] = []
-    if party_ids:
+    if party_ids and session.opens(Area.CALLS | Area.DESTINATIONS):
         parties = session.scalars(select(Party).where(Party.id.in_(party_ids)))
         names = {party.id: _write(party.e164, masked) if party.e164 else party.digits for party in parties}
         numbers = session.scalars(select(Number).where(Number.party_id.in_(names.keys())))
@@ -261,6 +265,8 @@ def _namesakes(session: LockedSession, subjects: Iterable[Subject], masked: bool
         Destination.kind.in_(OPENED_KINDS),
         Destination.archived_at.is_(None),
     )
+    if not session.opens(Area.CALLS | Area.DESTINATIONS):
+        return list(map(_of_destination, session.scalars(inside)))
     numbers = select(Number).where(func.lower(Number.label).in_(names))
     own = (_of_number(each, masked) for each in session.scalars(numbers))
     return [*map(_of_destination, session.scalars(inside)), *own]
@@ -281,7 +287,7 @@ def _spell(session: LockedSession, subjects: Iterable[Subject]) -> dict[Subject,
 
 def _extensions_held(session: LockedSession, ids: Sequence[int]) -> dict[int, str]:
     """The shortest extension that each of these destinations has or had, where there is one."""
-    if not ids:
+    if not ids or not session.opens(Area.CALLS | Area.DESTINATIONS):
         return {}
     held = (
         select(PartyHolder.destination_id, Party.digits)

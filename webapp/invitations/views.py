@@ -27,7 +27,7 @@ from webapp.tenancy.request import close_session, db, looking
 bp = Blueprint("invitations", __name__)
 
 #: Buttons of links that one network may press: 256 bits are not guessed, but each costs a look.
-PER_NETWORK = Limit("invitation:network", 30, 10_000)
+PER_NETWORK = Limit("invitation:network", 30, 10_000, by_network=True)
 _HELD = "invitation"
 _NOTHING_BEHIND = Words(
     "This link opens nothing",

@@ -18,12 +18,22 @@ from webapp import clock
 from webapp.alarms import wake_workers, wake_workers_after_commit
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.errors import NotFound
 from webapp.jobs.handlers import Work, leaves_nothing, register, register_chore
 from webapp.jobs.models import Job, JobState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.sessions import reading_session, writing_session
 
-__all__ = ["Work", "enqueue", "enqueue_held", "find_open_job", "list_open_jobs", "register", "register_chore"]
+__all__ = [
+    "Work",
+    "enqueue",
+    "enqueue_held",
+    "find_open_job",
+    "list_open_jobs",
+    "register",
+    "register_chore",
+    "retry_dead",
+]
 
 MOST_ATTEMPTS = 8
 KEPT_ONCE_ENDED = timedelta(days=30)
@@ -116,6 +126,17 @@ def list_open_jobs(session: LockedSession, kind: str, organization_id: int | Non
         select(Job.payload).where(Job.state.in_(open_states), Job.kind == kind, Job.organization_id == organization_id)
     )
     return [json.loads(payload) for payload in payloads]
+
+
+def retry_dead(session: LockedSession, job_id: int) -> None:
+    """Let a job that has failed too often go again, from its first attempt. Raises NotFound for any other."""
+    again = {"state": JobState.WAITING, "attempts": 0, "run_at": clock.now(), "error_class": None, "ended_at": None}
+    statement = update(Job).where(Job.id == job_id, Job.state == JobState.DEAD).values(**again)
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    if not result.rowcount:
+        raise NotFound
+    wake_workers_after_commit(session)
 
 
 # ------------------------------------------------------------------------------------------------- for worker.py alone

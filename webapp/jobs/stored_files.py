@@ -21,19 +21,20 @@ from webapp.database.bulk import bulk_transaction
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.errors import NoSpace
+from webapp.formatting import format_size
 from webapp.jobs.models import StoredChunk, StoredFile
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
 CHUNK_BYTES = 1024 * 1024
-QUOTA_BYTES = 20 * 1000**3  #: compressed, of one organization
+QUOTA_BYTES = 20 * 1000**3  #: compressed, of one organization that has no limit of its own
 #: What a full disk is noticed as: by SQLAlchemy at a BEGIN or COMMIT, bare from the driver at a bulk statement.
 _STORING_FAILED = (DBAPIError, sqlite3.Error, psycopg.Error, OSError)
 _KEPT_INCOMPLETE = timedelta(days=1)
 _DELETED_AT_ONCE = 32
 _QUOTA_USED_UP = (
-    "Your organization has used up its space for files. Nothing of this file was stored. Undo imports that are no "
-    "longer needed, or ask the person who runs Callbook for more."
+    "Your organization has used up its space for files ({limit}). Nothing of this file was stored. Undo imports that "
+    "are no longer needed, or ask the person who runs Callbook for more."
 )
 _DISK_FULL = (
     "The server's disk is full, so there is no space left for this file. Nothing of it was stored and everything else "
@@ -78,7 +79,7 @@ def store_stream(database: Database, organization_id: int, stream: ByteSource) -
 def _store(database: Database, organization_id: int, file_id: int, stream: ByteSource) -> None:
     digest = hashlib.sha256()
     byte_count = stored_count = position = 0
-    left = QUOTA_BYTES - _stored_bytes(database, organization_id)
+    limit, stored = _limit_and_stored(database, organization_id)
     with bulk_transaction(database, organization_id) as transaction:
         row = (organization_id, file_id, 0, 0, b"", False, clock.now_ms())
         transaction.insert("stored_file", _FILE_COLUMNS, [row])
@@ -87,8 +88,8 @@ def _store(database: Database, organization_id: int, file_id: int, stream: ByteS
         content = zlib.compress(chunk, 1)
         byte_count += len(chunk)
         stored_count += len(content)
-        if stored_count > left:
-            raise NoSpace(_QUOTA_USED_UP)
+        if stored_count > limit - stored:
+            raise NoSpace(_QUOTA_USED_UP.format(limit=format_size(limit)))
         with bulk_transaction(database, organization_id) as transaction:
             transaction.insert("stored_chunk", _CHUNK_COLUMNS, [(organization_id, file_id, position, content)])
         position += 1
@@ -108,9 +109,12 @@ def _read_fully(stream: ByteSource, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _stored_bytes(database: Database, organization_id: int) -> int:
+def _limit_and_stored(database: Database, organization_id: int) -> tuple[int, int]:
+    """How many bytes the organization may keep, and how many it keeps."""
     with reading_session(database, organization_id) as session:
-        return int(session.scalar(select(func.coalesce(func.sum(StoredFile.stored_count), 0))) or 0)
+        limit = session.scalar(select(Organization.file_limit).where(Organization.id == organization_id))
+        stored = session.scalar(select(func.coalesce(func.sum(StoredFile.stored_count), 0)))
+    return QUOTA_BYTES if limit is None else limit, int(stored or 0)
 
 
 def _drop_quietly(database: Database, organization_id: int, file_id: int) -> None:

@@ -6,12 +6,13 @@ import phonenumbers
 from sqlalchemy import select
 
 from webapp.accounts.models import UserAccount
+from webapp.accounts.staff import refuse_staff
 from webapp.addresses import SLUG, SLUG_AT_MOST
 from webapp.audit.actions import begin_chain, record
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import Refused
-from webapp.organizations.models import Invitation, InvitationState
+from webapp.organizations.models import Invitation, InvitationState, OrganizationUsage
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Numbers, Organization, OrganizationState, Role
 
@@ -44,17 +45,30 @@ def create_organization(session: LockedSession, slug: str, name: str, time_zone:
     )
     session.add(organization)
     session.flush()
+    session.add(_not_counted(organization))
     session.bind_organization(organization.id)
     begin_chain(session)
     record(session, "organization.made", actor_id=None, name=organization.name)
     return organization
 
 
+def _not_counted(organization: Organization) -> OrganizationUsage:
+    """So that the console lists it at once."""
+    counts = ("people", "calls", "recent_calls", "file_bytes", "waiting_bytes", "sources", "silent_sources")
+    return OrganizationUsage(
+        organization_id=organization.id,
+        counted_at=organization.created_at,
+        owners="",
+        **dict.fromkeys((*counts, "failing_sources", "openings"), 0),
+    )
+
+
 def add_member(session: LockedSession, person: UserAccount, role: Role) -> Membership:
     """Let the person in, by the operator's word, as if they had accepted an invitation of the operator's.
 
-    Into the organization that the session is bound to. Raises Refused when they are in.
+    Into the organization that the session is bound to. Raises Refused when they are in, or are of staff.
     """
+    refuse_staff(person)
     if session.scalars(select(Membership).where(Membership.user_account_id == person.id)).first() is not None:
         raise Refused(f"{person.email} is a member already.", "email")
     moment = now()
@@ -81,7 +95,11 @@ def add_member(session: LockedSession, person: UserAccount, role: Role) -> Membe
 
 
 def join(session: LockedSession, person: UserAccount, invitation: Invitation) -> Membership:
-    """Make the membership that an accepted invitation offers. Its parties, where it is narrowed, are the caller's."""
+    """Make the membership that an accepted invitation offers. Its parties, where it is narrowed, are the caller's.
+
+    Raises Refused for staff, who are in no organization.
+    """
+    refuse_staff(person)
     # The tenancy lock fills in organization_id.
     membership = Membership(
         user_account_id=person.id,

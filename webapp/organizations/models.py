@@ -1,4 +1,7 @@
-"""Invitations, as the ORM reads them. Mapped here and not in invitations/: every membership names one."""
+"""Invitations and the counts of each organization, as the ORM reads them.
+
+Mapped here and not in invitations/ and staff/: every membership names an invitation, every organization has its counts.
+"""
 
 from datetime import datetime
 from enum import IntEnum
@@ -61,6 +64,30 @@ class InvitationDestination(Tenant, Base):
     destination_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     from_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
     until_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class OrganizationUsage(Base):
+    """The counts of one organization, as they were at `counted_at`; for staff/. `owners`: addresses, one a line.
+
+    Global. Until it is counted for the first time, `counted_at` is the instant at which the organization was made.
+    """
+
+    __tablename__ = "organization_usage"
+
+    organization_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    counted_at: Mapped[datetime] = mapped_column(Instant)
+    owners: Mapped[str] = mapped_column(Text)
+    people: Mapped[int] = mapped_column(Integer)
+    calls: Mapped[int] = mapped_column(BigInteger)
+    recent_calls: Mapped[int] = mapped_column(BigInteger)
+    file_bytes: Mapped[int] = mapped_column(BigInteger)
+    waiting_bytes: Mapped[int] = mapped_column(BigInteger)
+    sources: Mapped[int] = mapped_column(Integer)
+    silent_sources: Mapped[int] = mapped_column(Integer)
+    failing_sources: Mapped[int] = mapped_column(Integer)
+    openings: Mapped[int] = mapped_column(Integer)
+    last_call_day: Mapped[int | None] = mapped_column(Integer)
+    last_sign_in_day: Mapped[int | None] = mapped_column(Integer)
 
 
 open_to_narrowed(Invitation, InvitationParty, InvitationDestination)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from webapp.clock import now
@@ -27,6 +27,22 @@ def get_organization(session: Session, slug: str) -> Organization:
     if found is None:
         raise NotFound(f"There is no organization {slug!r}.")
     return found
+
+
+def list_suspended(session: LockedSession) -> list[Organization]:
+    """The organizations of the bound person that are suspended, by name."""
+    return list(
+        session.scalars(
+            select(Organization)
+            .join(Membership, Membership.organization_id == Organization.id)
+            .where(
+                Membership.user_account_id == session.user_account_id,
+                Organization.state == OrganizationState.SUSPENDED,
+                or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
+            )
+            .order_by(Organization.name, Organization.id)
+        )
+    )
 
 
 def list_ended(session: LockedSession) -> list[Ended]:

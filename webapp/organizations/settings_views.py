@@ -10,6 +10,7 @@ from webapp import access, htmx, navigation
 from webapp.errors import Refused
 from webapp.organizations.company import change_company, change_signing_in, has_stopped
 from webapp.organizations.forms import CompanyForm, SigningInForm
+from webapp.organizations.room import find_room
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_organization, db
@@ -53,7 +54,10 @@ def company() -> ResponseReturnValue:
 def _company_page(form: CompanyForm) -> Response:
     status = 422 if form.errors else 200
     move = _zone_move(just_ended=False)
-    return htmx.render("settings/company.html", "settings/_company.html", status=status, form=form, move=move)
+    room = find_room(db(), current_organization())
+    return htmx.render(
+        "settings/company.html", "settings/_company.html", status=status, form=form, move=move, room=room
+    )
 
 
 @bp.get("/zone")

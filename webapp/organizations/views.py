@@ -5,8 +5,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access
+from webapp.accounts.entering import STAFF_HOME
 from webapp.addresses import organization_home
-from webapp.organizations.queries import list_ended
+from webapp.organizations.queries import list_ended, list_suspended
 from webapp.tenancy.guard import find_places
 from webapp.tenancy.request import db, my_places
 
@@ -18,11 +19,15 @@ bp = Blueprint("organizations", __name__)
 def choose() -> ResponseReturnValue:
     if not current_user.is_authenticated:
         return render_template("organizations/welcome.html")
+    if current_user.is_staff:
+        return redirect(STAFF_HOME, 303)
     find_places(current_user.id)
     places = my_places()
     if len(places) == 1:
         return redirect(organization_home(places[0].organization.slug), 303)
-    return render_template("organizations/choose.html", places=places, ended=list_ended(db()))
+    return render_template(
+        "organizations/choose.html", places=places, ended=list_ended(db()), suspended=list_suspended(db())
+    )
 
 
 @bp.get("/privacy")

@@ -13,11 +13,13 @@ from flask_login import current_user
 from webapp import access, clock, htmx, navigation
 from webapp.audit.kinds import GROUP_LABELS
 from webapp.audit.viewing import note, note_view, sweep_viewing
-from webapp.csv_out import csv_pieces, csv_response
+from webapp.csv_out import csv_pieces, csv_response, download
 from webapp.database.ids import spell_id
 from webapp.errors import Forbidden, Refused
 from webapp.jobs.handlers import register_chore
+from webapp.organizations.chain_file import chain_pieces
 from webapp.organizations.disclosures import count_told
+from webapp.organizations.head_mails import mail_heads
 from webapp.organizations.looked_filter import OPERATOR, Asked, LookedFilter, read_asked
 from webapp.organizations.who_looked import (
     CSV_HEADER,
@@ -60,6 +62,7 @@ class Chip:
 @bp.record_once
 def _register_chore(_state: BlueprintSetupState) -> None:
     register_chore("audit.sweep_viewing", sweep_viewing)
+    register_chore("organizations.mail_heads", mail_heads)
 
 
 @bp.get("/o/<slug:slug>/who-looked")
@@ -105,6 +108,19 @@ def export() -> ResponseReturnValue:
     )
     day = clock.now().astimezone(zone).date().isoformat()
     return csv_response(f"{organization.slug}-who-looked-{day}.csv", csv_pieces(CSV_HEADER, rows))
+
+
+@bp.get("/o/<slug:slug>/who-looked/chain")
+@access.member(Role.OWNER)
+@access.sees_every_call
+def chain() -> ResponseReturnValue:
+    """All of the audit with its hashes, streamed, for static/check_audit.py."""
+    if not current_reader().may_export:
+        raise Forbidden("You may look here, but not take a file away.")
+    organization, database = current_organization(), services().database
+    note(database, organization.id, current_user.id, "who_looked.chain_exported")
+    pieces = chain_pieces(database, organization.id, current_user.id, masked=current_reader().is_masked)
+    return download(f"{organization.slug}-audit.jsonl", pieces, "application/jsonl")
 
 
 def _frame(asked: Asked) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from webapp.calls.outcomes import Direction
 from webapp.calls.periods import Period, local_day, named_period
 from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
 from webapp.clock import now
+from webapp.database.staff_rights import Area
 from webapp.formatting import format_count, format_span
 from webapp.reports.charts import draw_days, draw_hours
 from webapp.reports.health import Health, Next, tell_health
@@ -40,6 +41,7 @@ class HealthRow:
 
 @bp.route("/o/<slug:slug>/")
 @access.member(Role.VIEWER)
+@access.open_to_staff(Area.CALLS, "the overview")
 def overview() -> ResponseReturnValue:
     organization = current_organization()
     zone, region = ZoneInfo(organization.time_zone), organization.region

@@ -7,11 +7,11 @@ recorded in the audit as done by `actor_id`, a user_account; None is the operato
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import update
+from sqlalchemy import delete, func, select, update
 
 from webapp import clock
 from webapp.audit.actions import record
-from webapp.calls.models import ImportFile, Pbx
+from webapp.calls.models import ImportFile, Pbx, RejectedLine
 from webapp.database.ids import new_id
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
@@ -146,3 +146,20 @@ def _known_zone(name: str) -> str:
     if not is_time_zone(name):
         raise Refused(f"{name} is no time zone. Give its IANA name, such as Europe/London.", "time_zone")
     return name
+
+
+def forget_refused(session: LockedSession, file: ImportFile, *, actor_id: int) -> int:
+    """Throw away what an import keeps of lines that could not be read; their number. Its counts stay."""
+    lines = select(func.count(RejectedLine.line_number)).where(RejectedLine.import_file_id == file.id)
+    count = session.scalar(lines) or 0
+    if count:
+        session.execute(delete(RejectedLine).where(RejectedLine.import_file_id == file.id))
+        record(
+            session,
+            "refused_lines.thrown_away",
+            actor_id=actor_id,
+            object_id=file.id,
+            file=file.file_name,
+            count=f"{count:,}",
+        )
+    return count

@@ -1,13 +1,14 @@
 """Where phone systems bring their records by themselves. The address names the phone system, its token the rest.
 
 docs/use.md tells what may be sent, and what each answer means: 200 is given for everything that is kept, broken or
-not, since a phone system sends again for ever what is answered otherwise.
+not, since a phone system sends again for ever what is answered otherwise; 507 once too much lies here (ingest/room.py).
 """
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from webapp import access, logs
+from webapp.ingest.room import take_room
 from webapp.ingest.spooling import put
 from webapp.services import services
 from webapp.sources.models import PbxToken
@@ -28,6 +29,7 @@ def receive(pbx_id: int) -> ResponseReturnValue:
     pbx = pbx_caller().pbx
     sent = Sent(request.get_data(cache=False), request.content_type or "", request.headers.get("Content-Encoding", ""))
     received, parcels = take_apart(pbx, sent)
+    take_room(services().database, pbx.organization_id, parcels)
     put(services().database, pbx.organization_id, parcels)
     notice(services().database, pbx.organization_id)
     _note_use(pbx_caller().token)

@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from config import Settings, SettingsError, load_settings
 from webapp import clock
+from webapp.audit.service_chain import note_for_service
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start, number_key
@@ -185,6 +186,7 @@ def _hand_in(
             file = imports.receive_file(session, pbx, stored_file_id, name, recognised, None)
             imports.read_as(session, file, pbx, reader_name or _sure_format(file, pbx), time_zone or file.time_zone)
             held = _start(session, file, pbx)
+            note_for_service(session, "service.imported", None, organization_id, organization=place.organization.slug)
             session.commit()
     except BaseException:
         delete_stored_file(database, organization_id, stored_file_id)

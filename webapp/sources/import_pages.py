@@ -24,7 +24,7 @@ from webapp.sources.forms import ReadAsForm
 from webapp.sources.progress import progress_of
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, Role
-from webapp.tenancy.request import current_membership, current_organization, current_reader
+from webapp.tenancy.request import current_membership, current_opening, current_organization, current_reader
 
 _WORKER_SHOULD_HAVE_BEGUN = timedelta(seconds=30)
 
@@ -78,8 +78,8 @@ def local_today(zone: ZoneInfo) -> date:
 
 
 def _before(session: LockedSession, file: ImportFile, pbx: Pbx) -> dict[str, Any]:
-    """How the file will be read: the settings, and the first calls read by them."""
-    preview, unreadable = _preview(file, pbx)
+    """How the file will be read: the settings, and the first calls read by them, which support is not shown."""
+    preview, unreadable = _preview(file, pbx) if current_opening() is None else (None, "")
     guess = next((guess for guess in preview.guesses if guess.reader == file.format), None) if preview else None
     columns = read_column_map(file.column_map) if file.format == imports.GENERIC else None
     labels = {help_.name: help_.label for help_ in describe_fields()}
@@ -108,9 +108,10 @@ def _preview(file: ImportFile, pbx: Pbx) -> tuple[Preview | None, str]:
 
 
 def during(session: LockedSession, file: ImportFile) -> dict[str, Any]:
-    """How far it is."""
+    """How far it is. Support is not told of jobs."""
     kind = imports.UNDO if file.state == ImportState.UNDOING else imports.IMPORT
-    job = find_open_job(session, kind, session.organization_id, {"import_file_id": file.id})
+    about = {"import_file_id": file.id}
+    job = find_open_job(session, kind, session.organization_id, about) if session.staff_id is None else None
     return {"progress": progress_of(file, queries.get_stored_size(session, file)), "delay": _delay(job)}
 
 

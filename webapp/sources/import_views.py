@@ -9,6 +9,7 @@ from flask_login import current_user
 from webapp import access, htmx
 from webapp.calls.models import ImportFile, ImportState
 from webapp.database.ids import read_id, spell_id
+from webapp.database.staff_rights import Area
 from webapp.errors import BadRequest, Refused
 from webapp.ingest.import_plan import read_column_map
 from webapp.ingest.readers.column_words import describe_fields
@@ -27,6 +28,7 @@ from webapp.tenancy.request import close_session, current_membership, current_or
 @bp.get("/imports")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.SOURCES, "the list of imports")
 def list_all() -> ResponseReturnValue:
     try:
         before = read_id(request.args["before"]) if "before" in request.args else None
@@ -52,6 +54,7 @@ def list_all() -> ResponseReturnValue:
 @bp.get("/imports/<id:import_file_id>")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.SOURCES, "an import", "import")
 def show_import(import_file_id: int) -> ResponseReturnValue:
     return import_page(db(), queries.get_import(db(), import_file_id))
 

@@ -22,7 +22,7 @@ from webapp.tenancy.request import bind_caller
 from webapp.tenancy.sessions import reading_session
 
 #: Wrong tokens of one network: so many at once, then one every three seconds. Right ones are never counted.
-WRONG_TOKENS = Limit("pbx_token", burst=20, every_ms=3000)
+WRONG_TOKENS = Limit("pbx_token", burst=20, every_ms=3000, by_network=True)
 _NOBODY = 0  # no organization has this id: a text that is no token is looked up all the same
 _LONGEST_TOKEN = 200
 _WRONG = (
@@ -63,13 +63,13 @@ def authenticate_pbx(request: Request) -> PbxCaller:
         if wait:
             raise TooManyTries(wait, f"{_WRONG} Too many wrong ones came from your network: wait {wait} seconds.")
         raise NotSignedIn(_WRONG)
+    g.pbx_caller = PbxCaller(found.organization, found.pbx, found.token)
     if found.pbx.closed_at is not None:
         raise Forbidden(
             "This phone system is closed in Callbook and accepts nothing. Nothing was stored. Somebody who manages it "
             "can open it again on the Phone systems page."
         )
     bind_caller(organization_id)
-    g.pbx_caller = PbxCaller(found.organization, found.pbx, found.token)
     return pbx_caller()
 
 

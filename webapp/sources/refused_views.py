@@ -1,11 +1,14 @@
-"""The lines of a file that could not be read: as a list, and as a file of the same format to put right and upload."""
+"""The lines of a file that could not be read: as a list, and as a file of the same format to put right and upload.
+
+Those that a phone system brought by itself can be thrown away: they take room that no undo frees.
+"""
 
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
 from urllib.parse import quote
 
-from flask import Response, url_for
+from flask import Response, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -13,13 +16,17 @@ from webapp import access, htmx
 from webapp.audit.viewing import note, note_view
 from webapp.calls.export import find_standing
 from webapp.database.engine import Database
+from webapp.database.staff_rights import Area
 from webapp.errors import BadRequest, Forbidden
+from webapp.formatting import format_count
 from webapp.services import services
+from webapp.sources.actions import forget_refused
 from webapp.sources.blueprint import bp
 from webapp.sources.queries import REFUSED_ON_A_PAGE, get_import, get_pbx, list_refused
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_organization, current_reader, db
+from webapp.tenancy.request import current_let_in, current_membership, current_organization, current_reader, db
 from webapp.tenancy.sessions import reading_session
+from webapp.tenancy.staff_entry import LetIn
 
 _LINES_AT_ONCE = 500
 _SHOWN_CHARACTERS = 400
@@ -29,6 +36,7 @@ _SHOWN_CHARACTERS = 400
 @bp.get("/imports/<id:import_file_id>/refused/after/<int:after>")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.SOURCES, "lines that could not be read", "import")
 def refused(import_file_id: int, after: int) -> ResponseReturnValue:
     file = get_import(db(), import_file_id)
     _check_reader()
@@ -49,12 +57,14 @@ def refused(import_file_id: int, after: int) -> ResponseReturnValue:
         lines=[(line.line_number, line.reason, shorten_raw(line.raw)) for line in lines],
         after=after,
         more=more,
+        may_throw_away=file.delivered_on is not None and current_membership().role >= Role.MANAGER,
     )
 
 
 @bp.get("/imports/<id:import_file_id>/refused-lines")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.SOURCES, "lines that could not be read", download=True)
 def refused_lines(import_file_id: int) -> ResponseReturnValue:
     """The refused lines as they stood in the file, beneath its header line: put right, they can be uploaded again."""
     file = get_import(db(), import_file_id)
@@ -65,11 +75,26 @@ def refused_lines(import_file_id: int) -> ResponseReturnValue:
     database, organization_id = services().database, current_organization().id
     note(database, organization_id, current_user.id, "refused_lines.downloaded", file.id, file=file.file_name)
     answer = Response(
-        _raw_lines(database, organization_id, current_user.id, file.id, file.header),
+        _raw_lines(database, organization_id, current_user.id, file.id, file.header, current_let_in()),
         mimetype="application/octet-stream",
     )
     answer.headers["Content-Disposition"] = _as_attachment(f"{name.stem}-refused{name.suffix or '.csv'}")
     return answer
+
+
+@bp.post("/imports/<id:import_file_id>/refused/throw-away")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def throw_away_refused(import_file_id: int) -> ResponseReturnValue:
+    file = get_import(db(), import_file_id)
+    _check_reader()
+    if file.delivered_on is None:
+        raise BadRequest("The lines of a file go with the undo of its import. Nothing was changed.")
+    count = forget_refused(db(), file, actor_id=current_user.id)
+    db().commit()
+    lines = "line is" if count == 1 else "lines are"
+    flash(f"{format_count(count)} refused {lines} thrown away." if count else "No line was kept any more.", "ok")
+    return htmx.go_to(url_for("sources.show_import", import_file_id=import_file_id))
 
 
 def _check_reader() -> None:
@@ -86,15 +111,20 @@ def _as_attachment(name: str) -> str:
 
 
 def _raw_lines(
-    database: Database, organization_id: int, reader_id: int, import_file_id: int, header: bytes | None
+    database: Database,
+    organization_id: int,
+    reader_id: int,
+    import_file_id: int,
+    header: bytes | None,
+    let_in: LetIn | None,
 ) -> Iterator[bytes]:
     """Read by key in short transactions, so that a slow reader holds nothing open; each asks whether they still may."""
     if header is not None:
         yield header + b"\n"
     after = 0
     while True:
-        with reading_session(database, organization_id) as session:
-            if not find_standing(session, reader_id)[1].sees_raw:
+        with reading_session(database, organization_id) if let_in is None else let_in.reading() as session:
+            if let_in is None and not find_standing(session, reader_id)[1].sees_raw:
                 raise Forbidden
             lines = list_refused(session, import_file_id, after, _LINES_AT_ONCE)
         if not lines:

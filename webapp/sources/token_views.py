@@ -13,6 +13,7 @@ from flask_login import current_user
 from webapp import access, htmx
 from webapp.calls.models import Pbx
 from webapp.errors import Forbidden, Refused
+from webapp.ingest.room import find_problem
 from webapp.services import services
 from webapp.sources.blueprint import bp
 from webapp.sources.forms import RotateForm
@@ -111,6 +112,7 @@ def _page(pbx: Pbx, *, token: str = "", problem: str = "") -> Response:
         tokens=list_live_tokens(db(), pbx.id),
         token=token,
         problem=problem,
+        no_room=find_problem(services().database, pbx.organization_id),
         why_none=_NOT_FOR_MASKED if current_reader().is_masked else "",
         form=RotateForm(formdata=None),
         address=f"{base_url}{url_for('collect.receive', pbx_id=pbx.id)}",

@@ -41,7 +41,7 @@ _FOUND = kept(
     .where(
         PbxToken.token_digest == bindparam("digest", type_=LargeBinary),
         or_(PbxToken.ends_at.is_(None), PbxToken.ends_at > bindparam("now", type_=Instant)),
-        Organization.state == OrganizationState.OPEN,
+        Organization.state != OrganizationState.CLOSED,  # of a suspended one calls are collected all the same
     )
 )
 

@@ -10,6 +10,7 @@ from flask_login import current_user
 from webapp import access, clock, htmx, navigation
 from webapp.audit.objects import register_object
 from webapp.calls.models import Pbx
+from webapp.database.staff_rights import Area
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
 from webapp.jobs.queue import list_open_jobs
@@ -21,7 +22,7 @@ from webapp.sources.imports import READ_AGAIN
 from webapp.sources.jobs import register_jobs
 from webapp.sources.queries import get_pbx, list_existing_imports, list_phone_systems
 from webapp.tenancy.models import Role
-from webapp.tenancy.request import current_membership, current_organization, db
+from webapp.tenancy.request import current_membership, current_opening, current_organization, db
 
 __all__ = ["bp", "import_views", "refused_views", "set_up_views", "token_views", "upload_views", "words"]
 
@@ -37,12 +38,14 @@ def _register_jobs(_state: BlueprintSetupState) -> None:
 @bp.get("/phone-systems")
 @access.member(Role.VIEWER)
 @access.sees_every_call
+@access.open_to_staff(Area.SOURCES, "the phone systems")
 def phone_systems() -> ResponseReturnValue:
     organization = current_organization()
     zone = ZoneInfo(organization.time_zone)
     return htmx.render(
         "sources/index.html",
         "sources/index.html",
+        sees_calls=db().opens(Area.CALLS),
         systems=list_phone_systems(db(), organization.time_zone),
         reading_again=_list_reading_again(),
         readers=READERS,
@@ -53,7 +56,9 @@ def phone_systems() -> ResponseReturnValue:
 
 
 def _list_reading_again() -> frozenset[int]:
-    """Ids of phone systems whose records are being read again."""
+    """Ids of phone systems whose records are being read again. Support is not told what jobs are about."""
+    if current_opening() is not None:
+        return frozenset()
     jobs = list_open_jobs(db(), READ_AGAIN, db().organization_id)
     return frozenset(payload["pbx_id"] for payload in jobs)
 

@@ -1,6 +1,7 @@
-"""What the console shows of the service: counts by organization, failures, use of features, limited networks, notices.
+"""What the console shows of the service: failures, use of features, limited networks, notices.
 
-Global tables, without a row of anybody's calls. What each column means stands in schema.sql.
+Global tables, without a row of anybody's calls. What each column means stands in schema.sql. The counts of each
+organization are mapped in organizations/models.py, for they begin with it.
 """
 
 from datetime import datetime
@@ -12,33 +13,14 @@ from webapp.database.base import Base
 from webapp.database.types import Instant
 
 
-class OrganizationUsage(Base):
-    """The counts of one organization, as they were at `counted_at`. `owners`: addresses, one a line."""
-
-    __tablename__ = "organization_usage"
-
-    organization_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    counted_at: Mapped[datetime] = mapped_column(Instant)
-    owners: Mapped[str] = mapped_column(Text)
-    people: Mapped[int] = mapped_column(Integer)
-    calls: Mapped[int] = mapped_column(BigInteger)
-    recent_calls: Mapped[int] = mapped_column(BigInteger)
-    file_bytes: Mapped[int] = mapped_column(BigInteger)
-    waiting_bytes: Mapped[int] = mapped_column(BigInteger)
-    sources: Mapped[int] = mapped_column(Integer)
-    silent_sources: Mapped[int] = mapped_column(Integer)
-    failing_sources: Mapped[int] = mapped_column(Integer)
-    last_call_day: Mapped[int | None] = mapped_column(Integer)
-    last_sign_in_day: Mapped[int | None] = mapped_column(Integer)
-
-
 class SourceFailure(Base):
-    """Failures of one kind and class of a phone system in the last seven days."""
+    """Failures of one kind and class of a phone system on a day (days since 1970, UTC)."""
 
     __tablename__ = "source_failure"
 
-    pbx_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    day: Mapped[int] = mapped_column(Integer, primary_key=True)
     organization_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    pbx_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     error_class: Mapped[str] = mapped_column(Text, primary_key=True)
     failures: Mapped[int] = mapped_column(Integer)

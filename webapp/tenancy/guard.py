@@ -4,6 +4,7 @@ Registered by create_app(), which calls `check_markers` last: an app with an unm
 """
 
 from collections.abc import Callable
+from typing import Any, NoReturn
 
 from flask import Flask, Request, current_app, g, request
 from flask import session as browser_session
@@ -14,7 +15,7 @@ from sqlalchemy import BigInteger, bindparam, or_, select
 from webapp import access, logs
 from webapp.clock import now
 from webapp.database.types import Instant
-from webapp.errors import BadRequest, Forbidden, NotFound
+from webapp.errors import BadRequest, Forbidden, NotFound, Suspended
 from webapp.services import services
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.looking_as import KEY, read_looking_as
@@ -28,7 +29,9 @@ from webapp.tenancy.request import (
     bind_narrowing,
     bind_person,
     bind_place,
+    close_session,
     current_membership,
+    current_opening,
     current_place,
     db,
     looking,
@@ -36,10 +39,12 @@ from webapp.tenancy.request import (
     set_places,
 )
 from webapp.tenancy.sessions import reading_session
+from webapp.tenancy.staff_entry import Opening, find_entry
 
 _SLUG = "slug"
 _GATES = "callbook_gates"
 _PBX_CHECK = "callbook_pbx_check"
+_STAFF_RECORD = "callbook_staff_record"
 _PLACES = kept(
     select(Membership, Organization)
     .join(Organization, Organization.id == Membership.organization_id)
@@ -52,6 +57,16 @@ _PLACES = kept(
     .order_by(Organization.name, Organization.id)
 )
 _PLACE = kept(_PLACES.where(Membership.organization_id == bindparam("organization")))
+_SUSPENDED_PLACE = kept(
+    select(Membership, Organization)
+    .join(Organization, Organization.id == Membership.organization_id)
+    .where(
+        Membership.user_account_id == bindparam("person", type_=BigInteger),
+        Organization.slug == bindparam("slug"),
+        Organization.state == OrganizationState.SUSPENDED,
+        or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("now", type_=Instant)),
+    )
+)
 
 #: Done as the person themselves. A search only keeps the words of whoever typed them.
 _WHILE_LOOKING = frozenset({"organizations.stop_looking", "calls.search"})
@@ -60,6 +75,7 @@ _NOT_NARROWED = "This page tells of calls of the whole organization, and you see
 
 
 Gate = Callable[[access.Access], ResponseReturnValue | None]
+StaffRecord = Callable[[str, Opening, access.StaffSees, int | None], object]
 
 
 def add_gate(app: Flask, gate: Gate) -> None:
@@ -75,6 +91,13 @@ def set_pbx_check(app: Flask, check: Callable[[Request], object]) -> None:
     app.extensions[_PBX_CHECK] = check
 
 
+def set_staff_record(app: Flask, record: StaffRecord) -> None:
+    """Tell `record` who of staff is about to see what, and the id in its address. It raises where that cannot be
+    recorded, or they are not let in any more: then nothing is sent.
+    """
+    app.extensions[_STAFF_RECORD] = record
+
+
 def register(app: Flask) -> None:
     app.url_value_preprocessor(_take_slug)
     app.url_defaults(_fill_in_slug)
@@ -85,7 +108,7 @@ def check_markers(app: Flask) -> None:
     """Raises AccessError when a view has no marker, or one that does not fit its address."""
     for rule in app.url_map.iter_rules():
         mark = access.of(app.view_functions[rule.endpoint])
-        if (mark.role is not None) != (_SLUG in rule.arguments):
+        if (mark.role is not None) != (_SLUG in rule.arguments) or (mark.staff_sees and mark.role is None):
             raise access.AccessError(
                 f"{rule}: access.member() is for all addresses under /o/<slug:slug>/ and no others"
             )
@@ -129,7 +152,19 @@ def _check() -> ResponseReturnValue | None:  # noqa: C901 - the order of these q
         current_app.extensions["csrf"].protect()
         if any("\x00" in value for values in request.form.listvalues() for value in values):
             raise BadRequest  # nobody types it, and PostgreSQL keeps none
-    return _ask_gates(mark) if mark.signed_in else None
+    instead = _ask_gates(mark) if mark.signed_in else None
+    if instead is None and mark.staff_sees is not None:
+        _record_staff(mark.staff_sees)
+    return instead
+
+
+def _record_staff(sees: access.StaffSees) -> None:
+    """What staff are about to see; of everybody else, views record what is to be recorded."""
+    opening = current_opening()
+    if opening is not None:
+        ids = [value for name, value in (request.view_args or {}).items() if name.endswith(("_id", "_key"))]
+        tell: StaffRecord = current_app.extensions[_STAFF_RECORD]
+        tell(current_user.name or current_user.email, opening, sees, next(iter(ids), None))
 
 
 def _check_staff() -> None:
@@ -156,11 +191,29 @@ def list_places(session: LockedSession) -> list[Place]:
     return [Place(organization, membership) for membership, organization in session.rows(_PLACES, values)]
 
 
-def _enter(slug: str, mark: access.Access) -> None:
-    place = next((place for place in my_places() if place.organization.slug == slug), None)
-    if place is None:
-        logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
+def _enter_as_staff(slug: str, sees: access.StaffSees | None) -> None:
+    """Only by what the organization opened to them, and to what shows that; there is nothing else here for them."""
+    close_session()  # of the web role: what follows reads as staff
+    entry = None
+    if sees is not None and services().staff_database is not None and (request.method in SAFE_METHODS or sees.posting):
+        browser: Any = browser_session
+        entry = find_entry(services().database, slug, current_user.id, browser.row_id, sees)
+    if entry is None:
+        logs.event("access.not_let_in", endpoint=request.endpoint, user_account_id=current_user.id)
         raise NotFound
+    organization, opening = entry
+    bind_place(Place(organization, opening.membership, opening=opening))
+
+
+def _enter(slug: str, mark: access.Access) -> None:
+    if current_user.is_staff:
+        _enter_as_staff(slug, mark.staff_sees)
+        return
+    place = next((place for place in my_places() if place.organization.slug == slug), None)
+    if place is None and mark.while_suspended:
+        place = _find_suspended(slug)
+    if place is None:
+        _refuse(slug)
     looking_as = read_looking_as(browser_session.get(KEY), place.organization.id) if KEY in browser_session else None
     bind_place(place)
     narrowing = _load_narrowing(place.membership)
@@ -176,6 +229,22 @@ def _enter(slug: str, mark: access.Access) -> None:
             raise Forbidden(_NOT_NARROWED)
 
 
+def _refuse(slug: str) -> NoReturn:
+    """Whoever may not come in is told no more than that; the people of a suspended organization are told why."""
+    place = _find_suspended(slug)
+    if place is not None:
+        logs.event("access.suspended", endpoint=request.endpoint, user_account_id=current_user.id)
+        raise Suspended(place.organization.name, place.organization.suspended_for or "")
+    logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
+    raise NotFound
+
+
+def _find_suspended(slug: str) -> Place | None:
+    with looking() as session:
+        found = session.rows(_SUSPENDED_PLACE, {"person": current_user.id, "slug": slug, "now": now()})
+    return Place(found[0][1], found[0][0]) if found else None
+
+
 def hold_and_check() -> None:
     """Hold the organization, then ask again what was asked before the request: it may be lost by whoever waited.
 
@@ -185,15 +254,19 @@ def hold_and_check() -> None:
     place, session = current_place(), db()
     assert place is not None and request.endpoint is not None
     hold_organization(session)
-    key = {"organization": place.organization.id, "person": current_user.id}
-    found = session.execute(_PLACE, {"now": now(), **key}, execution_options={"populate_existing": True}).one_or_none()
+    mark, key = access.of(current_app.view_functions[request.endpoint]), {"now": now(), "person": current_user.id}
+    in_place = session.execute(
+        _PLACE, {"organization": place.organization.id, **key}, execution_options={"populate_existing": True}
+    )
+    found = in_place.one_or_none()
+    if found is None and mark.while_suspended:
+        found = session.execute(_SUSPENDED_PLACE, {"slug": place.organization.slug, **key}).one_or_none()
     if found is None:
-        logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise NotFound
+        _refuse(place.organization.slug)
     membership: Membership = found[0]
     session.expunge(membership)  # what they were when they asked, even where it is themselves they change
     bind_place(Place(place.organization, membership))
-    _check_role(access.of(current_app.view_functions[request.endpoint]))
+    _check_role(mark)
     # A session keeps the narrowing that it was bound to: with another one, the request begins anew.
     if session.narrowing != _load_again(membership):
         raise Forbidden(_CHANGED_MEANWHILE)

@@ -26,7 +26,7 @@ def register(app: Flask) -> None:
 
 def _write(response: Response) -> Response:
     place = current_place()
-    if place is None or request.endpoint is None or response.status_code >= _REFUSED:
+    if place is None or place.opening is not None or request.endpoint is None or response.status_code >= _REFUSED:
         return response
     membership = place.membership
     if access.of(current_app.view_functions[request.endpoint]).polling:

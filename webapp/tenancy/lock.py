@@ -37,6 +37,7 @@ from webapp.database.staff_rights import ACROSS, NOTHING, Area
 from webapp.tenancy.models import Membership, Tenant, TenantKey
 from webapp.tenancy.narrowing import Narrowing, conditions_for
 from webapp.tenancy.prepared import Prepared
+from webapp.tenancy.row_security import TenancyError, checked_id, clear_local, set_local
 
 _INSPECTED_AT_MOST = 2000
 _CRITERIA_AT_MOST = 2000
@@ -47,10 +48,6 @@ _ORGANIZATION, _PERSON = "bound_organization_id", "bound_user_account_id"
 
 
 Columns = TypeVarTuple("Columns")
-
-
-class TenancyError(RuntimeError):
-    """A statement or row that the tenancy lock refuses. Always a mistake in our code, never of a user."""
 
 
 class LockedSession(Session):
@@ -82,14 +79,14 @@ class LockedSession(Session):
         """Show this organization's rows from now on. Raises TenancyError when another one is bound."""
         if self.organization_id not in (None, organization_id):
             raise TenancyError("this session is bound to another organization")
-        self.organization_id = _checked(organization_id)
+        self.organization_id = checked_id(organization_id)
         self._tell_database()
 
     def bind_person(self, user_account_id: int) -> None:
         """Show this person's memberships from now on, in whatever organization."""
         if self.user_account_id not in (None, user_account_id):
             raise TenancyError("this session is bound to another person")
-        self.user_account_id = _checked(user_account_id)
+        self.user_account_id = checked_id(user_account_id)
         self._tell_database()
 
     def bind_narrowing(self, narrowing: Narrowing) -> None:
@@ -105,7 +102,7 @@ class LockedSession(Session):
         """
         if self.staff_id not in (None, staff_id):
             raise TenancyError("this session is bound to another member of staff")
-        self.staff_id, self.areas = _checked(staff_id), areas
+        self.staff_id, self.areas = checked_id(staff_id), areas
         self._tell_database()
 
     @contextmanager
@@ -123,6 +120,10 @@ class LockedSession(Session):
         clear_local(connection)
         self._tell(connection)
 
+    def opens(self, area: Area) -> bool:
+        """Whether rows of an area can be read here: always, but where a member of staff was let in to others."""
+        return self.staff_id is None or bool(self.areas & area)
+
     def _tell_database(self) -> None:
         if self.in_transaction():
             self._tell(super().connection())
@@ -136,36 +137,6 @@ class LockedSession(Session):
         raise TenancyError("a bare connection is not narrowed; bulk work goes by database/bulk.py")
 
     bulk_save_objects = bulk_insert_mappings = bulk_update_mappings = connection
-
-
-def set_local(
-    connection: Connection, organization_id: int | None, user_account_id: int | None, staff_id: int | None = None
-) -> None:
-    """Make the settings that row-level security reads, for this transaction only. Nothing to do on SQLite.
-
-    SET LOCAL with an integer literal, not set_config(): Citus carries only the statement to its workers, and only
-    when citus.propagate_set_commands says so (a harmless placeholder where there is no Citus).
-    """
-    ids = {"organization_id": organization_id, "user_account_id": user_account_id, "staff_id": staff_id}
-    parts = [f"SET LOCAL app.{name} = '{_checked(number)}'" for name, number in ids.items() if number is not None]
-    if connection.dialect.name != "postgresql" or not parts:
-        return
-    parts.insert(0, "SET LOCAL citus.propagate_set_commands = 'local'")
-    connection.exec_driver_sql("; ".join(parts))
-
-
-def clear_local(connection: Connection) -> None:
-    """Show no organization's rows for the rest of this transaction, or until set_local()."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(
-            "SET LOCAL citus.propagate_set_commands = 'local'; SET LOCAL app.organization_id = ''"
-        )
-
-
-def _checked(number: int) -> int:
-    if type(number) is not int or not 0 <= number < 1 << 63:
-        raise TenancyError("an id is an integer of 63 bits")
-    return number
 
 
 @event.listens_for(LockedSession, "after_begin")

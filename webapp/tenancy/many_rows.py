@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from webapp.database.bulk import BulkTransaction
-from webapp.tenancy.lock import LockedSession, TenancyError
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Tenant
+from webapp.tenancy.row_security import TenancyError
 
 
 def insert_rows(

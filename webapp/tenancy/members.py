@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import BigInteger, bindparam, select
 
-from webapp.tenancy.lock import LockedSession, TenancyError, kept
+from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import MembershipDestination, MembershipParty, Organization
 from webapp.tenancy.narrowing import DestinationDays, Narrowing, PartyDays, Span, id_of, join_windows
+from webapp.tenancy.row_security import TenancyError
 
 _PERSON = bindparam("person", type_=BigInteger)
 _PARTIES = kept(
@@ -23,8 +24,8 @@ _DESTINATIONS = kept(
     )
 )
 
-#: From destinations with days to what they open of parties at this moment.
-Lend = Callable[[LockedSession, Sequence[DestinationDays]], Iterable[PartyDays]]
+#: From destinations with days to what they open of parties at this moment, and whether there is more than was read.
+Lend = Callable[[LockedSession, Sequence[DestinationDays]], tuple[Sequence[PartyDays], bool]]
 _lenders: list[Lend] = []
 
 _when_gone: dict[str, Callable[[LockedSession, int], None]] = {}
@@ -71,8 +72,9 @@ def open_spans(session: LockedSession, spans: Iterable[Span]) -> Narrowing:
         raise TenancyError("a narrowing is made in a session that is not narrowed")
     ordered = in_order(spans)
     named = [span for span in ordered if isinstance(span, DestinationDays)]
-    lent = [window for lend in _lenders for window in lend(session, named)] if named else []
-    return Narrowing(ordered, join_windows(lent))
+    lent = [lend(session, named) for lend in _lenders] if named else []
+    windows = [window for found, _more in lent for window in found]
+    return Narrowing(ordered, join_windows(windows), any(more for _found, more in lent))
 
 
 def in_order(spans: Iterable[Span]) -> tuple[Span, ...]:

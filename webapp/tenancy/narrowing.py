@@ -20,6 +20,7 @@ from webapp.tenancy.models import MembershipDestination, MembershipParty, Tenant
 
 #: Windows of a narrowing. The walk over their calls names all of them for each, and SQLite counts the values.
 MOST_WINDOWS = 200
+_NO_END = 1 << 63
 
 
 class PartyDays(NamedTuple):
@@ -111,17 +112,31 @@ def holds(has: Span, wanted: Span) -> bool:
 class Narrowing:
     """Sees the calls in which one of these parties took part, in its days. Without any: no call at all.
 
-    `spans`: what was given. `lent`: the parties of the destinations among them, at the moment it was made.
+    `spans`: what was given. `lent`: the parties of the destinations among them, at the moment it was made;
+    `lends_more`: that these hold others, which were not even read.
     """
 
     spans: tuple[Span, ...] = ()
     lent: tuple[PartyDays, ...] = ()
+    lends_more: bool = False
 
     @cached_property
     def windows(self) -> tuple[PartyDays, ...]:
-        """All parties with their days, at most MOST_WINDOWS: of more, the rest is closed."""
+        """All parties with their days, at most MOST_WINDOWS: of more, those that go on or ended last."""
+        if len(self._every) <= MOST_WINDOWS:
+            return self._every
+        latest = sorted(self._every, key=lambda window: (window.until_ms or _NO_END, window.from_ms), reverse=True)
+        return tuple(sorted(latest[:MOST_WINDOWS], key=lambda window: window[:2]))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether some of what was given is closed for want of room, which the pages say."""
+        return self.lends_more or len(self._every) > MOST_WINDOWS
+
+    @cached_property
+    def _every(self) -> tuple[PartyDays, ...]:
         own = (span for span in self.spans if isinstance(span, PartyDays))
-        return join_windows((*own, *self.lent))[:MOST_WINDOWS]
+        return join_windows((*own, *self.lent))
 
     @cached_property
     def destination_ids(self) -> frozenset[int]:

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, has_request_context, request
 
+from webapp import access
 from webapp.services import services
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.narrowing import Narrowing
 from webapp.tenancy.reader import Reader, reader_of
-from webapp.tenancy.sessions import reading_session, writing_session
+from webapp.tenancy.sessions import reading_session, staff_session, writing_session
+from webapp.tenancy.staff_entry import LetIn, Opening
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -25,11 +27,13 @@ class Place:
     """An organization and what the signed-in person is there.
 
     `looks_as`: words for the banner where the membership is not theirs but one they look at the pages as, else "".
+    `opening`: of staff, who have no membership; this one is what the organization lets them see.
     """
 
     organization: Organization
     membership: Membership
     looks_as: str = ""
+    opening: Opening | None = None
 
 
 @dataclass
@@ -43,20 +47,40 @@ class _Request:
 
 
 def db() -> LockedSession:
-    """The request's session: reads on GET, HEAD and OPTIONS, else writes. Open from the first call to the end."""
+    """The request's session: reads on GET, HEAD and OPTIONS, else writes. Open from the first call to the end.
+
+    Of staff in an organization's pages: one of the console, which reads what was opened to them.
+    """
     state = _state()
     if state.session is None:
-        open_session = reading_session if request.method in SAFE_METHODS else writing_session
-        state.session = open_session(services().database)
-        _bind(state, state.session)
+        let_in = current_let_in()
+        if let_in is not None:
+            opening = let_in.opening
+            whose = opening.organization_id, opening.staff_id, opening.areas
+            state.session = staff_session(let_in.staff_database, *whose)
+        else:
+            open_session = reading_session if request.method in SAFE_METHODS else writing_session
+            state.session = open_session(services().database)
+            _bind(state, state.session)
     return state.session
+
+
+@contextmanager
+def keeping() -> Iterator[LockedSession]:
+    """A session for what somebody keeps for themselves: db(), but that of staff reads only."""
+    opening = current_opening()
+    if opening is None:
+        yield db()
+        return
+    with writing_session(services().database, opening.organization_id) as session:
+        yield session
 
 
 @contextmanager
 def looking() -> Iterator[LockedSession]:
     """A session to look up who is asking: db() where that reads anyway, else a short one before the write begins."""
     state = _state()
-    if request.method in SAFE_METHODS:
+    if request.method in SAFE_METHODS or current_opening() is not None:
         yield db()
         return
     with reading_session(services().database) as session:
@@ -82,6 +106,32 @@ def current_reader() -> Reader:
 def current_place() -> Place | None:
     """Both, or None in views outside any organization."""
     return _state().place
+
+
+def current_opening() -> Opening | None:
+    """What lets in the member of staff whose request this is; None for everybody else, and outside of requests."""
+    place = _state().place if has_request_context() else None
+    return place.opening if place is not None else None
+
+
+def current_let_in() -> LetIn | None:
+    """The same, for what goes on reading after the request."""
+    opening = current_opening()
+    if opening is None:
+        return None
+    staff_database = services().staff_database
+    if staff_database is None:
+        raise RuntimeError("staff were let in, and there is no database of the console")
+    return LetIn(opening, services().database, staff_database)
+
+
+def may_open(endpoint: str) -> bool:
+    """Whether a link there leads anywhere: for staff only to what was opened to them."""
+    opening = current_opening()
+    if opening is None:
+        return True
+    sees = access.of(current_app.view_functions[endpoint]).staff_sees
+    return sees is not None and sees.area in opening.areas
 
 
 def my_places() -> list[Place]:

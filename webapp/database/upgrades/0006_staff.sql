@@ -6,6 +6,7 @@ ALTER TABLE web_session ADD COLUMN is_staff BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE organization ADD COLUMN suspended_for TEXT;
 ALTER TABLE organization ADD COLUMN file_limit BIGINT;
 ALTER TABLE organization ADD COLUMN people_limit INTEGER;
+CREATE INDEX organization_by_name ON organization (lower(name), id);
 
 CREATE TABLE passkey (
     user_account_id BIGINT      NOT NULL,
@@ -78,22 +79,32 @@ CREATE TABLE organization_usage (
     sources         INTEGER     NOT NULL,           -- open phone systems
     silent_sources  INTEGER     NOT NULL,           -- of them: nothing for longer than usual
     failing_sources INTEGER     NOT NULL,           -- of them: with a failure in the last seven days
-    last_call_day   INTEGER,                        -- days since 1970-01-01, UTC
-    last_sign_in_day INTEGER,
+    openings        INTEGER     NOT NULL,           -- times that staff looked in, in the last 30 days
+    last_call_day   INTEGER,                        -- days since 1970-01-01, of its time zone
+    last_sign_in_day INTEGER,                       -- on which somebody used it last; days since 1970-01-01, UTC
     --sqlite: CONSTRAINT organization_usage_instants CHECK (typeof(counted_at) = 'integer'),
     CONSTRAINT organization_usage_pkey PRIMARY KEY (organization_id),
     CONSTRAINT organization_usage_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
 );
+CREATE INDEX organization_usage_by_calls ON organization_usage (calls, organization_id);
+CREATE INDEX organization_usage_by_bytes ON organization_usage (file_bytes, organization_id);
+CREATE INDEX organization_usage_by_failing ON organization_usage (failing_sources, organization_id);
+CREATE INDEX organization_usage_by_sign_in ON organization_usage (coalesce(last_sign_in_day, 0), organization_id);
+INSERT INTO organization_usage
+  (counted_at, organization_id, owners, people, calls, recent_calls, file_bytes, waiting_bytes, sources,
+   silent_sources, failing_sources, openings)
+  SELECT created_at, id, '', 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM organization;
 
 CREATE TABLE source_failure (
-    pbx_id          BIGINT      NOT NULL,
+    day             INTEGER     NOT NULL,           -- days since 1970-01-01, UTC
     organization_id BIGINT      NOT NULL,
+    pbx_id          BIGINT      NOT NULL,
     kind            TEXT        NOT NULL,           -- "import", "push" ...
     error_class     TEXT        NOT NULL,           -- never the words, a line or a file's name
-    failures        INTEGER     NOT NULL,           -- in the last seven days
+    failures        INTEGER     NOT NULL,           -- on that day
     last_at         TIMESTAMPTZ NOT NULL,
     --sqlite: CONSTRAINT source_failure_instants CHECK (typeof(last_at) = 'integer'),
-    CONSTRAINT source_failure_pkey PRIMARY KEY (pbx_id, organization_id, kind, error_class)
+    CONSTRAINT source_failure_pkey PRIMARY KEY (day, organization_id, pbx_id, kind, error_class)
 );
 
 CREATE TABLE feature_use (
