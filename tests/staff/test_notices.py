@@ -179,7 +179,7 @@ def test_it_says_what_it_says(staff_client: PageCheckingClient, client: PageChec
 
 
 def test_to_everybody_else_there_is_no_such_page(client: PageCheckingClient, cast: Cast) -> None:
-    assert client.get(PAGE).location.startswith("/sign-in")
+    assert client.get(PAGE).location.startswith("/staff/sign-in")
     client.sign_in(cast.olive)
     assert client.get(PAGE).status_code == 404
     assert client.send(PAGE, fields(now(), now() + timedelta(hours=1))).status_code == 404

@@ -98,7 +98,7 @@ def test_what_is_typed_is_kept(staff_client: PageCheckingClient, cast: Cast) -> 
 def test_to_everybody_else_there_is_no_such_page(app: Flask, client: PageCheckingClient, cast: Cast) -> None:
     paths = [NEW, *(page_of(cast, action) for action in ACTIONS)]
     for path in paths:
-        assert client.get(path).location.startswith("/sign-in")
+        assert client.get(path).location.startswith("/staff/sign-in")
     for person in (cast.olive, cast.quentin, cast.nora):
         browser = app.test_client()
         assert isinstance(browser, PageCheckingClient)

@@ -93,7 +93,7 @@ def test_pages_by_key_show_each_once(staff_client: PageCheckingClient, make: Mak
     address, pages = f"{CONSOLE}?sort={sort.value}", 0
     while address:
         text = staff_client.get(address).text if not pages else staff_client.get_part(address).text
-        found += re.findall(r'href="/staff/organizations/([0-9a-z]+)"', text)
+        found += re.findall(r'href="/staff/organizations/(?!new")([0-9a-z]+)"', text)
         pages += 1
         following = re.search(r'data-hx-get="(/staff/\?[^"]+)"', text)
         address = following[1].replace("&amp;", "&") if following else ""
