@@ -41,8 +41,8 @@ class SoftPasskey:
     credential_id: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
-    def make(self, question: dict[str, Any], **other: Any) -> str:
-        """The answer to navigator.credentials.create()."""
+    def make(self, question: dict[str, Any], attested: dict[str, Any] | None = None, **other: Any) -> str:
+        """The answer to navigator.credentials.create(). `attested`: what it says of its maker, which none is asked."""
         self.handle = read(question["user"]["id"])
         numbers = self.key.public_key().public_numbers()
         public = cbor2.dumps({1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")})
@@ -51,7 +51,9 @@ class SoftPasskey:
         client = self._client("webauthn.create", question, other)
         response = {
             "clientDataJSON": spell(client),
-            "attestationObject": spell(cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})),
+            "attestationObject": spell(
+                cbor2.dumps({"fmt": "none", "attStmt": {}, **(attested or {}), "authData": data})
+            ),
             "transports": ["internal"],
         }
         return self._credential(response)

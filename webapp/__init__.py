@@ -28,7 +28,7 @@ from webapp.jobs.handlers import register_chore, register_errand
 from webapp.organizations import disclosure_views as told_disclosures
 from webapp.organizations import help_code_views as help_code
 from webapp.organizations import jobs as organization_jobs
-from webapp.organizations import looks_views as looks
+from webapp.organizations import looks
 from webapp.organizations import settings_views as company_settings
 from webapp.organizations import support_views as support
 from webapp.organizations import views as organizations
@@ -63,7 +63,6 @@ FEATURES = (
     organizations,
     who_looked,
     told_disclosures,
-    looks,
     company_settings,
     support,
     help_code,
@@ -146,6 +145,6 @@ def _what_layouts_need() -> dict[str, Any]:
         "sees_in_part": bool(place and (narrowing := request.current_reader().narrowing) and narrowing.is_cut),
         "support_asks": support.ask_owners,
         "opening": place.opening if place else None,
-        "support_looks": looks.list_looks,
+        "support_looks": looks.tell_looks,
         "my_organizations": [place.organization for place in request.my_places()],
     }

@@ -379,6 +379,25 @@ def test_a_damaged_passkey_is_refused_in_every_place(
     assert kept(database, cast.olive) == []
 
 
+@pytest.mark.parametrize(
+    "attested",
+    [
+        {"fmt": "packed", "attStmt": {"alg": -7, "sig": b"x", "x5c": [b"x"]}},
+        {"fmt": "tpm", "attStmt": {"ver": "2.0", "alg": -7, "sig": b"x", "x5c": [b"x"]}},
+        {"fmt": "android-safetynet", "attStmt": {"ver": "1", "response": b"x.y.z"}},
+        {"fmt": "none", "attStmt": {"alg": -7}},
+    ],
+    ids=lambda attested: attested["fmt"],
+)
+def test_no_certificate_is_read(
+    client: PageCheckingClient, cast: Cast, database: Database, attested: dict[str, Any]
+) -> None:
+    client.sign_in(cast.olive)
+    answer = SoftPasskey().make(ask(client, PAGE), attested)
+    assert client.send(PAGE, {"name": "x", "credential": answer}).status_code == 422
+    assert kept(database, cast.olive) == []
+
+
 def test_security_12_answers_and_questions_are_counted(app: Flask, olives: SoftPasskey) -> None:
     browser = another(app)
     forged = SoftPasskey(credential_id=olives.credential_id, handle=olives.handle, count=5)

@@ -35,6 +35,7 @@ BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py", "tenancy/many_ro
 OWN_SHORT_SESSIONS = (
     "accounts/web_sessions.py",
     "accounts/sign_in.py",
+    "accounts/passkey_sign_in.py",
     "rate_limits.py",
     "audit/viewing.py",
     "audit/service_chain.py",

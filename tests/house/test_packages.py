@@ -42,6 +42,7 @@ MODULES = {
     "waitress": "waitress",
     "argon2-cffi": "argon2",
     "cryptography": "cryptography",
+    "webauthn": "webauthn",
     "pyotp": "pyotp",
     "segno": "segno",
     "zxcvbn": "zxcvbn",

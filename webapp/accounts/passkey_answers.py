@@ -9,19 +9,19 @@ Called by passkey_views.py, and by passkey_sign_in.py, which counts tries first.
 import hashlib
 import json
 
-from cbor2 import CBORError
 from sqlalchemy import CursorResult, delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from webauthn import verify_authentication_response, verify_registration_response
 from webauthn.helpers import (
     base64url_to_bytes,
+    parse_attestation_object,
     parse_authentication_credential_json,
     parse_client_data_json,
     parse_registration_credential_json,
 )
 from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import AuthenticationCredential, CollectedClientData
+from webauthn.helpers.structs import AttestationFormat, AuthenticationCredential, CollectedClientData
 
 from webapp.accounts.models import Passkey, PasskeyChallenge, UserAccount
 from webapp.accounts.passkeys import Asked, Site, checked_name, handle_of
@@ -31,7 +31,7 @@ from webapp.errors import Refused
 
 _ANSWER_AT_MOST = 20_000
 #: What becomes of an answer that no browser gives.
-_BROKEN = (WebAuthnException, CBORError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+_BROKEN = (WebAuthnException, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
 class Unusable(Exception):
@@ -70,6 +70,7 @@ def add_passkey(session: Session, site: Site, person: UserAccount, challenge: by
     try:
         credential = parse_registration_credential_json(_checked(answer))
         _refuse_frames(parse_client_data_json(credential.response.client_data_json))
+        _refuse_certificates(credential.response.attestation_object)
         verified = verify_registration_response(
             credential=credential,
             expected_challenge=challenge,
@@ -164,3 +165,10 @@ def _refuse_frames(client_data: CollectedClientData) -> None:
     """No page of ours stands in one of another site."""
     if client_data.cross_origin:
         raise Unusable("in a frame of another site")
+
+
+def _refuse_certificates(attestation: bytes) -> None:
+    """Browsers send none, as they are asked to: so no certificate that anybody may send is ever read."""
+    found = parse_attestation_object(attestation)
+    if found.fmt not in (AttestationFormat.NONE, AttestationFormat.PACKED) or found.att_stmt.x5c:
+        raise Unusable("with a certificate")

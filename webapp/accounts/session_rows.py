@@ -74,7 +74,8 @@ def new_row(
 
 
 def make_way(session: LockedSession, session_id: str | None, person: UserAccount | None, by: Passed) -> bool:
-    """Delete the browser's row for a new one. False: the person's sessions were ended since they proved something.
+    """Delete the browser's row for a new one. False: the person's sessions were ended since they proved something; then
+    nothing but that is noted. The caller commits.
 
     Who waited for the second step must still be waiting: what ends all sessions of a person ends that row too. A
     passkey must still be theirs.
@@ -93,7 +94,6 @@ def make_way(session: LockedSession, session_id: str | None, person: UserAccount
     session.rollback()
     if held is not None:
         note_event(session, person.id, "sign_in.refused", here())
-        session.commit()
     return False
 
 

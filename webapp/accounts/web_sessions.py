@@ -154,6 +154,7 @@ class BrowserSession(SessionMixin):
         row = new_row(self.database, fresh_id, person, state, payload, by)
         with writing_session(self.database, organization_id) as session:
             if not make_way(session, self.session_id, person, by):
+                session.commit()
                 return False
             session.add(row)
             for kind in events if person else ():

@@ -253,8 +253,6 @@ KINDS: dict[str, Kind] = {
         "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="import"
     ),
     "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
-    "support.left": Kind("{name} of support stopped looking", ("name",)),
-    "support.sent_away": Kind("Ended what {name} of support could see", ("name",)),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }

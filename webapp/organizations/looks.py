@@ -1,27 +1,34 @@
-"""Who of support looks at the bound organization's pages now, as its people are told; what is recorded, what ends it.
+"""While support looks at an organization's pages: what its people are told on each, and what is recorded before each.
 
-Called by looks_views.py; who is let in the guard asks by itself (tenancy/staff_entry.py).
+Called by the layout and by the guard, which asks by itself who is let in (tenancy/staff_entry.py); an owner ends it on
+the page of support_views.py. A process that finds nobody looking does not ask again for some seconds, so the banner may
+come late by these; what has ended is gone from the next page on.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import bindparam, select
 
 from webapp.access import StaffSees
 from webapp.accounts.models import UserAccount
 from webapp.audit.actions import hold_head, record
-from webapp.clock import now
+from webapp.clock import now, now_ms
+from webapp.database.engine import Database
 from webapp.database.types import Instant
 from webapp.errors import NotFound
+from webapp.services import services
 from webapp.tenancy.consent_models import AccessGrant, AccessOpening
 from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.request import current_place, db
+from webapp.tenancy.sessions import writing_session
 from webapp.tenancy.staff_entry import OF_GRANT, Opening, is_live, is_live_at, tell_areas
 
 _LOOKS = kept(
     select(
-        AccessOpening.id,
+        AccessGrant.id,
         UserAccount.name,
         UserAccount.email,
         AccessGrant.areas,
@@ -33,75 +40,61 @@ _LOOKS = kept(
     .where(is_live_at(bindparam("present", type_=Instant)))
     .order_by(AccessOpening.id)
 )
+_QUIET_MS = 5_000
+#: When the process last found nobody looking, by organization.
+_quiet: WeakKeyDictionary[Database, dict[int, int]] = WeakKeyDictionary()
 
 
 class Look(NamedTuple):
     """Somebody of support who looks now. `areas`: at what, in words."""
 
-    opening_id: int
+    grant_id: int
     name: str
     areas: str
     until_at: datetime
 
 
+def tell_looks() -> Sequence[Look]:
+    """Who of support looks at the organization of this request, for its people. On other pages nobody does."""
+    place = current_place()
+    if place is None or place.opening is not None:
+        return ()
+    quiet, moment = _quiet.setdefault(services().database, {}), now_ms()
+    if 0 <= moment - quiet.get(place.organization.id, moment - _QUIET_MS) < _QUIET_MS:
+        return ()
+    found = list_looks(db(), now())
+    if not found:
+        quiet[place.organization.id] = moment
+    return found
+
+
 def list_looks(session: LockedSession, present: datetime) -> Sequence[Look]:
     """Of the bound organization, who came first first."""
     return [
-        Look(opening_id, name or email, tell_areas(areas), min(until_at, ends_at))
-        for opening_id, name, email, areas, until_at, ends_at in session.rows(_LOOKS, {"present": present})
+        Look(grant_id, name or email, tell_areas(areas), min(until_at, ends_at))
+        for grant_id, name, email, areas, until_at, ends_at in session.rows(_LOOKS, {"present": present})
     ]
 
 
-def record_look(session: LockedSession, name: str, opening: Opening, sees: StaffSees, object_id: int | None) -> None:
-    """What somebody of support is about to see, each time. Raises NotFound where they are let in no more.
+def note_look(name: str, opening: Opening, sees: StaffSees, object_id: int | None) -> None:
+    """Record what somebody of support is about to see, each time, in a transaction of its own.
 
-    Who ends an opening holds the end of the chain as well: whatever comes after that is not recorded, nor sent.
+    Raises NotFound where they are let in no more. Who ends an opening holds the end of the chain as well: whatever
+    comes after that is not recorded, nor sent.
     """
-    hold_head(session)
-    if not is_live(session, opening):
-        raise NotFound
-    record(
-        session,
-        "support.downloaded"
-        if sees.download
-        else {"": "support.viewed", "call": "support.viewed_call", "import": "support.viewed_import"}[sees.about],
-        actor_id=opening.staff_id,
-        object_id=object_id,
-        name=name,
-        what=sees.what,
-        reason=opening.reason,
-    )
-
-
-def end_look(session: LockedSession, opening_id: int, *, actor_id: int) -> str:
-    """An owner takes back what they allowed, from everybody who looks by it. Returns whose look it was.
-
-    Raises NotFound.
-    """
-    found = session.execute(
-        select(AccessOpening.grant_id, UserAccount.name, UserAccount.email)
-        .join(UserAccount, UserAccount.id == AccessOpening.staff_id)
-        .where(AccessOpening.id == opening_id)
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    grant_id, name, email = found
-    moment = now()
-    allowed = update(AccessGrant).where(AccessGrant.id == grant_id, AccessGrant.ended_at.is_(None))
-    session.execute(allowed.values(ended_at=moment, ended_by=actor_id))
-    _end(session, moment, AccessOpening.grant_id == grant_id)
-    record(session, "support.sent_away", actor_id=actor_id, object_id=grant_id, name=name or email)
-    return str(name or email)
-
-
-def close_look(session: LockedSession, opening_id: int, staff_id: int, name: str) -> None:
-    """Who looks has seen enough. What was allowed stays, and can be opened again. Raises NotFound."""
-    mine = AccessOpening.id == opening_id, AccessOpening.staff_id == staff_id
-    if session.scalar(select(func.count()).select_from(AccessOpening).where(*mine)) != 1:
-        raise NotFound
-    _end(session, now(), *mine)
-    record(session, "support.left", actor_id=staff_id, name=name)
-
-
-def _end(session: LockedSession, moment: datetime, *which: ColumnElement[bool]) -> None:
-    session.execute(update(AccessOpening).where(*which, AccessOpening.ended_at.is_(None)).values(ended_at=moment))
+    with writing_session(services().database, opening.organization_id) as session:
+        hold_head(session)
+        if not is_live(session, opening):
+            raise NotFound
+        record(
+            session,
+            "support.downloaded"
+            if sees.download
+            else {"": "support.viewed", "call": "support.viewed_call", "import": "support.viewed_import"}[sees.about],
+            actor_id=opening.staff_id,
+            object_id=object_id,
+            name=name,
+            what=sees.what,
+            reason=opening.reason,
+        )
+        session.commit()

@@ -1,5 +1,6 @@
 """Support, for owners: answering whoever asks to look, inviting help, ending it. Holds `bp`, named support."""
 
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, flash, request, url_for
@@ -9,6 +10,7 @@ from flask_login import current_user
 from webapp import access, htmx
 from webapp.clock import now
 from webapp.errors import Refused
+from webapp.formatting import format_time
 from webapp.organizations import support
 from webapp.organizations.support_forms import AnswerForm, InviteHelpForm, TermsForm
 from webapp.organizations.support_page import Strip, list_strips, read_page, show_request
@@ -17,9 +19,11 @@ from webapp.tenancy.consent_models import AccessRequest, RequestState
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_organization, current_place, current_reader, db
+from webapp.tenancy.staff_entry import tell_areas
 
 bp = Blueprint("support", __name__, url_prefix="/o/<slug:slug>/support")
 
+bp.app_template_filter("areas")(tell_areas)
 _USUAL_HOURS = 4
 
 
@@ -103,6 +107,12 @@ def end(access_grant_id: int) -> ResponseReturnValue:
     db().commit()
     flash("Ended: support sees nothing of it any more.", "ok")
     return htmx.go_to(url_for("support.index"))
+
+
+@bp.app_template_filter("time_in")
+def tell_time(instant: datetime, time_zone: str) -> str:
+    """ "15:40"."""
+    return format_time(instant, ZoneInfo(time_zone))
 
 
 def ask_owners() -> list[Strip]:

@@ -37,6 +37,7 @@ class Opening:
 
     id: int
     organization_id: int
+    request_id: int
     staff_id: int
     areas: Area
     full_numbers: bool
@@ -157,6 +158,7 @@ def _read(opening: AccessOpening, grant: AccessGrant, asked: AccessRequest) -> O
     return Opening(
         id=opening.id,
         organization_id=opening.organization_id,
+        request_id=grant.request_id,
         staff_id=opening.staff_id,
         areas=grant.areas,
         full_numbers=grant.full_numbers,
