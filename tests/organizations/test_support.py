@@ -23,7 +23,9 @@ from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id, spell_id
 from webapp.database.staff_rights import EVERYTHING, Area
+from webapp.errors import Refused
 from webapp.organizations import support, support_views
+from webapp.tenancy.consent import terms_of_request
 from webapp.tenancy.consent_models import AccessGrant, AccessOpening, AccessRequest, RequestState
 from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Numbers, Organization, OrganizationState, Role
@@ -308,6 +310,18 @@ def test_the_second_owner_sees_what_the_first_decided(
     [grant] = grants_of(database, cast)
     assert grant.ends_at - grant.starts_at == timedelta(hours=1)
     assert requests_of(database, cast)[0].state == RequestState.ALLOWED
+
+
+def test_the_action_itself_answers_once(make: Make, cast: Cast, asked: AccessRequest) -> None:
+    """Whatever its caller has looked at before."""
+    with make.session() as session:
+        request = support.get_request(session, asked.id)
+        given = terms_of_request(request)
+        support.allow(session, cast.olive, request, given, None)
+        with pytest.raises(Refused, match="has allowed this meanwhile"):
+            support.allow(session, cast.olive, request, given, None)
+        with pytest.raises(Refused, match="has allowed this meanwhile"):
+            support.refuse(session, cast.olive, request)
 
 
 def test_two_owners_at_the_very_same_moment_give_one_grant(
