@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Site
 from tests.browser.test_every_page import look_at, problems_of
 from tests.cast import Cast
-from tests.staff.conftest import StaffSignIn, sign_in_staff
+from tests.staff.conftest import SignIn, sign_in_staff
 from webapp.database.ids import spell_id
 
 __all__ = ["sign_in_staff"]
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def of_staff(open_browser: Callable[..., Page], sign_in_staff: StaffSignIn, cast: Cast, site: Site) -> Page:
+def of_staff(open_browser: Callable[..., Page], sign_in_staff: SignIn, cast: Cast, site: Site) -> Page:
     """A browser in which Stella is signed in."""
     cookie = sign_in_staff(cast.stella).get_cookie("sid")
     assert cookie is not None

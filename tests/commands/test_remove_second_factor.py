@@ -6,6 +6,7 @@ from flask import Flask
 from tests.accounts.authenticator import events, mails, set_up_app, stored
 from tests.cast import Cast
 from tests.client import PageCheckingClient
+from tests.staff.chains import SERVICE, sentences
 from webapp.database.engine import Database
 
 
@@ -23,10 +24,13 @@ def test_the_password_alone_signs_in_again(
     assert "signs in by password alone now" in done.output
     assert client.get("/account").status_code == 303
     assert stored(database, cast.olive).totp_secret is None
-    assert events(database, cast.olive)[-1] == "factor.removed"
-    assert len(mails(database, "second_factor_changed")) == 2
+    assert events(database, cast.olive)[-1] == "factor.taken_away"
+    assert len(mails(database, "lost_factor")) == 1
+    for chain in (cast.harbour.id, SERVICE):
+        [told] = sentences(database, chain, "lost_factor")
+        assert "olive@example.com was taken away" in told and "the person who runs Callbook" in told
     client.sign_in(cast.olive)
-    assert "The person who runs Callbook" in client.get("/security-settings").text
+    assert "By a command of the person who runs Callbook" in client.get("/security-settings").text
 
 
 def test_who_has_none_is_told(app: Flask, cast: Cast) -> None:

@@ -19,7 +19,8 @@ from webapp.database.engine import Database
 from webapp.database.installation import initialize, list_problems, open_as_owner, open_database
 from webapp.database.upgrade_files import newest_version
 from webapp.database.upgrades import upgrade
-from webapp.organizations.models import Invitation
+from webapp.organizations.models import Invitation, OrganizationUsage
+from webapp.tenancy.models import Organization
 from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import reading_session
 
@@ -158,6 +159,20 @@ def test_who_talked_for_how_long_is_told_as_far_as_calls_know(first: Settings, o
             for call_key, _talk, _first, _roles, talks in TALKS
             for party_id, talked in talks.items()
         }
+
+
+def test_the_console_lists_each_organization_before_it_is_counted(first: Settings, old: Database) -> None:
+    store_doubles(old)
+    assert "0006_staff" in upgrade(first)
+
+    with reading_session(old) as session:
+        rows = session.scalars(select(OrganizationUsage).order_by(OrganizationUsage.organization_id)).all()
+        assert [(row.organization_id, row.calls, row.people, row.owners) for row in rows] == [
+            (1, 0, 0, ""),
+            (2, 0, 0, ""),
+        ]
+        for row in rows:
+            assert row.counted_at == session.get_one(Organization, row.organization_id).created_at
 
 
 #: party, hours ago, direction, outcome, roles of the party, seconds of ringing

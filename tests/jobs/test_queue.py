@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from webapp import alarms
 from webapp.database.engine import Database
+from webapp.errors import NotFound
 from webapp.jobs import handlers, queue
 from webapp.jobs.handlers import Work
 from webapp.jobs.models import Job, JobState, LiveWorker
@@ -333,3 +334,26 @@ def test_two_handlers_for_one_kind_are_a_mistake() -> None:
     queue.register("test.twice", print)
     with pytest.raises(ValueError, match="registered already"):
         queue.register("test.twice", repr)
+
+
+def test_only_a_dead_job_goes_again(database: Database) -> None:
+    def fail(_work: Work) -> None:
+        raise RuntimeError
+
+    queue.register("test.fails", fail)
+    waiting, dead = put(database, "test.waits"), put(database, "test.fails")
+    with writing_session(database) as session:
+        session.get_one(Job, dead).attempts = queue.MOST_ATTEMPTS - 1
+        session.commit()
+    worker_of(database).run_due()
+    assert read(database, dead).state == JobState.DEAD
+
+    for job_id in (waiting, 1):
+        with writing_session(database) as session, pytest.raises(NotFound):
+            queue.retry_dead(session, job_id)
+    with writing_session(database) as session:
+        queue.retry_dead(session, dead)
+        session.commit()
+    again = read(database, dead)
+    assert (again.state, again.attempts, again.error_class, again.ended_at) == (JobState.WAITING, 0, None, None)
+    assert worker_of(database).run_due() == 1

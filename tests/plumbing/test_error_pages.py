@@ -37,6 +37,7 @@ OURS: list[tuple[int, errors.CallbookError]] = [
     (400, errors.BadRequest()),
     (401, errors.NotSignedIn()),
     (403, errors.Forbidden()),
+    (403, errors.Suspended("Harbour Boats", "The bill of May")),
     (404, errors.NotFound("nobody sees which one")),
     (413, errors.TooLarge()),
     (422, errors.Refused("Not so.")),

@@ -230,7 +230,7 @@ def test_who_asked_has_a_name_in_who_looked(
     ask(staff_client, cast.harbour)
     client.sign_in(cast.olive)
     page = client.get("/o/harbour/who-looked?what=support").text
-    assert ">stella@example.com of support</a>" in page
+    assert ">stella@example.com (support)</a>" in page
     assert "stella@example.com of support asked to see the call log" in page
 
 

@@ -158,6 +158,16 @@ def test_nobody_else_finds_any_of_it(
         assert client.send(address_of(disclosure, action)).status_code == 404
 
 
+def test_no_form_without_its_token_does_anything(
+    staff_client: PageCheckingClient, steven_client: PageCheckingClient, entered: Callable[..., Disclosure]
+) -> None:
+    paths = [NEW, "/staff/help-code", "/staff/lost-factor", "/staff/lost-factor/1/stop"]
+    paths += [address_of(entered(), action) for action in ("/agree", "/take-back", "/try-again", "/key")]
+    for path in paths:
+        for headers in ({}, {"X-CSRFToken": steven_client.token()}):
+            assert staff_client.post(path, headers=headers).status_code == 400, path
+
+
 # ---------------------------------------------------------------------------------------------------------- agreeing
 
 

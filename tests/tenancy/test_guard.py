@@ -223,6 +223,7 @@ def test_security_34_reading_changes_nothing(
         "export.made",
         "refused_lines.downloaded",
         "who_looked.exported",
+        "who_looked.chain_exported",
     }
 
 

@@ -156,9 +156,6 @@ def name_people(session: LockedSession, ids: Collection[int]) -> dict[int, Perso
         ):
             if actor_id is not None and words is not None:
                 found[actor_id] = Person(actor_id, f"{json.loads(words)['email']} (has left)")
-        staff = select(UserAccount.id, UserAccount.name, UserAccount.email)
-        for row in session.execute(staff.where(UserAccount.id.in_(gone), UserAccount.is_staff)):
-            found[row.id] = Person(row.id, f"{row.name or row.email} of support")
     return {person_id: found.get(person_id) or Person(person_id, "Somebody who has left") for person_id in ids}
 
 

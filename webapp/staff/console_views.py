@@ -41,7 +41,8 @@ STATE_LABELS = {
     OrganizationState.CLOSED: "Closed",
 }
 _STATES = {state.name.lower(): state for state in STATE_LABELS}
-add_page("Organizations", "staff.organizations", 10, "organization", "find_")
+_ACTIONS = ("set_up", "suspend", "resume", "change_limits", "resend_invitation", "sign_out")
+add_page("Organizations", "staff.organizations", 10, "organization", "find_", *_ACTIONS)
 
 
 @bp.record_once

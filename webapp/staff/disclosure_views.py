@@ -26,6 +26,7 @@ from webapp.staff.disclosure_queries import (
     list_disclosures,
     read_archive,
 )
+from webapp.staff.frame import add_page
 from webapp.staff.reading import reading_console, this_staff
 from webapp.staff.sealed import spell_key
 from webapp.tenancy.consent_models import Disclosure, DisclosureState
@@ -34,6 +35,9 @@ from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
 Action = Callable[[LockedSession, Organization, UserAccount, Disclosure], None]
+
+
+add_page("Required by law", "staff.disclosures", 40, "disclosure", "new_disclosure", "agree_to_", "show_disclosure_key")
 
 
 @bp.record_once

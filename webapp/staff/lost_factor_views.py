@@ -13,6 +13,7 @@ from webapp.errors import NotFound, Refused, TooManyTries
 from webapp.services import services
 from webapp.staff.blueprint import bp
 from webapp.staff.disclosure_page import times
+from webapp.staff.frame import add_page
 from webapp.staff.lost_factor_forms import HelpCodeForm, StartForm
 from webapp.staff.reading import this_staff
 from webapp.tenancy.sessions import reading_session, writing_session
@@ -20,6 +21,9 @@ from webapp.tenancy.sessions import reading_session, writing_session
 __all__ = ["bp"]
 
 _NOT_TAKEN = "This code is not right, was used already, or is older than 15 minutes. Ask them to make a new one."
+
+
+add_page("On the telephone", "staff.help_code", 50, "help_code", "start_lost_factor", "stop_lost_factor")
 
 
 @bp.route("/staff/help-code", methods=["GET", "POST"])

@@ -4,14 +4,13 @@ Called by opening_views.py and when a browser signs out. The session is the web 
 console's own connections cannot read what was allowed.
 """
 
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from webapp.accounts.models import UserAccount, WebSession
+from webapp.accounts.models import UserAccount
 from webapp.audit.actions import record
-from webapp.clock import now, now_ms
+from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.database.staff_rights import Area
 from webapp.errors import NotFound, Refused
@@ -23,19 +22,12 @@ from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Organization
 
-FACTOR_FRESH = timedelta(minutes=5)
 _SHOWN_AT_MOST = 50
 _NOT_NOW = {
     GrantState.COMING: "The hours that were allowed have not begun yet.",
     GrantState.ENDED: "An owner has ended this. Ask anew where you still need to look.",
     GrantState.OVER: "The hours that were allowed are over. Ask anew where you still need to look.",
 }
-
-
-def has_fresh_factor(session: LockedSession, web_session_id: int) -> bool:
-    """Whether a second factor was shown in this browser in the last five minutes."""
-    shown_ms = session.scalars(select(WebSession.factor_ms).where(WebSession.id == web_session_id)).one_or_none()
-    return shown_ms is not None and now_ms() - shown_ms < FACTOR_FRESH // timedelta(milliseconds=1)
 
 
 def find_grant(session: LockedSession, staff_id: int, request_id: int) -> AccessGrant | None:

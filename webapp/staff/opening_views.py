@@ -7,7 +7,7 @@ from flask import flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from webapp import access, htmx, logs
+from webapp import access, htmx
 from webapp.accounts.session_ends import when_session_ends
 from webapp.accounts.web_sessions import browser_session
 from webapp.database.engine import Database
@@ -19,12 +19,11 @@ from webapp.staff.opening import (
     close_access,
     find_grant,
     find_opening,
-    has_fresh_factor,
     open_access,
     slug_and_areas,
 )
 from webapp.staff.request_views import check_known
-from webapp.tenancy.sessions import reading_session, writing_session
+from webapp.tenancy.sessions import writing_session
 
 #: In the session of the browser: the openings that end with it, as {id of the opening: id of its organization}.
 OPENED = "staff_opened"
@@ -44,17 +43,12 @@ def register() -> None:
 
 @bp.post("/staff/organizations/<id:organization_id>/requests/<id:access_request_id>/open")
 @access.staff
+@access.fresh_factor
 def open_now(organization_id: int, access_request_id: int) -> ResponseReturnValue:
     check_known(organization_id, access_request_id)
     page = url_for("staff.show_request", organization_id=organization_id, access_request_id=access_request_id)
     web_session_id = browser_session().row_id
     assert web_session_id is not None  # whoever is signed in has one
-    with reading_session(services().database) as session:
-        is_fresh = has_fresh_factor(session, web_session_id)
-    if not is_fresh:
-        logs.event("staff.factor_asked", user_account_id=current_user.id)
-        flash("Show your second factor again, then open it.", "info")
-        return htmx.go_to(url_for("accounts.prove", next=page))
     with writing_session(services().database, organization_id) as session:
         try:
             opening = open_access(session, current_user, access_request_id, web_session_id)

@@ -5,13 +5,12 @@ The console's page of one organization leads here by templates/staff/_actions.ht
 
 from collections.abc import Callable
 
-from flask import flash, request
+from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
 
 from webapp import access, htmx, rate_limits
-from webapp.database.ids import spell_id
 from webapp.errors import NotFound, Refused, TooManyTries
 from webapp.formatting import format_count
 from webapp.invitations.people_views import MAILS_PER_ORGANIZATION
@@ -120,7 +119,7 @@ def sign_out(organization_id: int) -> ResponseReturnValue:
 
 def address_of(organization: Organization) -> str:
     """The console's page of one organization."""
-    return f"/staff/organizations/{spell_id(organization.id)}"
+    return url_for("staff.organization", organization_id=organization.id)
 
 
 def _organization(organization_id: int) -> Organization:
