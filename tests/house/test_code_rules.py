@@ -45,6 +45,7 @@ OWN_SHORT_SESSIONS = (
     "sources/route_lookups.py",
     "audit/service_chain.py",
     "organizations/head_mails.py",
+    "organizations/looks.py",
     "staff/shell.py",
 )
 WHERE_COMMITS_STAND = (
