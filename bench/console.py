@@ -7,12 +7,13 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from bench.browser import BASE_URL
 from bench.engines import Engine
 from bench.report import Result, in_time, milliseconds
 from bench.scale import Scale
-from bench.timing import interleave
+from bench.timing import Watch, interleave
 from tests.staff.signed_in import sign_in_as_staff
 from webapp import create_app
 from webapp.accounts.people import create_user
@@ -20,12 +21,14 @@ from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.organizations.models import OrganizationUsage
 from webapp.staff.feature_use import FEATURE_USE
+from webapp.staff.jobs import count_organizations
 from webapp.tallies import add, today, write_down
 from webapp.tenancy.models import Organization, OrganizationState
 from webapp.tenancy.sessions import writing_session
 
 MOST_SECONDS = 0.1
 _AT_ONCE = 1000
+_COUNTED = 200
 _TOWNS = ("Harbour", "Quay", "Mill", "Station", "Castle", "Abbey", "Market", "Bridge", "Orchard", "Lock")
 _TRADES = ("Boats", "Dental", "Motors", "Bakery", "Estates", "Vets", "Lawyers", "Tiles", "Travel", "Print")
 _FIRST = datetime(2024, 1, 1, tzinfo=UTC)
@@ -52,9 +55,24 @@ def measure(engine: Engine, scale: Scale) -> Iterator[Result]:
         note = f"CPU {milliseconds(runs.cpu)}, worst run {milliseconds(runs.worst)}"
         what = f"{engine.name}: console of {scale.console_organizations:,} organizations, {what}"
         yield in_time(what, runs.wall, MOST_SECONDS, note)
+    yield _count(engine, scale, database)
     app.extensions["callbook"].staff_database.dispose()
     database.dispose()
     engine.drop(name)
+
+
+def _count(engine: Engine, scale: Scale, database: Database) -> Result:
+    """The hourly chore, over a part of them: what one organization takes."""
+    part = min(_COUNTED, scale.console_organizations)
+    with writing_session(database) as session:
+        due = OrganizationUsage.organization_id < _id_of(part)
+        session.execute(update(OrganizationUsage).where(due).values(counted_at=_FIRST + timedelta(days=500)))
+        session.commit()
+    with Watch() as watch:
+        count_organizations(database)
+    note = f"CPU {milliseconds(watch.cpu / part)}"
+    what = f"{engine.name}: counting one organization for the console, of {part} in a row"
+    return in_time(what, watch.wall / part, MOST_SECONDS, note)
 
 
 def _fill(database: Database, count: int) -> None:

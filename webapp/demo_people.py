@@ -42,7 +42,7 @@ def let_staff_in(session: LockedSession, password: str) -> None:
     """Sets up a factor at each start: the secret of an app was sealed under the key of the last one."""
     person = find_person(session, STAFF)
     if person is None:
-        create_staff(session, STAFF, "Sam of support", password)
+        create_staff(session, STAFF, "Sam Reed", password)
     else:
         set_password(session, person, password)
         remove_every_factor(session, person)

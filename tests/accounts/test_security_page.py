@@ -9,7 +9,7 @@ from flask import Flask
 from tests.accounts.authenticator import events, mails, stored, words_of
 from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
-from webapp.accounts import web_sessions
+from webapp.accounts import session_rows
 from webapp.accounts.account_events import KINDS, SHOWN_AT_MOST, note_event
 from webapp.accounts.browsers import Where
 from webapp.accounts.jobs import forget_what_is_over
@@ -209,7 +209,7 @@ def test_asvs_6_3_5_the_mail_lands_with_the_session_or_not_at_all(
     app: Flask, client: PageCheckingClient, cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.sign_in(cast.olive)
-    monkeypatch.setattr(web_sessions, "is_unchanged", lambda held, proved: False)
+    monkeypatch.setattr(session_rows, "is_unchanged", lambda held, proved: False)
     other = app.test_client()
     assert isinstance(other, PageCheckingClient)
     other.environ_base = {**other.environ_base, "REMOTE_ADDR": "203.0.113.7"}

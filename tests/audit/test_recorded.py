@@ -14,7 +14,7 @@ from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
 from tests.sources.conftest import HARBOUR, HandsIn, asterisk_file, hands_in
-from webapp.accounts import web_sessions
+from webapp.accounts import session_rows
 from webapp.accounts.jobs import REFUSAL_NOTED_AFTER
 from webapp.accounts.models import UserAccount, WebSession
 from webapp.audit import actions
@@ -117,7 +117,7 @@ def test_a_sign_in_that_is_refused_at_the_last_step_is_none(
     monkeypatch: pytest.MonkeyPatch,
     recorded: Callable[[], list[Recorded]],
 ) -> None:
-    monkeypatch.setattr(web_sessions, "is_unchanged", lambda held, proved: False)
+    monkeypatch.setattr(session_rows, "is_unchanged", lambda held, proved: False)
     client.get("/sign-in")
     assert client.send("/sign-in", {"email": cast.max.email, "password": PASSWORD}).status_code == 422
     work_off(database, settings)

@@ -1,5 +1,6 @@
 """Staff open what was allowed: two hours at a time, in this browser, after a factor shown just now."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +14,11 @@ from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
 from tests.staff.conftest import SignIn
-from tests.staff.test_ask import page_of, service_words
+from tests.staff.test_ask import ask, page_of, service_words
 from webapp.accounts.models import WebSession
 from webapp.clock import now, now_ms
 from webapp.database.engine import Database
+from webapp.database.ids import spell_id
 from webapp.database.staff_rights import EVERYTHING, Area
 from webapp.tenancy.consent_models import AccessGrant, AccessOpening, AccessRequest
 from webapp.tenancy.models import Organization
@@ -65,6 +67,36 @@ def test_opening_leads_to_the_customers_page(
     assert words["staff"] == "stella@example.com"
     assert service_words(database)[-1].startswith("stella@example.com of support opened what was allowed")
     assert "Open in this browser" in staff_client.get(page(allowed)).text
+
+
+def test_from_asking_to_the_end(
+    client: PageCheckingClient, staff_client: PageCheckingClient, cast: Cast, make: Make, database: Database
+) -> None:
+    """As people do it, page by page: nothing shows before an owner allows and staff open, nothing after the end."""
+    make.call(caller="+442079460123", callee="201", talk=60)
+    calls, people = "/o/harbour/calls", "/o/harbour/people"
+    ask(staff_client, cast.harbour)
+    assert staff_client.get(calls).status_code == 404
+    client.sign_in(cast.olive)
+    [request_id] = re.findall(r'href="/o/harbour/support/requests/(\w+)"', client.get(calls).text)
+    answer = f"/o/harbour/support/requests/{request_id}"
+    client.get(answer)
+    assert client.send(answer, {"areas": ["1"], "numbers": "masked", "hours": "1"}).status_code == 303
+    assert staff_client.get(calls).status_code == 404
+    staff_page = f"/staff/organizations/{spell_id(cast.harbour.id)}/requests/{request_id}"
+    assert "Allowed now" in staff_client.get(staff_page).text
+    assert staff_client.send(f"{staff_page}/open").location == calls
+    shown = staff_client.get(calls)
+    assert shown.status_code == 200
+    assert "0123" not in shown.text, "masked, as the owner chose"
+    assert staff_client.get(people).status_code == 404, "asked for, and not allowed"
+    assert "is looking now" in client.get("/o/harbour/support").text
+    [grant_id] = re.findall(r'action="/o/harbour/support/allowed/(\w+)/end"', client.get("/o/harbour/support").text)[:1]
+    assert client.send(f"/o/harbour/support/allowed/{grant_id}/end").status_code == 303
+    assert staff_client.get(calls).status_code == 404
+    kinds = [kind for kind, *_rest in events_of(database, cast.harbour)]
+    steps = [kind for kind in kinds if kind in ("support.asked", "support.allowed", "support.opened", "support.ended")]
+    assert steps == ["support.asked", "support.allowed", "support.opened", "support.ended"]
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,14 @@ def _back_to_the_password() -> ResponseReturnValue:
 def _page(form: CodeForm, status: int = 200, mistake: Words | None = None) -> Response:
     form.code.data = ""
     person = browser_session().waiting_person
+    has_app = person is not None and person.totp_secret is not None
+    if not has_app:
+        form.code.label.text = "Recovery code"
     page = render_template(
         "accounts/code.html",
         form=form,
         mistake=mistake,
-        has_app=person is not None and person.totp_secret is not None,
+        has_app=has_app,
         has_passkey=person is not None and person.has_passkey and passkey_site() is not None,
         is_staff=person is not None and person.is_staff,
     )
