@@ -20,10 +20,10 @@ from webapp.accounts.browsers import Where
 from webapp.accounts.credentials import hold_person
 from webapp.accounts.links import digest_of_token
 from webapp.accounts.lost_factor_mails import mail_owners, mail_person
-from webapp.accounts.models import FactorRemoval, Passkey, PasskeyChallenge, RemovalState, UserAccount
+from webapp.accounts.models import FactorRemoval, PasskeyChallenge, RemovalState, UserAccount
 from webapp.accounts.people import end_all_sessions
 from webapp.accounts.queries import list_owners
-from webapp.accounts.second_factor import Keys, remove_factor
+from webapp.accounts.second_factor import Keys, remove_every_factor
 from webapp.audit.actions import record
 from webapp.audit.service_chain import note_for_service
 from webapp.clock import now
@@ -288,8 +288,7 @@ def _is_ready(removal: FactorRemoval, standings: list[Standing]) -> bool:
 
 def take_away(session: LockedSession, person: UserAccount, removal: FactorRemoval | None, why: str) -> None:
     """App, passkeys and recovery codes; every browser is signed out, everybody is told. `removal`: None: a command."""
-    remove_factor(session, person)
-    session.execute(delete(Passkey).where(Passkey.user_account_id == person.id))
+    remove_every_factor(session, person)
     session.execute(delete(PasskeyChallenge).where(PasskeyChallenge.user_account_id == person.id))
     end_all_sessions(session, person)
     event = note_event(session, person.id, "factor.taken_away", Where("", why))
