@@ -35,9 +35,10 @@ DANGEROUS = {
 }
 
 
-def proved_addresses(app: Flask) -> list[Address]:
+def proved_addresses(app: Flask, *, of_staff: bool = False) -> list[Address]:
     every = addresses(app, "harbour", unknown_ids())
-    return [address for address in every if access.of(app.view_functions[address.endpoint]).proved]
+    marks = {address: access.of(app.view_functions[address.endpoint]) for address in every}
+    return [address for address, mark in marks.items() if mark.proved and mark.staff == of_staff]
 
 
 @pytest.fixture
@@ -65,8 +66,23 @@ def test_security_17_a_stale_session_gets_the_page_and_nothing_is_done(
     app: Flask, stale: PageCheckingClient, database: Database
 ) -> None:
     """Every view that is marked, whoever adds one."""
+    check_asked(stale, proved_addresses(app), database)
+
+
+def test_security_17_staff_are_asked_too(
+    app: Flask, clock: time_machine.Traveller, client: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    client.sign_in(cast.stella)
+    clock.shift(PROVED_FOR)
+    client.get("/account")
+    dangerous = proved_addresses(app, of_staff=True)
+    assert {"staff.set_up", "staff.suspend", "staff.sign_out"} <= {address.endpoint for address in dangerous}
+    check_asked(client, dangerous, database)
+
+
+def check_asked(stale: PageCheckingClient, dangerous: list[Address], database: Database) -> None:
     token, before = stale.token(), dump(database)
-    for address in proved_addresses(app):
+    for address in dangerous:
         answer = stale.open(address.path, method=address.method, headers={"X-CSRFToken": token})
         if address.method == "GET":
             assert answer.status_code == 303, address
