@@ -108,12 +108,19 @@ def test_it_writes_nothing(sql: str, filled: Cast, staff_database: Database) -> 
 
 @pytest.mark.parametrize(
     "sql",
-    ["ATTACH DATABASE ':memory:' AS other", "PRAGMA writable_schema = 1", "SELECT sql FROM sqlite_master"],
+    [
+        "ATTACH DATABASE ':memory:' AS other",
+        "PRAGMA writable_schema = 1",
+        "SELECT sql FROM sqlite_master",
+        "SELECT rolpassword FROM pg_authid",
+        "SELECT pg_read_file('/etc/hostname')",
+        "SET ROLE callbook_owner",
+    ],
 )
-def test_sqlite_is_not_opened_wider(sql: str, filled: Cast, staff_database: Database) -> None:
-    if staff_database.dialect != "sqlite":
-        pytest.skip("of SQLite")
-    assert rows(staff_database, sql, filled.harbour.id) is None
+def test_the_database_is_not_opened_wider(sql: str, filled: Cast, staff_database: Database) -> None:
+    """Each is refused on the engine that it is of, and means nothing on the other."""
+    with pytest.raises(DBAPIError), by_hand(staff_database, filled.harbour.id) as connection:
+        connection.exec_driver_sql(sql)
 
 
 @pytest.mark.parametrize("area", list(Area))
