@@ -21,6 +21,7 @@ BENEATH_THE_LOCK = (
     "tenancy/many_rows.py",
     "tenancy/narrowing.py",
     "tenancy/prepared.py",
+    "tenancy/row_security.py",
     "tenancy/sessions.py",
     "rate_limits.py",
     "tallies.py",

@@ -135,14 +135,16 @@ def test_signed_out_everything_but_the_public_pages_asks_to_sign_in(
 ) -> None:
     client.get("/sign-in")
     for address in addresses(app, "harbour", unknown_ids()):
-        if not access.of(app.view_functions[address.endpoint]).signed_in:
+        mark = access.of(app.view_functions[address.endpoint])
+        if not mark.signed_in:
             continue
+        door = "/staff/sign-in" if mark.staff else "/sign-in"
         answer = ask(client, address)
         assert answer.status_code == 303, address
-        assert answer.location.startswith("/sign-in"), address
+        assert answer.location.startswith(door), address
         part = ask(client, address, headers=PART)
         assert part.status_code == 401, address
-        assert part.headers["HX-Redirect"].startswith("/sign-in"), address
+        assert part.headers["HX-Redirect"].startswith(door), address
 
 
 def test_security_39_page_and_part_are_both_guarded(app: Flask, client: PageCheckingClient, cast: Cast) -> None:
