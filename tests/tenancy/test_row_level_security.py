@@ -18,6 +18,7 @@ from webapp.database import roles
 from webapp.database.engine import Database
 from webapp.database.installation import check_start
 from webapp.database.schema import SCHEMA_FILE
+from webapp.database.staff_rights import ACROSS, CONSOLE, DETAIL
 from webapp.tenancy.models import Membership
 from webapp.tenancy.row_security import set_local
 from webapp.tenancy.sessions import reading_session, writing_session
@@ -59,24 +60,35 @@ def test_security_24_every_tenant_table_forces_row_level_security(owner: Databas
         )
 
     assert TENANT_TABLES
-    assert forced == TENANT_TABLES
+    # People are global: theirs is for the staff role alone, whose policy narrows it.
+    assert forced == TENANT_TABLES | {"user_account"}
 
 
 def test_security_24_every_policy_narrows_reading_and_writing(owner: Database) -> None:
     setting = "organization_id = (NULLIF(current_setting('app.organization_id'::text, true), ''::text))::bigint"
     with owner.reading.connect() as connection:
-        rows = connection.execute(text("SELECT tablename, policyname, cmd, qual, with_check FROM pg_policies")).all()
+        rows = connection.execute(
+            text("SELECT tablename, policyname, permissive, roles, cmd, qual, with_check FROM pg_policies")
+        ).all()
     of_organization = {row.tablename: row for row in rows if row.policyname.endswith("_of_organization")}
-    others = [row for row in rows if not row.policyname.endswith("_of_organization")]
+    of_staff = {row.tablename: row for row in rows if row.policyname.endswith("_of_staff")}
+    others = [row for row in rows if not row.policyname.endswith(("_of_organization", "_of_staff"))]
 
     assert set(of_organization) == TENANT_TABLES
     for row in of_organization.values():
         assert row.cmd == "ALL"
         assert setting in row.qual
         assert setting in row.with_check
-    # The one exception: a person finds their own memberships, and may only look.
-    assert [(row.tablename, row.cmd) for row in others] == [("membership", "SELECT")]
-    assert "app.user_account_id" in others[0].qual
+    # The one exception: a person finds their own memberships, and may only look. People themselves are global.
+    assert {(row.tablename, row.cmd) for row in others} == {("membership", "SELECT"), ("user_account", "ALL")}
+    assert all("app.user_account_id" in row.qual for row in others if row.tablename == "membership")
+    # To the staff role every policy of an organization's rows is no more than half of what is asked.
+    assert set(of_staff) == set(DETAIL) | set(ACROSS)
+    for table, row in of_staff.items():
+        assert "callbook_staff" in row.roles
+        assert "public" not in row.roles
+        assert row.cmd == "SELECT"
+        assert (row.permissive == "RESTRICTIVE") == ("staff_may_read" in row.qual) == (table in DETAIL), table
 
 
 def test_security_24_the_web_role_can_do_no_more_than_it_must(settings: Settings, database: Database) -> None:
@@ -255,6 +267,10 @@ def test_the_staff_role_sees_no_calls(settings: Settings, cast: Cast, both: tupl
     with postgresql.connect(settings.database_staff_url) as connection:
         count = connection.execute("SELECT count(*) FROM organization").fetchone()
         assert count == (2,)
-        for table in sorted(TENANT_TABLES | {"user_account", "web_session", "job", "call_log"}):
+        connection.execute(f"SET app.organization_id = '{cast.harbour.id}'")  # type: ignore[arg-type]
+        for table in sorted((TENANT_TABLES | {"user_account", "web_session", "throttle", "call_log"}) - set(CONSOLE)):
+            if table in DETAIL:
+                assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # type: ignore[arg-type]
+                continue
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(f"SELECT count(*) FROM {table}")  # type: ignore[arg-type]
