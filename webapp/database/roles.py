@@ -15,11 +15,14 @@ from webapp.database.staff_rights import ACROSS, CONSOLE, DETAIL, DETAIL_COLUMNS
 
 #: Tables that say what the database is: only init-db and upgrade-db write them.
 READ_ONLY_TABLES = ("installation", "schema_upgrade")
-#: Tables of the audit: the web role appends, moves the head on, and may erase words (with their salt), no more.
-AUDIT_RIGHTS = {
-    "audit_event": "SELECT, INSERT",
-    "audit_detail": "SELECT, INSERT, UPDATE (words, salt)",
+#: Tables of the audit: the web role appends, moves the head on, and may erase words (with their salt), no more; of
+#: events it deletes those alone that a checkpoint covers: a trigger refuses the rest. Published policies stay.
+FEWER_RIGHTS = {
+    "audit_event": "SELECT, INSERT, DELETE",
+    "audit_detail": "SELECT, INSERT, DELETE, UPDATE (words, salt)",
     "audit_head": "SELECT, INSERT, UPDATE",
+    "audit_checkpoint": "SELECT, INSERT",
+    "policy_version": "SELECT, INSERT",
 }
 #: user_account is global: of its rows staff see those of people in the organization that is open.
 _OF_ITS_PEOPLE = " AND EXISTS (SELECT 1 FROM membership AS its WHERE its.user_account_id = user_account.id)"
@@ -69,7 +72,7 @@ def grant(connection: Connection, settings: Settings) -> None:
     for table, kind in _relations(connection):
         writes = kind in ("r", "p") and table not in READ_ONLY_TABLES
         usual = "SELECT, INSERT, UPDATE, DELETE" if writes else "SELECT"
-        words = AUDIT_RIGHTS.get(table, usual)
+        words = FEWER_RIGHTS.get(table, usual)
         connection.exec_driver_sql(f"GRANT {words} ON {schema}.{_quoted(connection, table)} TO {web}")
     for role in staff:
         _grant_console(connection, schema, role)
