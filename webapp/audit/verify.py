@@ -1,6 +1,6 @@
 """Recomputes the chains of the audit and names the first row of each that is not as it was written.
 
-Called by `flask verify-audit`. A whole chain proves that nothing was changed in it; that nothing was cut off its end
+Called by `flask verify-audit`, and in steps by policies/chains.py. A whole chain proves that nothing was changed in it; that nothing was cut off its end
 together with its head, only a head that was kept elsewhere proves (check_kept).
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 
 from webapp.audit.actions import NOTHING_BEFORE, digest_words, hash_event
-from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
+from webapp.audit.models import AuditCheckpoint, AuditDetail, AuditEvent, AuditHead
 from webapp.database.engine import Database
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.sessions import reading_session
@@ -59,6 +59,33 @@ def verify_chain(database: Database, organization_id: int, kept_positions: Colle
             if event.position in kept_positions:
                 found.at_kept[event.position] = found.head.row_hash
     if found.wrong is None:
+        found.wrong = _wrong_end(found.head, stored)
+    return found
+
+
+def verify_rows(database: Database, organization_id: int, since: Head, at_most: int) -> Verified:
+    """Go on after a head that was found right, for so many rows; a beginning that was purged is passed over.
+
+    The end is compared once it is reached. `head` of what is returned is where to go on.
+    """
+    with reading_session(database, organization_id) as session:
+        stored, last = _read_end(session)
+        purged = session.scalars(select(AuditCheckpoint).order_by(AuditCheckpoint.position.desc()).limit(1)).first()
+    if purged is not None and purged.position > since.position:
+        since = Head(purged.position, bytes(purged.row_hash))
+    found, left = Verified(since), at_most
+    while found.wrong is None and found.head.position < last and left > 0:
+        with reading_session(database, organization_id) as session:
+            rows = _read_rows(session, found.head.position, min(last, found.head.position + left))
+        for event, detail in rows:
+            found.wrong = _wrong_of(organization_id, found.head, event, detail)
+            if found.wrong is not None:
+                return found
+            found.head = Head(event.position, bytes(event.row_hash))
+        left -= len(rows)
+        if not rows:
+            found.wrong = Wrong(found.head.position + 1, "it is missing")
+    if found.wrong is None and found.head.position >= last:
         found.wrong = _wrong_end(found.head, stored)
     return found
 

@@ -1,0 +1,155 @@
+"""What the database itself says about its locks and columns, for the checks of policies/: read off the running engine.
+
+Each function gives what is not as promised, in words that a customer may read; an empty list: all is.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.exc import DBAPIError
+
+from webapp.database.base import Base
+from webapp.database.engine import Database
+from webapp.database.roles import list_problems
+from webapp.database.staff_rights import CONSOLE, DETAIL
+
+_SETTING = "app.organization_id"
+_RELATIONS = "relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')"
+#: Policies beside those of the organization, with what they may do: people find their own memberships.
+_OTHERS = {("membership", "membership_of_person"): "SELECT", ("user_account", "user_account_of_all"): "ALL"}
+_OF_SQLITE = "sqlite_"
+
+
+def list_open_locks(connection: Connection, tenant_tables: Collection[str]) -> list[str]:
+    """On PostgreSQL: tables whose rows the database does not keep apart by organization, and rights of our role."""
+    forced = {
+        row.relname
+        for row in connection.exec_driver_sql(
+            f"SELECT relname FROM pg_class WHERE {_RELATIONS} AND relrowsecurity AND relforcerowsecurity"
+        )
+    }
+    found = [f"row-level security is off on the table {name}" for name in sorted({*tenant_tables} - forced)]
+    narrowing: set[str] = set()
+    for row in connection.exec_driver_sql("SELECT * FROM pg_policies WHERE schemaname = current_schema()"):
+        if row.policyname == f"{row.tablename}_of_organization":
+            if row.cmd == "ALL" and _SETTING in (row.qual or "") and _SETTING in (row.with_check or ""):
+                narrowing.add(row.tablename)
+        elif row.permissive == "PERMISSIVE" and not _is_known(row):
+            found.append(f"the policy {row.policyname} opens the table {row.tablename} to more than its organization")
+    found += [f"no policy narrows the table {name} to its organization" for name in sorted({*tenant_tables} - narrowing)]
+    if list_problems(connection):
+        found.append("the service's own role in the database may step past these locks")
+    return found
+
+
+def _is_known(policy: Any) -> bool:
+    if _OTHERS.get((policy.tablename, policy.policyname)) == policy.cmd:
+        return True
+    return policy.policyname == f"{policy.tablename}_of_staff" and policy.cmd == "SELECT" and "public" not in policy.roles
+
+
+def list_console_rights(staff_database: Database) -> list[str]:
+    """What the console's connections can do beyond staff_rights.py, with no organization's leave. Tried on the spot."""
+    with staff_database.reading.connect() as connection:
+        if staff_database.dialect == "sqlite":
+            return _try_console(connection)
+        return [*_console_role(connection), *_console_tables(connection), *_console_policies(connection)]
+
+
+def _try_console(connection: Connection) -> list[str]:
+    """On SQLite: each table that they must not read is asked for, and a row is deleted that is not there."""
+    tables = [name for name in Base.metadata.tables if name not in CONSOLE]
+    found = [
+        f"the console can read the table {name} without a grant"
+        for name in sorted(tables)
+        if _works(connection, f'SELECT count(*) FROM "{name}"')
+    ]
+    for name, columns in CONSOLE.items():
+        hidden = set(Base.metadata.tables[name].columns.keys()) - set(columns) if columns else set()
+        found += [
+            f"the console can read the column {column} of {name}"
+            for column in sorted(hidden)
+            if _works(connection, f'SELECT "{column}" FROM "{name}" LIMIT 1')
+        ]
+    if _works(connection, "DELETE FROM organization WHERE id IS NULL"):
+        found.append("the console can write")
+    return found
+
+
+def _works(connection: Connection, statement: str) -> bool:
+    try:
+        connection.exec_driver_sql(statement).close()
+    except DBAPIError:
+        return False
+    return True
+
+
+def _console_role(connection: Connection) -> list[str]:
+    if list_problems(connection):
+        return ["the console's role in the database may step past its locks"]
+    return []
+
+
+def _console_tables(connection: Connection) -> list[str]:
+    """On PostgreSQL: what the staff role may read and write, table by table, column by column."""
+    found = []
+    for row in connection.exec_driver_sql(
+        "SELECT relname, has_any_column_privilege(oid, 'SELECT') AS reads,"
+        " has_table_privilege(oid, 'INSERT') OR has_table_privilege(oid, 'UPDATE')"
+        " OR has_table_privilege(oid, 'DELETE') OR has_table_privilege(oid, 'TRUNCATE') AS writes"
+        f" FROM pg_class WHERE {_RELATIONS} ORDER BY relname"
+    ):
+        if row.writes:
+            found.append(f"the console can write into the table {row.relname}")
+        if row.reads and row.relname not in CONSOLE and row.relname not in DETAIL:
+            found.append(f"the console can read the table {row.relname}")
+    for name, columns in CONSOLE.items():
+        hidden = set(Base.metadata.tables[name].columns.keys()) - set(columns) if columns else set()
+        readable = connection.execute(
+            text("SELECT each FROM unnest(CAST(:names AS text[])) AS each WHERE has_column_privilege(:table, each, 'SELECT')"),
+            {"names": sorted(hidden), "table": name},
+        )
+        found += [f"the console can read the column {column} of {name}" for column in readable.scalars()]
+    return found
+
+
+def _console_policies(connection: Connection) -> list[str]:
+    """On PostgreSQL: details ask for a live grant, in every table that holds them."""
+    asking = connection.exec_driver_sql(
+        "SELECT tablename FROM pg_policies WHERE schemaname = current_schema() AND permissive = 'RESTRICTIVE'"
+        " AND cmd = 'SELECT' AND qual LIKE '%%staff_may_read(%%' AND current_user = ANY(roles)"
+    )
+    without = set(DETAIL) - set(asking.scalars())
+    return [f"the console reads the table {name} without asking for a grant" for name in sorted(without)]
+
+
+def list_strange_columns(connection: Connection) -> list[str]:
+    """Tables and columns that are in the database and not in schema.sql: nobody said what they are for."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql(
+            "SELECT m.name, p.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p WHERE m.type = 'table'"
+        ).all()
+        there = {(table, column) for table, column in rows if not table.startswith(_OF_SQLITE)}
+    else:
+        there = {
+            (table, column)
+            for table, column in connection.exec_driver_sql(
+                "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
+                f" WHERE {_RELATIONS} AND attnum > 0 AND NOT attisdropped"
+            )
+        }
+    known = {(table.name, column.name) for table in Base.metadata.tables.values() for column in table.columns}
+    return [f"{table}.{column}" for table, column in sorted(there - known)]
+
+
+def list_strange_features(connection: Connection, features: Iterable[str], since_day: int) -> list[str]:
+    """Words among the counts of use, from that day on, that name no feature."""
+    wanted = text("SELECT DISTINCT feature FROM feature_use WHERE day >= :day AND feature NOT IN :known LIMIT 3")
+    known = bindparam("known", expanding=True)
+    return list(connection.execute(wanted.bindparams(known), {"day": since_day, "known": list(features)}).scalars())
+
+
+def oldest_feature_day(connection: Connection) -> int | None:
+    """Of the counts of use; days since 1970."""
+    return connection.exec_driver_sql("SELECT min(day) FROM feature_use").scalar()
