@@ -47,6 +47,7 @@ class Settings:
     secret_key_fallbacks: tuple[str, ...] = ()  #: earlier keys: what they signed or sealed still counts
     demo: bool = False
     staff_networks: tuple[Network, ...] = ()  #: from which the console answers; none: from everywhere
+    policy_file: Path | None = None  #: what the operator's policies are filled in with; None: DATA_DIR/policy.toml
 
     @property
     def secure(self) -> bool:
@@ -80,6 +81,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
     base_url = (value("BASE_URL") or f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}").rstrip("/")  # noqa: S104 - compared, not bound
     _check_base_url(base_url, problems)
     hosts = value("TRUSTED_HOSTS")
+    policy_file = value("POLICY_FILE")
     settings = Settings(
         database_url=_database_url(
             "DATABASE_URL", value("DATABASE_URL") or f"sqlite:///{data_dir / database_name}", problems
@@ -103,6 +105,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
         secret_key_fallbacks=_fallbacks(value("SECRET_KEY_FALLBACKS"), problems),
         demo=demo,
         staff_networks=_staff_networks(value("STAFF_NETWORKS"), problems),
+        policy_file=Path(policy_file).resolve() if policy_file else None,
     )
     if not settings.database_url.startswith("sqlite") and demo:
         problems["DATABASE_URL"] = "the demo keeps its own SQLite file; unset it, or use `make serve`."

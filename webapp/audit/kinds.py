@@ -167,6 +167,19 @@ KINDS: dict[str, Kind] = {
     "service.imported": Kind("A file was imported into {organization} by command", ("organization",)),
     "service.organization_made": Kind("{organization} was made by command", ("organization",)),
     "service.user_made": Kind("{what} of {organization}, by command", ("organization", "what")),
+    # ---- policies, and what everybody is told: in the service's own chain, the last in the organization's
+    "service.policy_published": Kind(
+        "{staff} published version {version} of the {policy} policy, in force from {effective}: {summary} "
+        "({reason}; SHA-256 {digest})",
+        ("staff", "policy", "version", "effective", "summary", "digest", "reason"),
+    ),
+    "service.incident_announced": Kind(
+        "{staff} told {whom} of an incident: {subject} ({reason})", ("staff", "whom", "subject", "reason")
+    ),
+    "service.mail_came_back": Kind(
+        "{staff} noted that a mail of “{subject}” came back: {reason}", ("staff", "subject", "reason")
+    ),
+    "support.incident_told": Kind("{staff} told everybody here of an incident: {subject}", ("staff", "subject")),
     # ---- the service itself, by staff: in its own chain
     "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
     "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
