@@ -36,6 +36,9 @@ from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
+from webapp.policies import checking as promise_checking
+from webapp.policies import foot as who_sees_foot
+from webapp.policies import organization_views as promises
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import collect_views as collect
@@ -79,6 +82,7 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
+    promises,
     staff_notices,
     staff_organizations,
     *(staff_console, staff_service, staff_seen),
@@ -104,6 +108,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     calls_for_others.register()
     organization_jobs.register_jobs()
     staff_openings.register()
+    promise_checking.register(app)
     guard.set_staff_record(app, looks.note_look)
     Htmx(app)
     CSRFProtect(app)
@@ -146,5 +151,6 @@ def _what_layouts_need() -> dict[str, Any]:
         "support_asks": support.ask_owners,
         "opening": place.opening if place else None,
         "support_looks": looks.tell_looks,
+        "who_sees": who_sees_foot.tell_who_sees,
         "my_organizations": [place.organization for place in request.my_places()],
     }

@@ -1,7 +1,7 @@
 """Recomputes the chains of the audit and names the first row of each that is not as it was written.
 
-Called by `flask verify-audit`, and in steps by policies/chains.py. A whole chain proves that nothing was changed in it; that nothing was cut off its end
-together with its head, only a head that was kept elsewhere proves (check_kept).
+Called by `flask verify-audit` and by policies/chains.py. A whole chain proves that nothing was changed in it; that
+nothing was cut off its end together with its head, only a head that was kept elsewhere proves (check_kept).
 """
 
 from collections.abc import Collection

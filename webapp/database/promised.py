@@ -6,7 +6,7 @@ Each function gives what is not as promised, in words that a customer may read; 
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Executable, bindparam, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from webapp.database.base import Base
@@ -15,7 +15,21 @@ from webapp.database.roles import list_problems
 from webapp.database.staff_rights import CONSOLE, DETAIL
 
 _SETTING = "app.organization_id"
-_RELATIONS = "relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')"
+_FORCED = """SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+  AND relrowsecurity AND relforcerowsecurity"""
+_RIGHTS = """SELECT relname, has_any_column_privilege(oid, 'SELECT') AS reads,
+  has_table_privilege(oid, 'INSERT') OR has_table_privilege(oid, 'UPDATE')
+  OR has_table_privilege(oid, 'DELETE') OR has_table_privilege(oid, 'TRUNCATE') AS writes
+  FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') ORDER BY relname"""
+_READABLE = """SELECT each FROM unnest(CAST(:names AS text[])) AS each
+  WHERE has_column_privilege(CAST(:table AS text), each, 'SELECT')"""
+_COLUMNS = {
+    "sqlite": """SELECT m.name, p.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p
+      WHERE m.type = 'table'""",
+    "postgresql": """SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+      AND attnum > 0 AND NOT attisdropped""",
+}
 #: Policies beside those of the organization, with what they may do: people find their own memberships.
 _OTHERS = {("membership", "membership_of_person"): "SELECT", ("user_account", "user_account_of_all"): "ALL"}
 _OF_SQLITE = "sqlite_"
@@ -23,12 +37,7 @@ _OF_SQLITE = "sqlite_"
 
 def list_open_locks(connection: Connection, tenant_tables: Collection[str]) -> list[str]:
     """On PostgreSQL: tables whose rows the database does not keep apart by organization, and rights of our role."""
-    forced = {
-        row.relname
-        for row in connection.exec_driver_sql(
-            f"SELECT relname FROM pg_class WHERE {_RELATIONS} AND relrowsecurity AND relforcerowsecurity"
-        )
-    }
+    forced = set(connection.exec_driver_sql(_FORCED).scalars())
     found = [f"row-level security is off on the table {name}" for name in sorted({*tenant_tables} - forced)]
     narrowing: set[str] = set()
     for row in connection.exec_driver_sql("SELECT * FROM pg_policies WHERE schemaname = current_schema()"):
@@ -37,7 +46,9 @@ def list_open_locks(connection: Connection, tenant_tables: Collection[str]) -> l
                 narrowing.add(row.tablename)
         elif row.permissive == "PERMISSIVE" and not _is_known(row):
             found.append(f"the policy {row.policyname} opens the table {row.tablename} to more than its organization")
-    found += [f"no policy narrows the table {name} to its organization" for name in sorted({*tenant_tables} - narrowing)]
+    found += [
+        f"no policy narrows the table {name} to its organization" for name in sorted({*tenant_tables} - narrowing)
+    ]
     if list_problems(connection):
         found.append("the service's own role in the database may step past these locks")
     return found
@@ -46,7 +57,9 @@ def list_open_locks(connection: Connection, tenant_tables: Collection[str]) -> l
 def _is_known(policy: Any) -> bool:
     if _OTHERS.get((policy.tablename, policy.policyname)) == policy.cmd:
         return True
-    return policy.policyname == f"{policy.tablename}_of_staff" and policy.cmd == "SELECT" and "public" not in policy.roles
+    return (
+        policy.policyname == f"{policy.tablename}_of_staff" and policy.cmd == "SELECT" and "public" not in policy.roles
+    )
 
 
 def list_console_rights(staff_database: Database) -> list[str]:
@@ -59,27 +72,37 @@ def list_console_rights(staff_database: Database) -> list[str]:
 
 def _try_console(connection: Connection) -> list[str]:
     """On SQLite: each table that they must not read is asked for, and a row is deleted that is not there."""
-    tables = [name for name in Base.metadata.tables if name not in CONSOLE]
+    tables = Base.metadata.tables
     found = [
         f"the console can read the table {name} without a grant"
-        for name in sorted(tables)
-        if _works(connection, f'SELECT count(*) FROM "{name}"')
+        for name in sorted(tables.keys() - CONSOLE.keys())
+        if _works(connection, select(func.count()).select_from(tables[name]))
     ]
-    for name, columns in CONSOLE.items():
-        hidden = set(Base.metadata.tables[name].columns.keys()) - set(columns) if columns else set()
-        found += [
-            f"the console can read the column {column} of {name}"
-            for column in sorted(hidden)
-            if _works(connection, f'SELECT "{column}" FROM "{name}" LIMIT 1')
-        ]
-    if _works(connection, "DELETE FROM organization WHERE id IS NULL"):
+    found += [
+        f"the console can read the column {column} of {name}"
+        for name, column in _list_hidden()
+        if _works(connection, select(tables[name].columns[column]).limit(1))
+    ]
+    if _works(connection, text("DELETE FROM organization WHERE id IS NULL")):
         found.append("the console can write")
     return found
 
 
-def _works(connection: Connection, statement: str) -> bool:
+def _list_hidden() -> list[tuple[str, str]]:
+    """Columns that the console may not read, of tables of which it may read others."""
+    tables = Base.metadata.tables
+    return [
+        (name, column)
+        for name, columns in sorted(CONSOLE.items())
+        if columns is not None
+        for column in tables[name].columns.keys()
+        if column not in columns
+    ]
+
+
+def _works(connection: Connection, statement: Executable) -> bool:
     try:
-        connection.exec_driver_sql(statement).close()
+        connection.execute(statement).close()
     except DBAPIError:
         return False
     return True
@@ -94,22 +117,16 @@ def _console_role(connection: Connection) -> list[str]:
 def _console_tables(connection: Connection) -> list[str]:
     """On PostgreSQL: what the staff role may read and write, table by table, column by column."""
     found = []
-    for row in connection.exec_driver_sql(
-        "SELECT relname, has_any_column_privilege(oid, 'SELECT') AS reads,"
-        " has_table_privilege(oid, 'INSERT') OR has_table_privilege(oid, 'UPDATE')"
-        " OR has_table_privilege(oid, 'DELETE') OR has_table_privilege(oid, 'TRUNCATE') AS writes"
-        f" FROM pg_class WHERE {_RELATIONS} ORDER BY relname"
-    ):
+    for row in connection.exec_driver_sql(_RIGHTS):
         if row.writes:
             found.append(f"the console can write into the table {row.relname}")
         if row.reads and row.relname not in CONSOLE and row.relname not in DETAIL:
             found.append(f"the console can read the table {row.relname}")
-    for name, columns in CONSOLE.items():
-        hidden = set(Base.metadata.tables[name].columns.keys()) - set(columns) if columns else set()
-        readable = connection.execute(
-            text("SELECT each FROM unnest(CAST(:names AS text[])) AS each WHERE has_column_privilege(:table, each, 'SELECT')"),
-            {"names": sorted(hidden), "table": name},
-        )
+    hidden: dict[str, list[str]] = {}
+    for name, column in _list_hidden():
+        hidden.setdefault(name, []).append(column)
+    for name, columns in hidden.items():
+        readable = connection.execute(text(_READABLE), {"names": columns, "table": name})
         found += [f"the console can read the column {column} of {name}" for column in readable.scalars()]
     return found
 
@@ -126,19 +143,8 @@ def _console_policies(connection: Connection) -> list[str]:
 
 def list_strange_columns(connection: Connection) -> list[str]:
     """Tables and columns that are in the database and not in schema.sql: nobody said what they are for."""
-    if connection.dialect.name == "sqlite":
-        rows = connection.exec_driver_sql(
-            "SELECT m.name, p.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p WHERE m.type = 'table'"
-        ).all()
-        there = {(table, column) for table, column in rows if not table.startswith(_OF_SQLITE)}
-    else:
-        there = {
-            (table, column)
-            for table, column in connection.exec_driver_sql(
-                "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
-                f" WHERE {_RELATIONS} AND attnum > 0 AND NOT attisdropped"
-            )
-        }
+    rows = connection.exec_driver_sql(_COLUMNS[connection.dialect.name])
+    there = {(table, column) for table, column in rows if not table.startswith(_OF_SQLITE)}
     known = {(table.name, column.name) for table in Base.metadata.tables.values() for column in table.columns}
     return [f"{table}.{column}" for table, column in sorted(there - known)]
 
@@ -146,8 +152,8 @@ def list_strange_columns(connection: Connection) -> list[str]:
 def list_strange_features(connection: Connection, features: Iterable[str], since_day: int) -> list[str]:
     """Words among the counts of use, from that day on, that name no feature."""
     wanted = text("SELECT DISTINCT feature FROM feature_use WHERE day >= :day AND feature NOT IN :known LIMIT 3")
-    known = bindparam("known", expanding=True)
-    return list(connection.execute(wanted.bindparams(known), {"day": since_day, "known": list(features)}).scalars())
+    wanted = wanted.bindparams(bindparam("known", value=list(features), expanding=True))
+    return list(connection.execute(wanted, {"day": since_day}).scalars())
 
 
 def oldest_feature_day(connection: Connection) -> int | None:

@@ -76,5 +76,7 @@ def _verify(database: Database, watch: Watch, organization_id: int, since: Head,
     is_done = count < left
     if is_done and since == START:
         watch.broken.discard(organization_id)
-    watch.ends[organization_id] = max(watch.ends.get(organization_id, START), found.head, key=lambda head: head.position)
+    watch.ends[organization_id] = max(
+        watch.ends.get(organization_id, START), found.head, key=lambda head: head.position
+    )
     return count, found.head, is_done

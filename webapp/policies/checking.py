@@ -101,5 +101,5 @@ def _tell_staff(session: LockedSession, red: Mapping[str, str]) -> None:
     turn = spell_id(new_id())
     staff = select(UserAccount).where(UserAccount.is_staff, UserAccount.state == AccountState.ACTIVE)
     for person in session.scalars(staff.order_by(UserAccount.id)).all():
-        words = {"count": len(red), "lines": lines}
+        words: dict[str, str | int | None] = {"count": len(red), "lines": lines}
         queue_mail(session, TEMPLATE, person.email, cause=f"promises:{turn}", words=words)

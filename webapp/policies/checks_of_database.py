@@ -6,6 +6,7 @@ Called by promises.py.
 
 import ipaddress
 import stat
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import LargeBinary, func, literal, or_, select
@@ -61,7 +62,7 @@ def _try_session_lock(context: CheckContext) -> str:
 
 
 def _sees_anything(session: LockedSession) -> bool:
-    tables = (*Tenant.__subclasses__(), Membership)
+    tables: tuple[Any, ...] = (*Tenant.__subclasses__(), Membership)
     return any(session.scalars(select(table.organization_id).limit(1)).first() is not None for table in tables)
 
 

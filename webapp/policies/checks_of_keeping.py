@@ -5,7 +5,7 @@ Bounded by the number of organizations: a few reads each, by the key. Called by 
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from webapp.audit.models import AuditEvent
 from webapp.calls.models import Call, ImportFile
@@ -18,7 +18,7 @@ from webapp.privacy.models import Takeout, TakeoutState
 from webapp.recovery.queries import latest_backup, latest_drill
 from webapp.tallies import today
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Organization, OrganizationState
+from webapp.tenancy.models import Organization
 
 #: Retention runs every night; a night may be missed while the machine is off.
 LATE_AFTER = timedelta(days=2)

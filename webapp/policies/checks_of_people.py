@@ -6,7 +6,7 @@ Called by promises.py.
 
 from datetime import timedelta
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import BigInteger, and_, bindparam, exists, or_, select
 
 from webapp.accounts.models import AccountState, Passkey, SessionState, UserAccount, WebSession
 from webapp.accounts.session_limits import (
@@ -19,6 +19,7 @@ from webapp.accounts.session_limits import (
 )
 from webapp.audit.models import AuditEvent
 from webapp.audit.service_chain import SERVICE_ID
+from webapp.database.types import Instant
 from webapp.organizations.models import Invitation, InvitationState
 from webapp.policies.models import Announcement, AnnouncementPerson, Policy, PolicyVersion
 from webapp.policies.promise import CheckContext
@@ -37,6 +38,9 @@ from webapp.tenancy.models import Membership
 _SWEPT_WITHIN = timedelta(hours=3)
 #: Whoever of staff has no second factor yet has this long to set one up, and can do nothing else meanwhile.
 _SETS_UP_WITHIN = timedelta(minutes=30)
+
+#: Mails to everybody are queued some at a time.
+_TOLD_WITHIN = timedelta(days=1)
 
 _UNINVITED = kept(
     select(Membership.user_account_id)
@@ -71,9 +75,30 @@ _GRANTS = kept(
     select(AccessGrant.areas, AccessRequest.areas, AccessRequest.state).outerjoin(AccessRequest, _OF_ITS_REQUEST)
 )
 _PRODUCED = kept(
-    select(Disclosure.id, Disclosure.asked_by, Disclosure.agreed_by, Disclosure.agreed_at, Disclosure.manifest_digest).where(
-        Disclosure.state == DisclosureState.PRODUCED
+    select(
+        Disclosure.id, Disclosure.asked_by, Disclosure.agreed_by, Disclosure.agreed_at, Disclosure.manifest_digest
+    ).where(Disclosure.state == DisclosureState.PRODUCED)
+)
+
+
+_MISSED = kept(
+    select(Membership.user_account_id)
+    .join(UserAccount, UserAccount.id == Membership.user_account_id)
+    .join(
+        Invitation,
+        and_(Invitation.organization_id == Membership.organization_id, Invitation.id == Membership.invitation_id),
     )
+    .where(
+        UserAccount.state == AccountState.ACTIVE,
+        Membership.created_at < bindparam("told_all", type_=Instant),
+        Invitation.ended_at < bindparam("told_all", type_=Instant),
+        or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("present", type_=Instant)),
+        ~exists().where(
+            AnnouncementPerson.announcement_id == bindparam("announcement", type_=BigInteger),
+            AnnouncementPerson.user_account_id == UserAccount.id,
+        ),
+    )
+    .limit(1)
 )
 
 
@@ -101,12 +126,16 @@ def disclosures_registered(context: CheckContext) -> str:
     for session in context.each_organization():
         for row_id, asked_by, agreed_by, agreed_at, digest in session.rows(_PRODUCED):
             if agreed_at is None or agreed_by == asked_by or digest is None:
-                return "Data was handed out by law without the agreement that it needs, or without its list of contents."
+                return (
+                    "Data was handed out by law without the agreement that it needs, or without its list of contents."
+                )
             produced.append(row_id)
     if not produced:
         return ""
     with context.reading(SERVICE_ID) as session:
-        told = select(AuditEvent.object_id).where(AuditEvent.kind == "legal.produced", AuditEvent.object_id.in_(produced))
+        told = select(AuditEvent.object_id).where(
+            AuditEvent.kind == "legal.produced", AuditEvent.object_id.in_(produced)
+        )
         registered = set(session.scalars(told))
     if set(produced) - registered:
         return "Data was handed out by law, and our own register has no line about it."
@@ -203,19 +232,14 @@ def _told_of(session: LockedSession, context: CheckContext, policy: Policy) -> s
     ).first()
     if announced is None:
         return "" if in_force.version == 1 else f"A significant change of the {name} policy was announced to nobody."
-    told = exists().where(
-        AnnouncementPerson.announcement_id == announced.id, AnnouncementPerson.user_account_id == UserAccount.id
-    )
-    missed = (
-        select(UserAccount.id)
-        .where(
-            UserAccount.state == AccountState.ACTIVE,
-            ~UserAccount.is_staff,
-            UserAccount.alone_since.is_(None),  # there is a membership
-            ~told,
-        )
-        .limit(1)
-    )
-    if announced.told_all_at is None or session.scalars(missed).first() is not None:
+    if context.moment - announced.created_at < _TOLD_WITHIN:
+        return ""  # the first version of all may be in force at once, while its mails are still queued
+    if announced.told_all_at is None or _is_anybody_missed(context, announced):
         return f"Not everybody was sent the {name} policy that is in force."
     return ""
+
+
+def _is_anybody_missed(context: CheckContext, announced: Announcement) -> bool:
+    """Of those who were members by the time all were told; whoever came later was told on joining, or has read it."""
+    values = {"announcement": announced.id, "told_all": announced.told_all_at, "present": context.moment}
+    return any(session.rows(_MISSED, values) for session in context.each_organization())

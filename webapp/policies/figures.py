@@ -95,7 +95,9 @@ def of_each_opening(asking: Asking) -> list[Figure]:
     newest = select(AccessOpening).order_by(AccessOpening.id.desc()).limit(5)
     link = asking.may_open("who_looked.index")
     return [
-        Figure(format_moment(each.opened_at, asking.zone, _today(asking)).capitalize(), _tell_length(asking, each), link)
+        Figure(
+            format_moment(each.opened_at, asking.zone, _today(asking)).capitalize(), _tell_length(asking, each), link
+        )
         for each in asking.session.scalars(newest)
     ] or [Figure("Openings", "none")]
 

@@ -1,17 +1,18 @@
 """The privacy policy as an organization's people read it, with their own figures; and how promises have changed.
 
-Holds `bp`. The public pages are those of views.py.
+Holds `bp`. The public pages of the policies are those of views.py.
 """
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webapp import access, clock
-from webapp.policies.beside import PUBLIC_ZONE, Besides, ask_for
+from webapp.policies.beside import PUBLIC_ZONE, Besides, ask_for, mark_of
 from webapp.policies.models import Policy
 from webapp.policies.promises import BY_KEY, PROMISES
 from webapp.policies.states import list_changes, list_states
 from webapp.policies.values import load_values
+from webapp.policies.versions import draft_of, find_in_force, text_of
 from webapp.services import services
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, current_reader, db
@@ -23,15 +24,17 @@ bp = Blueprint("promises", __name__)
 @access.member(Role.VIEWER)
 def privacy() -> ResponseReturnValue:
     """The same page as /privacy, with what is true of this organization and this reader at this moment."""
-    settings, organization = services().settings, current_organization()
+    session, settings, reader = db(), services().settings, current_reader()
     values = load_values(settings)
-    asking = ask_for(
-        db(), services().database, values, request, organization, current_membership(), current_reader()
-    )
+    whose = current_organization(), current_membership(), reader
+    asking = ask_for(session, services().database, values, request, *whose)
+    in_force = find_in_force(session, Policy.PRIVACY)
     return render_template(
         "policies/organization.html",
         beside=Besides(asking),
-        promises=[promise for promise in PROMISES if Policy.PRIVACY in promise.policies],
+        text=text_of(in_force) if in_force else draft_of(session, settings, values, Policy.PRIVACY).text,
+        in_force=in_force,
+        sees_part=reader.narrowing is not None,
         zone=asking.zone,
         today=asking.moment.astimezone(asking.zone).date(),
     )
@@ -41,14 +44,12 @@ def privacy() -> ResponseReturnValue:
 @access.public
 def kept() -> ResponseReturnValue:
     """Every promise as it stands, and every change of one, the newest first."""
-    moment = clock.now()
+    moment, states = clock.now(), list_states(db())
     return render_template(
         "policies/kept.html",
-        promises=PROMISES,
-        by_key=BY_KEY,
-        states=list_states(db()),
+        lines=[(promise, states.get(promise.key), mark_of(states.get(promise.key), moment)) for promise in PROMISES],
         changes=list_changes(db()),
-        moment=moment,
+        by_key=BY_KEY,
         zone=PUBLIC_ZONE,
         today=moment.date(),
     )

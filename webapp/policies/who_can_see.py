@@ -1,8 +1,8 @@
 """Who can see an organization's calls: counted for its policy page, and for the line at the foot of every page.
 
-The line is kept in the process for a minute for each organization, and for each narrowed person, so that it costs a page
-nothing; the policy page counts anew and puts what it found in its place. Who of support looks at this moment is no part
-of what is kept: organizations/looks.py knows that by itself.
+The line is kept in the process for a minute, for each organization and each narrowed person, so that it costs a page
+nothing; the policy page counts anew and puts what it found in its place. Who of support looks at this moment is no
+part of it: organizations/looks.py knows that by itself.
 """
 
 import time
