@@ -4,14 +4,15 @@ Each function gives what is not as promised, in words that a customer may read; 
 """
 
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, func, select, text
+from sqlalchemy import Connection, Executable, bindparam, column, create_engine, func, select, table, text
 from sqlalchemy.exc import DBAPIError
 
-from webapp.database.base import Base
 from webapp.database.engine import Database
 from webapp.database.roles import list_problems
+from webapp.database.schema import create_schema
 from webapp.database.staff_rights import CONSOLE, DETAIL
 
 _SETTING = "app.organization_id"
@@ -72,16 +73,15 @@ def list_console_rights(staff_database: Database) -> list[str]:
 
 def _try_console(connection: Connection) -> list[str]:
     """On SQLite: each table that they must not read is asked for, and a row is deleted that is not there."""
-    tables = Base.metadata.tables
     found = [
         f"the console can read the table {name} without a grant"
-        for name in sorted(tables.keys() - CONSOLE.keys())
-        if _works(connection, select(func.count()).select_from(tables[name]))
+        for name in sorted({name for name, _column in known_columns()} - CONSOLE.keys())
+        if _works(connection, select(func.count()).select_from(table(name)))
     ]
     found += [
-        f"the console can read the column {column} of {name}"
-        for name, column in _list_hidden()
-        if _works(connection, select(tables[name].columns[column]).limit(1))
+        f"the console can read the column {name} of {table_name}"
+        for table_name, name in _list_hidden()
+        if _works(connection, select(column(name)).select_from(table(table_name)).limit(1))
     ]
     if _works(connection, text("DELETE FROM organization WHERE id IS NULL")):
         found.append("the console can write")
@@ -90,14 +90,8 @@ def _try_console(connection: Connection) -> list[str]:
 
 def _list_hidden() -> list[tuple[str, str]]:
     """Columns that the console may not read, of tables of which it may read others."""
-    tables = Base.metadata.tables
-    return [
-        (name, column)
-        for name, columns in sorted(CONSOLE.items())
-        if columns is not None
-        for column in tables[name].columns.keys()
-        if column not in columns
-    ]
+    narrowed = {name: columns for name, columns in CONSOLE.items() if columns is not None}
+    return sorted((name, each) for name, each in known_columns() if name in narrowed and each not in narrowed[name])
 
 
 def _works(connection: Connection, statement: Executable) -> bool:
@@ -123,11 +117,11 @@ def _console_tables(connection: Connection) -> list[str]:
         if row.reads and row.relname not in CONSOLE and row.relname not in DETAIL:
             found.append(f"the console can read the table {row.relname}")
     hidden: dict[str, list[str]] = {}
-    for name, column in _list_hidden():
-        hidden.setdefault(name, []).append(column)
+    for name, each in _list_hidden():
+        hidden.setdefault(name, []).append(each)
     for name, columns in hidden.items():
         readable = connection.execute(text(_READABLE), {"names": columns, "table": name})
-        found += [f"the console can read the column {column} of {name}" for column in readable.scalars()]
+        found += [f"the console can read the column {each} of {name}" for each in readable.scalars()]
     return found
 
 
@@ -144,9 +138,19 @@ def _console_policies(connection: Connection) -> list[str]:
 def list_strange_columns(connection: Connection) -> list[str]:
     """Tables and columns that are in the database and not in schema.sql: nobody said what they are for."""
     rows = connection.exec_driver_sql(_COLUMNS[connection.dialect.name])
-    there = {(table, column) for table, column in rows if not table.startswith(_OF_SQLITE)}
-    known = {(table.name, column.name) for table in Base.metadata.tables.values() for column in table.columns}
-    return [f"{table}.{column}" for table, column in sorted(there - known)]
+    there = {(name, each) for name, each in rows if not name.startswith(_OF_SQLITE)}
+    return [f"{name}.{each}" for name, each in sorted(there - known_columns())]
+
+
+@cache
+def known_columns() -> frozenset[tuple[str, str]]:
+    """Every table with every column, as a database has them that is made of schema.sql anew."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        create_schema(connection)
+        rows = connection.exec_driver_sql(_COLUMNS["sqlite"]).all()
+    engine.dispose()
+    return frozenset((name, each) for name, each in rows if not name.startswith(_OF_SQLITE))
 
 
 def list_strange_features(connection: Connection, features: Iterable[str], since_day: int) -> list[str]:
