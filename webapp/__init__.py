@@ -25,6 +25,7 @@ from webapp.invitations import lost_factor_views as confirm_lost_factor
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
+from webapp.organizations import actions as organization_actions
 from webapp.organizations import disclosure_views as told_disclosures
 from webapp.organizations import help_code_views as help_code
 from webapp.organizations import jobs as organization_jobs
@@ -36,9 +37,13 @@ from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
+from webapp.policies import announcing
 from webapp.policies import checking as promise_checking
 from webapp.policies import foot as who_sees_foot
+from webapp.policies import jobs as policy_jobs
+from webapp.policies import notices as announcements
 from webapp.policies import organization_views as promises
+from webapp.policies import views as policies
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import collect_views as collect
@@ -52,6 +57,7 @@ from webapp.staff import notice_views as staff_notices
 from webapp.staff import notices, shell
 from webapp.staff import opening_views as staff_openings
 from webapp.staff import organization_views as staff_organizations
+from webapp.staff import policy_views as staff_policies
 from webapp.staff import request_views as staff_requests
 from webapp.staff import seen_views as staff_seen
 from webapp.staff import service_views as staff_service
@@ -82,8 +88,10 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
+    policies,
     promises,
     staff_notices,
+    staff_policies,
     staff_organizations,
     *(staff_console, staff_service, staff_seen),
     staff_requests,
@@ -101,12 +109,14 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.extensions["callbook"] = Services(settings, database, open_for_staff(settings))
     _configure(app, settings)
     before_all = (logs, headers, error_pages, addresses, formatting, last_used, request, staff_networks, guard)
-    for plumbing in (*before_all, notices, shell):
+    for plumbing in (*before_all, notices, announcements, shell):
         plumbing.register(app)
     accounts.register(app, database)
     pbx_access.register(app)
     calls_for_others.register()
     organization_jobs.register_jobs()
+    policy_jobs.register_jobs()
+    organization_actions.when_joined("policies.tell_newcomer", announcing.tell_newcomer)
     staff_openings.register()
     promise_checking.register(app)
     guard.set_staff_record(app, looks.note_look)

@@ -1,6 +1,5 @@
 """From an invitation to a membership: the only way in. Called by views.py; knows no Flask, and its caller commits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -26,10 +25,6 @@ NOT_YOURS = (
     "This invitation went to another address than those of the account that you are signed in with. Nothing was "
     "changed. Sign out and open the link in the mail again, or ask for an invitation to your own address."
 )
-
-
-#: Told of everybody who has just joined, in that transaction: later packages add to it in create_app().
-after_joining: list[Callable[[LockedSession, UserAccount], None]] = []
 
 
 @dataclass(frozen=True)
@@ -151,8 +146,6 @@ def _accept(session: LockedSession, opened: Opened, person: UserAccount) -> None
     invitation.state, invitation.ended_at, invitation.token_digest = InvitationState.ACCEPTED, now(), b""
     session.flush()
     _tell_inviter(session, opened, person)
-    for hook in after_joining:
-        hook(session, person)
 
 
 def _tell_inviter(session: LockedSession, opened: Opened, person: UserAccount) -> None:

@@ -28,15 +28,3 @@ def choose() -> ResponseReturnValue:
     return render_template(
         "organizations/choose.html", places=places, ended=list_ended(db()), suspended=list_suspended(db())
     )
-
-
-@bp.get("/privacy")
-@access.public
-def privacy() -> ResponseReturnValue:
-    return render_template("organizations/privacy.html")
-
-
-@bp.get("/security")
-@access.public
-def security() -> ResponseReturnValue:
-    return render_template("organizations/security.html")

@@ -33,8 +33,8 @@ def queue_mail(
 ) -> OutboxMessage:
     """Queue the mail, once for its cause; asked again for the same cause it gives the one that is there.
 
-    `cause` names what it is sent for; the address is added to it. `secret` is sealed already (sealing.py). `due_at`: not
-    before then, for mail to so many that other mail would wait behind it.
+    `cause` names what it is sent for; the address is added to it. `secret` is sealed already (sealing.py). `due_at`:
+    not before then, for mail to so many that other mail would wait behind it.
     """
     whole_cause = f"{cause}:{to_address}"
     known = _find(session, whole_cause)

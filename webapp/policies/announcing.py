@@ -1,8 +1,8 @@
 """Tells people by mail and notice, each exactly once: of a significant change of a policy, and of incidents.
 
-An announcement is a row; a job (jobs.py) goes through everybody with a membership in batches. That somebody was told is
-a row too, written in one transaction with their mail, under the announcement's row lock: a worker that dies between
-batches leaves neither half, and one that comes again finds who was told. Who joins meanwhile is told by tell_newcomer().
+An announcement is a row; a job (jobs.py) goes through everybody with a membership in batches. That somebody was told
+is a row too, written in one transaction with their mail, under the announcement's row lock: a worker that dies between
+batches leaves neither half, and one that comes again finds who was told. Who joins meanwhile: tell_newcomer().
 """
 
 import json

@@ -1,10 +1,9 @@
-"""What stands beside a section of a policy: each of its promises with state, figures and evidence.
+"""What stands beside a section of a policy: each of its promises with state, figures and evidence. Only reads.
 
-Made by the views: `Besides(session, asking)` once a page, then `beside(section.promises)` for each section, whose items
-templates/policies/_promise.html shows. Only reads.
+Made by the views once a page: `beside = Besides(asking)`; the templates call `beside(section)`, whose cards
+templates/policies/_promise.html shows.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,10 +14,12 @@ from flask import Request, current_app, url_for
 from webapp import access
 from webapp.clock import now
 from webapp.database.engine import Database
+from webapp.formatting import format_moment, format_time
 from webapp.policies.evidence import Evidence, evidence_of
 from webapp.policies.promise import Asking, Cookie, Figure, Promise
 from webapp.policies.promises import BY_KEY, PROMISES
 from webapp.policies.states import State, list_states
+from webapp.policies.text import Section
 from webapp.policies.values import Values
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
@@ -28,14 +29,20 @@ PUBLIC_ZONE = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One promise as the page shows it. `mark`: "kept", "broken" or "unknown", each with words of its own."""
+class Card:
+    """One promise as the page shows it. `mark`: "kept", "broken" or "unknown"; `headline` says it in words."""
 
     promise: Promise
     state: State | None
     mark: str
+    headline: str
     figures: list[Figure]
     evidence: list[Evidence]
+
+
+def nothing_beside(_section: Section) -> list[Card]:
+    """Of older versions: what they promised is not checked any more."""
+    return []
 
 
 class Besides:
@@ -45,9 +52,9 @@ class Besides:
         self.asking = asking
         self.states = list_states(asking.session)
 
-    def __call__(self, promises: Iterable[str]) -> list[Shown]:
-        """Of the promises that a section names; one that this release does not know is passed over."""
-        return [self._show(BY_KEY[key]) for key in promises if key in BY_KEY]
+    def __call__(self, section: Section) -> list[Card]:
+        """Of the promises that the section names; one that this release does not know is passed over."""
+        return [self._show(BY_KEY[key]) for key in section.promises if key in BY_KEY]
 
     @property
     def kept_count(self) -> int:
@@ -58,10 +65,29 @@ class Besides:
     def all_count(self) -> int:
         return len(PROMISES)
 
-    def _show(self, promise: Promise) -> Shown:
+    def _show(self, promise: Promise) -> Card:
         state = self.states.get(promise.key)
+        mark = mark_of(state, self.asking.moment)
+        headline = tell_state(state, mark, self.asking.moment, self.asking.zone)
         figures = promise.figures(self.asking) if promise.figures else []
-        return Shown(promise, state, mark_of(state, self.asking.moment), figures, evidence_of(promise.tests))
+        return Card(promise, state, mark, headline, figures, evidence_of(promise.tests))
+
+
+def tell_state(state: State | None, mark: str, moment: datetime, zone: ZoneInfo) -> str:
+    """ "Kept, as of 11:46"; the day stands there where it is not today."""
+    if state is None:
+        return "Not checked yet"
+    if mark == "unknown":
+        return f"Not checked since {_tell_when(state.checked_at, moment, zone)}"
+    if mark == "kept":
+        return f"Kept, as of {_tell_when(state.checked_at, moment, zone)}"
+    return f"Not kept since {_tell_when(state.since_at, moment, zone)}"
+
+
+def _tell_when(instant: datetime, moment: datetime, zone: ZoneInfo) -> str:
+    today = moment.astimezone(zone).date()
+    is_today = instant.astimezone(zone).date() == today
+    return format_time(instant, zone) if is_today else format_moment(instant, zone, today)
 
 
 def mark_of(state: State | None, moment: datetime) -> str:

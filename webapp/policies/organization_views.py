@@ -7,12 +7,11 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webapp import access, clock
+from webapp.policies import pages
 from webapp.policies.beside import PUBLIC_ZONE, Besides, ask_for, mark_of
 from webapp.policies.models import Policy
 from webapp.policies.promises import BY_KEY, PROMISES
 from webapp.policies.states import list_changes, list_states
-from webapp.policies.values import load_values
-from webapp.policies.versions import draft_of, find_in_force, text_of
 from webapp.services import services
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, current_reader, db
@@ -25,18 +24,13 @@ bp = Blueprint("promises", __name__)
 def privacy() -> ResponseReturnValue:
     """The same page as /privacy, with what is true of this organization and this reader at this moment."""
     session, settings, reader = db(), services().settings, current_reader()
-    values = load_values(settings)
-    whose = current_organization(), current_membership(), reader
+    values, whose = pages.known_values(settings), (current_organization(), current_membership(), reader)
     asking = ask_for(session, services().database, values, request, *whose)
-    in_force = find_in_force(session, Policy.PRIVACY)
     return render_template(
         "policies/organization.html",
+        shown=pages.show_now(session, settings, Policy.PRIVACY),
         beside=Besides(asking),
-        text=text_of(in_force) if in_force else draft_of(session, settings, values, Policy.PRIVACY).text,
-        in_force=in_force,
         sees_part=reader.narrowing is not None,
-        zone=asking.zone,
-        today=asking.moment.astimezone(asking.zone).date(),
     )
 
 

@@ -8,16 +8,13 @@ Called by publishing.py and the pages, for the text that came with the code and 
 """
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 from pathlib import Path
-from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup
@@ -96,27 +93,21 @@ def placeholders(body: str) -> set[str]:
     return set(_PLACEHOLDER.findall(body))
 
 
-def has_value(filling: Filling, name: str) -> bool:
-    return bool(filling.get(name))
-
-
 def _read_section(title: str, words: str, filling: Filling) -> Section:
     found = _PROMISES.search(words)
     promises = tuple(key.strip() for key in found[1].split(",")) if found else ()
-    tokens = _markdown().parse(_PROMISES.sub("", words))
-    html = _markdown().renderer.render(tokens, _markdown().options, {"filling": filling})
+    markdown = _markdown()
+    tokens = list(_fill_blocks(markdown.parse(_PROMISES.sub("", words)), filling))
+    html = markdown.renderer.render(tokens, markdown.options, {})
     clean = nh3.clean(
         html, tags=_TAGS, attributes=_ATTRIBUTES, attribute_filter=_only_plain_links, link_rel=None, strip_comments=True
     )
     anchor = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-    return Section(title, anchor, Markup(clean), promises, tuple(_list_blocks(tokens, filling)))  # noqa: S704 - cleaned
+    return Section(title, anchor, Markup(clean), promises, tuple(_list_blocks(tokens)))  # noqa: S704 - cleaned  # nosec B704
 
 
 def _only_plain_links(_tag: str, attribute: str, value: str) -> str | None:
     return value if attribute != "href" or _LINK.match(value) else None
-
-
-# ------------------------------------------------------------------------------------------- Markdown, and what we add
 
 
 @cache
@@ -124,9 +115,6 @@ def _markdown() -> MarkdownIt:
     """Paragraphs, lists, emphasis and links; no HTML, no images, no headings but ours."""
     markdown = MarkdownIt("zero").enable(_RULES)
     markdown.inline.ruler.before("escape", "placeholder", _find_placeholder)
-    markdown.add_render_rule("placeholder", _render_placeholder)
-    markdown.add_render_rule("table_of", _render_table)
-    markdown.core.ruler.push("table_of", _find_tables)
     return markdown
 
 
@@ -140,76 +128,83 @@ def _find_placeholder(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _find_tables(state: Any) -> None:
-    """A paragraph that is one placeholder alone becomes a block of its own: a table stands in no paragraph."""
-    tokens: list[Token] = []
-    for token in state.tokens:
-        children = token.children or []
-        if (
-            token.type == "inline"
-            and [child.type for child in children] == ["placeholder"]
-            and tokens[-1].type == "paragraph_open"
-        ):
-            tokens[-1] = Token("table_of", "", 0, content=children[0].content)
-        elif token.type != "paragraph_close" or tokens[-1].type != "table_of":
-            tokens.append(token)
-    state.tokens = tokens
+# ------------------------------------------------------------------- what is given for the words in braces, as tokens
 
 
-def _render_placeholder(
-    _self: RendererHTML, tokens: Sequence[Token], place: int, _options: Any, env: MutableMapping[str, Any]
-) -> str:
-    name = tokens[place].content
-    value = env["filling"].get(name)
-    if not value:
-        return _gap(name)
-    if not isinstance(value, str):
-        return escape(", ".join(" ".join(row) for row in value))
-    return f'<a href="mailto:{escape(value)}">{escape(value)}</a>' if _MAIL.fullmatch(value) else escape(value)
+def _fill_blocks(tokens: Sequence[Token], filling: Filling) -> Iterator[Token]:
+    """A paragraph that is one value of rows becomes a table; every other value is words in its sentence."""
+    rest = iter(enumerate(tokens))
+    for place, token in rest:
+        rows = _rows_alone(tokens[place : place + 3], filling)
+        if rows is not None:
+            yield from _table(rows)
+            next(rest), next(rest)
+            continue
+        token.children = [filled for child in token.children or [] for filled in _fill(child, filling)]
+        yield token
 
 
-def _render_table(
-    _self: RendererHTML, tokens: Sequence[Token], place: int, _options: Any, env: MutableMapping[str, Any]
-) -> str:
-    name = tokens[place].content
-    rows = env["filling"].get(name)
-    if not rows:
-        return f"<p>{_gap(name)}</p>"
-    if isinstance(rows, str):
-        return f"<p>{escape(rows)}</p>"
-    head = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS)
-    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<table class="plain"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+def _rows_alone(three: Sequence[Token], filling: Filling) -> Sequence[Sequence[str]] | None:
+    """Of a paragraph (open, words, close) with nothing but the name of a value that has rows."""
+    if [token.type for token in three] != ["paragraph_open", "inline", "paragraph_close"]:
+        return None
+    children = three[1].children or []
+    rows = filling.get(children[0].content) if [child.type for child in children] == ["placeholder"] else None
+    return None if rows is None or isinstance(rows, str) else rows
 
 
-def _gap(name: str) -> str:
-    return f'<span class="gap">[{escape(name.replace("_", " "))}: still to be filled in]</span>'
+def _fill(child: Token, filling: Filling) -> Iterator[Token]:
+    if child.type != "placeholder":
+        yield child
+        return
+    value = filling.get(child.content)
+    if not value or not isinstance(value, str):
+        yield from _wrap("span", {"class": "gap"}, f"[{child.content.replace('_', ' ')}: still to be filled in]")
+    elif _MAIL.fullmatch(value):
+        yield from _wrap("a", {"href": f"mailto:{value}"}, value)
+    else:
+        yield Token("text", "", 0, content=value)
 
 
-# --------------------------------------------------------------------------------------------------- in plain words
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[Token]:
+    yield from _wrap("table", {"class": "plain"})
+    yield from (*_wrap("thead"), *_wrap("tr"))
+    for column in COLUMNS:
+        yield from _wrap("th", {"scope": "col"}, column)
+    yield from (_end("tr"), _end("thead"), *_wrap("tbody"))
+    for row in rows:
+        yield from _wrap("tr")
+        for cell in row:
+            yield from _wrap("td", {}, cell)
+        yield _end("tr")
+    yield from (_end("tbody"), _end("table"))
 
 
-def _list_blocks(tokens: Sequence[Token], filling: Filling) -> Iterator[Block]:
-    depth = 0
+def _wrap(
+    tag: str, attributes: dict[str, str | int | float] | None = None, words: str | None = None
+) -> Iterator[Token]:
+    """An element that begins; with words it ends too. The renderer escapes them."""
+    yield Token(f"{tag}_open", tag, 1, attrs=attributes or {})
+    if words is not None:
+        yield from (Token("text", "", 0, content=words), _end(tag))
+
+
+def _end(tag: str) -> Token:
+    return Token(f"{tag}_close", tag, -1)
+
+
+# ------------------------------------------------------------------------------------------------------ in plain words
+
+
+def _list_blocks(tokens: Sequence[Token]) -> Iterator[Block]:
+    depth, cells = 0, []
     for token in tokens:
         depth += {"list_item_open": 1, "list_item_close": -1}.get(token.type, 0)
         if token.type == "inline":
-            yield Block("li" if depth else "p", " ".join(_words(token.children or [], filling).split()))
-        elif token.type == "table_of":
-            rows = filling.get(token.content) or [[_gap_words(token.content)]]
-            yield from (Block("tr", " · ".join(row)) for row in ([[rows]] if isinstance(rows, str) else rows))
-
-
-def _words(children: Sequence[Token], filling: Filling) -> str:
-    return "".join(_word(child, filling) for child in children)
-
-
-def _word(child: Token, filling: Filling) -> str:
-    if child.type == "placeholder":
-        value = filling.get(child.content)
-        return value if isinstance(value, str) and value else _gap_words(child.content)
-    return " " if child.type in ("softbreak", "hardbreak") else child.content
-
-
-def _gap_words(name: str) -> str:
-    return f"[{name.replace('_', ' ')}]"
+            words = (" " if child.type == "softbreak" else child.content for child in token.children or [])
+            yield Block("li" if depth else "p", " ".join("".join(words).split()))
+        elif token.type == "text":
+            cells.append(token.content)
+        elif token.type == "tr_close":
+            yield Block("tr", " · ".join(cells))
+            cells = []

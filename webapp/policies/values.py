@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from config import Settings
-from webapp.errors import CallbookError
+from webapp.errors import Refused
 
 NAME = "policy.toml"
 _TEXTS = ("operator", "address", "law", "contact", "security_contact", "recovery_point", "recovery_time")
@@ -20,7 +20,7 @@ _NUMBERS = ("backup_hours", "drill_days", "notice_days", "breach_hours")
 _LONGEST = 500
 
 
-class ValuesError(CallbookError):
+class ValuesError(Refused):
     """policy.toml cannot be read, or something in it is no value for what it is given for."""
 
 

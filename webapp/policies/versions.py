@@ -1,4 +1,4 @@
-"""The published versions of the policies, and how far the text at hand is from the newest. Read by pages and commands."""
+"""The published versions of the policies, and how far the text at hand is from the newest. By pages and commands."""
 
 import hashlib
 import json
