@@ -1,4 +1,4 @@
-"""What the tests of promises share: a service in which every promise is kept, and a hand that reaches past its locks."""
+"""What the tests of promises share: a service in which every promise is kept, a hand that reaches past its locks."""
 
 import sqlite3
 from collections.abc import Callable, Iterator

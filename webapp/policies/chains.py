@@ -1,82 +1,76 @@
 """Verifies the chains of the audit in steps, so that an hour's check is bounded however much was recorded.
 
-What was recorded since the last look is always looked at first; beside it a whole pass goes on, chain after chain from
-its beginning, and begins anew every day. A chain that is found broken is looked at each time until it is whole again.
+What was recorded since the last look is always looked at first. Beside it a pass over everything goes on, chain after
+chain from its beginning, and begins anew when it is through: at each look, as long as all of it fits into one, and
+within a day or so where it does not. A chain that is found broken is looked at each time until it is whole again.
 Kept in the process: after a start everything is looked at once more. Called by the check of `audit-whole`.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
 from webapp.audit.actions import NOTHING_BEFORE, THE_SERVICE
 from webapp.audit.verify import Head, verify_rows
 from webapp.database.engine import Database
 
-ROWS_AT_ONCE = 100_000  #: of a check, of all chains together: some seconds
-PASS_EVERY = timedelta(days=1)
+ROWS_AT_LEAST = 100_000  #: of a look, of all chains together: some seconds
+LOOKS_OF_A_PASS = 20  #: at most, where more was recorded: so many hours
 START = Head(0, NOTHING_BEFORE)
 
 
 @dataclass
 class Watch:
-    """How far this process has verified the chains of a database. `rows`: verified by it in the pass that is done."""
+    """How far this process has verified the chains of a database."""
 
     ends: dict[int, Head] = field(default_factory=dict)
     broken: set[int] = field(default_factory=set)
     waiting: deque[tuple[int, Head]] = field(default_factory=deque)
-    began_at: datetime | None = None
-    passed_at: datetime | None = None
+    passes: int = 0  #: over everything
+    left: int = 0  #: rows that this look may still read
 
 
 _watches: WeakKeyDictionary[Database, Watch] = WeakKeyDictionary()
 
 
-def watch_of(database: Database) -> Watch:
-    return _watches.setdefault(database, Watch())
-
-
-def look(database: Database, organization_ids: list[int], moment: datetime, at_most: int = ROWS_AT_ONCE) -> Watch:
+def look(database: Database, organization_ids: list[int], at_least: int = ROWS_AT_LEAST) -> Watch:
     """One check's share of the work."""
-    watch = watch_of(database)
+    watch = _watches.setdefault(database, Watch())
     there = [THE_SERVICE, *organization_ids]
-    watch.broken &= set(there)
-    left = at_most
+    known = set(there)
+    watch.broken &= known
+    watch.ends = {organization_id: end for organization_id, end in watch.ends.items() if organization_id in known}
+    watch.left = max(at_least, sum(end.position for end in watch.ends.values()) // LOOKS_OF_A_PASS)
     for organization_id in sorted(watch.broken):
-        left -= _verify(database, watch, organization_id, START, left)[0]
-    for organization_id in there:
-        if organization_id in watch.ends and organization_id not in watch.broken:
-            left -= _verify(database, watch, organization_id, watch.ends[organization_id], left)[0]
-    if not watch.waiting and (watch.began_at is None or moment - watch.began_at >= PASS_EVERY):
-        watch.began_at = moment
+        _verify(database, watch, organization_id, START)
+    for organization_id, end in list(watch.ends.items()):
+        if organization_id not in watch.broken:
+            _verify(database, watch, organization_id, end)
+    if not watch.waiting:
         watch.waiting.extend((organization_id, START) for organization_id in there)
-    while watch.waiting and left > 0:
+    while watch.waiting and watch.left > 0:
         organization_id, since = watch.waiting.popleft()
-        if organization_id not in there:
-            continue
-        count, head, is_done = _verify(database, watch, organization_id, since, left)
-        left -= max(count, 1)
-        if not is_done:
+        head = _verify(database, watch, organization_id, since) if organization_id in known else None
+        if head is not None:
             watch.waiting.appendleft((organization_id, head))
         elif not watch.waiting:
-            watch.passed_at = moment
+            watch.passes += 1
     return watch
 
 
-def _verify(database: Database, watch: Watch, organization_id: int, since: Head, left: int) -> tuple[int, Head, bool]:
-    """How many rows were read, where to go on, and whether that is the end (or the place where it is broken)."""
-    if left <= 0:
-        return 0, since, False
-    found = verify_rows(database, organization_id, since, left)
+def _verify(database: Database, watch: Watch, organization_id: int, since: Head) -> Head | None:
+    """Go on after `since`. Gives where to go on the next time; None: the end was reached, or a break was found."""
+    if watch.left <= 0:
+        return since
+    found = verify_rows(database, organization_id, since, watch.left)
     count = max(0, found.head.position - since.position)
+    is_through = count < watch.left
+    watch.left -= count
     if found.wrong is not None:
         watch.broken.add(organization_id)
-        return count, found.head, True
-    is_done = count < left
-    if is_done and since == START:
+        return None
+    if is_through and since == START:
         watch.broken.discard(organization_id)
-    watch.ends[organization_id] = max(
-        watch.ends.get(organization_id, START), found.head, key=lambda head: head.position
-    )
-    return count, found.head, is_done
+    end = watch.ends.get(organization_id, START)
+    watch.ends[organization_id] = found.head if found.head.position >= end.position else end
+    return None if is_through else found.head

@@ -170,8 +170,8 @@ PROMISES: tuple[Promise, ...] = (
         "audit-whole",
         _SECURITY,
         "What was recorded stays as it was",
-        "Each entry holds a digest of the one before it. The chains are computed anew, what is new every hour and the "
-        "whole of them every day.",
+        "Each entry holds a digest of the one before it. The chains are computed anew: what is new every hour, and the "
+        "whole of them within a day.",
         "We find the place, compare it with the backups and the ends of chains that owners keep, and tell the owners.",
         "tests/audit/test_chain.py::test_security_31_tampering_is_found",
         database.audit_whole,

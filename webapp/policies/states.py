@@ -39,6 +39,12 @@ def list_states(session: LockedSession) -> dict[str, State]:
     }
 
 
+def list_broken(session: LockedSession) -> list[tuple[str, State]]:
+    """Of those that are not kept, key and state: the one for longest first."""
+    broken = [(key, state) for key, state in list_states(session).items() if not state.kept]
+    return sorted(broken, key=lambda each: each[1].since_at)
+
+
 def list_changes(session: LockedSession) -> Sequence[PromiseChange]:
     """The newest first: what has ever been not kept, and when it was again."""
     newest = select(PromiseChange).order_by(PromiseChange.at.desc(), PromiseChange.id.desc())
