@@ -33,14 +33,14 @@ class Watch:
 _watches: WeakKeyDictionary[Database, Watch] = WeakKeyDictionary()
 
 
-def look(database: Database, organization_ids: list[int], at_least: int = ROWS_AT_LEAST) -> Watch:
+def look(database: Database, organization_ids: list[int], at_least: int | None = None) -> Watch:
     """One check's share of the work."""
     watch = _watches.setdefault(database, Watch())
     there = [THE_SERVICE, *organization_ids]
     known = set(there)
     watch.broken &= known
     watch.ends = {organization_id: end for organization_id, end in watch.ends.items() if organization_id in known}
-    watch.left = max(at_least, sum(end.position for end in watch.ends.values()) // LOOKS_OF_A_PASS)
+    watch.left = max(at_least or ROWS_AT_LEAST, sum(end.position for end in watch.ends.values()) // LOOKS_OF_A_PASS)
     for organization_id in sorted(watch.broken):
         _verify(database, watch, organization_id, START)
     for organization_id, end in list(watch.ends.items()):

@@ -4,11 +4,14 @@ Read by pages; written by scripts/run_evidence.py alone.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
+
+from config import ROOT
 
 FILE = Path(__file__).resolve().parent / "evidence.json"
 PASSED = "passed"
@@ -53,3 +56,9 @@ def evidence_of(tests: Sequence[str]) -> list[Evidence]:
     """Of each test, in order; one that has never run says so."""
     known = load_evidence()
     return [known.get(test) or Evidence(test, {}) for test in tests]
+
+
+def read_version() -> str:
+    """Of this code, as the list of changes names it."""
+    found = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    return found[1] if found else "unknown"
