@@ -57,6 +57,7 @@ WHERE_COMMITS_STAND = (
     "place_jobs.py",
     "disclosure_jobs.py",
     "lost_factor_jobs.py",
+    "retention_jobs.py",
     "cli.py",
     "run_demo.py",
     *OWN_SHORT_SESSIONS,

@@ -7,11 +7,13 @@ import pytest
 
 from tests.ingest.importing import Importing, asterisk_row, ring_all_row
 from webapp.calls.models import Call, CallLink, CallRecord, CallRecordVersion, CallTotal, RejectedLine
-from webapp.clock import to_ms
-from webapp.database.bulk import BulkTransaction
+from webapp.clock import now, to_ms
+from webapp.database.ids import new_id
 from webapp.destinations.models import Party
 from webapp.ingest import purge
 from webapp.ingest.purge import Purged, move_watermark, purge_calls, purge_refused_lines
+from webapp.privacy.models import RetentionRun
+from webapp.tenancy.sessions import reading_session, writing_session
 
 MIDNIGHT = datetime(2026, 7, 15, tzinfo=UTC).replace(hour=0)
 OLD = {"start": "2026-07-14 10:00:00", "answer": "2026-07-14 10:00:08", "end": "2026-07-14 10:03:20"}
@@ -26,14 +28,16 @@ def rows() -> bytes:
 
 
 def run(harbour: Importing, until: datetime = MIDNIGHT, **options: Any) -> Purged:
-    told: list[Purged] = []
-
-    def note(_transaction: BulkTransaction, purged: Purged) -> None:
-        told.append(purged)
-
+    counts = dict.fromkeys(("calls", "records", "parties", "files", "audit_events", "archives"), 0)
+    run = RetentionRun(id=new_id(), started_at=now(), ended_at=None, **counts)
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        session.add(run)
+        session.commit()
     move_watermark(harbour.database, harbour.organization.id, to_ms(until))
-    purge_calls(harbour.database, harbour.organization.id, note, **options)
-    return Purged(*(sum(counts) for counts in zip(*told, strict=True))) if told else Purged(0, 0, 0)
+    purge_calls(harbour.database, harbour.organization.id, run.id, **options)
+    with reading_session(harbour.database, harbour.organization.id) as session:
+        run = session.get_one(RetentionRun, (harbour.organization.id, run.id))
+    return Purged(run.calls, run.records, run.parties)
 
 
 def test_what_is_old_goes_and_the_rest_is_as_if_it_had_come_alone(harbour: Importing) -> None:

@@ -22,6 +22,7 @@ _HOLD_SECONDS = 0.02  #: of the write lock, aimed at
 _PAUSES = 3.0  #: as long again as a batch took: pages have most of the time
 _LEAST_PAUSE = 0.005
 _LINES_AT_ONCE = 500
+_UNDOING = int(ImportState.UNDOING)
 _LONG_AGO_MS = -2_000_000_000_000  #: 1906
 
 _OLD_CALLS = (
@@ -33,7 +34,7 @@ _OLD_CALLS = (
 _OLD_LINES = (
     "SELECT line.import_file_id, line.line_number FROM import_file AS file"
     " JOIN rejected_line AS line ON line.organization_id = ? AND line.import_file_id = file.id"
-    f" WHERE file.organization_id = ? AND file.created_at < ? AND file.state <> {int(ImportState.UNDOING)} LIMIT ?"
+    " WHERE file.organization_id = ? AND file.created_at < ? AND file.state <> ? LIMIT ?"
 )
 
 
@@ -45,9 +46,6 @@ class Purged(NamedTuple):
     parties: int
 
 
-Note = Callable[[BulkTransaction, Purged], None]
-
-
 def move_watermark(database: Database, organization_id: int, keeps_from_ms: int | None) -> None:
     """From now on rows that start before it are passed over: first of all, so that nothing purged comes back."""
     with bulk_transaction(database, organization_id) as transaction:
@@ -57,10 +55,10 @@ def move_watermark(database: Database, organization_id: int, keeps_from_ms: int 
 
 
 def purge_calls(
-    database: Database, organization_id: int, note: Note, keep_going: Callable[[], bool] = lambda: True
+    database: Database, organization_id: int, run_id: int, keep_going: Callable[[], bool] = lambda: True
 ) -> bool:
-    """Remove what is older than the watermark. `note` is told of each batch in its transaction. False: stopped before
-    the end by `keep_going`; what is left goes the next time.
+    """Remove what is older than the watermark. The retention_run counts each batch in its transaction. False: stopped
+    before the end by `keep_going`; what is left goes the next time.
     """
     with reading_session(database) as session:
         keeps_from = session.get_one(Organization, organization_id).keeps_from
@@ -71,7 +69,7 @@ def purge_calls(
         with bulk_transaction(database, organization_id) as transaction:
             old = _list_old(transaction, since_ms, until_ms, size)
             if old:
-                note(transaction, _remove(transaction, calls, old))
+                _count(transaction, run_id, _remove(transaction, calls, old))
         if len(old) < size:
             return True
         since_ms = old[-1].started_at
@@ -109,6 +107,16 @@ def _remove(transaction: BulkTransaction, calls: CallWriter, old: Sequence[Store
     return Purged(len(old), len(records), parties)
 
 
+def _count(transaction: BulkTransaction, run_id: int, purged: Purged) -> None:
+    transaction.execute(
+        "UPDATE retention_run SET calls = calls + ?, records = records + ?, parties = parties + ?"
+        " WHERE organization_id = ? AND id = ?",
+        *purged,
+        transaction.organization_id,
+        run_id,
+    )
+
+
 def purge_refused_lines(
     database: Database, organization_id: int, until_ms: int, keep_going: Callable[[], bool] = lambda: True
 ) -> bool:
@@ -116,7 +124,7 @@ def purge_refused_lines(
     while True:
         with bulk_transaction(database, organization_id) as transaction:
             lines = transaction.rows(
-                _OLD_LINES, organization_id, organization_id, transaction.instant(until_ms), _LINES_AT_ONCE
+                _OLD_LINES, organization_id, organization_id, transaction.instant(until_ms), _UNDOING, _LINES_AT_ONCE
             )
             transaction.execute_many(
                 "DELETE FROM rejected_line WHERE organization_id = ? AND import_file_id = ? AND line_number = ?",
