@@ -36,6 +36,9 @@ from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
+from webapp.privacy import closing_views as closing
+from webapp.privacy import erasing_jobs, erasures, retention_jobs
+from webapp.privacy import retention_views as retention
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import collect_views as collect
@@ -79,6 +82,7 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
+    *(retention, closing),
     staff_notices,
     staff_organizations,
     *(staff_console, staff_service, staff_seen),
@@ -103,6 +107,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     pbx_access.register(app)
     calls_for_others.register()
     organization_jobs.register_jobs()
+    for jobs in (retention_jobs, erasing_jobs):
+        jobs.register_jobs()
+    erasures.keep_log(database, settings)
     staff_openings.register()
     guard.set_staff_record(app, looks.note_look)
     Htmx(app)

@@ -223,7 +223,7 @@ def _old_files(edge: datetime) -> tuple[ColumnElement[bool], ...]:
         )
         for its, in_use in ((ImportFile, _FILES_IN_USE), (ContactImport, _CONTACTS_IN_USE))
     )
-    return (StoredFile.created_at < edge, StoredFile.complete, *(~each for each in used))
+    return (StoredFile.created_at < edge, StoredFile.complete.is_(True), *(~each for each in used))
 
 
 def old_archives(edge: datetime) -> tuple[ColumnElement[bool], ...]:

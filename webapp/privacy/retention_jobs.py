@@ -19,16 +19,16 @@ from webapp.database.ids import new_id
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.ingest.purge import move_watermark, purge_calls, purge_refused_lines
 from webapp.jobs.handlers import Work
-from webapp.jobs.queue import enqueue, find_open_job, register, register_chore
+from webapp.jobs.queue import register, register_chore
 from webapp.jobs.stored_files import delete_stored_file
 from webapp.privacy.models import RetentionRun, Takeout, TakeoutChunk, TakeoutEntry, TakeoutState
-from webapp.privacy.retention import Edges, edges_of, list_old_files, next_run, old_archives, rules_of
+from webapp.privacy.retention import Edges, edges_of, list_old_files, old_archives, rules_of
+from webapp.privacy.retention_planning import RUN, is_planned, plan_run
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Organization, OrganizationState
 from webapp.tenancy.sessions import reading_session, writing_session
 
-RUN = "privacy.retain"
 RUNS_KEPT = 400
 _EVENTS_AT_ONCE = 200
 _FILES_AT_ONCE = 20
@@ -51,21 +51,11 @@ def plan_retention(database: Database) -> None:
         ).all()
     for organization in organizations:
         with reading_session(database, organization.id) as session:
-            if not _has_rules(session, organization) or _is_planned(session, organization):
+            if not _has_rules(session, organization) or is_planned(session, organization):
                 continue
         with writing_session(database, organization.id) as session:
             plan_run(session, organization)
             session.commit()
-
-
-def plan_run(session: LockedSession, organization: Organization) -> None:
-    """Put in the job of the coming night, where it is not there yet."""
-    if not _is_planned(session, organization):
-        enqueue(session, RUN, {}, organization.id, next_run(organization))
-
-
-def _is_planned(session: LockedSession, organization: Organization) -> bool:
-    return find_open_job(session, RUN, organization.id, {}) is not None
 
 
 def _has_rules(session: LockedSession, organization: Organization) -> bool:
@@ -144,8 +134,8 @@ class _Run:
                 hold_organization(session)
                 head = set_checkpoint(session, self._edges.audit)
                 if head is not None:
-                    told = {"position": head.position, "hash": head.row_hash.hex()}
-                    record(session, "retention.audit_removed", actor_id=None, **told)
+                    position, row_hash = head.position, head.row_hash.hex()
+                    record(session, "retention.audit_removed", actor_id=None, position=position, hash=row_hash)
                 session.commit()
         while True:
             with writing_session(self._database, self._organization_id) as session:
@@ -224,9 +214,10 @@ class _Run:
 
 def _let_go_of_file(session: LockedSession, file_id: int) -> None:
     """Nothing names the file any more; contacts that still wait for a yes are thrown away with theirs."""
-    for mapped in (ImportFile, ContactImport):
-        for row in session.scalars(select(mapped).where(mapped.stored_file_id == file_id)):
-            row.stored_file_id = None
-            if isinstance(row, ContactImport) and row.state == ContactState.WAITING:
-                row.state = ContactState.THROWN_AWAY
+    for imported in session.scalars(select(ImportFile).where(ImportFile.stored_file_id == file_id)):
+        imported.stored_file_id = None
+    for contacts in session.scalars(select(ContactImport).where(ContactImport.stored_file_id == file_id)):
+        contacts.stored_file_id = None
+        if contacts.state == ContactState.WAITING:
+            contacts.state = ContactState.THROWN_AWAY
     session.flush()
