@@ -36,6 +36,8 @@ from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
+from webapp.privacy import inventory_views as inventory
+from webapp.privacy import takeout_views as takeout
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import collect_views as collect
@@ -79,6 +81,7 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
+    *(takeout, inventory),
     staff_notices,
     staff_organizations,
     *(staff_console, staff_service, staff_seen),
