@@ -38,7 +38,9 @@ from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
 from webapp.privacy import closing_views as closing
 from webapp.privacy import erasing_jobs, erasures, retention_jobs
+from webapp.privacy import inventory_views as inventory
 from webapp.privacy import retention_views as retention
+from webapp.privacy import takeout_views as takeout
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import collect_views as collect
@@ -83,6 +85,7 @@ FEATURES = (
     route_lookups,
     reports,
     *(retention, closing),
+    *(takeout, inventory),
     staff_notices,
     staff_organizations,
     *(staff_console, staff_service, staff_seen),
@@ -147,7 +150,7 @@ def _what_layouts_need() -> dict[str, Any]:
         "current_user": current_user,
         "current_organization": place.organization if place else None,
         "current_membership": place.membership if place else None,
-        "navigation": navigation.links(place.membership) if place else [],
+        "navigation": navigation.links(place.membership) if place and place.organization.closing_ms is None else [],
         "looks_as": place.looks_as if place else "",
         "sees_in_part": bool(place and (narrowing := request.current_reader().narrowing) and narrowing.is_cut),
         "support_asks": support.ask_owners,

@@ -270,6 +270,18 @@ KINDS: dict[str, Kind] = {
     "service.reopened": Kind("{staff} brought {organization} back: {reason}", ("staff", "organization", "reason")),
     "service.erased": Kind("An organization was erased: {rows} rows, digest {digest}", ("rows", "digest")),
     "service.person_erased": Kind("A person was erased"),
+    # ---- takeouts: everything in one archive
+    "takeout.asked": Kind("Asked for a takeout of everything"),
+    "support.takeout_started": Kind(
+        "{staff} of support had a takeout prepared, which owners alone can fetch: {reason}", ("staff", "reason")
+    ),
+    "service.takeout_started": Kind(
+        "{staff} had a takeout of {organization} prepared: {reason}", ("staff", "organization", "reason")
+    ),
+    "takeout.ready": Kind("A takeout was ready: {files} files, {size}", ("files", "size")),
+    "takeout.fetched": Kind("Fetched a takeout of everything"),
+    "takeout.failed": Kind("A takeout could not be made"),
+    "takeout.deleted": Kind("A takeout had run out and was deleted"),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -335,6 +347,7 @@ GROUPS = {
     "legal": Group.SEARCHES,
     "lost_factor": Group.SIGN_INS,
     "help_code": Group.SIGN_INS,
+    "takeout": Group.SEARCHES,
 }
 
 

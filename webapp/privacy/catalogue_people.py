@@ -182,7 +182,7 @@ ORGANIZATION = (
         personal={"to_address": "the address it goes to", "words": "names and figures that it tells"},
         kept="30 days once it is handed over.",
         seen_by=NOBODY,
-        takeout=Exported("organization/mails"),
+        takeout=Exported("organization/mails", rows=Rows.MAILS),
     ),
     entry(
         "job",

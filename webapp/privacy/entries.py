@@ -67,6 +67,7 @@ class Rows(Enum):
     ITSELF = 2
     MEMBERS = 3  # people who are in the organization
     TOLD = 4  # that its owners were told of
+    MAILS = 5  # about it, but to our staff
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class LeftOut:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """One table of schema.sql, as somebody asks who wants to know what is held about them."""
 

@@ -130,6 +130,19 @@ def sign_out(organization_id: int) -> ResponseReturnValue:
     return _answer("staff/_sign_out.html", f"Sign people of {organization.name} out", form, organization, do)
 
 
+@bp.route("/staff/organizations/<id:organization_id>/takeout", methods=["GET", "POST"])
+@access.staff
+@access.proved
+def prepare_takeout(organization_id: int) -> ResponseReturnValue:
+    organization, form = _organization(organization_id), ReasonForm()
+
+    def do(act: Act) -> str:
+        actions.prepare_takeout(db(), act, organization)
+        return f"A takeout of {organization.name} is being prepared. Its owners get a mail when they can fetch it."
+
+    return _answer("staff/_takeout.html", f"Prepare a takeout of {organization.name}", form, organization, do)
+
+
 def address_of(organization: Organization) -> str:
     """The console's page of one organization."""
     return url_for("staff.organization", organization_id=organization.id)
