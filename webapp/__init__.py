@@ -44,6 +44,11 @@ from webapp.policies import jobs as policy_jobs
 from webapp.policies import notices as announcements
 from webapp.policies import organization_views as promises
 from webapp.policies import views as policies
+from webapp.privacy import closing_views as closing
+from webapp.privacy import erasing_jobs, erasures, retention_jobs
+from webapp.privacy import inventory_views as inventory
+from webapp.privacy import retention_views as retention
+from webapp.privacy import takeout_views as takeout
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import collect_views as collect
@@ -88,8 +93,9 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
-    policies,
-    promises,
+    *(retention, closing),
+    *(takeout, inventory),
+    *(policies, promises),
     staff_notices,
     staff_policies,
     staff_organizations,
@@ -117,6 +123,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     organization_jobs.register_jobs()
     policy_jobs.register_jobs()
     organization_actions.when_joined("policies.tell_newcomer", announcing.tell_newcomer)
+    for jobs in (retention_jobs, erasing_jobs):
+        jobs.register_jobs()
+    erasures.keep_log(database, settings)
     staff_openings.register()
     promise_checking.register(app)
     guard.set_staff_record(app, looks.note_look)
@@ -155,7 +164,7 @@ def _what_layouts_need() -> dict[str, Any]:
         "current_user": current_user,
         "current_organization": place.organization if place else None,
         "current_membership": place.membership if place else None,
-        "navigation": navigation.links(place.membership) if place else [],
+        "navigation": navigation.links(place.membership) if place and place.organization.closing_ms is None else [],
         "looks_as": place.looks_as if place else "",
         "sees_in_part": bool(place and (narrowing := request.current_reader().narrowing) and narrowing.is_cut),
         "support_asks": support.ask_owners,

@@ -6,7 +6,8 @@ from flask import Flask
 from tests.cast import Cast
 from tests.policies.conftest import Execute
 from webapp.audit.actions import record
-from webapp.audit.verify import Head, verify_rows
+from webapp.audit.checkpoints import Head
+from webapp.audit.verify import verify_rows
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.policies import chains

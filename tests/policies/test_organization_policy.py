@@ -14,7 +14,7 @@ from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.organizations.actions import add_member
 from webapp.policies.checking import check_promises
-from webapp.tenancy.models import Role
+from webapp.tenancy.models import Organization, Role
 from webapp.tenancy.sessions import writing_session
 
 PAGE = "/o/harbour/privacy"
@@ -174,3 +174,24 @@ def test_everybody_reads_the_services_own_figures(
     assert security["People with the console"] == "2"
     assert security["At most lost"] == "a day"
     assert security["Last backup"].startswith(("today", "yesterday"))
+
+
+def test_what_retention_removes_next_and_the_last_backup(
+    sound: Flask, client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    make.call(started_at=now() - timedelta(days=31))
+    make.call(started_at=now() - timedelta(days=20))
+    with make.session() as session:
+        session.get_one(Organization, cast.harbour.id).keep_calls_days = 30
+        session.commit()
+    client.sign_in(cast.olive)
+    page = client.get(PAGE).text
+    told = figures(page)
+    assert told["Calls are kept"] == "30 days"
+    assert told["Who looked is kept"] == "as long as we are here"
+    assert told["Takeouts are kept"] == "7 days"
+    assert told["It removes calls"] == "1"
+    assert re.fullmatch(r"(today|\d+ \w+ \d{4}|\d+ \w+) at 03:00", told["Retention runs next"])
+    assert told["Last backup"].startswith(("today", "yesterday"))
+    assert told["Last drill"] != "never"
+    assert links(page)["Calls are kept"] == "/o/harbour/settings/retention"

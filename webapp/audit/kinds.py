@@ -269,6 +269,35 @@ KINDS: dict[str, Kind] = {
         "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="import"
     ),
     "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
+    # ---- retention, and leaving
+    "retention.done": Kind(
+        "Removed what is older than is kept: {calls} calls of {records} records, {parties} numbers, {files} files, "
+        "{audit_events} entries of this list, {archives} takeouts",
+        ("calls", "records", "parties", "files", "audit_events", "archives"),
+    ),
+    "retention.audit_removed": Kind(
+        "The beginning of this list, up to entry {position}, is removed; the hash of that entry is {hash}",
+        ("position", "hash"),
+    ),
+    "organization.closed": Kind("Closed the organization; it is erased on {erased_on}", ("erased_on",)),
+    "organization.reopened": Kind("Took the closing of the organization back"),
+    "support.reopened": Kind("{staff} of support took the closing back: {reason}", ("staff", "reason")),
+    # ---- erasures; in the chain of the service itself, which names nobody
+    "service.reopened": Kind("{staff} brought {organization} back: {reason}", ("staff", "organization", "reason")),
+    "service.erased": Kind("An organization was erased: {rows} rows, digest {digest}", ("rows", "digest")),
+    "service.person_erased": Kind("A person was erased"),
+    # ---- takeouts: everything in one archive
+    "takeout.asked": Kind("Asked for a takeout of everything"),
+    "support.takeout_started": Kind(
+        "{staff} of support had a takeout prepared, which owners alone can fetch: {reason}", ("staff", "reason")
+    ),
+    "service.takeout_started": Kind(
+        "{staff} had a takeout of {organization} prepared: {reason}", ("staff", "organization", "reason")
+    ),
+    "takeout.ready": Kind("A takeout was ready: {files} files, {size}", ("files", "size")),
+    "takeout.fetched": Kind("Fetched a takeout of everything"),
+    "takeout.failed": Kind("A takeout could not be made"),
+    "takeout.deleted": Kind("A takeout had run out and was deleted"),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -327,12 +356,14 @@ GROUPS = {
     "routes": Group.SETTINGS,
     "support": Group.SUPPORT,
     "organization": Group.SETTINGS,
+    "retention": Group.SETTINGS,
     "settings": Group.SETTINGS,
     "service": Group.SUPPORT,
     "disclosure": Group.SEARCHES,
     "legal": Group.SEARCHES,
     "lost_factor": Group.SIGN_INS,
     "help_code": Group.SIGN_INS,
+    "takeout": Group.SEARCHES,
 }
 
 

@@ -26,6 +26,8 @@ from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.reader import Reader
 
 PUBLIC_ZONE = ZoneInfo("UTC")
+#: Of the security policy, and about an organization's own data: beside which promise its own page shows them too.
+_ALSO = {"nothing-but-records": ("retention-runs",), "own-database": ("backups-young", "drill-young")}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,11 @@ class Besides:
 
     def __call__(self, section: Section) -> list[Card]:
         """Of the promises that the section names; one that this release does not know is passed over."""
-        return [self._show(BY_KEY[key]) for key in section.promises if key in BY_KEY]
+        keys = [key for named in section.promises for key in (named, *self._also(named))]
+        return [self._show(BY_KEY[key]) for key in keys if key in BY_KEY]
+
+    def _also(self, key: str) -> tuple[str, ...]:
+        return _ALSO.get(key, ()) if self.asking.organization is not None else ()
 
     @property
     def kept_count(self) -> int:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from webapp.audit.actions import NOTHING_BEFORE, THE_SERVICE
-from webapp.audit.verify import Head, verify_rows
+from webapp.audit.checkpoints import Head
+from webapp.audit.verify import verify_rows
 from webapp.database.engine import Database
 
 ROWS_AT_LEAST = 100_000  #: of a look, of all chains together: some seconds

@@ -4,7 +4,7 @@ Named by promises.py, one function a promise; each tells by `asking.organization
 elsewhere is in none of them: who is narrowed gets figures of their own calls.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import func, select
 
@@ -23,6 +23,7 @@ from webapp.organizations.room import find_room
 from webapp.policies.models import Announcement, AnnouncementPerson, Policy, PolicyVersion
 from webapp.policies.promise import Asking, Figure
 from webapp.policies.who_can_see import count_waiting, count_who_sees, put_in_place
+from webapp.privacy.retention import next_run, next_run_day, preview, rules_of, tell_days
 from webapp.recovery.queries import latest_backup, latest_drill
 from webapp.tenancy.consent_models import AccessGrant, AccessOpening
 from webapp.tenancy.models import Organization, OrganizationState, Role
@@ -227,35 +228,25 @@ def of_drills(asking: Asking) -> list[Figure]:
 
 def of_retention(asking: Asking) -> list[Figure]:
     """What is in force, and what the next night removes."""
-    organization = asking.organization
-    if organization is None:
+    organization, reader = asking.organization, asking.reader
+    if organization is None or reader is None:
         return [Figure("How long data is kept", "each customer decides")]
-    return [
-        Figure("Calls are kept", _tell_kept(organization.keep_calls_days), asking.may_open("calls.index")),
-        Figure("Who looked is kept", _tell_kept(organization.keep_audit_days)),
-        Figure("Imported files are kept", _tell_kept(organization.keep_files_days)),
-        Figure("Archives are kept", f"{organization.keep_exports_days} days"),
-        *_next_removal(asking, organization),
+    rules, link = rules_of(organization), asking.may_open("settings.retention")
+    figures = [
+        Figure("Calls are kept", tell_days(rules.calls), link),
+        Figure("Who looked is kept", tell_days(rules.audit), link),
+        Figure("Imported files are kept", tell_days(rules.files), link),
+        Figure("Takeouts are kept", tell_days(rules.exports), link),
     ]
-
-
-def _next_removal(asking: Asking, organization: Organization) -> list[Figure]:
-    if organization.keep_calls_days is None or (asking.reader and asking.reader.narrowing is not None):
-        return []
-    edge = asking.moment + timedelta(days=1) - timedelta(days=organization.keep_calls_days)
-    ahead = select(func.count()).select_from(
-        select(Call.call_key).where(Call.started_at < edge).limit(_COUNTED_AT_MOST + 1).subquery()
-    )
-    count = asking.session.scalar(ahead) or 0
-    told = format_count(count) if count <= _COUNTED_AT_MOST else f"more than {format_count(_COUNTED_AT_MOST)}"
-    return [Figure("Calls that the next night removes", told)]
-
-
-_COUNTED_AT_MOST = 10_000
-
-
-def _tell_kept(days: int | None) -> str:
-    return f"{format_count(days)} days" if days else "for as long as you stay"
+    if reader.narrowing is not None or (rules.calls is None and rules.audit is None and rules.files is None):
+        return figures
+    removed = preview(asking.session, next_run_day(organization))
+    return [
+        *figures,
+        Figure("Retention runs next", _tell_moment(asking, next_run(organization))),
+        Figure("It removes calls", format_count(removed.calls)),
+        Figure("It removes files", format_count(removed.files)),
+    ]
 
 
 def _tell_moment(asking: Asking, instant: datetime | None) -> str:

@@ -70,6 +70,19 @@ def resume(organization_id: int) -> ResponseReturnValue:
     return _answer("staff/_resume.html", f"Open {organization.name} again", form, organization, do)
 
 
+@bp.route("/staff/organizations/<id:organization_id>/bring-back", methods=["GET", "POST"])
+@access.staff
+@access.proved
+def bring_back(organization_id: int) -> ResponseReturnValue:
+    organization, form = _organization(organization_id), ReasonForm()
+
+    def do(act: Act) -> str:
+        actions.bring_back(db(), act, organization)
+        return f"{organization.name} is open to its people again, with everything that was there."
+
+    return _answer("staff/_bring_back.html", f"Bring {organization.name} back", form, organization, do)
+
+
 @bp.route("/staff/organizations/<id:organization_id>/limits", methods=["GET", "POST"])
 @access.staff
 @access.proved
@@ -115,6 +128,19 @@ def sign_out(organization_id: int) -> ResponseReturnValue:
         return f"Everybody of {organization.name} is signed out: {format_count(ended)} sessions ended."
 
     return _answer("staff/_sign_out.html", f"Sign people of {organization.name} out", form, organization, do)
+
+
+@bp.route("/staff/organizations/<id:organization_id>/takeout", methods=["GET", "POST"])
+@access.staff
+@access.proved
+def prepare_takeout(organization_id: int) -> ResponseReturnValue:
+    organization, form = _organization(organization_id), ReasonForm()
+
+    def do(act: Act) -> str:
+        actions.prepare_takeout(db(), act, organization)
+        return f"A takeout of {organization.name} is being prepared. Its owners get a mail when they can fetch it."
+
+    return _answer("staff/_takeout.html", f"Prepare a takeout of {organization.name}", form, organization, do)
 
 
 def address_of(organization: Organization) -> str:
