@@ -188,7 +188,7 @@ def test_what_retention_removes_next_and_the_last_backup(
     page = client.get(PAGE).text
     told = figures(page)
     assert told["Calls are kept"] == "30 days"
-    assert told["Who looked is kept"] == "as long as we are here"
+    assert told["Who looked is kept"] == "as long as you stay"
     assert told["Takeouts are kept"] == "7 days"
     assert told["It removes calls"] == "1"
     assert re.fullmatch(r"(today|\d+ \w+ \d{4}|\d+ \w+) at 03:00", told["Retention runs next"])

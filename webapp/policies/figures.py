@@ -210,7 +210,7 @@ def of_backups(asking: Asking) -> list[Figure]:
     newest, hours = latest_backup(asking.session), asking.values.backup_hours
     return [
         Figure("Last backup", _tell_moment(asking, newest.backup_at if newest else None)),
-        Figure("Size", format_size(newest.byte_count) if newest else "none"),
+        Figure("Its size", format_size(newest.byte_count) if newest else "none"),
         Figure("One is made every", f"{hours} hours" if hours else "not said yet"),
         Figure("At most lost", asking.values.recovery_point or "not said yet"),
         Figure("Back within", asking.values.recovery_time or "not said yet"),
@@ -226,6 +226,9 @@ def of_drills(asking: Asking) -> list[Figure]:
     ]
 
 
+_KEPT = ("Calls are kept", "Who looked is kept", "Imported files are kept", "Takeouts are kept")
+
+
 def of_retention(asking: Asking) -> list[Figure]:
     """What is in force, and what the next night removes."""
     organization, reader = asking.organization, asking.reader
@@ -233,10 +236,8 @@ def of_retention(asking: Asking) -> list[Figure]:
         return [Figure("How long data is kept", "each customer decides")]
     rules, link = rules_of(organization), asking.may_open("settings.retention")
     figures = [
-        Figure("Calls are kept", tell_days(rules.calls), link),
-        Figure("Who looked is kept", tell_days(rules.audit), link),
-        Figure("Imported files are kept", tell_days(rules.files), link),
-        Figure("Takeouts are kept", tell_days(rules.exports), link),
+        Figure(label, tell_days(days) if days else "as long as you stay", link)
+        for label, days in zip(_KEPT, rules, strict=True)
     ]
     if reader.narrowing is not None or (rules.calls is None and rules.audit is None and rules.files is None):
         return figures
