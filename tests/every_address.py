@@ -26,6 +26,7 @@ _BY_HAND = {
     "earlier": 1,
     "later": 1,
     "announcement_id": 1,
+    "takeout_id": 1,
 }
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),

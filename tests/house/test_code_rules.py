@@ -47,6 +47,7 @@ OWN_SHORT_SESSIONS = (
     "audit/service_chain.py",
     "organizations/head_mails.py",
     "organizations/looks.py",
+    "policies/checking.py",
     "staff/shell.py",
 )
 WHERE_COMMITS_STAND = (
