@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from tests.policies.conftest import backup
+from tests.policies.sound_service import backup
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now
 from webapp.database.engine import Database

@@ -17,7 +17,7 @@ from sqlalchemy import update
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
-from tests.policies.conftest import VALUES, Execute, backup
+from tests.policies.sound_service import VALUES, Execute, backup
 from webapp.accounts import session_limits
 from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.clock import now
