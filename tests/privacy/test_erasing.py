@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import time_machine
 from flask import Flask
+from psycopg import sql
 from sqlalchemy import func, select
 
 from config import Settings
@@ -102,10 +103,18 @@ def bytes_of(database: Database, settings: Settings) -> bytes:
     if database.dialect == "sqlite":
         path = database.sqlite_path
         return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
-    server = postgresql.server_url()
-    assert server is not None
-    url = f"{server.rsplit('/', 1)[0]}/{settings.database_url.rsplit('/', 1)[1]}".replace("+psycopg", "")
-    return subprocess.run(["pg_dump", "--inserts", url], capture_output=True, check=True).stdout
+    owner = settings.database_owner_url
+    assert owner is not None
+    with postgresql.connect(owner) as connection:
+        found = connection.execute("SELECT relname FROM pg_class WHERE relforcerowsecurity").fetchall()
+        tables = [sql.Identifier(str(row[0])) for row in found]
+        for table in tables:  # else row-level security would hide the rows from the dump
+            connection.execute(sql.SQL("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY").format(table))
+        words = ["pg_dump", "--inserts", owner.replace("+psycopg", "")]
+        dump = subprocess.run(words, capture_output=True, check=True).stdout
+        for table in tables:
+            connection.execute(sql.SQL("ALTER TABLE {} FORCE ROW LEVEL SECURITY").format(table))
+    return dump
 
 
 def is_anywhere(word: str, content: bytes) -> bool:
