@@ -54,6 +54,7 @@ from webapp.staff import organization_views as staff_organizations
 from webapp.staff import request_views as staff_requests
 from webapp.staff import seen_views as staff_seen
 from webapp.staff import service_views as staff_service
+from webapp.staff import takeout_views as staff_takeout
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +90,7 @@ FEATURES = (
     staff_openings,
     disclosures,
     staff_lost_factor,
+    staff_takeout,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
