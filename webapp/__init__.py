@@ -36,6 +36,7 @@ from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
+from webapp.policies import models as _policies  # noqa: F401 - a takeout reads what is mapped there
 from webapp.privacy import inventory_views as inventory
 from webapp.privacy import takeout_views as takeout
 from webapp.reports import views as reports

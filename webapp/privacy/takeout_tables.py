@@ -107,7 +107,8 @@ def _columns(table: Table) -> list[str]:
 
 
 def _mapped(table: Table) -> Any:
-    return next(mapper.class_ for mapper in Base.registry.mappers if mapper.local_table.name == table.name)  # type: ignore[attr-defined]
+    mapped: dict[str, Any] = {each.class_.__tablename__: each.class_ for each in Base.registry.mappers}
+    return mapped[table.name]
 
 
 def _pages(source: Source, table: Table, columns: list[str], learn: Learn | None = None) -> Iterator[Sequence[Any]]:
