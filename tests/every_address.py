@@ -26,13 +26,13 @@ _BY_HAND = {
     "earlier": 1,
     "later": 1,
     "announcement_id": 1,
-    "takeout_id": 1,
 }
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
     *("number_id", "schedule_id", "route_plan_id", "token_id"),
     *("destination_id", "contact_import_id", "organization_id", "notice_id"),
     *("access_request_id", "access_grant_id", "disclosure_id", "removal_id"),
+    "takeout_id",
 )
 
 
@@ -78,6 +78,7 @@ def ids_of(make: Make) -> dict[str, int]:
         "notice_id": new_id(),
         "disclosure_id": make.disclosure().id,
         "removal_id": make.lost_factor(make.member()).id,
+        "takeout_id": make.takeout().id,
     }
 
 

@@ -66,6 +66,7 @@ from webapp.staff import policy_views as staff_policies
 from webapp.staff import request_views as staff_requests
 from webapp.staff import seen_views as staff_seen
 from webapp.staff import service_views as staff_service
+from webapp.staff import takeout_views as staff_takeout
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,6 +105,7 @@ FEATURES = (
     staff_openings,
     disclosures,
     staff_lost_factor,
+    staff_takeout,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
