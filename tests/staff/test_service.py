@@ -94,7 +94,7 @@ def test_how_everything_is_doing(staff_client: PageCheckingClient, make: Make, d
     assert "Workers alive 1" in page and "No worker is alive" not in page
     assert re.search(r"Database \d[\d.,]* (kB|MB) ", page)
     assert "192.0.2.7 sign-in:network 5 times" in page and "192.0.2.8" not in page
-    assert f"Python {platform.python_version()}" in page and "Schema 6" in page
+    assert f"Python {platform.python_version()}" in page and "Schema 7" in page
     assert re.search(r"(SQLite|PostgreSQL) \d+\.\d+", page) and re.search(r"Callbook \d+\.\d+", page)
 
 

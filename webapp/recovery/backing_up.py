@@ -28,7 +28,7 @@ from webapp.recovery.keys import check_key
 from webapp.recovery.manifest import Facts, Manifest, facts_of
 from webapp.recovery.models import RunKind
 from webapp.recovery.problem import RecoveryProblem
-from webapp.recovery.runs import begin_run, end_run
+from webapp.recovery.runs import begin_run, end_run, note_failure
 
 #: What a backup leaves free for the service, as uploads do.
 KEPT_FREE_BYTES = 200 * 1024 * 1024
@@ -68,7 +68,7 @@ def _recorded(settings: Settings, database: Database, target: Path) -> Made:
         with told_as_problems():
             manifest = _write(settings, database, path)
     except BaseException as error:
-        end_run(database, run_id, None, type(error.__cause__ or error).__name__)
+        note_failure(database, run_id, error)
         raise
     finally:
         places.part_path(path).unlink(missing_ok=True)

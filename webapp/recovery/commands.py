@@ -35,12 +35,14 @@ def register_commands(app: Flask) -> None:
 @contextmanager
 def _explained() -> Iterator[Settings]:
     """What a person can put right ends the command with its words. SIGTERM ends it as Ctrl-C does: tidied up."""
-    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))
+    before = signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))
     try:
         known: Services | None = current_app.extensions.get("callbook")
         yield known.settings if known else load_settings()
     except (SettingsError, InstallationError, RecoveryProblem) as error:
         raise click.ClickException(str(error)) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.command("backup")

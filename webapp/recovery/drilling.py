@@ -25,7 +25,7 @@ from webapp.recovery.manifest import Manifest, compare, digest_id, installation_
 from webapp.recovery.models import RunKind
 from webapp.recovery.opening import Checked, bring_up_to_date, open_checked, put
 from webapp.recovery.problem import RecoveryProblem
-from webapp.recovery.runs import begin_run, end_run
+from webapp.recovery.runs import begin_run, end_run, note_failure
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
@@ -73,7 +73,7 @@ def _recorded(settings: Settings, database: Database, path: Path) -> Drilled:
     except RecoveryProblem as problem:
         different = [str(problem)]
     except BaseException as error:
-        end_run(database, run_id, manifest, type(error).__name__)
+        note_failure(database, run_id, error)
         raise
     end_run(database, run_id, manifest, "; ".join(different))
     return Drilled(path.name, manifest, different)

@@ -3,7 +3,10 @@
 Each lands by itself, whatever becomes of the run. Called by backing_up.py, restoring.py and drilling.py.
 """
 
+from contextlib import suppress
+
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import clock
 from webapp.audit.service_chain import note_for_service
@@ -54,6 +57,12 @@ def end_run(database: Database, run_id: int, manifest: Manifest | None, words: s
         result = "failed" if words else "done"
         note_for_service(session, kind, None, run_id, backup=run.backup_name, result=result)
         session.commit()
+
+
+def note_failure(database: Database, run_id: int, error: BaseException) -> None:
+    """It ended with an error, of which the class is kept. Where not even that can be written the row has no end."""
+    with suppress(SQLAlchemyError):
+        end_run(database, run_id, None, type(error.__cause__ or error).__name__)
 
 
 def note_own_backup(database: Database, manifest: Manifest) -> None:
