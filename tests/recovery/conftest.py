@@ -1,6 +1,8 @@
 """For tests of backups: settings with a key and a folder, empty places to restore to, and what databases hold."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -85,3 +87,25 @@ def left_behind(settings: Settings) -> list[str]:
     if settings.backup_folder.exists():
         names += [path.name for path in settings.backup_folder.iterdir() if path.suffix == ".part"]
     return names
+
+
+def run_process(place: Settings, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    """process.py, at a place."""
+    urls = {
+        "DATABASE_URL": place.database_url,
+        "DATABASE_OWNER_URL": place.database_owner_url,
+        "DATABASE_STAFF_URL": place.database_staff_url,
+        "DATABASE_DUMP_URL": place.database_dump_url,
+    }
+    assert place.number_key and place.backup_key
+    environ = {
+        **{name: url for name, url in urls.items() if url},
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(place.data_dir),
+        "NUMBER_KEY": place.number_key.hex(),
+        "SECRET_KEY": place.secret_key,
+        "BACKUP_KEY": place.backup_key.hex(),
+        "BACKUP_FOLDER": str(place.backup_folder or ""),
+    }
+    command = [sys.executable, str(Path(__file__).with_name("process.py")), *(str(each) for each in arguments)]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)

@@ -67,7 +67,7 @@ def count_one_more(told: dict[str, Any]) -> None:
 
 def another_head(told: dict[str, Any]) -> None:
     chain = sorted(told["heads"])[0]
-    told["heads"][chain][1] = "00" * 32
+    told["heads"][chain][1] = "11" * 32
 
 
 def one_chain_less(told: dict[str, Any]) -> None:

@@ -173,10 +173,16 @@ def change(path: Path, place: int) -> None:
     path.write_bytes(content)
 
 
+def change_salt(path: Path) -> None:
+    content = path.read_bytes()
+    digit = b"1" if content[30:31] == b"0" else b"0"
+    path.write_bytes(content[:30] + digit + content[31:])
+
+
 Spoil = Callable[[Path, pytest.MonkeyPatch], None]
 SPOILED: dict[str, tuple[Spoil, str]] = {
     "a changed byte": (lambda path, _: change(path, 5000), "was changed or cut off"),
-    "a changed first line": (lambda path, _: change(path, 30), "was changed or cut off"),
+    "a changed first line": (lambda path, _: change_salt(path), "was changed or cut off"),
     "cut off": (lambda path, _: path.write_bytes(path.read_bytes()[:-1000]) and None, "was changed or cut off"),
     "cut off in the first line": (lambda path, _: path.write_bytes(path.read_bytes()[:20]) and None, "no backup of"),
     "no backup": (lambda path, _: path.write_bytes(b"PK\x03\x04" + bytes(9000)) and None, "This is no backup"),
