@@ -35,7 +35,7 @@ def test_one_sealed_file_and_its_manifest(run: Run, make: Make, settings: Settin
 
     assert result.exit_code == 0, result.output
     kept = newest(settings)
-    assert str(kept.path) in result.output and "2 organizations, 1 calls" in result.output
+    assert str(kept.path) in result.output and "1 call of 2 organizations" in result.output
     assert "NUMBER_KEY, SECRET_KEY" in result.output and ERASURES not in result.output
     for path in (kept.path, folder.manifest_path(kept.path)):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600

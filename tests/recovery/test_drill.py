@@ -46,7 +46,7 @@ def test_a_good_backup(run: Run, make: Make, settings: Settings, backed_up: Call
     result = run("restore-drill")
 
     assert result.exit_code == 0, result.output
-    assert f"{kept.path.name} restores: 1 calls of 2 organizations" in result.output and " s." in result.output
+    assert f"{kept.path.name} restores: 1 call of 2 organizations" in result.output and " s." in result.output
     found = last_drill(make.database)
     assert found.succeeded and found.words == "" and found.ended_at is not None
     assert (found.backup_name, found.digest, found.calls) == (kept.path.name, kept.manifest.digest, 1)

@@ -65,7 +65,7 @@ def test_a_restored_service_is_whole_and_may_serve(
     result = run_at(empty, "restore", kept.path)
 
     assert result.exit_code == 0, result.output
-    assert "2 organizations, 1 calls" in result.output and "Everybody is signed out" in result.output
+    assert "1 call of 2 organizations" in result.output and "Everybody is signed out" in result.output
     assert "held back" not in result.output
     assert list_problems(restored, empty) == []
     with reading_session(restored, cast.harbour.id) as session:
@@ -134,7 +134,7 @@ def test_mails_that_waited_are_held_back_until_they_are_let_go(
         session.commit()
     result = run_at(empty, "restore", backed_up().path)
 
-    assert "3 mails waited at that moment and may have gone since" in result.output
+    assert "3 mails waited at that moment and may have gone since: held back" in result.output
     assert mails(restored) == [(MailState.REFUSED, HELD)] * 3
     result = run_at(empty, "release-mail")
     assert result.exit_code == 0 and "2 mails wait to go." in result.output
@@ -344,9 +344,10 @@ def test_the_rights_of_a_restored_database_are_those_of_a_new_one(
     assert rights(empty) == rights(settings)
 
 
-def test_sqlite_keeps_its_file_to_itself(make: Make, backed_up: Callable[[], Kept], empty: Settings) -> None:
+def test_what_was_made_is_for_this_user_alone(make: Make, backed_up: Callable[[], Kept], empty: Settings) -> None:
     result: Result = run_at(empty, "restore", backed_up().path)
     assert result.exit_code == 0
+    assert empty.data_dir.stat().st_mode & 0o777 == 0o700
     if empty.dialect == "sqlite":
         path = Database(empty.database_url).sqlite_path
         assert path.stat().st_mode & 0o777 == 0o600

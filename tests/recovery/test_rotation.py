@@ -86,6 +86,7 @@ def test_what_is_not_whole_or_not_ours_is_neither_taken_nor_removed(
         beside("callbook-20990104T000000Z.backup", content, told),  # tells of another file
         beside(name, content[:-1], told.replace(whole.path.name, name)),  # cut off
         beside("notes.txt", b"mine", None),
+        beside("callbook-notes.json", b"mine", None),
         beside("recovery-plan", b"mine", None),
     ]
     assert [kept.path for kept in list_kept(folder)] == [whole.path]
@@ -93,9 +94,11 @@ def test_what_is_not_whole_or_not_ours_is_neither_taken_nor_removed(
     foreign = "callbook-20250101T000000Z.backup"
     theirs = told.replace(whole.path.name, foreign).replace(mark, "0" * 16).replace("2026-", "2025-", 1)
     others.append(beside(foreign, content, theirs))
+    orphan = beside("callbook-20990105T000000Z.backup.json", b"{}", None)  # of a run that was killed
     strict = replace(settings, backup_keep_days=0, backup_keep_weeks=0, backup_keep_months=0)
     with time_machine.travel(datetime.now(UTC) + timedelta(days=1), tick=True):
         assert run_at(strict, "backup").exit_code == 0
-    assert not whole.path.exists()
+    assert not whole.path.exists() and not manifest_path(whole.path).exists()
+    assert not orphan.exists()
     assert all(path.exists() for path in others)
     assert len(list_kept(folder, mark)) == 1

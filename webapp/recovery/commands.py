@@ -17,10 +17,12 @@ from flask.cli import with_appcontext
 from config import Settings, SettingsError, load_settings
 from webapp.audit.service_chain import note_for_service
 from webapp.database.installation import InstallationError, check_start, open_database
+from webapp.formatting import format_size
 from webapp.outbox.actions import release_held
 from webapp.recovery.backing_up import make_backup
 from webapp.recovery.drilling import drill
 from webapp.recovery.folder import ERASURES
+from webapp.recovery.manifest import Facts
 from webapp.recovery.problem import RecoveryProblem
 from webapp.recovery.restoring import restore
 from webapp.services import Services
@@ -60,8 +62,8 @@ def backup(folder: Path | None) -> None:
         made = make_backup(settings, folder)
     facts = made.manifest.facts
     click.echo(
-        f"{made.path} is written: {made.manifest.byte_count / 1e6:,.1f} MB, {facts.organizations:,} organizations, "
-        f"{facts.calls:,} calls, in {time.monotonic() - began:,.1f} s."
+        f"{made.path} is written: {format_size(made.manifest.byte_count)}, {_held(facts)}, "
+        f"in {time.monotonic() - began:,.1f} s."
     )
     for name in made.removed:
         click.echo(f"{name} went: it is older than what is kept.")
@@ -82,16 +84,17 @@ def restore_command(file: Path) -> None:
         restored = restore(settings, file)
     facts = restored.manifest.facts
     click.echo(
-        f"Restored as of {facts.moment:%Y-%m-%d %H:%M:%S} UTC: {facts.organizations:,} organizations, {facts.calls:,} "
-        f"calls, rows and audit heads as its manifest has them, in {time.monotonic() - began:,.1f} s."
+        f"Restored as of {facts.moment:%Y-%m-%d %H:%M:%S} UTC: {_held(facts)}, "
+        f"rows and audit heads as its manifest has them, in {time.monotonic() - began:,.1f} s."
     )
     for name in restored.upgrades:
         click.echo(f"applied {name}")
     click.echo("Everybody is signed out, and what support was allowed has ended.")
     if restored.held:
         click.echo(
-            f"{restored.held:,} mails waited at that moment and may have gone since: they are held back. "
-            "`flask list-mail --dead` shows them, `flask release-mail` lets all of them go, `flask retry-mail ID` one."
+            f"{restored.held:,} {'mail' if restored.held == 1 else 'mails'} waited at that moment and may have gone "
+            "since: held back. `flask list-mail --dead` shows them, `flask release-mail` lets them all go, `flask "
+            "retry-mail ID` one."
         )
     click.echo("Next: flask check, then start the service. What happened after that moment has to be done again.")
 
@@ -112,7 +115,7 @@ def restore_drill(file: Path | None) -> None:
     assert drilled.manifest is not None
     facts = drilled.manifest.facts
     click.echo(
-        f"{drilled.name} restores: {facts.calls:,} calls of {facts.organizations:,} organizations as of "
+        f"{drilled.name} restores: {_held(facts)} as of "
         f"{facts.moment:%Y-%m-%d %H:%M:%S} UTC, rows of {len(facts.tables)} tables and {len(facts.heads):,} audit "
         f"chains as its manifest has them, in {seconds:,.1f} s."
     )
@@ -133,4 +136,10 @@ def release_mail() -> None:
                 session.commit()
         finally:
             database.dispose()
-    click.echo(f"{count:,} mails wait to go." if count else "No mail is held back.")
+    words = "A mail waits to go." if count == 1 else f"{count:,} mails wait to go."
+    click.echo(words if count else "No mail is held back.")
+
+
+def _held(facts: Facts) -> str:
+    organizations = "organization" if facts.organizations == 1 else "organizations"
+    return f"{facts.calls:,} {'call' if facts.calls == 1 else 'calls'} of {facts.organizations:,} {organizations}"

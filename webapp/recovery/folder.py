@@ -7,7 +7,7 @@ and drilling.py.
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -141,6 +141,8 @@ def only_one(settings: Settings) -> Iterator[None]:
     Raises RecoveryProblem when another holds it. The system lets go of what a dead process held.
     """
     tmp = settings.data_dir / "tmp"
+    with suppress(OSError):  # said by whoever opens the folder
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # mkdir of tmp would make it for all to see
     with _held(tmp):
         for left in tmp.glob(f"{SCRATCH}*"):
             left.unlink()
