@@ -18,7 +18,7 @@ from tests.cast import Cast
 from tests.mailbox import Mailbox, text_of
 from tests.make import Make
 from tests.outbox.conftest import Relay, mailing, relay
-from tests.policies.sound_service import BY_COMMAND, Publish
+from tests.policies.conftest import BY_COMMAND, Publish
 from tests.policies.many_people import add_people
 from tests.staff.told import told
 from webapp.accounts.models import AccountState, UserAccount

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from tests.policies.sound_service import Fill, Publish
+from tests.policies.conftest import Fill, Publish
 from webapp.accounts.models import WebSession
 from webapp.clock import now
 from webapp.database.engine import Database

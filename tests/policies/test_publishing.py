@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from config import Settings
 from tests import postgresql
 from tests.cast import Cast
-from tests.policies.sound_service import BY_COMMAND, Fill, Publish
+from tests.policies.conftest import BY_COMMAND, Fill, Publish
 from tests.staff.told import told
 from webapp.accounts import session_limits
 from webapp.clock import now

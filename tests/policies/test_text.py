@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import Settings
-from tests.policies.sound_service import Fill
+from tests.policies.conftest import Fill
 from webapp.policies.facts import fill as fill_in
 from webapp.policies.models import Policy
 from webapp.policies.text import load_body, placeholders, read_body, read_text

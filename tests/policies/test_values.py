@@ -3,7 +3,7 @@
 import pytest
 
 from config import Settings, load_settings
-from tests.policies.sound_service import EXAMPLE, Fill
+from tests.policies.conftest import EXAMPLE, Fill
 from webapp.policies.values import Partner, Values, ValuesError, load_values
 
 
