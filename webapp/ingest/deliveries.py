@@ -76,7 +76,7 @@ class _Day(NamedTuple):
 @dataclass(frozen=True)
 class _Round:
     """Some spooled rows of one day, and all that is needed to store them. `received_at`: of the first one,
-    in ms. `is_new`: its import is not there yet.
+    in ms. `is_new`: its import is not there yet. `is_last`: nothing else waited when they were looked up.
     """
 
     organization_id: int
@@ -89,6 +89,7 @@ class _Round:
     import_file_id: int
     is_new: bool
     read_count: int
+    is_last: bool
 
 
 def has_spooled(session: LockedSession) -> bool:
@@ -99,7 +100,10 @@ def has_spooled(session: LockedSession) -> bool:
 def store_delivered(
     database: Database, number_key: bytes, organization_id: int, keep_going: Callable[[], bool] = lambda: True
 ) -> bool:
-    """Store what is spooled of one organization, the oldest first, in short transactions. False: more may wait."""
+    """Store what is spooled of one organization, the oldest first, in short transactions. False: more may wait.
+
+    What comes meanwhile is left for the next time: a round costs as much as twenty records, and would be of three.
+    """
     most_bytes = _FIRST_BYTES
     while keep_going():
         with reading_session(database, organization_id) as session:
@@ -107,9 +111,11 @@ def store_delivered(
         if found is None:
             return True
         try:
-            held = _store_or_refuse(database, number_key, found)
+            held, is_last = _store_or_refuse(database, number_key, found)
         except _TakenMeanwhile:
             continue
+        if is_last:
+            return True
         most_bytes = int(most_bytes * min(2.0, _HOLD_SECONDS / max(held, 0.001)))
         most_bytes = max(_LEAST_BYTES, min(_MOST_BYTES, most_bytes))
         time.sleep(_PAUSE_SECONDS)
@@ -156,27 +162,30 @@ def _next_round(session: LockedSession, organization_id: int, most_bytes: int) -
         file.id if file else new_id(),
         file is None,
         file.read_count if file else 0,
+        len(ids) == len(waiting) < _ROWS_AT_ONCE,
     )
 
 
-def _store_or_refuse(database: Database, number_key: bytes, found: _Round) -> float:
-    """As _store(). What nobody foresaw in one row holds up no other: the rows are tried one by one, and the one that
-    it is in becomes a refused line. A database that is down or a full disk is no fault of theirs, and is raised.
+def _store_or_refuse(database: Database, number_key: bytes, found: _Round) -> tuple[float, bool]:
+    """Seconds for which others had to wait, and whether these were the last. Raises _TakenMeanwhile.
+
+    What nobody foresaw in one row holds up no other: the rows are tried one by one, and the one that it is in becomes
+    a refused line. A database that is down or a full disk is no fault of theirs, and is raised.
     """
     try:
-        return _store(database, number_key, found)
+        return _store(database, number_key, found), found.is_last
     except (_TakenMeanwhile, *_NO_FAULT_OF_ROWS):
         raise
     except Exception as error:  # noqa: BLE001 - what nobody foresaw, whatever it is
         logs.event("delivery.not_understood", error=type(error).__name__, rows=len(found.ids))
     if len(found.ids) > 1:
-        found = replace(found, ids=found.ids[:1], bodies=found.bodies[:1])
+        found = replace(found, ids=found.ids[:1], bodies=found.bodies[:1], is_last=False)
         return _store_or_refuse(database, number_key, found)
-    return _store(database, number_key, found, refusing=True)
+    return _store(database, number_key, found, refusing=True), found.is_last
 
 
 def _store(database: Database, number_key: bytes, found: _Round, *, refusing: bool = False) -> float:
-    """Seconds for which others had to wait. Raises _TakenMeanwhile. `refusing`: as lines that could not be read."""
+    """Seconds for which others had to wait. `refusing`: as lines that could not be read."""
     numbers, calls = NumberPlan(found.settings), CallWriter()
     writer = RecordWriter(calls, numbers, found.settings.pbx_id, found.import_file_id)
     batches = _refuse(found) if refusing else _read(found, Normalizer(found.settings, number_key, numbers))
