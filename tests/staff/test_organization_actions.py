@@ -184,7 +184,8 @@ def test_people_of_a_suspended_organization_read_why_everywhere(
     assert part.status_code == 403 and "<html" not in part.text and "The bill of May" in part.text
     changed = client.send("/o/harbour/settings", {"name": "Ours"})
     assert changed.status_code == 403 and "is suspended" in changed.text
-    assert "Harbour Boats is suspended." in client.get("/").text
+    first = client.get("/").text
+    assert "Harbour Boats is suspended." in first and 'href="/o/harbour/support"' in first
     assert told(database, cast.harbour.id, "support") == [
         ("support.suspended", cast.stella.id, {"staff": "Stella", "reason": "The bill of May is <open>"})
     ]
@@ -197,6 +198,27 @@ def test_people_of_a_suspended_organization_read_why_everywhere(
     stored = harbour(database, cast)
     assert (stored.state, stored.suspended_for) == (OrganizationState.OPEN, None)
     assert [kind for kind, _actor, _words in told(database)] == ["service.suspended", "service.resumed"]
+
+
+def test_its_owners_alone_are_led_to_support(
+    app: Flask, staff_client: PageCheckingClient, client: PageCheckingClient, cast: Cast
+) -> None:
+    link = 'href="/o/harbour/support"'
+    client.sign_in(cast.olive)
+    client.get("/o/harbour/settings")
+    manager = app.test_client()
+    assert isinstance(manager, PageCheckingClient)
+    manager.sign_in(cast.max)
+    act(staff_client, cast, "suspend")
+    assert link in client.get("/o/harbour/calls").text
+    assert link in client.get("/o/harbour/calls", headers=PART).text
+    assert link in client.send("/o/harbour/settings", {"name": "Ours"}).text
+    support = client.get("/o/harbour/support")
+    assert support.status_code == 200 and "Let support look" not in support.text, "that would lead nowhere"
+    for path in ("/o/harbour/calls", "/"):
+        page = manager.get(path).text
+        assert "is suspended" in page and link not in page, path
+    assert link not in manager.get("/o/harbour/calls", headers=PART).text
 
 
 def test_whose_membership_is_over_reads_no_reason(
