@@ -1,5 +1,6 @@
 """What staff do to an organization without looking: each asks why, is recorded twice, and does what it says."""
 
+import contextlib
 import io
 import random
 import threading
@@ -20,6 +21,7 @@ from webapp.database.ids import new_id, spell_id
 from webapp.errors import NoSpace, Refused
 from webapp.invitations.actions import Inviter, invite, resend, whole_offer
 from webapp.jobs.stored_files import store_stream
+from webapp.organizations import actions as organizations
 from webapp.organizations.models import Invitation
 from webapp.outbox.models import OutboxMessage
 from webapp.staff import organization_actions as actions
@@ -163,6 +165,38 @@ def test_what_cannot_be_set_up_leaves_nothing(
         assert session.scalar(select(func.count(Organization.id))) == 2
         assert session.scalar(select(func.count(OutboxMessage.id))) == 0
     assert told(database) == []
+
+
+def test_of_two_who_set_up_the_same_address_at_once_the_second_is_told_beside_it(
+    staff_client: PageCheckingClient,
+    steven_client: PageCheckingClient,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both have looked before either stores: on SQLite, where one writes at a time, the second looks again later."""
+    both_looked, answers = threading.Barrier(2), []
+
+    def wait_for_the_other(name: str) -> str:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_looked.wait(1)
+        return name
+
+    def send(client: PageCheckingClient) -> None:
+        answers.append(client.send(NEW, FIELDS))
+
+    for client in (staff_client, steven_client):
+        client.get(NEW)
+    monkeypatch.setattr(organizations, "checked_name", wait_for_the_other)
+    threads = [threading.Thread(target=send, args=(client,)) for client in (staff_client, steven_client)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done, refused = sorted(answers, key=lambda answer: answer.status_code)
+    assert (done.status_code, refused.status_code) == (303, 422)
+    assert "There is an organization &#39;marina&#39; already." in refused.text
+    assert 'value="marina"' in refused.text and f'value="{WHY}"' in refused.text
+    assert len(told(database)) == 1
 
 
 # ---------------------------------------------------------------------------------------------------- suspend, resume
