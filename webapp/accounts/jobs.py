@@ -19,6 +19,7 @@ from webapp.accounts.models import AccountEvent, LinkKind, UserAccount
 from webapp.accounts.passkeys import sweep_challenges
 from webapp.accounts.queries import find_person, has_ended, list_memberships
 from webapp.accounts.second_factor import Keys
+from webapp.accounts.session_ends import sweep_sessions
 from webapp.audit.viewing import SLOT
 from webapp.clock import from_ms, now, now_ms
 from webapp.database.engine import Database
@@ -43,6 +44,7 @@ def register_jobs() -> None:
     register(NOTE_REFUSAL, note_refusal, leaves_nothing=True)
     register_chore("accounts.forget_what_is_over", forget_what_is_over)
     register_chore("accounts.forget_alone", forget_alone)
+    register_chore("accounts.sweep_sessions", sweep_sessions)
     register_chore("rate_limits.sweep", rate_limits.sweep)
 
 
