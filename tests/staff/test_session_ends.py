@@ -14,9 +14,9 @@ from tests.client import PageCheckingClient
 from tests.make import Make
 from tests.staff.conftest import SignIn, StaffClient
 from tests.staff.test_open import open_it, openings_of
+from webapp.accounts.jobs import sweep_sessions
 from webapp.accounts.models import UserAccount
 from webapp.accounts.people import end_all_sessions, set_password
-from webapp.accounts.session_ends import sweep_sessions
 from webapp.accounts.staff import disable_staff
 from webapp.clock import now
 from webapp.database.engine import Database

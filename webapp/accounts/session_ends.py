@@ -1,6 +1,6 @@
 """Ends the sessions of browsers, and what else ends with them: a later package registers itself in create_app().
 
-Called by web_sessions.py, session_rows.py, people.py and the Security page; what has run out is swept every hour too.
+Called by web_sessions.py, session_rows.py, people.py, jobs.py and the Security page.
 """
 
 import json
@@ -12,10 +12,9 @@ from sqlalchemy import ColumnElement, CursorResult, delete, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.models import WebSession
-from webapp.accounts.session_limits import run_out, runs_out_at
+from webapp.accounts.session_limits import runs_out_at
 from webapp.clock import now
 from webapp.database.engine import Database
-from webapp.tenancy.sessions import writing_session
 
 _NOTHING_KEPT = "{}"
 
@@ -56,10 +55,3 @@ def end_rows(session: Session, which: ColumnElement[bool]) -> int:
     gone = session.execute(delete(WebSession).where(which).execution_options(synchronize_session=False))
     assert isinstance(gone, CursorResult)
     return gone.rowcount
-
-
-def sweep_sessions(database: Database) -> None:
-    """A chore: those that have run out, which whoever signs in or out sweeps too."""
-    with writing_session(database) as session:
-        end_rows(session, run_out())
-        session.commit()
