@@ -5,6 +5,7 @@ from functools import cache
 
 import phonenumbers
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from webapp.accounts.models import UserAccount
 from webapp.accounts.staff import refuse_staff
@@ -29,8 +30,9 @@ def create_organization(session: LockedSession, slug: str, name: str, time_zone:
             f"at most {SLUG_AT_MOST} in all.",
             "slug",
         )
+    taken = Refused(f"There is an organization {slug!r} already.", "slug")
     if session.scalars(select(Organization.id).where(Organization.slug == slug)).first() is not None:
-        raise Refused(f"There is an organization {slug!r} already.", "slug")
+        raise taken
     organization = Organization(
         id=new_id(),
         slug=slug,
@@ -44,8 +46,11 @@ def create_organization(session: LockedSession, slug: str, name: str, time_zone:
         second_factor_required=False,
         created_at=now(),
     )
-    session.add(organization)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(organization)
+    except IntegrityError:  # on PostgreSQL somebody else has made it since we looked
+        raise taken from None
     session.add(_not_counted(organization))
     session.bind_organization(organization.id)
     begin_chain(session)

@@ -20,7 +20,7 @@ from webapp.services import services
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.looking_as import KEY, read_looking_as
 from webapp.tenancy.members import hold_organization, load_narrowing, open_spans
-from webapp.tenancy.models import Membership, Organization, OrganizationState
+from webapp.tenancy.models import Membership, Organization, OrganizationState, Role
 from webapp.tenancy.narrowing import Narrowing
 from webapp.tenancy.reader import reader_of
 from webapp.tenancy.request import (
@@ -234,7 +234,8 @@ def _refuse(slug: str) -> NoReturn:
     place = _find_suspended(slug)
     if place is not None:
         logs.event("access.suspended", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise Suspended(place.organization.name, place.organization.suspended_for or "")
+        owned = slug if place.membership.role == Role.OWNER else ""
+        raise Suspended(place.organization.name, place.organization.suspended_for or "", owned)
     logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
     raise NotFound
 
