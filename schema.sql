@@ -54,6 +54,12 @@ CREATE TABLE organization (
     suspended_for TEXT,                             -- why its people wait, as they read it; NULL while it is open
     file_limit BIGINT,                              -- bytes of files that it may keep; NULL: as everybody
     people_limit INTEGER,                           -- members and open invitations; NULL: as many as it likes
+    keep_calls_days INTEGER,                        -- how long calls and their records are kept; NULL: for as long as it stays
+    keep_audit_days INTEGER,                        -- the same of the audit
+    keep_files_days INTEGER,                        -- the same of files that were imported
+    keep_exports_days INTEGER     NOT NULL DEFAULT 7, -- how long a takeout can be fetched
+    closing_ms BIGINT,                              -- when an owner closed it, ms since 1970; NULL while it stays
+    closing_by BIGINT,                              -- user_account of that owner
     CONSTRAINT organization_state CHECK (state IN (1, 2, 3)),
     CONSTRAINT organization_idle_minutes CHECK (idle_minutes BETWEEN 5 AND 720),
     --sqlite: CONSTRAINT organization_instants CHECK (typeof(created_at) = 'integer' AND typeof(keeps_from) IN ('integer', 'null')),
@@ -356,6 +362,137 @@ CREATE TABLE service_notice (
     CONSTRAINT service_notice_pkey PRIMARY KEY (id)
 );
 
+-- A policy as it was published: text and values frozen together. Written by policies/publishing.py; never changed, kept for
+-- ever. The first one is published by the operator, before that /privacy shows the draft and says so.
+CREATE TABLE policy_version (
+    policy        SMALLINT    NOT NULL,             -- 1 privacy, 2 security
+    version       INTEGER     NOT NULL,             -- 1, 2, 3, ...
+    published_at  TIMESTAMPTZ NOT NULL,
+    effective_at  TIMESTAMPTZ NOT NULL,             -- in force from then on, until the next one is
+    significant   BOOLEAN     NOT NULL,             -- everybody is told before it takes effect
+    summary       TEXT        NOT NULL,             -- what changes, in plain words
+    body          TEXT        NOT NULL,             -- Markdown with its front matter, as it came with the code
+    frozen_values TEXT        NOT NULL,             -- JSON: the operator's names, law, partners, regions and contact
+    digest        BYTEA       NOT NULL,             -- SHA-256 of body and values; in the chain of organization 0 too
+    published_by  BIGINT,                           -- staff; NULL: by command
+    CONSTRAINT policy_version_policy CHECK (policy IN (1, 2)),
+    CONSTRAINT policy_version_version CHECK (version >= 1),
+    --sqlite: CONSTRAINT policy_version_instants CHECK (typeof(published_at) = 'integer' AND typeof(effective_at) = 'integer'),
+    CONSTRAINT policy_version_pkey PRIMARY KEY (policy, version)
+);
+--sqlite: CREATE TRIGGER policy_version_stays BEFORE UPDATE ON policy_version BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'a published policy is never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER policy_version_is_kept BEFORE DELETE ON policy_version BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'a published policy is never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER policy_version_is_not_replaced BEFORE INSERT ON policy_version
+--sqlite: WHEN EXISTS (SELECT 1 FROM policy_version WHERE policy = NEW.policy AND version = NEW.version) BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'a published policy is never changed');
+--sqlite: END;
+--postgresql: CREATE FUNCTION policy_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+--postgresql: BEGIN
+--postgresql:   RAISE EXCEPTION 'a published policy is never changed' USING ERRCODE = 'restrict_violation';
+--postgresql: END $$;
+--postgresql: CREATE TRIGGER policy_version_stays BEFORE UPDATE OR DELETE ON policy_version
+--postgresql:   FOR EACH ROW EXECUTE FUNCTION policy_refuse();
+
+-- What everybody is told by a mail and a notice: a significant change of a policy, or an incident. Written by policies/;
+-- kept for ever.
+CREATE TABLE announcement (
+    id              BIGINT      NOT NULL,
+    kind            SMALLINT    NOT NULL,           -- 1 a policy changes, 2 an incident
+    policy          SMALLINT,                       -- of kind 1
+    version         INTEGER,
+    organization_id BIGINT,                         -- people of it alone are told; NULL: of every organization
+    subject         TEXT        NOT NULL,
+    words           TEXT        NOT NULL,
+    shown_until     TIMESTAMPTZ NOT NULL,           -- on public pages; for members each until they dismiss it
+    created_by      BIGINT,                         -- staff; NULL: by command
+    created_at      TIMESTAMPTZ NOT NULL,
+    told_all_at     TIMESTAMPTZ,                    -- when the mails to all who were there were queued
+    CONSTRAINT announcement_kind CHECK (kind IN (1, 2)),
+    --sqlite: CONSTRAINT announcement_instants CHECK (typeof(shown_until) = 'integer' AND typeof(created_at) = 'integer' AND typeof(told_all_at) IN ('integer', 'null')),
+    CONSTRAINT announcement_pkey PRIMARY KEY (id),
+    CONSTRAINT announcement_policy_version_fkey FOREIGN KEY (policy, version) REFERENCES policy_version (policy, version)
+);
+
+-- That a person was told of an announcement: queued with its mail, once. Written by policies/; goes with the person.
+CREATE TABLE announcement_person (
+    announcement_id   BIGINT      NOT NULL,
+    user_account_id   BIGINT      NOT NULL,
+    told_at           TIMESTAMPTZ NOT NULL,
+    outbox_message_id BIGINT      NOT NULL,         -- kept there for 30 days
+    outcome           SMALLINT    NOT NULL,         -- 1 queued, 2 handed over, 3 refused, 4 came back
+    outcome_at        TIMESTAMPTZ,
+    error             TEXT,                         -- why it was not taken: class or SMTP code, no address
+    dismissed_at      TIMESTAMPTZ,                  -- the person put the notice away
+    CONSTRAINT announcement_person_outcome CHECK (outcome BETWEEN 1 AND 4),
+    --sqlite: CONSTRAINT announcement_person_instants CHECK (typeof(told_at) = 'integer' AND typeof(outcome_at) IN ('integer', 'null') AND typeof(dismissed_at) IN ('integer', 'null')),
+    CONSTRAINT announcement_person_pkey PRIMARY KEY (announcement_id, user_account_id),
+    CONSTRAINT announcement_person_announcement_fkey FOREIGN KEY (announcement_id) REFERENCES announcement (id),
+    CONSTRAINT announcement_person_user_account_fkey FOREIGN KEY (user_account_id) REFERENCES user_account (id) ON DELETE CASCADE
+);
+CREATE INDEX announcement_person_by_person ON announcement_person (user_account_id, announcement_id);
+
+-- Whether a promise of the policies is kept, as its check last saw it. Written by policies/ every hour and at each start.
+CREATE TABLE promise_state (
+    promise    TEXT        NOT NULL,                -- a key of policies/promises.py
+    kept       BOOLEAN     NOT NULL,
+    since_at   TIMESTAMPTZ NOT NULL,                -- of this state
+    checked_at TIMESTAMPTZ NOT NULL,
+    why        TEXT        NOT NULL,                -- why it is not kept, for everybody to read; "" while it is
+    --sqlite: CONSTRAINT promise_state_instants CHECK (typeof(since_at) = 'integer' AND typeof(checked_at) = 'integer'),
+    CONSTRAINT promise_state_pkey PRIMARY KEY (promise)
+);
+
+-- That a promise was no longer kept, or was again. Written with promise_state; kept for ever: the page shows it.
+CREATE TABLE promise_change (
+    promise TEXT        NOT NULL,
+    id      BIGINT      NOT NULL,
+    at      TIMESTAMPTZ NOT NULL,
+    kept    BOOLEAN     NOT NULL,
+    why     TEXT        NOT NULL,
+    --sqlite: CONSTRAINT promise_change_instants CHECK (typeof(at) = 'integer'),
+    CONSTRAINT promise_change_pkey PRIMARY KEY (promise, id)
+);
+
+-- A backup, a restore or a drill: what came of it. Written by recovery/; kept for ever.
+CREATE TABLE recovery_run (
+    id             BIGINT      NOT NULL,
+    kind           SMALLINT    NOT NULL,            -- 1 backup, 2 restore, 3 drill
+    started_at     TIMESTAMPTZ NOT NULL,
+    ended_at       TIMESTAMPTZ,                     -- NULL while it runs, or was killed
+    succeeded      BOOLEAN     NOT NULL,
+    backup_name    TEXT        NOT NULL,            -- name of the file, without its folder
+    backup_at      TIMESTAMPTZ,                     -- the moment whose data it holds
+    byte_count     BIGINT      NOT NULL,
+    digest         BYTEA,                           -- SHA-256 of the file
+    organizations  BIGINT      NOT NULL,            -- counted in it
+    calls          BIGINT      NOT NULL,
+    heads_digest   BYTEA,                           -- SHA-256 of all audit heads in it
+    words          TEXT        NOT NULL,            -- what a drill found different, or the class of an error; "" if nothing
+    CONSTRAINT recovery_run_kind CHECK (kind IN (1, 2, 3)),
+    --sqlite: CONSTRAINT recovery_run_instants CHECK (typeof(started_at) = 'integer' AND typeof(ended_at) IN ('integer', 'null') AND typeof(backup_at) IN ('integer', 'null')),
+    CONSTRAINT recovery_run_pkey PRIMARY KEY (id)
+);
+CREATE INDEX recovery_run_by_kind ON recovery_run (kind, id);
+
+-- Something was erased for good: an organization, or a person. No name stands here. Written by privacy/, and in a file
+-- beside the keys (DATA_DIR/erasures.log), by which a restored backup erases it again; kept for ever.
+CREATE TABLE erasure (
+    id         BIGINT      NOT NULL,
+    kind       SMALLINT    NOT NULL,                -- 1 an organization, 2 a person
+    subject_id BIGINT      NOT NULL,                -- organization or user_account
+    erased_at  TIMESTAMPTZ NOT NULL,
+    row_count  BIGINT      NOT NULL,
+    receipt    TEXT        NOT NULL,                -- JSON: rows by table, as the receipt told them
+    CONSTRAINT erasure_kind CHECK (kind IN (1, 2)),
+    --sqlite: CONSTRAINT erasure_instants CHECK (typeof(erased_at) = 'integer'),
+    CONSTRAINT erasure_pkey PRIMARY KEY (id),
+    CONSTRAINT erasure_subject_unique UNIQUE (kind, subject_id)
+);
+
 -- ---------------------------------------------------------------------------------------------------- tenant tables
 
 -- An offer of a membership to an address: the only way in. Written by invitations/; kept as long as the organization,
@@ -444,12 +581,15 @@ CREATE TABLE audit_detail (
 --sqlite: WITHOUT ROWID
 ;
 
--- What is written in the audit stays: the database refuses anything else, whoever asks (the owner of a PostgreSQL could
+-- What is written in the audit stays, but for the beginning that a checkpoint covers: the database refuses anything else,
+-- whoever asks (the owner of a PostgreSQL could
 -- take the triggers off; `flask verify-audit` is for that). Words can be erased. REPLACE is caught where it inserts.
 --sqlite: CREATE TRIGGER audit_event_stays BEFORE UPDATE ON audit_event BEGIN
 --sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
 --sqlite: END;
---sqlite: CREATE TRIGGER audit_event_is_kept BEFORE DELETE ON audit_event BEGIN
+--sqlite: CREATE TRIGGER audit_event_is_kept BEFORE DELETE ON audit_event
+--sqlite: WHEN NOT EXISTS (SELECT 1 FROM audit_checkpoint WHERE organization_id = OLD.organization_id
+--sqlite:                  AND position >= OLD.position) BEGIN
 --sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
 --sqlite: END;
 --sqlite: CREATE TRIGGER audit_event_is_not_replaced BEFORE INSERT ON audit_event
@@ -462,7 +602,9 @@ CREATE TABLE audit_detail (
 --sqlite:      OR (NEW.salt <> OLD.salt AND NEW.salt <> x'') BEGIN
 --sqlite:   SELECT RAISE(ABORT, 'words of the audit are erased, never changed');
 --sqlite: END;
---sqlite: CREATE TRIGGER audit_detail_is_kept BEFORE DELETE ON audit_detail BEGIN
+--sqlite: CREATE TRIGGER audit_detail_is_kept BEFORE DELETE ON audit_detail
+--sqlite: WHEN NOT EXISTS (SELECT 1 FROM audit_checkpoint WHERE organization_id = OLD.organization_id
+--sqlite:                  AND position >= OLD.position) BEGIN
 --sqlite:   SELECT RAISE(ABORT, 'words of the audit are erased, never changed');
 --sqlite: END;
 --sqlite: CREATE TRIGGER audit_detail_is_not_replaced BEFORE INSERT ON audit_detail
@@ -474,14 +616,23 @@ CREATE TABLE audit_detail (
 --postgresql: BEGIN
 --postgresql:   RAISE EXCEPTION 'the audit is appended to, never changed' USING ERRCODE = 'restrict_violation';
 --postgresql: END $$;
---postgresql: CREATE TRIGGER audit_event_stays BEFORE UPDATE OR DELETE ON audit_event
+--postgresql: CREATE FUNCTION audit_refuse_uncovered() RETURNS trigger LANGUAGE plpgsql AS $$
+--postgresql: BEGIN
+--postgresql:   IF EXISTS (SELECT 1 FROM audit_checkpoint WHERE organization_id = OLD.organization_id AND position >= OLD.position) THEN
+--postgresql:     RETURN OLD;
+--postgresql:   END IF;
+--postgresql:   RAISE EXCEPTION 'the audit is appended to, never changed' USING ERRCODE = 'restrict_violation';
+--postgresql: END $$;
+--postgresql: CREATE TRIGGER audit_event_stays BEFORE UPDATE ON audit_event
 --postgresql:   FOR EACH ROW EXECUTE FUNCTION audit_refuse();
+--postgresql: CREATE TRIGGER audit_event_is_kept BEFORE DELETE ON audit_event
+--postgresql:   FOR EACH ROW EXECUTE FUNCTION audit_refuse_uncovered();
 --postgresql: CREATE TRIGGER audit_detail_stays BEFORE UPDATE ON audit_detail FOR EACH ROW
 --postgresql:   WHEN (NEW.words IS NOT NULL OR NEW.organization_id <> OLD.organization_id OR NEW.position <> OLD.position
 --postgresql:         OR (NEW.salt <> OLD.salt AND NEW.salt <> ''::bytea))
 --postgresql:   EXECUTE FUNCTION audit_refuse();
 --postgresql: CREATE TRIGGER audit_detail_is_kept BEFORE DELETE ON audit_detail
---postgresql:   FOR EACH ROW EXECUTE FUNCTION audit_refuse();
+--postgresql:   FOR EACH ROW EXECUTE FUNCTION audit_refuse_uncovered();
 
 -- The end of each chain: whoever appends holds this row, so that two appends cannot both follow the same one.
 CREATE TABLE audit_head (
@@ -493,6 +644,30 @@ CREATE TABLE audit_head (
 -- The chain of the service itself. Before row-level security begins, which would want an organization bound.
 --sqlite: INSERT INTO audit_head (organization_id, position, row_hash) VALUES (0, 0, zeroblob(32));
 --postgresql: INSERT INTO audit_head (organization_id, position, row_hash) VALUES (0, 0, decode(repeat('00', 32), 'hex'));
+
+-- A chain's beginning was purged up to here: its rows are gone, the hash of the last one stays, so that the rest can be
+-- followed. Written by privacy/ alone; appended only. Rows of the audit can be deleted where a checkpoint covers them.
+CREATE TABLE audit_checkpoint (
+    organization_id BIGINT      NOT NULL,
+    position        BIGINT      NOT NULL,           -- of the last row that was removed
+    row_hash        BYTEA       NOT NULL,           -- its
+    purged_at       TIMESTAMPTZ NOT NULL,
+    --sqlite: CONSTRAINT audit_checkpoint_instants CHECK (typeof(purged_at) = 'integer'),
+    CONSTRAINT audit_checkpoint_pkey PRIMARY KEY (organization_id, position)
+);
+--sqlite: CREATE TRIGGER audit_checkpoint_stays BEFORE UPDATE ON audit_checkpoint BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_checkpoint_is_kept BEFORE DELETE ON audit_checkpoint BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
+--sqlite: END;
+--sqlite: CREATE TRIGGER audit_checkpoint_is_not_replaced BEFORE INSERT ON audit_checkpoint
+--sqlite: WHEN EXISTS (SELECT 1 FROM audit_checkpoint WHERE organization_id = NEW.organization_id
+--sqlite:              AND position >= NEW.position) BEGIN
+--sqlite:   SELECT RAISE(ABORT, 'the audit is appended to, never changed');
+--sqlite: END;
+--postgresql: CREATE TRIGGER audit_checkpoint_stays BEFORE UPDATE OR DELETE ON audit_checkpoint
+--postgresql:   FOR EACH ROW EXECUTE FUNCTION audit_refuse();
 
 -- That a person's views of one kind are in the audit already for this quarter of an hour. Swept after a day.
 CREATE TABLE audit_viewing (
@@ -583,6 +758,7 @@ CREATE TABLE import_file (
     started_at      TIMESTAMPTZ,
     ended_at        TIMESTAMPTZ,
     delivered_on    INTEGER,                        -- local day of records that the phone system brought itself, days since 1970-01-01; NULL for a file
+    old_count       BIGINT      NOT NULL DEFAULT 0, -- of skipped_count: older than what is kept, and not stored
     CONSTRAINT import_file_state CHECK (state BETWEEN 1 AND 8),
     CONSTRAINT import_file_adds_up CHECK (read_count = stored_count + duplicate_count + skipped_count + refused_count),
     --sqlite: CONSTRAINT import_file_instants CHECK (typeof(created_at) = 'integer' AND typeof(started_at) IN ('integer', 'null') AND typeof(ended_at) IN ('integer', 'null')),
@@ -1265,6 +1441,86 @@ CREATE TABLE factor_consent (
     CONSTRAINT factor_consent_removal_fkey FOREIGN KEY (removal_id) REFERENCES factor_removal (id) ON DELETE CASCADE
 );
 
+-- A caller whom somebody passed over in "Still without a name": it is not offered again. Written by destinations/.
+CREATE TABLE unnamed_skip (
+    organization_id BIGINT      NOT NULL,
+    party_id        BIGINT      NOT NULL,
+    skipped_by      BIGINT      NOT NULL,           -- user_account
+    skipped_at      TIMESTAMPTZ NOT NULL,
+    --sqlite: CONSTRAINT unnamed_skip_instants CHECK (typeof(skipped_at) = 'integer'),
+    CONSTRAINT unnamed_skip_pkey PRIMARY KEY (organization_id, party_id),
+    CONSTRAINT unnamed_skip_party_fkey FOREIGN KEY (organization_id, party_id) REFERENCES party (organization_id, id) ON DELETE CASCADE
+);
+
+-- Everything an organization has, asked for by an owner (or prepared by staff, for an owner to fetch). Written by
+-- privacy/; its archive goes after keep_exports_days, the row stays.
+CREATE TABLE takeout (
+    organization_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    state           SMALLINT    NOT NULL,           -- 1 waits, 2 is written, 3 ready, 4 failed, 5 gone again
+    asked_by        BIGINT      NOT NULL,           -- user_account: an owner, or staff
+    by_staff        BOOLEAN     NOT NULL,
+    asked_at        TIMESTAMPTZ NOT NULL,
+    moment_at       TIMESTAMPTZ,                    -- when its writing began; rows of the tables are read one after the other
+    ready_at        TIMESTAMPTZ,
+    expires_at      TIMESTAMPTZ,                    -- cannot be fetched from then on
+    fetched_at      TIMESTAMPTZ,                    -- when an owner last fetched it
+    step            INTEGER     NOT NULL,           -- files finished: where a new worker goes on
+    steps           INTEGER     NOT NULL,           -- of so many; 0 until known
+    row_count       BIGINT      NOT NULL,           -- written so far
+    byte_count      BIGINT      NOT NULL,           -- of the archive so far
+    manifest_digest BYTEA,                          -- SHA-256 of the manifest
+    CONSTRAINT takeout_state CHECK (state BETWEEN 1 AND 5),
+    --sqlite: CONSTRAINT takeout_instants CHECK (typeof(asked_at) = 'integer' AND typeof(moment_at) IN ('integer', 'null') AND typeof(ready_at) IN ('integer', 'null') AND typeof(expires_at) IN ('integer', 'null') AND typeof(fetched_at) IN ('integer', 'null')),
+    CONSTRAINT takeout_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT takeout_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
+);
+
+-- A finished file in the archive of a takeout: what the ZIP's directory and the manifest need of it.
+CREATE TABLE takeout_entry (
+    organization_id BIGINT  NOT NULL,
+    takeout_id      BIGINT  NOT NULL,
+    position        INTEGER NOT NULL,               -- 0, 1, 2, ... in the archive
+    name            TEXT    NOT NULL,               -- personal; a file that was imported keeps its name
+    starts_at_byte  BIGINT  NOT NULL,               -- offset of its header in the archive
+    packed_count    BIGINT  NOT NULL,               -- bytes in the archive
+    byte_count      BIGINT  NOT NULL,               -- unpacked
+    row_count       BIGINT  NOT NULL,
+    crc             BIGINT  NOT NULL,               -- CRC-32
+    digest          BYTEA   NOT NULL,               -- SHA-256 of the file, unpacked
+    CONSTRAINT takeout_entry_pkey PRIMARY KEY (organization_id, takeout_id, position),
+    CONSTRAINT takeout_entry_takeout_fkey FOREIGN KEY (organization_id, takeout_id)
+        REFERENCES takeout (organization_id, id) ON DELETE CASCADE
+);
+
+-- A MiB of the archive of a takeout.
+CREATE TABLE takeout_chunk (
+    organization_id BIGINT  NOT NULL,
+    takeout_id      BIGINT  NOT NULL,
+    position        INTEGER NOT NULL,               -- 0, 1, 2, ...
+    content         BYTEA   NOT NULL,               -- personal
+    CONSTRAINT takeout_chunk_pkey PRIMARY KEY (organization_id, takeout_id, position),
+    CONSTRAINT takeout_chunk_takeout_fkey FOREIGN KEY (organization_id, takeout_id)
+        REFERENCES takeout (organization_id, id) ON DELETE CASCADE
+);
+
+-- What retention removed in a night. Written by privacy/; the last 400 are kept. Nights that removed nothing leave no row.
+CREATE TABLE retention_run (
+    organization_id BIGINT      NOT NULL,
+    id              BIGINT      NOT NULL,
+    started_at      TIMESTAMPTZ NOT NULL,
+    ended_at        TIMESTAMPTZ,                    -- NULL while it runs
+    calls           BIGINT      NOT NULL,           -- removed, as the rest
+    records         BIGINT      NOT NULL,
+    parties         BIGINT      NOT NULL,           -- numbers that no call has any more and nobody named
+    files           BIGINT      NOT NULL,           -- kept files of imports
+    audit_events    BIGINT      NOT NULL,
+    archives        BIGINT      NOT NULL,           -- of takeouts
+    --sqlite: CONSTRAINT retention_run_instants CHECK (typeof(started_at) = 'integer' AND typeof(ended_at) IN ('integer', 'null')),
+    CONSTRAINT retention_run_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT retention_run_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization (id)
+);
+
 -- ------------------------------------------------------------------------------------------------------------- view
 
 -- The call log in words, for people with psql or a BI tool. Read-only; every lock of the tables holds here too.
@@ -1310,7 +1566,8 @@ SELECT call.organization_id,
 --postgresql:     'invitation_destination', 'membership_destination', 'number', 'schedule', 'schedule_version',
 --postgresql:     'route_plan', 'route', 'pbx_token', 'route_lookup', 'spooled_delivery', 'call_to_return',
 --postgresql:     'return_mail', 'contact_import',
---postgresql:     'access_request', 'access_grant', 'access_opening', 'disclosure', 'disclosure_chunk', 'factor_consent'] LOOP
+--postgresql:     'access_request', 'access_grant', 'access_opening', 'disclosure', 'disclosure_chunk', 'factor_consent',
+--postgresql:     'audit_checkpoint', 'unnamed_skip', 'takeout', 'takeout_entry', 'takeout_chunk', 'retention_run'] LOOP
 --postgresql:     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
 --postgresql:     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);
 --postgresql:     EXECUTE format('CREATE POLICY %I ON %I USING (organization_id = nullif(current_setting(''app.organization_id'', true), '''')::bigint)

@@ -52,6 +52,7 @@ def make_settings(data_dir: Path, urls: postgresql.DatabaseUrls | None = None) -
         trusted_proxy=None,
         smtp_url=None,
         mail_from=None,
+        database_dump_url=urls.dump if urls else None,
     )
 
 

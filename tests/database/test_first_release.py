@@ -26,7 +26,7 @@ from webapp.tenancy.sessions import reading_session
 
 FIRST_RELEASE = Path(__file__).with_name("first_release.sql")
 #: The number of the last upgrade file.
-NEWEST = 6
+NEWEST = 7
 ORGANIZATION = """INSERT INTO organization
     (id, slug, name, time_zone, region, state, contact, idle_minutes, second_factor_required, created_at)
     VALUES (:id, :slug, 'Some Firm', 'Europe/London', 'GB', 1, '', 30, FALSE, :now)"""

@@ -20,6 +20,7 @@ WITHOUT_A_MAPPING = {"throttle"}
 #: Global, though a column names an organization.
 GLOBAL_WITH_ORGANIZATION = {
     "job", "outbox_message", "organization_usage", "source_failure", "feature_use", "help_code",
+    "announcement",
 }  # fmt: skip
 
 WORDS_OF_TYPES = (

@@ -142,6 +142,11 @@ KINDS: dict[str, Kind] = {
         "{staff} of support asked for {email}, which is nobody’s here: {reason}", ("staff", "email", "reason")
     ),
     "support.shell": Kind("The operator opened this organization’s data in a shell: {reason}", ("reason",)),
+    "support.restored": Kind(
+        "The operator restored the service from its backup of {moment}: what happened after it is lost, and what "
+        "support was allowed has ended",
+        ("moment",),
+    ),
     "support.user_made": Kind("The operator let {email} in as {role}, by command", ("email", "role")),
     # ---- the same, and what concerns nobody alone, in the chain of the service itself
     "service.set_up": Kind("{staff} set {organization} up: {reason}", ("staff", "organization", "reason")),
@@ -170,6 +175,11 @@ KINDS: dict[str, Kind] = {
     # ---- the service itself, by staff: in its own chain
     "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
     "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
+    # ---- backups, by command; in the chain of the service itself
+    "service.backed_up": Kind("A backup was made, {backup}: {result}", ("backup", "result")),
+    "service.restored": Kind("The service was restored from the backup {backup}: {result}", ("backup", "result")),
+    "service.drilled": Kind("Restoring the backup {backup} was tried: {result}", ("backup", "result")),
+    "service.mails_let_go": Kind("{count} mails that a restore had held back were let go", ("count",)),
     # ---- support: asking, allowing, opening
     "support.asked": Kind(
         "{staff} of support asked to see {what}, for {hours}: {reason}", ("staff", "what", "hours", "reason")

@@ -1,6 +1,7 @@
 """The audit, as the ORM reads it: a chain of events an organization, and beside it their words, which can be erased.
 
-Appended by actions.py alone. The chain of organization 0 is the service's own.
+Appended by actions.py alone. The chain of organization 0 is the service's own. A chain's beginning can be purged, and
+leaves a checkpoint.
 """
 
 from datetime import datetime
@@ -48,6 +49,16 @@ class AuditHead(Tenant, Base):
     row_hash: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class AuditCheckpoint(Tenant, Base):
+    """Up to `position` the chain was purged; its last hash stays."""
+
+    __tablename__ = "audit_checkpoint"
+
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    row_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    purged_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class AuditViewing(Tenant, Base):
     """That a person's views of one kind are in the audit for a quarter of an hour (slot = quarter hours since 1970).
 
@@ -63,4 +74,4 @@ class AuditViewing(Tenant, Base):
 
 
 open_to_narrowed(AuditHead, AuditViewing)  # what recording needs; what was recorded is for owners
-closed_to_narrowed(AuditEvent, AuditDetail)
+closed_to_narrowed(AuditEvent, AuditDetail, AuditCheckpoint)

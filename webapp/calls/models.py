@@ -103,6 +103,7 @@ class ImportFile(Tenant, Base):
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     delivered_on: Mapped[int | None] = mapped_column(Integer)
+    old_count: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class RejectedLine(Tenant, Base):

@@ -32,6 +32,13 @@ CONSOLE: Mapping[str, tuple[str, ...] | None] = {
     "service_notice": None,
     "access_request": None,
     "disclosure": None,
+    "policy_version": None,
+    "announcement": None,
+    "announcement_person": None,
+    "promise_state": None,
+    "promise_change": None,
+    "recovery_run": None,
+    "erasure": None,
     "job": (
         "id", "kind", "organization_id", "state", "run_at", "attempts", "lease_until", "error_class", "created_at",
         "ended_at",

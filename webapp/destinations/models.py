@@ -126,4 +126,16 @@ narrowed_by(
     DestinationMember,  # of a team that they were given: its people's calls are theirs
     lambda narrowing, _at: DestinationMember.team_id.in_(sorted(narrowing.destination_ids)),
 )
-closed_to_narrowed(DestinationPattern)
+
+
+class UnnamedSkip(Tenant, Base):
+    """A party that somebody passed over in "Still without a name"."""
+
+    __tablename__ = "unnamed_skip"
+
+    party_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    skipped_by: Mapped[int] = mapped_column(BigInteger)
+    skipped_at: Mapped[datetime] = mapped_column(Instant)
+
+
+closed_to_narrowed(DestinationPattern, UnnamedSkip)

@@ -26,6 +26,7 @@ from webapp.staff.service import (
     list_workers,
     read_mail,
     read_queue,
+    read_recovery,
     read_storage,
 )
 from webapp.tenancy.sessions import writing_session
@@ -56,6 +57,7 @@ def service() -> ResponseReturnValue:
             last_seen_at=workers[0] if workers else None,
             storage=read_storage(session, database, settings),
             beside_database=database.dialect == "sqlite",
+            recovery=read_recovery(session),
             networks=list_turned_away(session),
             versions=list_versions(session, database),
             zone=ZoneInfo("UTC"),

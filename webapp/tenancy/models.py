@@ -72,6 +72,12 @@ class Organization(Base):
     suspended_for: Mapped[str | None] = mapped_column(Text)
     file_limit: Mapped[int | None] = mapped_column(BigInteger)
     people_limit: Mapped[int | None] = mapped_column(Integer)
+    keep_calls_days: Mapped[int | None] = mapped_column(Integer)
+    keep_audit_days: Mapped[int | None] = mapped_column(Integer)
+    keep_files_days: Mapped[int | None] = mapped_column(Integer)
+    keep_exports_days: Mapped[int] = mapped_column(Integer, default=7)
+    closing_ms: Mapped[int | None] = mapped_column(BigInteger)
+    closing_by: Mapped[int | None] = mapped_column(BigInteger)
 
     @property
     def chosen_time_zone(self) -> str:
