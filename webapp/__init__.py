@@ -36,6 +36,9 @@ from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
+from webapp.policies import models as _policies  # noqa: F401 - a takeout reads what is mapped there
+from webapp.privacy import inventory_views as inventory
+from webapp.privacy import takeout_views as takeout
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import collect_views as collect
@@ -53,6 +56,7 @@ from webapp.staff import organization_views as staff_organizations
 from webapp.staff import request_views as staff_requests
 from webapp.staff import seen_views as staff_seen
 from webapp.staff import service_views as staff_service
+from webapp.staff import takeout_views as staff_takeout
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,6 +84,7 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
+    *(takeout, inventory),
     staff_notices,
     staff_organizations,
     *(staff_console, staff_service, staff_seen),
@@ -88,6 +93,7 @@ FEATURES = (
     disclosures,
     staff_gags,
     staff_lost_factor,
+    staff_takeout,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 

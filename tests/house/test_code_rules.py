@@ -60,6 +60,7 @@ WHERE_COMMITS_STAND = (
     "place_jobs.py",
     "disclosure_jobs.py",
     "lost_factor_jobs.py",
+    *("takeout_jobs.py", "takeout_writing.py"),  # a chunk of an archive a transaction, each finished file with its row
     "cli.py",
     "run_demo.py",
     *OWN_SHORT_SESSIONS,

@@ -71,6 +71,8 @@ KINDS: dict[str, Kind] = {
         "Stored {file}, a file of contacts: {added} added, {changed} changed, {refused} refused",
         ("file", "added", "changed", "refused"),
     ),
+    "destination.passed_over": Kind("Passed over a number that has no name"),
+    "destination.taken_back": Kind("Took it back that a number without a name was passed over"),
     "destination.exported": Kind("Exported the destinations: {count}", ("count",)),
     "destination.handed_over": Kind(
         "{what} went from {before} to {after}, from {day} on", ("what", "before", "after", "day")
@@ -272,6 +274,18 @@ KINDS: dict[str, Kind] = {
         "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="import"
     ),
     "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
+    # ---- takeouts: everything in one archive
+    "takeout.asked": Kind("Asked for a takeout of everything"),
+    "support.takeout_started": Kind(
+        "{staff} of support had a takeout prepared, which owners alone can fetch: {reason}", ("staff", "reason")
+    ),
+    "service.takeout_started": Kind(
+        "{staff} had a takeout of {organization} prepared: {reason}", ("staff", "organization", "reason")
+    ),
+    "takeout.ready": Kind("A takeout was ready: {files} files, {size}", ("files", "size")),
+    "takeout.fetched": Kind("Fetched a takeout of everything"),
+    "takeout.failed": Kind("A takeout could not be made"),
+    "takeout.deleted": Kind("A takeout had run out and was deleted"),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -336,6 +350,7 @@ GROUPS = {
     "legal": Group.SEARCHES,
     "lost_factor": Group.SIGN_INS,
     "help_code": Group.SIGN_INS,
+    "takeout": Group.SEARCHES,
 }
 
 

@@ -20,6 +20,7 @@ from webapp.invitations.actions import Inviter, invite, is_member, resend, whole
 from webapp.jobs.stored_files import QUOTA_BYTES
 from webapp.organizations.actions import create_organization
 from webapp.organizations.models import Invitation, InvitationState
+from webapp.privacy.takeouts import start_takeout
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, OrganizationState, Role
 
@@ -176,6 +177,13 @@ def sign_out_everybody(session: LockedSession, act: Act, organization: Organizat
     record(session, "support.signed_out", object_id=organization.id, whom="everybody", **act.told)
     note_for_service(session, "service.signed_out", whom="everybody", **act.about(organization))
     return ended
+
+
+def prepare_takeout(session: LockedSession, act: Act, organization: Organization) -> None:
+    """Have everything of it put into an archive, which its owners alone can fetch. Raises Refused."""
+    takeout = start_takeout(session, act.staff.id, by_staff=True)
+    record(session, "support.takeout_started", object_id=takeout.id, **act.told)
+    note_for_service(session, "service.takeout_started", **act.about(organization))
 
 
 def _miss(session: LockedSession, act: Act, organization: Organization, email: str) -> None:
