@@ -54,6 +54,7 @@ class Settings:
     backup_keep_days: int = 7  #: backups that stay: the last one of so many days, weeks and months
     backup_keep_weeks: int = 4
     backup_keep_months: int = 3
+    policy_file: Path | None = None  #: what the operator's policies are filled in with; None: DATA_DIR/policy.toml
 
     @property
     def secure(self) -> bool:
@@ -87,6 +88,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
     base_url = (value("BASE_URL") or f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}").rstrip("/")  # noqa: S104 - compared, not bound
     _check_base_url(base_url, problems)
     hosts = value("TRUSTED_HOSTS")
+    policy_file = value("POLICY_FILE")
     settings = Settings(
         database_url=_database_url(
             "DATABASE_URL", value("DATABASE_URL") or f"sqlite:///{data_dir / database_name}", problems
@@ -117,6 +119,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
         backup_keep_days=_count("BACKUP_KEEP_DAYS", value("BACKUP_KEEP_DAYS"), 7, problems),
         backup_keep_weeks=_count("BACKUP_KEEP_WEEKS", value("BACKUP_KEEP_WEEKS"), 4, problems),
         backup_keep_months=_count("BACKUP_KEEP_MONTHS", value("BACKUP_KEEP_MONTHS"), 3, problems),
+        policy_file=Path(policy_file).resolve() if policy_file else None,
     )
     if not settings.database_url.startswith("sqlite") and demo:
         problems["DATABASE_URL"] = "the demo keeps its own SQLite file; unset it, or use `make serve`."

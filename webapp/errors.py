@@ -32,6 +32,18 @@ class Suspended(CallbookError):
         self.owned = owned
 
 
+class Closed(CallbookError):
+    """An owner closed the organization, and it is not erased yet: 403 for its people. `name` and `slug` are its own."""
+
+    def __init__(self, name: str, slug: str, erased_on: str) -> None:
+        super().__init__(erased_on)
+        self.name, self.slug = name, slug
+
+
+class Gone(CallbookError):
+    """What was asked for is no more, and asking again is of no use: 410."""
+
+
 class BadRequest(CallbookError):
     """The request makes no sense and no form of ours sends it: 400."""
 

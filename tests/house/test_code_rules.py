@@ -28,7 +28,7 @@ BENEATH_THE_LOCK = (
     "health.py",
 )
 #: May write in bulk, past the session lock: the writer of calls, stored files, and many rows of one change.
-BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py", "tenancy/many_rows.py")
+BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py", "tenancy/many_rows.py", "privacy/erasing.py")
 #: Short sessions of their own, which must land whatever becomes of the request.
 # Counters, the browser session, a password hashed anew at sign-in, the day of the last use, the minute of a token's:
 # each survives what the request does later. That somebody looked, which pages note that do nothing but read. What
@@ -61,6 +61,9 @@ WHERE_COMMITS_STAND = (
     "disclosure_jobs.py",
     "lost_factor_jobs.py",
     *("takeout_jobs.py", "takeout_writing.py"),  # a chunk of an archive a transaction, each finished file with its row
+    "retention_jobs.py",
+    "erasing_end.py",  # each its own step of an erasure, which no request asks for
+    "erasures.py",
     "cli.py",
     "run_demo.py",
     *OWN_SHORT_SESSIONS,

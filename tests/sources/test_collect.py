@@ -332,7 +332,7 @@ def test_raw_text_is_kept_so_that_it_can_be_read_again(delivering: Delivering) -
     assert [json.loads(record.raw) for record in records] == sent
 
 
-def test_what_is_older_than_is_kept_is_refused(delivering: Delivering, cast: Cast) -> None:
+def test_what_is_older_than_is_kept_is_counted_and_not_stored(delivering: Delivering, cast: Cast) -> None:
     with writing_session(delivering.database) as session:
         organization = session.get_one(type(cast.harbour), cast.harbour.id)
         organization.keeps_from = datetime(2027, 1, 1, tzinfo=UTC)
@@ -340,4 +340,6 @@ def test_what_is_older_than_is_kept_is_refused(delivering: Delivering, cast: Cas
     delivering.send_json(own_call(1))
     delivering.store()
     assert not delivering.all(Call)
-    assert "older than what your organization keeps" in delivering.refused()[0].reason
+    assert not delivering.refused()
+    [day] = delivering.all(ImportFile)
+    assert (day.read_count, day.skipped_count, day.old_count) == (1, 1, 1)

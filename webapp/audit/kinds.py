@@ -174,6 +174,22 @@ KINDS: dict[str, Kind] = {
     "service.imported": Kind("A file was imported into {organization} by command", ("organization",)),
     "service.organization_made": Kind("{organization} was made by command", ("organization",)),
     "service.user_made": Kind("{what} of {organization}, by command", ("organization", "what")),
+    # ---- policies, and what everybody is told: in the service's own chain, the last in the organization's
+    "service.policy_published": Kind(
+        "{staff} published version {version} of the {policy} policy, in force from {effective}: {summary} "
+        "({reason}; SHA-256 {digest})",
+        ("staff", "policy", "version", "effective", "summary", "digest", "reason"),
+    ),
+    "service.incident_announced": Kind(
+        "{staff} told {whom} of an incident: {subject} ({reason})", ("staff", "whom", "subject", "reason")
+    ),
+    "service.mail_came_back": Kind(
+        "{staff} noted that a mail of “{subject}” came back: {reason}", ("staff", "subject", "reason")
+    ),
+    "support.incident_told": Kind("{staff} told everybody here of an incident: {subject}", ("staff", "subject")),
+    # ---- promises of the policies, as the checks find them: in the service's own chain
+    "service.promise_broken": Kind("A promise is not kept: {promise}. {why}", ("promise", "why")),
+    "service.promise_kept": Kind("A promise is kept again: {promise}", ("promise",)),
     # ---- the service itself, by staff: in its own chain
     "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
     "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
@@ -274,6 +290,23 @@ KINDS: dict[str, Kind] = {
         "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="import"
     ),
     "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
+    # ---- retention, and leaving
+    "retention.done": Kind(
+        "Removed what is older than is kept: {calls} calls of {records} records, {parties} numbers, {files} files, "
+        "{audit_events} entries of this list, {archives} takeouts",
+        ("calls", "records", "parties", "files", "audit_events", "archives"),
+    ),
+    "retention.audit_removed": Kind(
+        "The beginning of this list, up to entry {position}, is removed; the hash of that entry is {hash}",
+        ("position", "hash"),
+    ),
+    "organization.closed": Kind("Closed the organization; it is erased on {erased_on}", ("erased_on",)),
+    "organization.reopened": Kind("Took the closing of the organization back"),
+    "support.reopened": Kind("{staff} of support took the closing back: {reason}", ("staff", "reason")),
+    # ---- erasures; in the chain of the service itself, which names nobody
+    "service.reopened": Kind("{staff} brought {organization} back: {reason}", ("staff", "organization", "reason")),
+    "service.erased": Kind("An organization was erased: {rows} rows, digest {digest}", ("rows", "digest")),
+    "service.person_erased": Kind("A person was erased"),
     # ---- takeouts: everything in one archive
     "takeout.asked": Kind("Asked for a takeout of everything"),
     "support.takeout_started": Kind(
@@ -344,6 +377,7 @@ GROUPS = {
     "routes": Group.SETTINGS,
     "support": Group.SUPPORT,
     "organization": Group.SETTINGS,
+    "retention": Group.SETTINGS,
     "settings": Group.SETTINGS,
     "service": Group.SUPPORT,
     "disclosure": Group.SEARCHES,

@@ -35,10 +35,13 @@ class BulkTransaction:
         self._cursor.execute(self._sql(sql), values)
         return int(self._cursor.rowcount)
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        if rows:
-            self.row_count += len(rows)
-            self._cursor.executemany(self._sql(sql), rows)
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Run a statement for each of these; gives the number of rows that all of them touched."""
+        if not rows:
+            return 0
+        self.row_count += len(rows)
+        self._cursor.executemany(self._sql(sql), rows)
+        return int(self._cursor.rowcount)
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         self._cursor.execute(self._sql(sql), values)

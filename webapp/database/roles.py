@@ -22,7 +22,7 @@ READ_ONLY_TABLES = ("installation", "schema_upgrade")
 FEWER_RIGHTS = {
     "audit_event": "SELECT, INSERT, DELETE",
     "audit_detail": "SELECT, INSERT, DELETE, UPDATE (words, salt)",
-    "audit_head": "SELECT, INSERT, UPDATE",
+    "audit_head": "SELECT, INSERT, UPDATE, DELETE",
     "audit_checkpoint": "SELECT, INSERT",
     "policy_version": "SELECT, INSERT",
 }

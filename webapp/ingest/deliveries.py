@@ -25,7 +25,7 @@ from webapp.clock import now_ms, to_ms
 from webapp.database.bulk import BulkTransaction, bulk_transaction
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
-from webapp.ingest.batches import Batch, store_batch, try_again
+from webapp.ingest.batches import Batch, read_keeps_from, store_batch, try_again
 from webapp.ingest.call_writer import CallWriter
 from webapp.ingest.models import SpooledDelivery
 from webapp.ingest.normalize import Normalizer
@@ -255,6 +255,8 @@ def _write(
 
 
 def _take(transaction: BulkTransaction, found: _Round) -> None:
+    if read_keeps_from(transaction) != found.keeps_from_ms:
+        raise _TakenMeanwhile  # retention has moved on: they are read anew
     there = transaction.rows_in(
         "SELECT id FROM spooled_delivery WHERE organization_id = ? AND id IN ({keys})",
         found.ids,

@@ -1,6 +1,7 @@
 """Makes organizations and their members. Called by the commands."""
 
 import zoneinfo
+from collections.abc import Callable
 from functools import cache
 
 import phonenumbers
@@ -20,6 +21,12 @@ from webapp.tenancy.models import Membership, Numbers, Organization, Organizatio
 
 NAME_AT_MOST = 100
 USUAL_IDLE_MINUTES = 30
+_when_joined: dict[str, Callable[[LockedSession, UserAccount], None]] = {}
+
+
+def when_joined(name: str, hook: Callable[[LockedSession, UserAccount], None]) -> None:
+    """Call `hook` with everybody who joins, in that transaction: later packages register it in create_app()."""
+    _when_joined[name] = hook
 
 
 def create_organization(session: LockedSession, slug: str, name: str, time_zone: str, region: str) -> Organization:
@@ -129,6 +136,8 @@ def join(session: LockedSession, person: UserAccount, invitation: Invitation) ->
         email=person.email,
         role=invitation.role.word,
     )
+    for hook in _when_joined.values():
+        hook(session, person)
     return membership
 
 

@@ -1,7 +1,7 @@
-"""The chain of an organization's audit as a file, from its first event to its last, with all that its hashes are of.
+"""The chain of an organization's audit as a file, from the first event kept to the last, with all its hashes are of.
 
-A line of JSON an event; static/check_audit.py, which owners download beside it, recomputes the hashes. Called by
-who_looked_views.py and by takeouts.
+A line of JSON an event, and one before them of what was purged, if anything was. static/check_audit.py, which owners
+download beside it, recomputes the hashes. Called by who_looked_views.py and by takeouts.
 """
 
 import json
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
+from webapp.audit.checkpoints import Head, read_beginning
 from webapp.audit.kinds import Group, group_of
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import to_ms
@@ -29,6 +30,11 @@ def chain_pieces(database: Database, organization_id: int, reader_id: int | None
     `masked`: numbers are hidden from the reader, so the words of searches are left out, as if they were erased.
     """
     after, last = 0, None
+    with reading_session(database, organization_id) as session:
+        begins = read_beginning(session)
+    if begins.position:
+        after = begins.position
+        yield _spell_beginning(organization_id, begins).encode()
     while last is None or after < last:
         with reading_session(database, organization_id) as session:
             if reader_id is not None:
@@ -59,6 +65,11 @@ def _read(session: LockedSession, after: int, last: int) -> list[tuple[AuditEven
         .limit(_ROWS_AT_ONCE)
     )
     return [(event, detail) for event, detail in rows]
+
+
+def _spell_beginning(organization_id: int, begins: Head) -> str:
+    row = {"organization_id": organization_id, "purged_to": begins.position, "row_hash": begins.row_hash.hex()}
+    return json.dumps(row) + "\n"
 
 
 def _spell(event: AuditEvent, detail: AuditDetail | None, masked: bool) -> str:

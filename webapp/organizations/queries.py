@@ -44,6 +44,23 @@ def list_suspended(session: LockedSession) -> list[tuple[Organization, Role]]:
     return [(organization, role) for organization, role in rows]
 
 
+def list_closed(session: LockedSession) -> list[Organization]:
+    """Those that were closed and are not erased yet, by name."""
+    return list(
+        session.scalars(
+            select(Organization)
+            .join(Membership, Membership.organization_id == Organization.id)
+            .where(
+                Membership.user_account_id == session.user_account_id,
+                Organization.state == OrganizationState.CLOSED,
+                Organization.closing_ms.is_not(None),
+                or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
+            )
+            .order_by(Organization.name, Organization.id)
+        )
+    )
+
+
 def list_ended(session: LockedSession) -> list[Ended]:
     """The organizations in which the bound person's end date is over, the last one first."""
     rows = session.execute(

@@ -6,6 +6,7 @@ queue_mail(session, "invitation", to, cause=f"invitation:{invitation.id}:1", wor
 import json
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.exc import IntegrityError
@@ -23,11 +24,19 @@ Words = Mapping[str, str | int | None]
 
 
 def queue_mail(
-    session: LockedSession, template: str, to_address: str, *, cause: str, words: Words, secret: bytes | None = None
+    session: LockedSession,
+    template: str,
+    to_address: str,
+    *,
+    cause: str,
+    words: Words,
+    secret: bytes | None = None,
+    due_at: datetime | None = None,
 ) -> OutboxMessage:
     """Queue the mail, once for its cause; asked again for the same cause it gives the one that is there.
 
-    `cause` names what it is sent for; the address is added to it. `secret` is sealed already (sealing.py).
+    `cause` names what it is sent for; the address is added to it. `secret` is sealed already (sealing.py). `due_at`:
+    not before then, for mail to so many that other mail would wait behind it.
     """
     whole_cause = f"{cause}:{to_address}"
     known = _find(session, whole_cause)
@@ -44,7 +53,7 @@ def queue_mail(
         secret=secret,
         message_id=f"<{spell_id(message_id)}.{secrets.token_hex(8)}@callbook>",
         state=MailState.WAITING,
-        due_at=now(),
+        due_at=due_at or now(),
         attempts=0,
         lease_owner=None,
         lease_until=None,

@@ -37,6 +37,7 @@ def _register_jobs(_state: BlueprintSetupState) -> None:
 
 @bp.get("")
 @access.member(Role.OWNER)
+@access.while_closed
 @access.sees_every_call
 def index() -> ResponseReturnValue:
     return htmx.render(PAGE, PART, **_shown())
@@ -44,6 +45,7 @@ def index() -> ResponseReturnValue:
 
 @bp.post("")
 @access.member(Role.OWNER)
+@access.while_closed
 @access.sees_every_call
 @access.proved
 def ask() -> ResponseReturnValue:
@@ -60,6 +62,7 @@ def ask() -> ResponseReturnValue:
 
 @bp.get("/progress")
 @access.member(Role.OWNER)
+@access.while_closed
 @access.sees_every_call
 @access.polling
 def progress() -> ResponseReturnValue:
@@ -71,6 +74,7 @@ def progress() -> ResponseReturnValue:
 
 @bp.post("/<id:takeout_id>/archive")
 @access.member(Role.OWNER)
+@access.while_closed
 @access.sees_every_call
 @access.proved
 def fetch(takeout_id: int) -> ResponseReturnValue:

@@ -21,7 +21,7 @@ from webapp.database.types import Instant
 from webapp.errors import NotFound, Refused
 from webapp.sources.models import PbxToken
 from webapp.tenancy.lock import LockedSession, kept
-from webapp.tenancy.models import Organization, OrganizationState
+from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import look_up
 
 #: How long the old token goes on working beside the new one, in the words of the page.
@@ -43,13 +43,12 @@ _FOUND = kept(
     .where(
         PbxToken.token_digest == bindparam("digest", type_=LargeBinary),
         or_(PbxToken.ends_at.is_(None), PbxToken.ends_at > bindparam("now", type_=Instant)),
-        Organization.state != OrganizationState.CLOSED,  # of a suspended one calls are collected all the same
     )
 )
 
 
 class FoundToken(NamedTuple):
-    """A token that is known and has not ended; its phone system may be closed."""
+    """A token that is known and has not ended; its phone system may be closed, or its organization."""
 
     token: PbxToken
     pbx: Pbx

@@ -20,6 +20,7 @@ from webapp.invitations.actions import Inviter, invite, is_member, resend, whole
 from webapp.jobs.stored_files import QUOTA_BYTES
 from webapp.organizations.actions import create_organization
 from webapp.organizations.models import Invitation, InvitationState
+from webapp.privacy.closing import reopen_organization
 from webapp.privacy.takeouts import start_takeout
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, OrganizationState, Role
@@ -107,6 +108,13 @@ def resume(session: LockedSession, act: Act, organization: Organization) -> None
     session.flush()
     record(session, "support.resumed", object_id=organization.id, **act.told)
     note_for_service(session, "service.resumed", **act.about(organization))
+
+
+def bring_back(session: LockedSession, act: Act, organization: Organization) -> None:
+    """What an owner closed is open again, within the days of grace. Raises Refused."""
+    reopen_organization(session)
+    record(session, "support.reopened", object_id=organization.id, **act.told)
+    note_for_service(session, "service.reopened", **act.about(organization))
 
 
 def change_limits(

@@ -12,6 +12,8 @@ from webapp.errors import NotFound, Refused
 from webapp.jobs.queue import retry_dead
 from webapp.outbox.actions import retry_mail
 from webapp.outbox.sender import can_send
+from webapp.policies.promises import PROMISES
+from webapp.policies.states import list_broken
 from webapp.services import services
 from webapp.staff.blueprint import bp
 from webapp.staff.frame import add_page, console_session
@@ -60,6 +62,8 @@ def service() -> ResponseReturnValue:
             recovery=read_recovery(session),
             networks=list_turned_away(session),
             versions=list_versions(session, database),
+            broken_promises=list_broken(session),
+            promise_names={promise.key: promise.name for promise in PROMISES},
             zone=ZoneInfo("UTC"),
             today=moment.date(),
         )
