@@ -32,8 +32,8 @@ from webapp.organizations.members import has_owner
 from webapp.organizations.queries import get_organization
 from webapp.outbox.commands import list_mail_command, retry_mail_command
 from webapp.permissions import print_matrix
-from webapp.recovery.commands import register_commands as register_recovery_commands
 from webapp.policies.commands import register_commands as register_policy_commands
+from webapp.recovery.commands import register_commands as register_recovery_commands
 from webapp.services import Services
 from webapp.sources.commands import register_commands as register_source_commands
 from webapp.staff.disclosure_commands import register_commands as register_disclosure_commands

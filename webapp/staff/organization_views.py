@@ -48,7 +48,7 @@ def set_up() -> ResponseReturnValue:
 @access.staff
 @access.proved
 def suspend(organization_id: int) -> ResponseReturnValue:
-    organization, form = get_organization(organization_id), ReasonForm()
+    organization, form = getget_organization(organization_id), ReasonForm()
 
     def do(act: Act) -> str:
         actions.suspend(db(), act, organization)
@@ -61,7 +61,7 @@ def suspend(organization_id: int) -> ResponseReturnValue:
 @access.staff
 @access.proved
 def resume(organization_id: int) -> ResponseReturnValue:
-    organization, form = get_organization(organization_id), ReasonForm()
+    organization, form = getget_organization(organization_id), ReasonForm()
 
     def do(act: Act) -> str:
         actions.resume(db(), act, organization)
@@ -74,13 +74,13 @@ def resume(organization_id: int) -> ResponseReturnValue:
 @access.staff
 @access.proved
 def bring_back(organization_id: int) -> ResponseReturnValue:
-    organization, form = _organization(organization_id), ReasonForm()
+    organization, form = get_organization(organization_id), ReasonForm()
 
     def do(act: Act) -> str:
         actions.bring_back(db(), act, organization)
         return f"{organization.name} is open to its people again, with everything that was there."
 
-    return _answer("staff/_bring_back.html", f"Bring {organization.name} back", form, organization, do)
+    return answer_act("staff/_bring_back.html", f"Bring {organization.name} back", form, organization, do)
 
 
 @bp.route("/staff/organizations/<id:organization_id>/limits", methods=["GET", "POST"])
