@@ -48,7 +48,7 @@ def set_up() -> ResponseReturnValue:
 @access.staff
 @access.proved
 def suspend(organization_id: int) -> ResponseReturnValue:
-    organization, form = getget_organization(organization_id), ReasonForm()
+    organization, form = get_organization(organization_id), ReasonForm()
 
     def do(act: Act) -> str:
         actions.suspend(db(), act, organization)
@@ -61,7 +61,7 @@ def suspend(organization_id: int) -> ResponseReturnValue:
 @access.staff
 @access.proved
 def resume(organization_id: int) -> ResponseReturnValue:
-    organization, form = getget_organization(organization_id), ReasonForm()
+    organization, form = get_organization(organization_id), ReasonForm()
 
     def do(act: Act) -> str:
         actions.resume(db(), act, organization)
