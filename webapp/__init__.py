@@ -57,6 +57,7 @@ from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
 from webapp.staff import console_views as staff_console
 from webapp.staff import disclosure_views as disclosures
+from webapp.staff import gag_views as staff_gags
 from webapp.staff import lost_factor_views as staff_lost_factor
 from webapp.staff import notice_views as staff_notices
 from webapp.staff import notices, shell
@@ -104,6 +105,7 @@ FEATURES = (
     staff_requests,
     staff_openings,
     disclosures,
+    staff_gags,
     staff_lost_factor,
     staff_takeout,
 )

@@ -257,6 +257,15 @@ KINDS: dict[str, Kind] = {
         "{staff} fetched the archive of {organization} for {authority}", ("staff", "organization", "authority")
     ),
     "legal.deleted": Kind("The archive of {organization} for {authority} was deleted", ("organization", "authority")),
+    "legal.gag_lengthened": Kind(
+        "{staff} lengthened the gag on the disclosure of {organization} to {authority} from {before} to {after} by "
+        "{order}: {reason}",
+        ("staff", "organization", "authority", "before", "after", "order", "reason"),
+    ),
+    "legal.gag_ended": Kind(
+        "{staff} ended the gag on the disclosure of {organization} to {authority}, which held until {before}: {reason}",
+        ("staff", "organization", "authority", "before", "reason"),
+    ),
     "legal.told": Kind("{organization} was told of the disclosure to {authority}", ("organization", "authority")),
     # ---- locked out of every second factor
     "lost_factor.asked": Kind("{email} has lost the second factor and asks to be let in without it", ("email",)),

@@ -37,7 +37,17 @@ from webapp.tenancy.sessions import reading_session, writing_session
 Action = Callable[[LockedSession, Organization, UserAccount, Disclosure], None]
 
 
-add_page("Required by law", "staff.disclosures", 40, "disclosure", "new_disclosure", "agree_to_", "show_disclosure_key")
+add_page(
+    "Required by law",
+    "staff.disclosures",
+    40,
+    "disclosure",
+    "new_disclosure",
+    "agree_to_",
+    "show_disclosure_key",
+    "lengthen_gag",
+    "end_gag",
+)
 
 
 @bp.record_once
