@@ -12,6 +12,8 @@ from flask import Flask
 from config import Settings
 from tests import postgresql
 from tests.cast import Cast
+from webapp.accounts import session_limits
+from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
@@ -55,6 +57,31 @@ def backup(database: Database, *, kind: RunKind = RunKind.BACKUP, ago: timedelta
             )
         )  # fmt: skip
         session.commit()
+
+
+def store_browser(database: Database, person: UserAccount, **fields: Any) -> int:
+    """That a browser of the person is signed in; gives by which id."""
+    values: dict[str, Any] = {
+        "id_digest": b"x" * 32,
+        "id": new_id(),
+        "user_account_id": person.id,
+        "state": SessionState.SIGNED_IN,
+        "created_at": now(),
+        "last_seen_at": now(),
+        "proved_at": None,
+        "idle_minutes": session_limits.USUAL_IDLE_MINUTES,
+        "network": "192.0.2.1",
+        "browser": "Firefox on Linux",
+        "payload": "{}",
+        "factor_ms": None,
+        "is_staff": person.is_staff,
+        "renewal_due": False,
+    }
+    row = WebSession(**{**values, **fields})
+    with writing_session(database) as session:
+        session.add(row)
+        session.commit()
+    return row.id
 
 
 @pytest.fixture

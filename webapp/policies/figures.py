@@ -19,15 +19,15 @@ from webapp.calls.totals import total_calls
 from webapp.destinations.models import Party
 from webapp.formatting import format_count, format_date, format_moment, format_size, format_span
 from webapp.organizations.disclosures import count_told
+from webapp.organizations.looks import list_looks
 from webapp.organizations.room import find_room
 from webapp.policies.models import Announcement, AnnouncementPerson, Policy, PolicyVersion
 from webapp.policies.promise import Asking, Figure
 from webapp.policies.who_can_see import count_waiting, count_who_sees, put_in_place
 from webapp.privacy.retention import next_run, next_run_day, preview, rules_of, tell_days
 from webapp.recovery.queries import latest_backup, latest_drill
-from webapp.tenancy.consent_models import AccessGrant, AccessOpening
+from webapp.tenancy.consent_models import AccessOpening
 from webapp.tenancy.models import Organization, OrganizationState, Role
-from webapp.tenancy.staff_entry import OF_GRANT, is_live_at
 
 NEVER = "never"
 
@@ -79,12 +79,11 @@ def of_openings(asking: Asking) -> list[Figure]:
         return []
     session = asking.session
     ever = session.scalar(select(func.count(AccessOpening.id))) or 0
-    now_open = select(func.count(AccessOpening.id)).join(AccessGrant, OF_GRANT).where(is_live_at(asking.moment))
     last = session.scalars(select(AccessOpening).order_by(AccessOpening.id.desc()).limit(1)).first()
     link = asking.may_open("support.index") if ever else ""
     return [
         Figure("Times our staff opened your data, ever", format_count(ever), link),
-        Figure("Open now", format_count(session.scalar(now_open) or 0), link),
+        Figure("Open now", format_count(len(list_looks(session, asking.moment))), link),
         Figure("Last time", _tell_opening(asking, last) if last else NEVER),
     ]
 
