@@ -47,13 +47,14 @@ def mails(database: Database) -> list[OutboxMessage]:
 
 def told_in_the_chain(database: Database) -> list[tuple[str, str]]:
     with reading_session(database, 0) as session:
-        rows = session.execute(
-            select(AuditEvent.kind, AuditDetail.words)
-            .join(AuditDetail, AuditDetail.position == AuditEvent.position)
-            .where(AuditEvent.kind.startswith("service.promise_"))
+        rows = session.scalars(
+            select(AuditDetail.words)
+            .join(AuditEvent, AuditDetail.position == AuditEvent.position)
+            .where(AuditEvent.kind == "service.promise_turned")
             .order_by(AuditEvent.position)
         ).all()
-    return [(kind, json.loads(words)["promise"]) for kind, words in rows]
+    told = [json.loads(words or "{}") for words in rows]
+    return [(words["promise"], words["state"]) for words in told]
 
 
 def test_a_sound_service_keeps_all(sound: Flask, database: Database) -> None:
@@ -93,8 +94,8 @@ def test_each_turn_is_told_once(
     assert state_of(database).kept
     assert changes(database) == [False, True]
     assert told_in_the_chain(database) == [
-        ("service.promise_broken", "There is a young backup"),
-        ("service.promise_kept", "There is a young backup"),
+        ("There is a young backup", "not kept: The newest backup is older than 48 hours."),
+        ("There is a young backup", "kept again"),
     ]
     time_machine.move_to(start + timedelta(days=12), tick=True)
     check_promises(sound)
