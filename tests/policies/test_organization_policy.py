@@ -171,6 +171,7 @@ def test_everybody_reads_the_services_own_figures(
     assert told["People in them"] == "1"
     assert told["Dockside Machines"] == "England"
     assert told["Cookies from us in your browser now"] == "0"
+    assert "18 of 18 promises are kept" in answer.text
     assert "Set-Cookie" not in answer.headers
     security = figures(client.get("/security").text)
     assert security["People with the console"] == "2"
