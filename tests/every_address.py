@@ -20,6 +20,12 @@ _BY_HAND = {
     "web_session_id": 1,
     "job_id": 1,
     "passkey_id": 1,
+    # policies
+    "policy_name": "privacy",
+    "version": 1,
+    "earlier": 1,
+    "later": 1,
+    "announcement_id": 1,
 }
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),

@@ -33,6 +33,10 @@ from webapp.errors import CallbookError
 from webapp.ingest.importer import run_import
 from webapp.jobs.stored_files import open_stored_file, store_stream
 from webapp.organizations.actions import add_member, create_organization
+from webapp.policies.models import Policy
+from webapp.policies.publishing import Change, Publisher, publish
+from webapp.policies.values import load_values
+from webapp.policies.versions import draft_of
 from webapp.serving import serve
 from webapp.sources import imports
 from webapp.sources.actions import Answers, add_pbx, answer_questions
@@ -74,6 +78,7 @@ def _sample(source: str) -> Callable[[Path, datetime, datetime], int]:
     return write
 
 
+_POLICY_FILE = Path(__file__).resolve().parents[1] / "demo" / "policy.toml"
 _SAMPLES = Path(__file__).resolve().parents[1] / "tests" / "data" / "readers"
 _SYSTEMS = (
     _System(firm.HEAD_OFFICE, "asterisk_cdr_csv", MASTER_FILE, write_master_csv, firm.OUTSIDE_LINES[firm.HEAD_OFFICE]),
@@ -109,7 +114,8 @@ _SYSTEMS = (
 def demo_settings(environ: Mapping[str, str]) -> Settings:
     """Settings of the demo: HOST, PORT, BASE_URL and DATA_DIR as given, nothing of the real installation."""
     ours = {name: text for name, text in environ.items() if name.removesuffix("_FILE") not in _NOT_OF_THE_DEMO}
-    return load_settings({**ours, "SECRET_KEY": secrets.token_hex(32)}, demo=True)
+    policies = {"POLICY_FILE": str(_POLICY_FILE)} if "POLICY_FILE" not in ours else {}
+    return load_settings({**ours, **policies, "SECRET_KEY": secrets.token_hex(32)}, demo=True)
 
 
 def prepare(settings: Settings, database: Database, tell: Callable[[str], None]) -> str:
@@ -128,8 +134,19 @@ def prepare(settings: Settings, database: Database, tell: Callable[[str], None])
         session.commit()
     with writing_session(database) as session:
         let_staff_in(session, password)
+        _publish_policies(session, settings)
         session.commit()
     return password
+
+
+def _publish_policies(session: LockedSession, settings: Settings) -> None:
+    """At the first start, and again when a later version brings other words."""
+    values, by = load_values(settings), Publisher(None, "The demo", "so that there is something to read")
+    for policy in Policy:
+        draft = draft_of(session, settings, values, policy)
+        if draft.is_new:
+            summary = "The text of this version of Callbook." if draft.newest else "The first version of the demo."
+            publish(session, draft, Change(summary, significant=False), by, values.notice_days)
 
 
 def _organization(database: Database) -> Organization:

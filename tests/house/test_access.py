@@ -34,8 +34,9 @@ PUBLIC = {
     # 404 everywhere but in the demo: webapp/outbox/demo_views.py
     "outbox.list_mail",
     "outbox.show_mail",
-    *("organizations.choose", "organizations.privacy", "organizations.security"),
-    "inventory.show",
+    *("organizations.choose", "inventory.show"),
+    *("policies.show", "policies.versions", "policies.show_version", "policies.difference", "policies.feed"),
+    *("policies.choose_difference", "policies.security_txt", "policies.employees", "promises.kept"),
     *("invitations.link", "invitations.open_link", "invitations.show", "invitations.accept"),
 }
 

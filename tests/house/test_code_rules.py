@@ -48,6 +48,7 @@ OWN_SHORT_SESSIONS = (
     "audit/service_chain.py",
     "organizations/head_mails.py",
     "organizations/looks.py",
+    "policies/checking.py",
     "staff/shell.py",
     "recovery/runs.py",
     "recovery/settling.py",

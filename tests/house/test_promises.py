@@ -16,7 +16,7 @@ TESTS = sorted({test for promise in PROMISES for test in promise.tests})
 
 
 @cache
-def tests_of(path: str) -> frozenset[str]:
+def names_in(path: str) -> frozenset[str]:
     """The names of its tests, read off the source: nothing is run for it."""
     source = ROOT / path
     if not source.is_file():
@@ -27,7 +27,7 @@ def tests_of(path: str) -> frozenset[str]:
 
 def is_there(test: str) -> bool:
     path, _colons, name = test.partition("::")
-    return name.partition("[")[0] in tests_of(path)
+    return name.partition("[")[0] in names_in(path)
 
 
 @pytest.mark.parametrize("key", list(BY_KEY))

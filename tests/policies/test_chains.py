@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from tests.cast import Cast
-from tests.policies.conftest import Execute
+from tests.policies.sound_service import Execute
 from webapp.audit.actions import record
 from webapp.audit.checkpoints import Head
 from webapp.audit.verify import verify_rows

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from tests.policies.conftest import backup
+from tests.policies.conftest import Publish
+from tests.policies.sound_service import backup
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now
 from webapp.database.engine import Database
@@ -19,11 +20,11 @@ from webapp.jobs.worker import Worker
 from webapp.outbox.models import OutboxMessage
 from webapp.policies import checking
 from webapp.policies.checking import COULD_NOT_RUN, TEMPLATE, check_promises
-from webapp.policies.models import PromiseChange
+from webapp.policies.models import AnnouncementPerson, Policy, PromiseChange
 from webapp.policies.promise import CheckContext
 from webapp.policies.promises import PROMISES
 from webapp.policies.states import FRESH_FOR, State, list_states
-from webapp.tenancy.sessions import reading_session
+from webapp.tenancy.sessions import reading_session, writing_session
 
 KEY = "backups-young"
 
@@ -46,13 +47,14 @@ def mails(database: Database) -> list[OutboxMessage]:
 
 def told_in_the_chain(database: Database) -> list[tuple[str, str]]:
     with reading_session(database, 0) as session:
-        rows = session.execute(
-            select(AuditEvent.kind, AuditDetail.words)
-            .join(AuditDetail, AuditDetail.position == AuditEvent.position)
-            .where(AuditEvent.kind.startswith("service.promise_"))
+        rows = session.scalars(
+            select(AuditDetail.words)
+            .join(AuditEvent, AuditDetail.position == AuditEvent.position)
+            .where(AuditEvent.kind == "service.promise_turned")
             .order_by(AuditEvent.position)
         ).all()
-    return [(kind, json.loads(words)["promise"]) for kind, words in rows]
+    told = [json.loads(words or "{}") for words in rows]
+    return [(words["promise"], words["state"]) for words in told]
 
 
 def test_a_sound_service_keeps_all(sound: Flask, database: Database) -> None:
@@ -92,8 +94,8 @@ def test_each_turn_is_told_once(
     assert state_of(database).kept
     assert changes(database) == [False, True]
     assert told_in_the_chain(database) == [
-        ("service.promise_broken", "There is a young backup"),
-        ("service.promise_kept", "There is a young backup"),
+        ("There is a young backup", "not kept: The newest backup is older than 48 hours."),
+        ("There is a young backup", "kept again"),
     ]
     time_machine.move_to(start + timedelta(days=12), tick=True)
     check_promises(sound)
@@ -142,6 +144,27 @@ def test_what_nobody_checks_any_more_is_not_called_kept(
     page = client.get("/privacy").text
     assert "Kept, as of" not in page
     assert page.count("Not checked since") > 5
+
+
+def test_a_change_that_was_sent_to_everybody_is_kept(
+    sound: Flask,
+    publish_now: Publish,
+    database: Database,
+    cast: Cast,
+    time_machine: time_machine.TimeMachineFixture,
+) -> None:
+    """Published and told as it really is; then one of those who were told is found to have been left out."""
+    start = now()
+    publish_now(Policy.PRIVACY)
+    publish_now(Policy.PRIVACY, law='"France"', significant=True, effective_at=start + timedelta(days=20))
+    Worker(database, sound.extensions["callbook"].settings).run_due()
+    time_machine.move_to(start + timedelta(days=21))
+    assert check_promises(sound)["changes-told"] == ""
+
+    with writing_session(database) as session:
+        session.execute(delete(AnnouncementPerson).where(AnnouncementPerson.user_account_id == cast.vera.id))
+        session.commit()
+    assert check_promises(sound)["changes-told"] == "Not everybody was sent the privacy policy that is in force."
 
 
 def test_staff_see_what_is_red(sound: Flask, staff_client: PageCheckingClient, database: Database) -> None:

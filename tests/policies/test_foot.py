@@ -9,6 +9,7 @@ from tests.calls.test_browse import statements
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
+from tests.policies.sound_service import store_browser
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.policies import who_can_see
@@ -26,11 +27,12 @@ def test_it_stands_on_every_page_and_leads_to_the_policy(client: PageCheckingCli
 
 
 def test_while_support_looks_it_says_until_when(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    browser = store_browser(make.database, cast.stella)
     until = now() + timedelta(minutes=40)
-    make.opening(make.grant(cast.olive), cast.stella, until_at=until)
+    make.opening(make.grant(cast.olive), cast.stella, until_at=until, web_session_id=browser)
     client.sign_in(cast.vera)
     page = client.get(PAGE).text
-    assert f"our staff can: support is looking until {until + timedelta(hours=0):%H:%M}" in page
+    assert f"our staff can: support is looking until {until:%H:%M}" in page
 
 
 def test_who_is_out_counts_no_more(

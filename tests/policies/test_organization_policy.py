@@ -10,6 +10,7 @@ from flask import Flask
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
+from tests.policies.sound_service import store_browser
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.organizations.actions import add_member
@@ -80,7 +81,8 @@ def test_the_cookie_is_told_and_not_shown(sound: Flask, client: PageCheckingClie
 def test_a_viewer_gets_no_link_to_where_they_may_not_go(
     sound: Flask, client: PageCheckingClient, cast: Cast, make: Make
 ) -> None:
-    make.opening(make.grant(cast.olive), cast.stella)
+    browser = store_browser(make.database, cast.stella)
+    make.opening(make.grant(cast.olive), cast.stella, web_session_id=browser)
     client.sign_in(cast.vera)
     page = client.get(PAGE).text
     assert figures(page)["People who can see your calls"] == "4"
@@ -133,7 +135,7 @@ def test_two_tabs_are_never_mixed(
     for turn in range(3):
         make.call(started_at=now() - timedelta(hours=turn))
     make.at(cast.quayside).call(started_at=now())
-    make.opening(make.grant(cast.olive), cast.stella)
+    make.opening(make.grant(cast.olive), cast.stella, web_session_id=store_browser(database, cast.stella))
     client.sign_in(cast.max)
     for _turn in range(2):
         ours, theirs = (client.get(f"/o/{slug}/privacy").text for slug in ("harbour", "quayside"))
@@ -188,7 +190,7 @@ def test_what_retention_removes_next_and_the_last_backup(
     page = client.get(PAGE).text
     told = figures(page)
     assert told["Calls are kept"] == "30 days"
-    assert told["Who looked is kept"] == "as long as we are here"
+    assert told["Who looked is kept"] == "as long as you stay"
     assert told["Takeouts are kept"] == "7 days"
     assert told["It removes calls"] == "1"
     assert re.fullmatch(r"(today|\d+ \w+ \d{4}|\d+ \w+) at 03:00", told["Retention runs next"])

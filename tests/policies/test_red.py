@@ -17,9 +17,8 @@ from sqlalchemy import update
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
-from tests.policies.conftest import VALUES, Execute, backup
-from webapp.accounts import session_limits
-from webapp.accounts.models import SessionState, UserAccount, WebSession
+from tests.policies.sound_service import VALUES, Execute, backup, store_browser
+from webapp.accounts.models import UserAccount
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
@@ -53,12 +52,6 @@ class Hand:
     @property
     def on_sqlite(self) -> bool:
         return self.database.dialect == "sqlite"
-
-    def store(self, row: Any) -> None:
-        """A row of a global table."""
-        with writing_session(self.database) as session:
-            session.add(row)
-            session.commit()
 
     def change(self, statement: Any) -> None:
         with writing_session(self.database, self.cast.harbour.id) as session:
@@ -202,31 +195,14 @@ def a_change_nobody_was_sent(hand: Hand) -> None:
 
 @breaks("sessions-as-said")
 def a_session_of_three_days_ago(hand: Hand) -> None:
-    _sign_in(hand, hand.cast.vera, created_at=now() - timedelta(days=3))
+    store_browser(hand.database, hand.cast.vera, created_at=now() - timedelta(days=3))
 
 
 @breaks("second-factor-for-staff")
 def staff_by_a_password_alone(hand: Hand) -> None:
-    _sign_in(hand, hand.cast.stella, created_at=now() - timedelta(hours=2), is_staff=True, idle_minutes=15)
-
-
-def _sign_in(hand: Hand, person: UserAccount, **fields: Any) -> None:
-    values: dict[str, Any] = {
-        "id_digest": b"x" * 32,
-        "id": new_id(),
-        "user_account_id": person.id,
-        "state": SessionState.SIGNED_IN,
-        "last_seen_at": now(),
-        "proved_at": None,
-        "idle_minutes": session_limits.USUAL_IDLE_MINUTES,
-        "network": "192.0.2.1",
-        "browser": "Firefox on Linux",
-        "payload": "{}",
-        "factor_ms": None,
-        "is_staff": False,
-        "renewal_due": False,
-    }
-    hand.store(WebSession(**{**values, **fields}))
+    store_browser(
+        hand.database, hand.cast.stella, created_at=now() - timedelta(hours=2), is_staff=True, idle_minutes=15
+    )
 
 
 @breaks("audit-whole")

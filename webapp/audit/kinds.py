@@ -187,9 +187,7 @@ KINDS: dict[str, Kind] = {
         "{staff} noted that a mail of “{subject}” came back: {reason}", ("staff", "subject", "reason")
     ),
     "support.incident_told": Kind("{staff} told everybody here of an incident: {subject}", ("staff", "subject")),
-    # ---- promises of the policies, as the checks find them: in the service's own chain
-    "service.promise_broken": Kind("A promise is not kept: {promise}. {why}", ("promise", "why")),
-    "service.promise_kept": Kind("A promise is kept again: {promise}", ("promise",)),
+    "service.promise_turned": Kind("The promise “{promise}” is {state}", ("promise", "state")),
     # ---- the service itself, by staff: in its own chain
     "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
     "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),

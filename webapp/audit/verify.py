@@ -73,12 +73,12 @@ def verify_rows(database: Database, organization_id: int, since: Head, at_most: 
 
     The end is compared once it is reached. `head` of what is returned is where to go on.
     """
-    with reading_session(database, organization_id) as session:
-        stored, last = _read_end(session, read_beginning(session))
     found, left = Verified(since), at_most
+    stored, last = None, since.position + 1
     while found.head.position < last and left > 0:
         with reading_session(database, organization_id) as session:
             begins = read_beginning(session)
+            stored, last = _read_end(session, begins)
             if begins.position > found.head.position:
                 _begin(found, begins, ())
             rows = _read_rows(session, found.head.position, min(last, found.head.position + left))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Executable, bindparam, column, create_engine,
 from sqlalchemy.exc import DBAPIError
 
 from webapp.database.engine import Database
-from webapp.database.roles import list_problems
+from webapp.database.roles import DUMP, STAFF, list_problems
 from webapp.database.schema import create_schema
 from webapp.database.staff_rights import CONSOLE, DETAIL
 
@@ -22,6 +22,8 @@ _RIGHTS = """SELECT relname, has_any_column_privilege(oid, 'SELECT') AS reads,
   has_table_privilege(oid, 'INSERT') OR has_table_privilege(oid, 'UPDATE')
   OR has_table_privilege(oid, 'DELETE') OR has_table_privilege(oid, 'TRUNCATE') AS writes
   FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') ORDER BY relname"""
+_POLICIES = """SELECT *, 'public' = ANY(roles) OR current_user = ANY(roles) AS is_ours FROM pg_policies
+  WHERE schemaname = current_schema()"""
 _READABLE = """SELECT each FROM unnest(CAST(:names AS text[])) AS each
   WHERE has_column_privilege(CAST(:table AS text), each, 'SELECT')"""
 _COLUMNS = {
@@ -41,7 +43,7 @@ def list_open_locks(connection: Connection, tenant_tables: Collection[str]) -> l
     forced = set(connection.exec_driver_sql(_FORCED).scalars())
     found = [f"row-level security is off on the table {name}" for name in sorted({*tenant_tables} - forced)]
     narrowing: set[str] = set()
-    for row in connection.exec_driver_sql("SELECT * FROM pg_policies WHERE schemaname = current_schema()"):
+    for row in connection.exec_driver_sql(_POLICIES):
         if row.policyname == f"{row.tablename}_of_organization":
             if row.cmd == "ALL" and _SETTING in (row.qual or "") and _SETTING in (row.with_check or ""):
                 narrowing.add(row.tablename)
@@ -58,9 +60,8 @@ def list_open_locks(connection: Connection, tenant_tables: Collection[str]) -> l
 def _is_known(policy: Any) -> bool:
     if _OTHERS.get((policy.tablename, policy.policyname)) == policy.cmd:
         return True
-    return (
-        policy.policyname == f"{policy.tablename}_of_staff" and policy.cmd == "SELECT" and "public" not in policy.roles
-    )
+    of_others = {f"{policy.tablename}_of_{whose}" for whose in (STAFF, DUMP)}
+    return policy.policyname in of_others and policy.cmd == "SELECT" and not policy.is_ours
 
 
 def list_console_rights(staff_database: Database) -> list[str]:

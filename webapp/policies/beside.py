@@ -80,7 +80,7 @@ class Besides:
 
 
 def tell_state(state: State | None, mark: str, moment: datetime, zone: ZoneInfo) -> str:
-    """ "Kept, as of 11:46"; the day stands there where it is not today."""
+    """ "Kept, as of 11:46"; the day stands there where it is not today, and the zone where no page names it."""
     if state is None:
         return "Not checked yet"
     if mark == "unknown":
@@ -93,7 +93,8 @@ def tell_state(state: State | None, mark: str, moment: datetime, zone: ZoneInfo)
 def _tell_when(instant: datetime, moment: datetime, zone: ZoneInfo) -> str:
     today = moment.astimezone(zone).date()
     is_today = instant.astimezone(zone).date() == today
-    return format_time(instant, zone) if is_today else format_moment(instant, zone, today)
+    words = format_time(instant, zone) if is_today else format_moment(instant, zone, today)
+    return f"{words} UTC" if zone is PUBLIC_ZONE else words
 
 
 def mark_of(state: State | None, moment: datetime) -> str:

@@ -85,9 +85,8 @@ def _keep(session: LockedSession, came: Mapping[str, str]) -> None:
     if red:
         _tell_staff(session, red)
     for key in turned:
-        kind = "service.promise_broken" if came[key] else "service.promise_kept"
-        words = {"promise": BY_KEY[key].name, **({"why": came[key]} if came[key] else {})}
-        note_for_service(session, kind, None, None, **words)
+        state = f"not kept: {came[key]}" if came[key] else "kept again"
+        note_for_service(session, "service.promise_turned", None, None, promise=BY_KEY[key].name, state=state)
 
 
 def _is_turn(before: State | None, why: str) -> bool:

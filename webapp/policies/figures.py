@@ -19,15 +19,15 @@ from webapp.calls.totals import total_calls
 from webapp.destinations.models import Party
 from webapp.formatting import format_count, format_date, format_moment, format_size, format_span
 from webapp.organizations.disclosures import count_told
+from webapp.organizations.looks import list_looks
 from webapp.organizations.room import find_room
 from webapp.policies.models import Announcement, AnnouncementPerson, Policy, PolicyVersion
 from webapp.policies.promise import Asking, Figure
 from webapp.policies.who_can_see import count_waiting, count_who_sees, put_in_place
 from webapp.privacy.retention import next_run, next_run_day, preview, rules_of, tell_days
 from webapp.recovery.queries import latest_backup, latest_drill
-from webapp.tenancy.consent_models import AccessGrant, AccessOpening
+from webapp.tenancy.consent_models import AccessOpening
 from webapp.tenancy.models import Organization, OrganizationState, Role
-from webapp.tenancy.staff_entry import OF_GRANT, is_live_at
 
 NEVER = "never"
 
@@ -79,12 +79,11 @@ def of_openings(asking: Asking) -> list[Figure]:
         return []
     session = asking.session
     ever = session.scalar(select(func.count(AccessOpening.id))) or 0
-    now_open = select(func.count(AccessOpening.id)).join(AccessGrant, OF_GRANT).where(is_live_at(asking.moment))
     last = session.scalars(select(AccessOpening).order_by(AccessOpening.id.desc()).limit(1)).first()
     link = asking.may_open("support.index") if ever else ""
     return [
         Figure("Times our staff opened your data, ever", format_count(ever), link),
-        Figure("Open now", format_count(session.scalar(now_open) or 0), link),
+        Figure("Open now", format_count(len(list_looks(session, asking.moment))), link),
         Figure("Last time", _tell_opening(asking, last) if last else NEVER),
     ]
 
@@ -210,7 +209,7 @@ def of_backups(asking: Asking) -> list[Figure]:
     newest, hours = latest_backup(asking.session), asking.values.backup_hours
     return [
         Figure("Last backup", _tell_moment(asking, newest.backup_at if newest else None)),
-        Figure("Size", format_size(newest.byte_count) if newest else "none"),
+        Figure("Its size", format_size(newest.byte_count) if newest else "none"),
         Figure("One is made every", f"{hours} hours" if hours else "not said yet"),
         Figure("At most lost", asking.values.recovery_point or "not said yet"),
         Figure("Back within", asking.values.recovery_time or "not said yet"),
@@ -226,6 +225,9 @@ def of_drills(asking: Asking) -> list[Figure]:
     ]
 
 
+_KEPT = ("Calls are kept", "Who looked is kept", "Imported files are kept", "Takeouts are kept")
+
+
 def of_retention(asking: Asking) -> list[Figure]:
     """What is in force, and what the next night removes."""
     organization, reader = asking.organization, asking.reader
@@ -233,10 +235,8 @@ def of_retention(asking: Asking) -> list[Figure]:
         return [Figure("How long data is kept", "each customer decides")]
     rules, link = rules_of(organization), asking.may_open("settings.retention")
     figures = [
-        Figure("Calls are kept", tell_days(rules.calls), link),
-        Figure("Who looked is kept", tell_days(rules.audit), link),
-        Figure("Imported files are kept", tell_days(rules.files), link),
-        Figure("Takeouts are kept", tell_days(rules.exports), link),
+        Figure(label, tell_days(days) if days else "as long as you stay", link)
+        for label, days in zip(_KEPT, rules, strict=True)
     ]
     if reader.narrowing is not None or (rules.calls is None and rules.audit is None and rules.files is None):
         return figures

@@ -81,12 +81,6 @@ def publish(session: LockedSession, draft: Draft, change: Change, by: Publisher,
     return version
 
 
-def first_day(draft: Draft, significant: bool, notice_days: int) -> datetime:
-    """The first instant from which a version can be in force. Nobody has to be told of the first version of all."""
-    ahead = timedelta(days=notice_days) if significant and draft.newest is not None else timedelta(0)
-    return now() + ahead
-
-
 def _check(draft: Draft, summary: str) -> None:
     if draft.missing:
         names = ", ".join(draft.missing)
@@ -108,7 +102,9 @@ def _check_day(draft: Draft, change: Change, effective_at: datetime, moment: dat
             f"Version {draft.newest.version} takes effect on {day}: a newer one comes after it. Give a later day.",
             "effective_on",
         )
-    if effective_at < first_day(draft, change.significant, notice_days):
+    # Nobody has to be told of the first version of all.
+    ahead = timedelta(days=notice_days) if change.significant and draft.newest is not None else timedelta(0)
+    if effective_at < moment + ahead:
         day = format_date((moment + timedelta(days=notice_days + 1)).date())
         raise Refused(
             f"A significant change is announced {notice_days} days ahead. Give {day} or later.", "effective_on"

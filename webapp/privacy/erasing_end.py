@@ -45,6 +45,7 @@ def end_erasure(database: Database, organization_id: int, *, tell: bool) -> Rece
         total, digest = receipt.total, receipt.digest
         note_for_service(session, "service.erased", None, organization_id, rows=total, digest=digest)
         session.commit()
+    database.empty_log()
     return receipt
 
 
@@ -75,7 +76,7 @@ def _leave_alone(session: LockedSession, member_ids: Sequence[int]) -> None:
     """
     session.execute(
         update(UserAccount)
-        .where(UserAccount.id.in_(member_ids), UserAccount.alone_since.is_(None))
+        .where(UserAccount.id.in_(member_ids))
         .values(alone_since=now())
         .execution_options(synchronize_session=False)
     )

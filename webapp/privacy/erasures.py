@@ -54,9 +54,10 @@ def _append(path: Path, erased: LoggedErasure) -> None:
         return
     words = {"kind": erased.kind.name.lower(), "id": erased.subject_id, "erased_at_ms": erased.erased_at_ms}
     is_new = not path.exists()
+    after_a_crash = not is_new and not path.read_bytes().endswith(b"\n")
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(file, f"{json.dumps(words)}\n".encode())
+        os.write(file, b"\n" * after_a_crash + json.dumps(words).encode() + b"\n")
         os.fsync(file)
     finally:
         os.close(file)
@@ -71,9 +72,9 @@ def _append(path: Path, erased: LoggedErasure) -> None:
 def read_log(data_dir: Path) -> list[LoggedErasure]:
     """All that was erased, the oldest first. A line that was cut off by a crash is of an erasure that did not begin."""
     path = data_dir / LOG_NAME
-    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
     found = []
-    for line in lines:
+    for line in [line for line in lines if line.endswith(b"}")]:
         words = json.loads(line)
         found.append(LoggedErasure(ErasureKind[words["kind"].upper()], words["id"], words["erased_at_ms"]))
     return found

@@ -108,12 +108,18 @@ def write_file(archive: Archive, planned: PlannedFile, about: About) -> None:
         _check(archive)
         file.rows += piece.rows
         buffer += packer.pack(piece.content)
-        while len(buffer) >= CHUNK_BYTES:
-            file.store(bytes(buffer[:CHUNK_BYTES]))
-            del buffer[:CHUNK_BYTES]
+        _store_whole(file, buffer)
     buffer += packer.finish()
+    _store_whole(file, buffer)
     part = packer.part(planned.name, archive.byte_count)
     file.finish(bytes(buffer), part, part.header(about.moment))
+
+
+def _store_whole(file: "_Writing", buffer: bytearray) -> None:
+    """What of it is whole chunks."""
+    while len(buffer) >= CHUNK_BYTES:
+        file.store(bytes(buffer[:CHUNK_BYTES]))
+        del buffer[:CHUNK_BYTES]
 
 
 def _check(archive: Archive) -> None:

@@ -1,0 +1,376 @@
+"""Telling everybody: by mail and notice, each exactly once, whatever dies on the way; and what became of the mails."""
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from sqlalchemy import delete, select, update
+
+from config import Settings
+from tests.cast import Cast
+from tests.mailbox import Mailbox, text_of
+from tests.make import Make
+from tests.outbox.conftest import Relay, mailing, relay
+from tests.policies.conftest import BY_COMMAND, Publish
+from tests.policies.many_people import add_people
+from tests.staff.told import told
+from webapp.accounts.models import AccountState, UserAccount
+from webapp.clock import now
+from webapp.database.engine import Database
+from webapp.errors import Refused
+from webapp.jobs.handlers import chores
+from webapp.jobs.models import Job, JobState
+from webapp.jobs.queue import MOST_ATTEMPTS
+from webapp.jobs.worker import Worker
+from webapp.outbox import claims
+from webapp.outbox.models import MailState, OutboxMessage
+from webapp.policies import announcing
+from webapp.policies.announcing import TELL
+from webapp.policies.incidents import Incident, tell_of_incident
+from webapp.policies.jobs import go_on, note_outcomes
+from webapp.policies.models import Announcement, AnnouncementPerson, Outcome
+from webapp.tenancy.models import Membership, Organization
+from webapp.tenancy.sessions import reading_session, writing_session
+
+__all__ = ["mailing", "relay"]
+KILLED = -9
+
+Announce = Callable[[], Announcement]
+Work = Callable[[], None]
+
+
+def people_told(database: Database) -> Sequence[AnnouncementPerson]:
+    with reading_session(database) as session:
+        return session.scalars(select(AnnouncementPerson).order_by(AnnouncementPerson.user_account_id)).all()
+
+
+@pytest.fixture
+def work(database: Database, settings: Settings, app: object) -> Work:
+    """Do the jobs that are due."""
+
+    def do() -> None:
+        Worker(database, settings).run_due()
+
+    return do
+
+
+@pytest.fixture
+def announce(publish_now: Publish, database: Database) -> Announce:
+    """A significant change, 15 days ahead; nobody is told yet."""
+
+    def do() -> Announcement:
+        publish_now()
+        publish_now(
+            law='"France"', summary="Another law applies.", significant=True, effective_at=now() + timedelta(days=15)
+        )
+        with reading_session(database) as session:
+            return session.scalars(select(Announcement)).one()
+
+    return do
+
+
+def test_everybody_with_a_membership_is_told_once(
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast
+) -> None:
+    announcement = announce()
+    work(), work()
+    addresses = Counter(row.to_address for row in Mailbox(database, settings).rows())
+    members = {person.email for person in (cast.olive, cast.max, cast.vera, cast.nina, cast.quentin)}
+    assert set(addresses) >= members
+    assert cast.nora.email not in addresses and cast.stella.email not in addresses
+    assert set(addresses.values()) == {1}
+    with reading_session(database) as session:
+        done = session.get_one(Announcement, announcement.id)
+    assert done.told_all_at is not None
+    assert {each.outcome for each in people_told(database)} == {Outcome.QUEUED}
+
+
+def test_who_is_in_two_organizations_is_told_once(
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast
+) -> None:
+    with writing_session(database, cast.quayside.id) as session:
+        theirs = session.scalars(select(Membership).where(Membership.organization_id == cast.quayside.id)).first()
+        assert theirs is not None
+        values = {name: getattr(theirs, name) for name in Membership.__mapper__.columns.keys()}  # noqa: SIM118 - no dict
+        session.add(Membership(**values | {"user_account_id": cast.olive.id}))
+        session.commit()
+    announce()
+    work()
+    assert len(Mailbox(database, settings).rows(cast.olive.email)) == 1
+
+
+def test_disabled_people_and_those_whose_access_ended_are_not(
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast
+) -> None:
+    with writing_session(database, cast.harbour.id) as session:
+        session.execute(update(UserAccount).where(UserAccount.id == cast.vera.id).values(state=AccountState.DISABLED))
+        session.execute(
+            update(Membership)
+            .where(Membership.organization_id == cast.harbour.id, Membership.user_account_id == cast.max.id)
+            .values(ends_at=now() - timedelta(days=1))
+        )
+        session.commit()
+    announce()
+    work()
+    addresses = {row.to_address for row in Mailbox(database, settings).rows()}
+    assert cast.olive.email in addresses
+    assert not addresses & {cast.vera.email, cast.max.email}
+
+
+def test_the_mail_says_what_changes_from_when_and_where_to_read_it(
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast
+) -> None:
+    announce()
+    work()
+    mail = Mailbox(database, settings).newest(cast.olive.email)
+    assert str(mail["Subject"]).startswith("Privacy policy changes on ")
+    words = text_of(mail)
+    for expected in (
+        "Another law applies.",
+        "http://localhost:8080/privacy/2",
+        "http://localhost:8080/privacy/1/to/2",
+        "Example Telephony GmbH",
+        "You need not do anything.",
+    ):
+        assert expected in words
+    [row] = Mailbox(database, settings).rows(cast.olive.email)
+    assert row.organization_id is None, "it is about the person's own account"
+
+
+def test_many_mails_fall_due_in_portions(
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcing, "MAILS_AT_ONCE", 2)
+    announce()
+    work()
+    due = sorted(row.due_at for row in Mailbox(database, settings).rows())
+    assert len(due) >= 5
+    steps = [round((each - due[0]) / announcing.AT_ONCE_EVERY) for each in due]
+    assert steps == [number // 2 for number in range(len(due))]
+
+
+# ------------------------------------------------------------------------------------------------------ crashes
+
+
+class Workers:
+    """Work in child processes, one after the other."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self, what: str, die_at: int = 0, **more: bool) -> int:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"{json.dumps({'what': what, 'die_at': die_at, **more})}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+
+@pytest.fixture
+def workers(mailing: Settings) -> Iterator[Workers]:
+    script = Path(__file__).with_name("worker_process.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script), mailing.database_url, str(mailing.smtp_url)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield Workers(process)
+    assert process.stdin and process.stdout
+    process.stdin.close()
+    process.wait(timeout=60)
+    process.stdout.close()
+
+
+def test_security_48_kills_between_and_in_batches_leave_nobody_out_and_tell_nobody_twice(
+    announce: Announce, database: Database, cast: Cast, workers: Workers, relay: Relay
+) -> None:
+    """200 people in two organizations; the worker that queues is killed six times, the one that sends five times."""
+    ids = [*add_people(database, cast.harbour, 150), *add_people(database, cast.quayside, 50, "other")]
+    announce()
+    for turn in range(6):
+        # The first batch of each is committed ("between"), or thrown away with the worker ("half").
+        assert workers.run("tell", die_at=1, half=bool(turn % 2)) == KILLED
+    assert workers.run("tell") == 0
+    told_ids = [each.user_account_id for each in people_told(database)]
+    assert len(told_ids) == len(set(told_ids))
+    assert set(ids) <= set(told_ids)
+    chosen = random.Random(1)
+    for _kill in range(5):
+        assert workers.run("send", die_at=chosen.randint(1, 20)) == KILLED
+    assert workers.run("send") == 0
+    arrived = Counter(str(mail["Message-ID"]) for mail in relay.mails)
+    with reading_session(database) as session:
+        queued = set(session.scalars(select(OutboxMessage.message_id)))
+    assert set(arrived) == queued and len(queued) == len(told_ids)
+    assert sum(arrived.values()) - len(queued) <= 5
+
+
+def test_however_often_workers_die_the_job_goes_on(
+    announce: Announce, database: Database, cast: Cast, workers: Workers
+) -> None:
+    """More often than a job has attempts: each part is a job of its own."""
+    ids = add_people(database, cast.harbour, 800)
+    announce()
+    for _kill in range(MOST_ATTEMPTS + 4):
+        assert workers.run("tell", die_at=1) == KILLED
+    assert workers.run("tell") == 0
+    assert set(ids) <= {each.user_account_id for each in people_told(database)}
+    with reading_session(database) as session:
+        assert session.scalars(select(Announcement.told_all_at)).one() is not None
+
+
+def test_a_job_that_was_lost_is_put_in_again(announce: Announce, work: Work, database: Database, cast: Cast) -> None:
+    announcement = announce()
+    with writing_session(database) as session:
+        session.execute(delete(Job).where(Job.kind == TELL))
+        session.commit()
+    go_on(database), go_on(database)
+    with reading_session(database) as session:
+        assert len(session.scalars(select(Job.id).where(Job.kind == TELL)).all()) == 1
+    work()
+    go_on(database)
+    with reading_session(database) as session:
+        assert session.get_one(Announcement, announcement.id).told_all_at is not None
+        assert session.scalars(select(Job.id).where(Job.kind == TELL, Job.state == JobState.WAITING)).all() == []
+
+
+# ------------------------------------------------------------------------------------------------------ newcomers
+
+
+def count_of(database: Database, person: UserAccount) -> int:
+    return sum(each.user_account_id == person.id for each in people_told(database))
+
+
+def test_who_joins_before_the_job_has_run_is_told_once(
+    announce: Announce, work: Work, database: Database, make: Make
+) -> None:
+    announce()
+    rosa = make.member(email="rosa@example.com")
+    assert count_of(database, rosa) == 1
+    work()
+    assert count_of(database, rosa) == 1
+
+
+def test_who_joins_between_announcing_and_taking_effect_is_told_on_accepting(
+    announce: Announce, work: Work, database: Database, settings: Settings, make: Make
+) -> None:
+    announce()
+    work()
+    rosa = make.member(email="rosa@example.com")
+    assert count_of(database, rosa) == 1
+    mails = [str(mail["Subject"]) for mail in Mailbox(database, settings).messages("rosa@example.com")]
+    assert sum(subject.startswith("Privacy policy changes") for subject in mails) == 1
+
+
+def test_who_joins_afterwards_reads_what_is_in_force(
+    announce: Announce, work: Work, database: Database, make: Make
+) -> None:
+    announce()
+    work()
+    with time_machine.travel(now() + timedelta(days=16)):
+        assert count_of(database, make.member(email="rosa@example.com")) == 0
+
+
+# ------------------------------------------------------------------------------------------------------ incidents
+
+
+def incident(organization: Organization | None = None, **changed: str) -> Incident:
+    words = {"subject": "A disk was stolen", "words": "On Monday a disk was stolen.\n\nIt was encrypted.", **changed}
+    return Incident(words["subject"], words["words"], organization)
+
+
+@pytest.mark.parametrize("of_one", [True, False])
+def test_the_same_sender_tells_of_incidents(
+    work: Work, database: Database, settings: Settings, cast: Cast, of_one: bool
+) -> None:
+    with writing_session(database) as session:
+        tell_of_incident(session, incident(cast.harbour if of_one else None), BY_COMMAND)
+        session.commit()
+    work()
+    mailbox = Mailbox(database, settings)
+    addresses = {row.to_address for row in mailbox.rows()}
+    assert cast.vera.email in addresses
+    assert (cast.quentin.email in addresses) is not of_one
+    assert "It was encrypted." in text_of(mailbox.newest(cast.vera.email))
+    [(kind, _actor, words)] = told(database, beginning="service.incident")
+    assert (kind, words["whom"]) == ("service.incident_announced", "everybody of harbour" if of_one else "everybody")
+    assert len(told(database, cast.harbour.id, "support.incident")) == int(of_one)
+    assert told(database, cast.quayside.id, "support.incident") == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"subject": "x"}, "subject"),
+        ({"subject": "y" * 121}, "subject"),
+        ({"words": "short"}, "words"),
+        ({"words": "z" * 3001}, "words"),
+        ({"words": "a bell \x07 rang somewhere"}, "words"),
+    ],
+)
+def test_an_incident_without_words_is_refused(database: Database, changed: dict[str, str], field: str) -> None:
+    with writing_session(database) as session, pytest.raises(Refused) as refused:
+        tell_of_incident(session, incident(**changed), BY_COMMAND)
+    assert refused.value.field == field
+
+
+# ------------------------------------------------------------------------------------------------- what became of it
+
+
+def test_what_became_of_each_mail_is_noted_before_the_outbox_forgets_it(
+    announce: Announce, work: Work, database: Database, cast: Cast
+) -> None:
+    announce()
+    work()
+    with writing_session(database) as session:
+        for person, state, error in (
+            (cast.olive, MailState.HANDED_OVER, None),
+            (cast.vera, MailState.REFUSED, "550 refused by the relay"),
+        ):
+            session.execute(
+                update(OutboxMessage)
+                .where(OutboxMessage.to_address == person.email)
+                .values(state=state, error=error, ended_at=now())
+            )
+        session.commit()
+    note_outcomes(database), note_outcomes(database)
+    found = {each.user_account_id: each for each in people_told(database)}
+    assert found[cast.olive.id].outcome == Outcome.HANDED_OVER
+    assert (found[cast.vera.id].outcome, found[cast.vera.id].error) == (Outcome.REFUSED, "550 refused by the relay")
+    assert found[cast.max.id].outcome == Outcome.QUEUED
+    with time_machine.travel(now() + timedelta(days=31)):
+        note_outcomes(database)
+        claims.sweep(database)
+    with reading_session(database) as session:
+        assert session.scalars(select(OutboxMessage).where(OutboxMessage.to_address == cast.olive.email)).all() == []
+    assert {each.user_account_id: each.outcome for each in people_told(database)}[cast.olive.id] == Outcome.HANDED_OVER
+
+
+def test_a_refused_mail_that_goes_again_is_noted_too(
+    announce: Announce, work: Work, database: Database, cast: Cast
+) -> None:
+    announce()
+    work()
+    for state, outcome in (
+        (MailState.REFUSED, Outcome.REFUSED),
+        (MailState.WAITING, Outcome.QUEUED),
+        (MailState.HANDED_OVER, Outcome.HANDED_OVER),
+    ):
+        with writing_session(database) as session:
+            mine = OutboxMessage.to_address == cast.olive.email
+            session.execute(update(OutboxMessage).where(mine).values(state=state, ended_at=now()))
+            session.commit()
+        note_outcomes(database)
+        assert {each.user_account_id: each.outcome for each in people_told(database)}[cast.olive.id] == outcome
+
+
+def test_the_outcome_is_copied_by_a_chore_that_runs_before_the_sweep(app: object) -> None:
+    names = [name for name, _chore in chores()]
+    assert names.index("announcements.note_outcomes") < names.index("outbox.sweep")

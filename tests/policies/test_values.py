@@ -1,0 +1,60 @@
+"""policy.toml: what is read, what is missing, and what is wrong in it in words."""
+
+import pytest
+
+from config import Settings, load_settings
+from tests.policies.conftest import EXAMPLE, Fill
+from webapp.policies.values import Partner, Values, ValuesError, load_values
+
+
+def test_the_example_is_complete(settings: Settings, fill: Fill) -> None:
+    fill()
+    values = load_values(settings)
+    assert values.missing == []
+    assert values.partners[1] == Partner("Example Mail", "delivers our mail", "Ireland")
+    assert (values.regions, values.backup_hours, values.notice_days) == (("Germany",), 24, 14)
+
+
+def test_a_file_that_is_not_there_has_no_values(settings: Settings) -> None:
+    values = load_values(settings)
+    assert values == Values()
+    assert {"operator", "law", "partners", "regions", "backup_hours"} <= set(values.missing)
+    assert "notice_days" not in values.missing
+
+
+def test_it_may_lie_elsewhere(settings: Settings) -> None:
+    found = load_settings({"SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz", "POLICY_FILE": str(EXAMPLE)})
+    assert load_values(found).operator == "Example Telephony GmbH"
+
+
+def test_several_regions_read_as_words(settings: Settings, fill: Fill) -> None:
+    fill(regions='["Germany", "France", "Spain"]')
+    assert load_values(settings).filling()["regions"] == "Germany, France and Spain"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("operator = ", "cannot be read"),
+        ("operater = 'x'", "has 'operater', which is no value"),
+        ("operator = 3", "operator in policy.toml must be a text in quotes"),
+        (f"operator = '{'x' * 501}'", "at most 500 characters"),
+        ('operator = "a\\u0007b"', "characters that cannot be shown"),
+        ("drill_days = 0", "a whole number from 1 to 10000"),
+        ("drill_days = true", "a whole number"),
+        ("drill_days = '90'", "a whole number"),
+        ("regions = 'Germany'", "is a list of texts"),
+        ("[[partners]]\nname = 'A'", "has name, purpose and region, and nothing else"),
+        ("partners = 'A'", "has name, purpose and region"),
+    ],
+)
+def test_what_is_wrong_is_said(settings: Settings, text: str, words: str) -> None:
+    (settings.data_dir / "policy.toml").write_text(text, "utf-8")
+    with pytest.raises(ValuesError, match=words):
+        load_values(settings)
+
+
+def test_bytes_that_are_no_text(settings: Settings) -> None:
+    (settings.data_dir / "policy.toml").write_bytes(b"operator = '\xff'")
+    with pytest.raises(ValuesError, match="cannot be read"):
+        load_values(settings)
