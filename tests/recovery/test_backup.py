@@ -151,6 +151,15 @@ def test_a_disk_with_too_little_room_is_left_alone(
     assert left_behind(settings) == []
 
 
+def test_a_backup_that_cannot_be_recorded_is_there_all_the_same(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    monkeypatch.setattr(backing_up, "end_run", full)
+    result = run("backup")
+    assert result.exit_code == 1 and "is whole, but what comes after it failed: No space left" in result.output
+    assert len(list_kept(settings.data_dir / "backups")) == 1
+
+
 def test_a_damaged_copy_is_no_backup(run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
     if settings.dialect == "postgresql":
         return  # pg_dump says so itself
