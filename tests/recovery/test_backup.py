@@ -56,7 +56,7 @@ def test_one_sealed_file_and_its_manifest(run: Run, make: Make, settings: Settin
 CANARY = "Canary-of-this-test-4711"
 
 
-def test_nothing_of_the_database_can_be_read_in_it(
+def test_security_50_nothing_of_the_database_can_be_read_in_it(
     make: Make, settings: Settings, backed_up: Callable[[], Kept]
 ) -> None:
     make.destination(CANARY)
