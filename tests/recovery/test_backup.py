@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -138,6 +139,17 @@ def test_a_full_disk_leaves_nothing_half(
     assert result.exit_code == 1 and "No space left on device" in result.output
     assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
     assert runs(make.database) == [(False, "OSError")]
+
+
+def test_a_service_manager_that_ends_it_leaves_nothing_half(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(backing_up.BackupWriter, "write", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert run("backup").exit_code == 143
+    assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
+    assert runs(make.database) == [(False, "SystemExit")]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_disk_with_too_little_room_is_left_alone(
