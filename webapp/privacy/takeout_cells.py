@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from webapp.calls.models import PartyRole, RecordFlag
+from webapp.calls.outcomes import LegKind, LegResult
 from webapp.csv_out import Cell, guard_cell
 from webapp.database.staff_rights import Area
 from webapp.privacy.entries import Exported
@@ -20,6 +21,8 @@ _FIRST_DAY = date(1970, 1, 1)
 _QUARTER_SECONDS = 900
 #: Columns that hold bits, as plain numbers in their mappings.
 _BITS: dict[str, type[IntFlag]] = {"roles": PartyRole, "flags": RecordFlag, "areas": Area}
+#: Columns of records that hold a value of a closed list, as plain numbers too.
+_LISTS: dict[str, type[IntEnum]] = {"kind": LegKind, "result": LegResult}
 _IN_HEX = ("digest", "_hash", "salt")
 
 
@@ -33,6 +36,8 @@ def json_of(exported: Exported, column: str) -> ToJson:
         return lambda slot: _utc(_quarter(slot))
     if column in _BITS:
         return partial(_bits, _BITS[column])
+    if column in _LISTS:
+        return partial(_word, _LISTS[column])
     return _hex if column.endswith(_IN_HEX) else _plain
 
 
@@ -66,6 +71,11 @@ def _plain(value: Any) -> Any:
         # What is no UTF-8 stands as \xNN, and a backslash as two: so the exact bytes can be told from the text.
         return value.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
     return value
+
+
+def _word(words: type[IntEnum], value: Any) -> Any:
+    """Of other tables it is a value of their own list already, or text."""
+    return _plain(words(value) if type(value) is int else value)
 
 
 def _hex(value: Any) -> Any:
