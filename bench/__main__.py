@@ -21,6 +21,7 @@ from bench import (
     returning,
     search,
     sign_in,
+    takeout,
 )
 from bench.engines import FOLDER, Engine, Sqlite, no_postgresql, postgresql_engine, tell
 from bench.report import Result, machine, table
@@ -39,6 +40,7 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
     "ask": asking.measure,
     "console": console.measure,
     "recovery": recovery.measure,
+    "takeout": takeout.measure,
 }
 
 
