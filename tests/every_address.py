@@ -26,6 +26,7 @@ _IDS = (
     *("number_id", "schedule_id", "route_plan_id", "token_id"),
     *("destination_id", "contact_import_id", "organization_id", "notice_id"),
     *("access_request_id", "access_grant_id", "disclosure_id", "removal_id"),
+    "takeout_id",
 )
 
 
@@ -71,6 +72,7 @@ def ids_of(make: Make) -> dict[str, int]:
         "notice_id": new_id(),
         "disclosure_id": make.disclosure().id,
         "removal_id": make.lost_factor(make.member()).id,
+        "takeout_id": make.takeout().id,
     }
 
 

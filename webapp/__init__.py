@@ -36,6 +36,7 @@ from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
+from webapp.policies import models as _policies  # noqa: F401 - a takeout reads what is mapped there
 from webapp.privacy import closing_views as closing
 from webapp.privacy import erasing_jobs, erasures, retention_jobs
 from webapp.privacy import inventory_views as inventory
@@ -47,6 +48,7 @@ from webapp.sources import collect_views as collect
 from webapp.sources import pbx_access
 from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
+from webapp.staff import closing_views as staff_closing
 from webapp.staff import console_views as staff_console
 from webapp.staff import disclosure_views as disclosures
 from webapp.staff import lost_factor_views as staff_lost_factor
@@ -57,6 +59,7 @@ from webapp.staff import organization_views as staff_organizations
 from webapp.staff import request_views as staff_requests
 from webapp.staff import seen_views as staff_seen
 from webapp.staff import service_views as staff_service
+from webapp.staff import takeout_views as staff_takeout
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,12 +90,13 @@ FEATURES = (
     *(retention, closing),
     *(takeout, inventory),
     staff_notices,
-    staff_organizations,
+    *(staff_organizations, staff_closing),
     *(staff_console, staff_service, staff_seen),
     staff_requests,
     staff_openings,
     disclosures,
     staff_lost_factor,
+    staff_takeout,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 

@@ -35,6 +35,7 @@ PUBLIC = {
     "outbox.list_mail",
     "outbox.show_mail",
     *("organizations.choose", "organizations.privacy", "organizations.security"),
+    "inventory.show",
     *("invitations.link", "invitations.open_link", "invitations.show", "invitations.accept"),
 }
 

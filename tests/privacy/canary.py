@@ -121,7 +121,7 @@ class _Planter:
             self._made["stored_file"] = session.get_one(StoredFile, (self._make.organization.id, file_id))
 
     def _plant_row(self, table: Table) -> None:
-        mapped: Any = next(each.class_ for each in Base.registry.mappers if each.local_table.name == table.name)  # type: ignore[attr-defined]
+        mapped: Any = next(each.class_ for each in Base.registry.mappers if each.class_.__tablename__ == table.name)
         values = {column.name: self._value(table, column) for column in mapped.__table__.columns}
         for here, other, there in WRITTEN[table.name].foreign_keys:
             parent = self._made.get(other)

@@ -71,6 +71,8 @@ KINDS: dict[str, Kind] = {
         "Stored {file}, a file of contacts: {added} added, {changed} changed, {refused} refused",
         ("file", "added", "changed", "refused"),
     ),
+    "destination.passed_over": Kind("Passed over a number that has no name"),
+    "destination.taken_back": Kind("Took it back that a number without a name was passed over"),
     "destination.exported": Kind("Exported the destinations: {count}", ("count",)),
     "destination.handed_over": Kind(
         "{what} went from {before} to {after}, from {day} on", ("what", "before", "after", "day")

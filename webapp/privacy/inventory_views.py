@@ -39,7 +39,7 @@ def _groups() -> tuple[ShownGroup, ...]:
     return tuple(
         ShownGroup(
             str(group),
-            group.name.lower(),
+            f"about-{group.name.lower()}",
             tuple(
                 sorted((each for each in TABLES.values() if each.group is group), key=lambda each: not each.personal)
             ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, inspect, select, tuple_
 
 from webapp.accounts.models import UserAccount
 from webapp.calls.models import Pbx
@@ -107,13 +107,14 @@ def _columns(table: Table) -> list[str]:
 
 
 def _mapped(table: Table) -> Any:
-    return next(mapper.class_ for mapper in Base.registry.mappers if mapper.local_table.name == table.name)  # type: ignore[attr-defined]
+    mapped: dict[str, Any] = {each.class_.__tablename__: each.class_ for each in Base.registry.mappers}
+    return mapped[table.name]
 
 
 def _pages(source: Source, table: Table, columns: list[str], learn: Learn | None = None) -> Iterator[Sequence[Any]]:
     """In the order of the primary key, each page in a transaction of its own, in which `learn` may ask for more."""
     mapped = _mapped(table)
-    key = [column.name for column in mapped.__table__.primary_key if column.name != "organization_id"]
+    key = [column.name for column in inspect(mapped).primary_key if column.name != "organization_id"]
     attributes, places = [getattr(mapped, name) for name in key], [columns.index(name) for name in key]
     query = _rows_of(source, table, mapped, select(*(getattr(mapped, name) for name in columns)))
     query = query.order_by(*attributes).limit(_ROWS_AT_ONCE)

@@ -55,12 +55,13 @@ class Archive:
 
 
 def open_archive(database: Database, organization_id: int, takeout_id: int, keep: Callable[[], bool]) -> Archive:
-    """What is there already of it."""
+    """What is there already of it; what was left of an unfinished file is deleted, a few chunks at a time."""
     archive = Archive(database, organization_id, takeout_id, keep)
     with reading_session(database, organization_id) as session:
         archive.entries = list(list_entries(session, takeout_id))
         archive.byte_count = session.get_one(Takeout, (organization_id, takeout_id)).byte_count
         archive.next_position = _count_chunks(session, takeout_id, archive.byte_count)
+    drop_chunks(database, organization_id, takeout_id, archive.next_position)
     return archive
 
 
@@ -101,20 +102,24 @@ def hold_takeout(session: LockedSession, takeout_id: int) -> Takeout:
 
 def write_file(archive: Archive, planned: PlannedFile, about: About) -> None:
     """Write one file, and commit it as finished. Raises Stopped, Overtaken, and what reading its pieces raises."""
-    drop_chunks(archive.database, archive.organization_id, archive.takeout_id, archive.next_position)
     file = _Writing(archive, secrets.token_bytes(_TOKEN_BYTES))
-    file.begin()
     packer, buffer = Packer(), bytearray()
     for piece in planned.pieces(archive.entries):
         _check(archive)
         file.rows += piece.rows
         buffer += packer.pack(piece.content)
-        while len(buffer) >= CHUNK_BYTES:
-            file.store(bytes(buffer[:CHUNK_BYTES]))
-            del buffer[:CHUNK_BYTES]
+        _store_whole(file, buffer)
     buffer += packer.finish()
+    _store_whole(file, buffer)
     part = packer.part(planned.name, archive.byte_count)
     file.finish(bytes(buffer), part, part.header(about.moment))
+
+
+def _store_whole(file: "_Writing", buffer: bytearray) -> None:
+    """What of it is whole chunks."""
+    while len(buffer) >= CHUNK_BYTES:
+        file.store(bytes(buffer[:CHUNK_BYTES]))
+        del buffer[:CHUNK_BYTES]
 
 
 def _check(archive: Archive) -> None:
@@ -123,23 +128,14 @@ def _check(archive: Archive) -> None:
 
 
 class _Writing:
-    """The chunks of one file: its header's place first, under a token of this worker."""
+    """The chunks of one file: its header's place first, under a token of this worker. One that fits into a chunk is
+    stored in one transaction."""
 
     def __init__(self, archive: Archive, token: bytes) -> None:
         self.rows = 0
         self._archive, self._token = archive, token
         self._first = archive.next_position
         self._position = archive.next_position
-
-    def begin(self) -> None:
-        with self._archive.writing() as session:
-            takeout = hold_takeout(session, self._archive.takeout_id)
-            if takeout.state != TakeoutState.IS_WRITTEN or takeout.step != len(self._archive.entries):
-                raise Overtaken
-            chunks = delete(TakeoutChunk).where(TakeoutChunk.takeout_id == takeout.id)
-            session.execute(chunks.where(TakeoutChunk.position >= self._first))  # of whoever has begun it just now
-            self._add(session, self._token)
-            session.commit()
 
     def store(self, content: bytes) -> None:
         with self._archive.writing() as session:
@@ -176,14 +172,22 @@ class _Writing:
         archive.byte_count, archive.next_position = takeout.byte_count, self._position
 
     def _hold(self, session: LockedSession) -> Takeout:
-        """Raises Overtaken when another worker has begun the file anew."""
+        """The first time the file is begun. Raises Overtaken when another worker has begun it anew, or ended it."""
         takeout = hold_takeout(session, self._archive.takeout_id)
+        if takeout.state != TakeoutState.IS_WRITTEN or takeout.step != len(self._archive.entries):
+            raise Overtaken
+        if self._position == self._first:
+            chunks = delete(TakeoutChunk).where(TakeoutChunk.takeout_id == takeout.id)
+            session.execute(chunks.where(TakeoutChunk.position >= self._first))  # of whoever has begun it before
+            self._add(session, self._token)
+            session.flush()
+            return takeout
         kept = session.scalar(
             select(TakeoutChunk.content).where(
                 TakeoutChunk.takeout_id == takeout.id, TakeoutChunk.position == self._first
             )
         )
-        if takeout.state != TakeoutState.IS_WRITTEN or kept is None or bytes(kept) != self._token:
+        if kept is None or bytes(kept) != self._token:
             raise Overtaken
         return takeout
 
