@@ -18,6 +18,7 @@ from bench import (
     naming,
     overview,
     purge,
+    recovery,
     returning,
     search,
     sign_in,
@@ -39,6 +40,7 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
     "ask": asking.measure,
     "console": console.measure,
     "purge": purge.measure,
+    "recovery": recovery.measure,
 }
 
 

@@ -25,6 +25,7 @@ from webapp.invitations import lost_factor_views as confirm_lost_factor
 from webapp.invitations import people_views as people
 from webapp.invitations import views as invitations
 from webapp.jobs.handlers import register_chore, register_errand
+from webapp.organizations import actions as organization_actions
 from webapp.organizations import disclosure_views as told_disclosures
 from webapp.organizations import help_code_views as help_code
 from webapp.organizations import jobs as organization_jobs
@@ -36,7 +37,13 @@ from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
-from webapp.policies import models as _policies  # noqa: F401 - a takeout reads what is mapped there
+from webapp.policies import announcing
+from webapp.policies import checking as promise_checking
+from webapp.policies import foot as who_sees_foot
+from webapp.policies import jobs as policy_jobs
+from webapp.policies import notices as announcements
+from webapp.policies import organization_views as promises
+from webapp.policies import views as policies
 from webapp.privacy import closing_views as closing
 from webapp.privacy import erasing_jobs, erasures, retention_jobs
 from webapp.privacy import inventory_views as inventory
@@ -51,11 +58,13 @@ from webapp.sources import views as sources
 from webapp.staff import closing_views as staff_closing
 from webapp.staff import console_views as staff_console
 from webapp.staff import disclosure_views as disclosures
+from webapp.staff import gag_views as staff_gags
 from webapp.staff import lost_factor_views as staff_lost_factor
 from webapp.staff import notice_views as staff_notices
 from webapp.staff import notices, shell
 from webapp.staff import opening_views as staff_openings
 from webapp.staff import organization_views as staff_organizations
+from webapp.staff import policy_views as staff_policies
 from webapp.staff import request_views as staff_requests
 from webapp.staff import seen_views as staff_seen
 from webapp.staff import service_views as staff_service
@@ -89,12 +98,15 @@ FEATURES = (
     reports,
     *(retention, closing),
     *(takeout, inventory),
+    *(policies, promises),
     staff_notices,
+    staff_policies,
     *(staff_organizations, staff_closing),
     *(staff_console, staff_service, staff_seen),
     staff_requests,
     staff_openings,
     disclosures,
+    staff_gags,
     staff_lost_factor,
     staff_takeout,
 )
@@ -108,16 +120,19 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.extensions["callbook"] = Services(settings, database, open_for_staff(settings))
     _configure(app, settings)
     before_all = (logs, headers, error_pages, addresses, formatting, last_used, request, staff_networks, guard)
-    for plumbing in (*before_all, notices, shell):
+    for plumbing in (*before_all, notices, announcements, shell):
         plumbing.register(app)
     accounts.register(app, database)
     pbx_access.register(app)
     calls_for_others.register()
     organization_jobs.register_jobs()
+    policy_jobs.register_jobs()
+    organization_actions.when_joined("policies.tell_newcomer", announcing.tell_newcomer)
     for jobs in (retention_jobs, erasing_jobs):
         jobs.register_jobs()
-    erasures.keep_log(database, settings)
+    erasures.register(database, settings)
     staff_openings.register()
+    promise_checking.register(app)
     guard.set_staff_record(app, looks.note_look)
     Htmx(app)
     CSRFProtect(app)
@@ -160,5 +175,6 @@ def _what_layouts_need() -> dict[str, Any]:
         "support_asks": support.ask_owners,
         "opening": place.opening if place else None,
         "support_looks": looks.tell_looks,
+        "who_sees": who_sees_foot.tell_who_sees,
         "my_organizations": [place.organization for place in request.my_places()],
     }

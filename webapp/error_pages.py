@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from email.utils import parseaddr
 
-from flask import Flask, Response, current_app, make_response, render_template, request
+from flask import Flask, Response, current_app, make_response, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -104,9 +104,13 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _answer_http)
 
 
-def answer(status: int, words: Words, sentence: str = "", way: tuple[str, str] | None = None) -> Response:
+def answer(
+    status: int, words: Words, sentence: str = "", way: tuple[str, str] | None = None, support: str = ""
+) -> Response:
     """The page, or the fragment for htmx. `sentence` says what to do better than the general words; `way` is where that
     is done, and its label.
+
+    `support`: the address of the page on which an owner sees, and ends, what support may see; "" for everybody else.
     """
     if _asked_by_pbx():
         return _answer_pbx(status, words, sentence)
@@ -116,6 +120,7 @@ def answer(status: int, words: Words, sentence: str = "", way: tuple[str, str] |
         words=words,
         sentence=sentence,
         way=way or ("/", "To the first page"),
+        support=support,
         reference=logs.request_id(),
         get_flashed_messages=lambda **_options: [],
     )
@@ -144,7 +149,7 @@ def _answer_our_own(error: errors.CallbookError) -> Response:
 
 
 def _answer_suspended(error: errors.Suspended) -> Response:
-    """Why, and whom to ask: its people would take a 404 for the end of their data."""
+    """Why, and whom to ask: its people would take a 404 for the end of their data. Owners find Support from here."""
     _name, address = parseaddr(services().settings.mail_from or "")
     words = Words(
         f"{error.name} is suspended",
@@ -152,7 +157,7 @@ def _answer_suspended(error: errors.Suspended) -> Response:
         "systems go on delivering.",
         f"Ask the person who runs Callbook{f' ({address})' if address else ''} when it opens again.",
     )
-    return answer(403, words)
+    return answer(403, words, support=url_for("support.index", slug=error.owned) if error.owned else "")
 
 
 def _answer_closed(error: errors.Closed) -> Response:

@@ -21,11 +21,15 @@ class Forbidden(CallbookError):
 
 
 class Suspended(CallbookError):
-    """The organization is suspended: 403 for its people, who read why. `name` is the organization's."""
+    """The organization is suspended: 403 for its people, who read why. `name` is the organization's.
 
-    def __init__(self, name: str, reason: str) -> None:
+    `owned`: its name in addresses, for one of its owners, to whom Support stays open; else "".
+    """
+
+    def __init__(self, name: str, reason: str, owned: str = "") -> None:
         super().__init__(reason)
         self.name = name
+        self.owned = owned
 
 
 class Closed(CallbookError):

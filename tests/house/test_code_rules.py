@@ -32,7 +32,8 @@ BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py", "tenancy/many_ro
 #: Short sessions of their own, which must land whatever becomes of the request.
 # Counters, the browser session, a password hashed anew at sign-in, the day of the last use, the minute of a token's:
 # each survives what the request does later. That somebody looked, which pages note that do nothing but read. What
-# became of a mail: the relay has it whatever happens to the next one.
+# became of a mail: the relay has it whatever happens to the next one. What came of a backup, and a restored database
+# that nobody is served from yet.
 OWN_SHORT_SESSIONS = (
     "accounts/web_sessions.py",
     "accounts/sign_in.py",
@@ -48,6 +49,8 @@ OWN_SHORT_SESSIONS = (
     "organizations/head_mails.py",
     "organizations/looks.py",
     "staff/shell.py",
+    "recovery/runs.py",
+    "recovery/settling.py",
 )
 WHERE_COMMITS_STAND = (
     "views.py",

@@ -144,6 +144,11 @@ KINDS: dict[str, Kind] = {
         "{staff} of support asked for {email}, which is nobody’s here: {reason}", ("staff", "email", "reason")
     ),
     "support.shell": Kind("The operator opened this organization’s data in a shell: {reason}", ("reason",)),
+    "support.restored": Kind(
+        "The operator restored the service from its backup of {moment}: what happened after it is lost, and what "
+        "support was allowed has ended",
+        ("moment",),
+    ),
     "support.user_made": Kind("The operator let {email} in as {role}, by command", ("email", "role")),
     # ---- the same, and what concerns nobody alone, in the chain of the service itself
     "service.set_up": Kind("{staff} set {organization} up: {reason}", ("staff", "organization", "reason")),
@@ -169,9 +174,30 @@ KINDS: dict[str, Kind] = {
     "service.imported": Kind("A file was imported into {organization} by command", ("organization",)),
     "service.organization_made": Kind("{organization} was made by command", ("organization",)),
     "service.user_made": Kind("{what} of {organization}, by command", ("organization", "what")),
+    # ---- policies, and what everybody is told: in the service's own chain, the last in the organization's
+    "service.policy_published": Kind(
+        "{staff} published version {version} of the {policy} policy, in force from {effective}: {summary} "
+        "({reason}; SHA-256 {digest})",
+        ("staff", "policy", "version", "effective", "summary", "digest", "reason"),
+    ),
+    "service.incident_announced": Kind(
+        "{staff} told {whom} of an incident: {subject} ({reason})", ("staff", "whom", "subject", "reason")
+    ),
+    "service.mail_came_back": Kind(
+        "{staff} noted that a mail of “{subject}” came back: {reason}", ("staff", "subject", "reason")
+    ),
+    "support.incident_told": Kind("{staff} told everybody here of an incident: {subject}", ("staff", "subject")),
+    # ---- promises of the policies, as the checks find them: in the service's own chain
+    "service.promise_broken": Kind("A promise is not kept: {promise}. {why}", ("promise", "why")),
+    "service.promise_kept": Kind("A promise is kept again: {promise}", ("promise",)),
     # ---- the service itself, by staff: in its own chain
     "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
     "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
+    # ---- backups, by command; in the chain of the service itself
+    "service.backed_up": Kind("A backup was made, {backup}: {result}", ("backup", "result")),
+    "service.restored": Kind("The service was restored from the backup {backup}: {result}", ("backup", "result")),
+    "service.drilled": Kind("Restoring the backup {backup} was tried: {result}", ("backup", "result")),
+    "service.mails_let_go": Kind("{count} mails that a restore had held back were let go", ("count",)),
     # ---- support: asking, allowing, opening
     "support.asked": Kind(
         "{staff} of support asked to see {what}, for {hours}: {reason}", ("staff", "what", "hours", "reason")
@@ -231,6 +257,15 @@ KINDS: dict[str, Kind] = {
         "{staff} fetched the archive of {organization} for {authority}", ("staff", "organization", "authority")
     ),
     "legal.deleted": Kind("The archive of {organization} for {authority} was deleted", ("organization", "authority")),
+    "legal.gag_lengthened": Kind(
+        "{staff} lengthened the gag on the disclosure of {organization} to {authority} from {before} to {after} by "
+        "{order}: {reason}",
+        ("staff", "organization", "authority", "before", "after", "order", "reason"),
+    ),
+    "legal.gag_ended": Kind(
+        "{staff} ended the gag on the disclosure of {organization} to {authority}, which held until {before}: {reason}",
+        ("staff", "organization", "authority", "before", "reason"),
+    ),
     "legal.told": Kind("{organization} was told of the disclosure to {authority}", ("organization", "authority")),
     # ---- locked out of every second factor
     "lost_factor.asked": Kind("{email} has lost the second factor and asks to be let in without it", ("email",)),

@@ -1,8 +1,8 @@
 """Recomputes the chains of the audit and names the first row of each that is not as it was written.
 
-Called by `flask verify-audit`. A whole chain proves that nothing was changed in it; that nothing was cut off its end
-together with its head, only a head that was kept elsewhere proves (check_kept). What was purged ends in a checkpoint,
-and the chain begins there.
+Called by `flask verify-audit` and by policies/chains.py. A whole chain proves that nothing was changed in it; that
+nothing was cut off its end together with its head, only a head that was kept elsewhere proves (check_kept). What was
+purged ends in a checkpoint, and the chain begins there.
 """
 
 from collections.abc import Collection
@@ -64,6 +64,34 @@ def verify_chain(database: Database, organization_id: int, kept_positions: Colle
             if event.position in kept_positions:
                 found.at_kept[event.position] = found.head.row_hash
     if found.wrong is None:
+        found.wrong = _wrong_end(found.head, stored)
+    return found
+
+
+def verify_rows(database: Database, organization_id: int, since: Head, at_most: int) -> Verified:
+    """Go on after a head that was found right, for so many rows; what is purged is passed over.
+
+    The end is compared once it is reached. `head` of what is returned is where to go on.
+    """
+    with reading_session(database, organization_id) as session:
+        stored, last = _read_end(session, read_beginning(session))
+    found, left = Verified(since), at_most
+    while found.head.position < last and left > 0:
+        with reading_session(database, organization_id) as session:
+            begins = read_beginning(session)
+            if begins.position > found.head.position:
+                _begin(found, begins, ())
+            rows = _read_rows(session, found.head.position, min(last, found.head.position + left))
+        for event, detail in rows:
+            found.wrong = _wrong_of(organization_id, found.head, event, detail)
+            if found.wrong is not None:
+                return found
+            found.head = Head(event.position, bytes(event.row_hash))
+        left -= len(rows)
+        if not rows and found.head.position < last:
+            found.wrong = Wrong(found.head.position + 1, "it is missing")
+            return found
+    if found.begins <= last <= found.head.position:
         found.wrong = _wrong_end(found.head, stored)
     return found
 

@@ -145,6 +145,7 @@ def _sqlite_engine(url: str, pool_size: int, statement_ms: int) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=20,
+        pool_use_lifo=True,  # so that few connections do most of the work, with what they have prepared and read
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 10.0, "cached_statements": 256},
     )
 

@@ -32,15 +32,3 @@ def choose() -> ResponseReturnValue:
         suspended=list_suspended(db()),
         closed=list_closed(db()),
     )
-
-
-@bp.get("/privacy")
-@access.public
-def privacy() -> ResponseReturnValue:
-    return render_template("organizations/privacy.html")
-
-
-@bp.get("/security")
-@access.public
-def security() -> ResponseReturnValue:
-    return render_template("organizations/security.html")

@@ -17,6 +17,11 @@ class Policy(IntEnum):
     PRIVACY = 1
     SECURITY = 2
 
+    @property
+    def word(self) -> str:
+        """As in its address and its file's name."""
+        return self.name.lower()
+
 
 class AnnouncementKind(IntEnum):
     POLICY = 1  #: a significant change of a policy

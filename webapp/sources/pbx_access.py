@@ -19,7 +19,6 @@ from webapp.sources.tokens import find_token, organization_in
 from webapp.tenancy import guard
 from webapp.tenancy.models import Organization, OrganizationState
 from webapp.tenancy.request import bind_caller
-from webapp.tenancy.sessions import reading_session
 
 #: Wrong tokens of one network: so many at once, then one every three seconds. Right ones are never counted.
 WRONG_TOKENS = Limit("pbx_token", burst=20, every_ms=3000, by_network=True)
@@ -59,8 +58,7 @@ def authenticate_pbx(request: Request) -> PbxCaller:
     database = services().database
     text = _token_in(request)
     organization_id = organization_in(text)
-    with reading_session(database, _NOBODY if organization_id is None else organization_id) as session:
-        found = find_token(session, text)
+    found = find_token(database, _NOBODY if organization_id is None else organization_id, text)
     named = (request.view_args or {}).get("pbx_id")
     if found is None or organization_id is None or named not in (None, found.pbx.id):
         wait = hit(database, WRONG_TOKENS, network_of(request.remote_addr))

@@ -21,7 +21,7 @@ from webapp.services import services
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.looking_as import KEY, read_looking_as
 from webapp.tenancy.members import hold_organization, load_narrowing, open_spans
-from webapp.tenancy.models import Membership, Organization, OrganizationState
+from webapp.tenancy.models import Membership, Organization, OrganizationState, Role
 from webapp.tenancy.narrowing import Narrowing
 from webapp.tenancy.reader import reader_of
 from webapp.tenancy.request import (
@@ -232,10 +232,9 @@ def _find_shut(slug: str, mark: access.Access) -> Place:
     """The place in an organization that is suspended or closed, where the view is for its people even then."""
     with looking() as session:
         found = session.rows(_SHUT_PLACE, {"person": current_user.id, "slug": slug, "now": now()})
-    organization = found[0][1] if found else None
-    if organization is None or not _is_open_to_its_people(organization, mark):
-        _refuse(organization)
-    return Place(organization, found[0][0])
+    if not found or not _is_open_to_its_people(found[0][1], mark):
+        _refuse(Place(found[0][1], found[0][0]) if found else None)
+    return Place(found[0][1], found[0][0])
 
 
 def _is_open_to_its_people(organization: Organization, mark: access.Access) -> bool:
@@ -244,11 +243,13 @@ def _is_open_to_its_people(organization: Organization, mark: access.Access) -> b
     return mark.while_closed and not organization.is_to_be_erased(now())
 
 
-def _refuse(organization: Organization | None) -> NoReturn:
+def _refuse(place: Place | None) -> NoReturn:
     """Whoever may not come in is told no more than that; the people of one that is suspended or closed are told why."""
-    if organization is not None and organization.state == OrganizationState.SUSPENDED:
+    organization = place.organization if place else None
+    if place is not None and place.organization.state == OrganizationState.SUSPENDED:
         logs.event("access.suspended", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise Suspended(organization.name, organization.suspended_for or "")
+        owned = place.organization.slug if place.membership.role == Role.OWNER else ""
+        raise Suspended(place.organization.name, place.organization.suspended_for or "", owned)
     if organization is not None and organization.erased_from is not None:
         logs.event("access.closed", endpoint=request.endpoint, user_account_id=current_user.id)
         local = organization.erased_from.astimezone(ZoneInfo(organization.time_zone))
@@ -278,7 +279,7 @@ def hold_and_check() -> None:
             execution_options={"populate_existing": True},
         ).one_or_none()
         if found is None or not _is_open_to_its_people(found[1], mark):
-            _refuse(None if found is None else found[1])
+            _refuse(None if found is None else Place(found[1], found[0]))
     membership: Membership = found[0]
     session.expunge(membership)  # what they were when they asked, even where it is themselves they change
     bind_place(Place(place.organization, membership))

@@ -1,0 +1,63 @@
+"""The versions of both policies as an Atom feed (RFC 4287), and security.txt (RFC 9116). Pure; called by views.py."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from xml.etree import ElementTree as ET  # nosec B405 - written with it, never parsed
+
+from webapp.formatting import format_date
+from webapp.policies.models import PolicyVersion
+
+ATOM = "http://www.w3.org/2005/Atom"
+_LIVES = timedelta(days=180)  #: of a security.txt: looked at anew at each request
+
+
+def make_feed(base_url: str, versions: Sequence[PolicyVersion], operator: str, moment: datetime) -> bytes:
+    """The newest first. `moment`: its date while nothing is published."""
+    ET.register_namespace("", ATOM)
+    feed = ET.Element(f"{{{ATOM}}}feed")
+    address = f"{base_url}/policies.atom"
+    _add(feed, "title", "Privacy and security policies")
+    _add(feed, "id", address)
+    _add(feed, "updated", _spell(max((version.published_at for version in versions), default=moment)))
+    _add(feed, "link", rel="self", type="application/atom+xml", href=address)
+    _add(feed, "link", rel="alternate", type="text/html", href=f"{base_url}/privacy")
+    _add(_add(feed, "author"), "name", operator or "Callbook")
+    for version in versions:
+        _add_entry(feed, base_url, version)
+    written: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _add_entry(feed: ET.Element, base_url: str, version: PolicyVersion) -> None:
+    page = f"{base_url}/{version.policy.word}/{version.version}"
+    weight = "Significant: " if version.significant else ""
+    entry = _add(feed, "entry")
+    _add(entry, "title", f"{version.policy.word.capitalize()} policy, version {version.version}")
+    _add(entry, "id", page)
+    _add(entry, "link", rel="alternate", type="text/html", href=page)
+    _add(entry, "published", _spell(version.published_at))
+    _add(entry, "updated", _spell(version.published_at))
+    words = f"{weight}{version.summary} In force from {format_date(version.effective_at.date())}."
+    _add(entry, "summary", words, type="text")
+
+
+def _add(parent: ET.Element, name: str, words: str = "", **attributes: str) -> ET.Element:
+    element = ET.SubElement(parent, f"{{{ATOM}}}{name}", attributes)
+    element.text = words or None
+    return element
+
+
+def _spell(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def make_security_txt(base_url: str, contact: str, moment: datetime) -> str:
+    """`contact`: an address or a page."""
+    lines = {
+        "Contact": contact if contact.startswith("https://") else f"mailto:{contact}",
+        "Expires": _spell(moment + _LIVES),
+        "Preferred-Languages": "en",
+        "Canonical": f"{base_url}/.well-known/security.txt",
+        "Policy": f"{base_url}/security#how-to-report-a-hole",
+    }
+    return "".join(f"{name}: {value}\n" for name, value in lines.items())
