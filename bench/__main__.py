@@ -17,6 +17,7 @@ from bench import (
     importing,
     naming,
     overview,
+    purge,
     recovery,
     returning,
     search,
@@ -39,6 +40,7 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
     "collect": collecting.measure,
     "ask": asking.measure,
     "console": console.measure,
+    "purge": purge.measure,
     "recovery": recovery.measure,
     "takeout": takeout.measure,
 }
