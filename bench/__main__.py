@@ -8,7 +8,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from bench import asking, browse, collecting, console, export, importing, naming, overview, returning, search, sign_in
+from bench import (
+    asking,
+    browse,
+    collecting,
+    console,
+    export,
+    importing,
+    naming,
+    notices,
+    overview,
+    returning,
+    search,
+    sign_in,
+)
 from bench.engines import FOLDER, Engine, Sqlite, no_postgresql, postgresql_engine, tell
 from bench.report import Result, machine, table
 from bench.scale import FULL, SMALL, Scale
@@ -25,6 +38,7 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
     "collect": collecting.measure,
     "ask": asking.measure,
     "console": console.measure,
+    "notices": notices.measure,
 }
 
 

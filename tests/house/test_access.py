@@ -34,7 +34,9 @@ PUBLIC = {
     # 404 everywhere but in the demo: webapp/outbox/demo_views.py
     "outbox.list_mail",
     "outbox.show_mail",
-    *("organizations.choose", "organizations.privacy", "organizations.security"),
+    "organizations.choose",
+    *(f"policies.{view}" for view in ("show", "versions", "show_version", "difference", "choose_difference")),
+    *("policies.feed", "policies.security_txt", "policies.employees"),
     *("invitations.link", "invitations.open_link", "invitations.show", "invitations.accept"),
 }
 
