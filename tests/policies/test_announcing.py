@@ -28,11 +28,12 @@ from webapp.jobs.queue import MOST_ATTEMPTS
 from webapp.jobs.worker import Worker
 from webapp.outbox import claims
 from webapp.outbox.models import MailState, OutboxMessage
-from webapp.policies import announcing
-from webapp.policies.announcing import TELL
+from webapp.policies import announcing, jobs
+from webapp.policies.announcing import TELL, list_untold
 from webapp.policies.incidents import Incident, tell_of_incident
 from webapp.policies.jobs import go_on, note_outcomes
 from webapp.policies.models import Announcement, AnnouncementPerson, Outcome
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -229,6 +230,26 @@ def test_who_joins_before_the_job_has_run_is_told_once(
     assert count_of(database, rosa) == 1
     work()
     assert count_of(database, rosa) == 1
+
+
+def test_who_joins_between_the_look_and_the_batch_is_told_once(
+    announce: Announce, work: Work, database: Database, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job has seen them as not told yet; meanwhile accepting has told them."""
+    announce()
+    joined: list[UserAccount] = []
+
+    def look(session: LockedSession, announcement_id: int, after: int, at_most: int) -> list[int]:
+        found = list(list_untold(session, announcement_id, after, at_most))
+        session.close()
+        if not joined:
+            joined.append(make.member(email="rosa@example.com"))
+            found.append(joined[0].id)
+        return sorted(found)
+
+    monkeypatch.setattr(jobs, "list_untold", look)
+    work()
+    assert count_of(database, joined[0]) == 1
 
 
 def test_who_joins_between_announcing_and_taking_effect_is_told_on_accepting(
