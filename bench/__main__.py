@@ -16,6 +16,7 @@ from bench import (
     export,
     importing,
     naming,
+    notices,
     overview,
     purge,
     recovery,
@@ -43,6 +44,7 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
     "purge": purge.measure,
     "recovery": recovery.measure,
     "takeout": takeout.measure,
+    "notices": notices.measure,
 }
 
 
