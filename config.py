@@ -6,9 +6,10 @@ A wrong setting is refused at start by its name, all wrong ones at once.
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
@@ -113,13 +114,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
         demo=demo,
         staff_networks=_staff_networks(value("STAFF_NETWORKS"), problems),
         database_dump_url=_other_url("DATABASE_DUMP_URL", value("DATABASE_DUMP_URL"), problems),
-        backup_folder=_folder(value("BACKUP_FOLDER")),
-        backup_passphrase=_backup_passphrase(value("BACKUP_PASSPHRASE"), problems),
-        backup_key=_backup_key(value("BACKUP_KEY"), value("BACKUP_PASSPHRASE"), problems),
-        backup_keep_days=_count("BACKUP_KEEP_DAYS", value("BACKUP_KEEP_DAYS"), 7, problems),
-        backup_keep_weeks=_count("BACKUP_KEEP_WEEKS", value("BACKUP_KEEP_WEEKS"), 4, problems),
-        backup_keep_months=_count("BACKUP_KEEP_MONTHS", value("BACKUP_KEEP_MONTHS"), 3, problems),
         policy_file=Path(policy_file).resolve() if policy_file else None,
+        **_backup_settings(value, problems),
     )
     if not settings.database_url.startswith("sqlite") and demo:
         problems["DATABASE_URL"] = "the demo keeps its own SQLite file; unset it, or use `make serve`."
@@ -264,8 +260,16 @@ def _mail_from(text: str | None, problems: dict[str, str]) -> str | None:
 # ---------------------------------------------------------------------------------------------------------- backups
 
 
-def _folder(text: str | None) -> Path | None:
-    return Path(text).resolve() if text else None
+def _backup_settings(value: Callable[[str], str | None], problems: dict[str, str]) -> dict[str, Any]:
+    folder, passphrase = value("BACKUP_FOLDER"), value("BACKUP_PASSPHRASE")
+    return {
+        "backup_folder": Path(folder).resolve() if folder else None,
+        "backup_passphrase": _backup_passphrase(passphrase, problems),
+        "backup_key": _backup_key(value("BACKUP_KEY"), passphrase, problems),
+        "backup_keep_days": _count("BACKUP_KEEP_DAYS", value("BACKUP_KEEP_DAYS"), 7, problems),
+        "backup_keep_weeks": _count("BACKUP_KEEP_WEEKS", value("BACKUP_KEEP_WEEKS"), 4, problems),
+        "backup_keep_months": _count("BACKUP_KEEP_MONTHS", value("BACKUP_KEEP_MONTHS"), 3, problems),
+    }
 
 
 def _backup_passphrase(text: str | None, problems: dict[str, str]) -> str | None:

@@ -16,6 +16,8 @@ class Scale:
     loaded_lines: int  #: imported while pages are asked for
     collecting_seconds: int  #: for which phone systems send by themselves
     console_organizations: int  #: that the staff's list has
+    told: int  #: people who are told of a change
+    kills: int  #: of the workers that tell and send
     rounds: int  #: runs of each page and each limit
 
 
@@ -31,6 +33,8 @@ FULL = Scale(
     loaded_lines=400_000,
     collecting_seconds=60,
     console_organizations=10_000,
+    told=10_000,
+    kills=20,
     rounds=30,
 )
 SMALL = Scale(
@@ -45,5 +49,7 @@ SMALL = Scale(
     loaded_lines=2_000,
     collecting_seconds=2,
     console_organizations=100,
+    told=200,
+    kills=4,
     rounds=3,
 )

@@ -20,17 +20,16 @@ _BY_HAND = {
     "web_session_id": 1,
     "job_id": 1,
     "passkey_id": 1,
-    # policies
     "policy_name": "privacy",
-    "version": 1,
+    "version": 1,  # of a policy
     "earlier": 1,
-    "later": 1,
-    "announcement_id": 1,
+    "later": 2,
 }
 _IDS = (
     *("pbx_id", "import_file_id", "call_key", "party_id", "member_id", "invitation_id"),
     *("number_id", "schedule_id", "route_plan_id", "token_id"),
     *("destination_id", "contact_import_id", "organization_id", "notice_id"),
+    "announcement_id",
     *("access_request_id", "access_grant_id", "disclosure_id", "removal_id"),
     "takeout_id",
 )
@@ -76,6 +75,7 @@ def ids_of(make: Make) -> dict[str, int]:
         "access_grant_id": make.grant(make.member()).id,
         "organization_id": make.organization.id,
         "notice_id": new_id(),
+        "announcement_id": new_id(),
         "disclosure_id": make.disclosure().id,
         "removal_id": make.lost_factor(make.member()).id,
         "takeout_id": make.takeout().id,

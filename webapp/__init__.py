@@ -55,6 +55,7 @@ from webapp.sources import collect_views as collect
 from webapp.sources import pbx_access
 from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
+from webapp.staff import closing_views as staff_closing
 from webapp.staff import console_views as staff_console
 from webapp.staff import disclosure_views as disclosures
 from webapp.staff import gag_views as staff_gags
@@ -100,7 +101,7 @@ FEATURES = (
     *(policies, promises),
     staff_notices,
     staff_policies,
-    staff_organizations,
+    *(staff_organizations, staff_closing),
     *(staff_console, staff_service, staff_seen),
     staff_requests,
     staff_openings,
@@ -129,7 +130,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     organization_actions.when_joined("policies.tell_newcomer", announcing.tell_newcomer)
     for jobs in (retention_jobs, erasing_jobs):
         jobs.register_jobs()
-    erasures.keep_log(database, settings)
+    erasures.register(database, settings)
     staff_openings.register()
     promise_checking.register(app)
     guard.set_staff_record(app, looks.note_look)

@@ -77,6 +77,7 @@ def test_security_17_staff_are_asked_too(
     clock.shift(PROVED_FOR)
     client.get("/account")
     dangerous = proved_addresses(app, of_staff=True)
+    assert {"staff.publish_policy", "staff.announce"} <= {address.endpoint for address in dangerous}
     assert {"staff.set_up", "staff.suspend", "staff.sign_out"} <= {address.endpoint for address in dangerous}
     check_asked(client, dangerous, database)
 

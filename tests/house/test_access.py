@@ -35,8 +35,8 @@ PUBLIC = {
     "outbox.list_mail",
     "outbox.show_mail",
     *("organizations.choose", "inventory.show"),
-    *("policies.show", "policies.versions", "policies.show_version", "policies.difference", "policies.feed"),
-    *("policies.choose_difference", "policies.security_txt", "policies.employees", "promises.kept"),
+    *(f"policies.{view}" for view in ("show", "versions", "show_version", "difference", "choose_difference")),
+    *("policies.feed", "policies.security_txt", "policies.employees", "promises.kept"),
     *("invitations.link", "invitations.open_link", "invitations.show", "invitations.accept"),
 }
 

@@ -48,6 +48,8 @@ MODULES = {
     "zxcvbn": "zxcvbn",
     "phonenumbers": "phonenumbers",
     "email-validator": "email_validator",
+    "markdown-it-py": "markdown_it",
+    "nh3": "nh3",
     "psycopg": "psycopg",
 }
 #: Data that Python's zoneinfo finds by itself.

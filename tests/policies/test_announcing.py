@@ -1,13 +1,9 @@
 """Telling everybody: by mail and notice, each exactly once, whatever dies on the way; and what became of the mails."""
 
-import json
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import time_machine
@@ -20,6 +16,7 @@ from tests.make import Make
 from tests.outbox.conftest import Relay, mailing, relay
 from tests.policies.conftest import BY_COMMAND, Publish
 from tests.policies.many_people import add_people
+from tests.policies.workers import KILLED, Workers, running_workers
 from tests.staff.told import told
 from webapp.accounts.models import AccountState, UserAccount
 from webapp.clock import now
@@ -31,16 +28,16 @@ from webapp.jobs.queue import MOST_ATTEMPTS
 from webapp.jobs.worker import Worker
 from webapp.outbox import claims
 from webapp.outbox.models import MailState, OutboxMessage
-from webapp.policies import announcing
-from webapp.policies.announcing import TELL
+from webapp.policies import announcing, jobs
+from webapp.policies.announcing import TELL, list_untold
 from webapp.policies.incidents import Incident, tell_of_incident
 from webapp.policies.jobs import go_on, note_outcomes
 from webapp.policies.models import Announcement, AnnouncementPerson, Outcome
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
 __all__ = ["mailing", "relay"]
-KILLED = -9
 
 Announce = Callable[[], Announcement]
 Work = Callable[[], None]
@@ -159,33 +156,10 @@ def test_many_mails_fall_due_in_portions(
 # ------------------------------------------------------------------------------------------------------ crashes
 
 
-class Workers:
-    """Work in child processes, one after the other."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def run(self, what: str, die_at: int = 0, **more: bool) -> int:
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(f"{json.dumps({'what': what, 'die_at': die_at, **more})}\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-
 @pytest.fixture
 def workers(mailing: Settings) -> Iterator[Workers]:
-    script = Path(__file__).with_name("worker_process.py")
-    process = subprocess.Popen(
-        [sys.executable, str(script), mailing.database_url, str(mailing.smtp_url)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield Workers(process)
-    assert process.stdin and process.stdout
-    process.stdin.close()
-    process.wait(timeout=60)
-    process.stdout.close()
+    with running_workers(mailing.database_url, str(mailing.smtp_url)) as running:
+        yield running
 
 
 def test_security_48_kills_between_and_in_batches_leave_nobody_out_and_tell_nobody_twice(
@@ -256,6 +230,26 @@ def test_who_joins_before_the_job_has_run_is_told_once(
     assert count_of(database, rosa) == 1
     work()
     assert count_of(database, rosa) == 1
+
+
+def test_who_joins_between_the_look_and_the_batch_is_told_once(
+    announce: Announce, work: Work, database: Database, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job has seen them as not told yet; meanwhile accepting has told them."""
+    announce()
+    joined: list[UserAccount] = []
+
+    def look(session: LockedSession, announcement_id: int, after: int, at_most: int) -> list[int]:
+        found = list(list_untold(session, announcement_id, after, at_most))
+        session.close()
+        if not joined:
+            joined.append(make.member(email="rosa@example.com"))
+            found.append(joined[0].id)
+        return sorted(found)
+
+    monkeypatch.setattr(jobs, "list_untold", look)
+    work()
+    assert count_of(database, joined[0]) == 1
 
 
 def test_who_joins_between_announcing_and_taking_effect_is_told_on_accepting(

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,7 +57,7 @@ def test_one_sealed_file_and_its_manifest(run: Run, make: Make, settings: Settin
 CANARY = "Canary-of-this-test-4711"
 
 
-def test_nothing_of_the_database_can_be_read_in_it(
+def test_security_50_nothing_of_the_database_can_be_read_in_it(
     make: Make, settings: Settings, backed_up: Callable[[], Kept]
 ) -> None:
     make.destination(CANARY)
@@ -140,6 +141,17 @@ def test_a_full_disk_leaves_nothing_half(
     assert runs(make.database) == [(False, "OSError")]
 
 
+def test_a_service_manager_that_ends_it_leaves_nothing_half(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(backing_up.BackupWriter, "write", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert run("backup").exit_code == 143
+    assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
+    assert runs(make.database) == [(False, "SystemExit")]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_a_disk_with_too_little_room_is_left_alone(
     run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
 ) -> None:
@@ -149,6 +161,15 @@ def test_a_disk_with_too_little_room_is_left_alone(
     result = run("backup")
     assert result.exit_code == 1 and "MB of free disk for a while" in result.output
     assert left_behind(settings) == []
+
+
+def test_a_backup_that_cannot_be_recorded_is_there_all_the_same(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    monkeypatch.setattr(backing_up, "end_run", full)
+    result = run("backup")
+    assert result.exit_code == 1 and "is whole, but what comes after it failed: No space left" in result.output
+    assert len(list_kept(settings.data_dir / "backups")) == 1
 
 
 def test_a_damaged_copy_is_no_backup(run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make) -> None:

@@ -39,7 +39,9 @@ def scratch_is_gone(settings: Settings) -> bool:
     return there is None and left_behind(settings) == []
 
 
-def test_a_good_backup(run: Run, make: Make, settings: Settings, backed_up: Callable[[], Kept]) -> None:
+def test_security_50_a_good_backup_restores(
+    run: Run, make: Make, settings: Settings, backed_up: Callable[[], Kept]
+) -> None:
     make.call()
     kept = backed_up()
     make.call()
@@ -92,7 +94,7 @@ def another_checksum(told: dict[str, Any]) -> None:
         (another_checksum, "is another file than"),
     ],
 )
-def test_a_difference_is_found_and_noted(
+def test_security_50_a_difference_is_found_and_noted(
     run: Run, make: Make, settings: Settings, backed_up: Callable[[], Kept], alter: Any, words: str
 ) -> None:
     make.call()

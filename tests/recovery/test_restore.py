@@ -143,7 +143,7 @@ def test_mails_that_waited_are_held_back_until_they_are_let_go(
     assert "No mail is held back." in run_at(empty, "release-mail").output
 
 
-def test_hooks_run_before_it_is_done_and_with_the_log_of_erasures(
+def test_security_50_hooks_run_before_it_is_done_and_with_the_log_of_erasures(
     make: Make, settings: Settings, backed_up: Callable[[], Kept], empty: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (settings.data_dir / ERASURES).write_text("one line\n")

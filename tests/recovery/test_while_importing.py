@@ -41,7 +41,7 @@ def importing(database: Database, cast: Cast, monkeypatch: pytest.MonkeyPatch) -
     return Importing(database, cast.harbour)
 
 
-def test_restored_as_of_its_moment(
+def test_security_50_restored_as_of_its_moment(
     importing: Importing, run: Run, settings: Settings, empty: Settings, database: Database
 ) -> None:
     import_file_id = importing.queue(importing.pbx(), content())

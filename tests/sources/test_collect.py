@@ -48,6 +48,17 @@ def test_one_call_is_answered_after_commit_and_stored(delivering: Delivering) ->
     assert delivering.the_import().state == ImportState.DONE
 
 
+def test_the_log_of_the_database_is_emptied_by_whoever_stores_and_by_no_push(
+    delivering: Delivering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(delivering.database, "count_bulk_rows", counted.append)
+    delivering.send_json(own_call(1))
+    assert not counted
+    delivering.store()
+    assert sum(counted) > 1
+
+
 def test_many_at_once(delivering: Delivering) -> None:
     answer = delivering.send_json([own_call(number) for number in range(130)])
     assert answer.json == {"received": 130}

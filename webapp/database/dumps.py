@@ -37,6 +37,7 @@ class ToolFailed(Exception):
 def one_moment(database: Database) -> Iterator[tuple[Connection, str]]:
     """A transaction that sees one moment, and the name by which pg_dump sees the same."""
     with database.reading.connect() as connection, connection.begin():
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")  # it waits for pg_dump
         yield connection, str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
 
 

@@ -25,7 +25,7 @@ from webapp.tenancy.request import current_organization, db
 
 bp = Blueprint("policies", __name__)
 #: Both policies answer at the same addresses.
-_POLICY = "/<any(privacy, security):policy_name>"
+_POLICY = "/<any(privacy,security):policy_name>"
 
 
 @bp.get(_POLICY)

@@ -6,6 +6,48 @@ HASHES = "keyed digests, worked out of the records beside them"
 
 CALLS = (
     entry(
+        "call",
+        Group.CALLS,
+        "A call: who called whom, when, for how long, and what came of it.",
+        columns="""
+            identifier: organization_id
+            instant: started_at
+            identifier: call_key pbx_id
+            fact: direction outcome
+            identifier: caller_id
+            fact: caller_reason
+            identifier: dialed_id callee_id answered_by_id did_id
+            count: ring_seconds wait_seconds talk_seconds
+            instant: ended_at
+            count: record_count
+            fact: flags
+            identifier: party_ids
+            count: price""",
+        kept=AS_CALLS,
+        seen_by=EVERYBODY,
+        takeout=Exported(
+            "calls/calls",
+            parties=("caller_id", "dialed_id", "callee_id", "answered_by_id", "did_id"),
+            left_out={"party_ids": "calls/who-took-part says the same"},
+        ),
+        refers_to="pbx",
+    ),
+    entry(
+        "call_party",
+        Group.CALLS,
+        "Who took part in a call, and in which role.",
+        columns="""
+            identifier: organization_id party_id
+            instant: started_at
+            identifier: call_key
+            fact: roles
+            count: talk_seconds""",
+        kept=AS_CALLS,
+        seen_by=EVERYBODY,
+        takeout=Exported("calls/who-took-part", parties=("party_id",)),
+        refers_to="party",
+    ),
+    entry(
         "party",
         Group.CALLS,
         "A number or extension that your calls have, once.",
@@ -82,48 +124,6 @@ CALLS = (
         kept=AS_CALLS,
         seen_by=NOBODY,
         takeout=LeftOut(HASHES),
-    ),
-    entry(
-        "call",
-        Group.CALLS,
-        "A call: who called whom, when, for how long, and what came of it.",
-        columns="""
-            identifier: organization_id
-            instant: started_at
-            identifier: call_key pbx_id
-            fact: direction outcome
-            identifier: caller_id
-            fact: caller_reason
-            identifier: dialed_id callee_id answered_by_id did_id
-            count: ring_seconds wait_seconds talk_seconds
-            instant: ended_at
-            count: record_count
-            fact: flags
-            identifier: party_ids
-            count: price""",
-        kept=AS_CALLS,
-        seen_by=EVERYBODY,
-        takeout=Exported(
-            "calls/calls",
-            parties=("caller_id", "dialed_id", "callee_id", "answered_by_id", "did_id"),
-            left_out={"party_ids": "calls/who-took-part says the same"},
-        ),
-        refers_to="pbx",
-    ),
-    entry(
-        "call_party",
-        Group.CALLS,
-        "Who took part in a call, and in which role.",
-        columns="""
-            identifier: organization_id party_id
-            instant: started_at
-            identifier: call_key
-            fact: roles
-            count: talk_seconds""",
-        kept=AS_CALLS,
-        seen_by=EVERYBODY,
-        takeout=Exported("calls/who-took-part", parties=("party_id",)),
-        refers_to="party",
     ),
     *(
         entry(

@@ -73,16 +73,13 @@ def closing() -> ResponseReturnValue:
 @access.proved
 def take_closing_back() -> ResponseReturnValue:
     hold_and_check()
-    try:
-        organization = take_back(db(), current_user.id)
-    except Refused as refusal:
-        return _closing_page(current_organization(), 422, refusal.sentence)
+    organization = take_back(db(), current_user.id)
     db().commit()
     flash(f"{organization.name} is open again, with everything that was there.", "ok")
     return htmx.go_to(organization_home(organization.slug))
 
 
-def _closing_page(organization: Organization, status: int = 200, problem: str = "") -> Response:
+def _closing_page(organization: Organization) -> Response:
     zone = ZoneInfo(organization.time_zone)
     context: dict[str, Any] = {
         "is_owner": current_membership().role == Role.OWNER,
@@ -90,6 +87,5 @@ def _closing_page(organization: Organization, status: int = 200, problem: str = 
         "erased_from": organization.erased_from,
         "zone": zone,
         "today": now().astimezone(zone).date(),
-        "problem": problem,
     }
-    return htmx.render("settings/closing.html", "settings/_closing.html", status=status, **context)
+    return htmx.render("settings/closing.html", "settings/_closing.html", **context)

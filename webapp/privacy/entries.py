@@ -35,7 +35,7 @@ class Group(StrEnum):
     SYSTEMS = "Phone systems and files"
     DESTINATIONS = "Destinations, own numbers and routes"
     ORGANIZATION = "Your organization and the people in it"
-    ACCOUNTS = "A person's account and sign-in"
+    ACCOUNTS = "A person’s account and sign-in"
     RECORDED = "What is recorded"
     ACCESS = "What our staff and the law may see"
     SERVICE = "The service itself"

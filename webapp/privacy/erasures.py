@@ -22,6 +22,7 @@ from webapp.database.ids import new_id
 from webapp.privacy.erasing import begin_erasure, erase_rows
 from webapp.privacy.erasing_end import end_erasure
 from webapp.privacy.models import Erasure, ErasureKind
+from webapp.recovery import restoring
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization, let_go
 from webapp.tenancy.models import Membership, Organization
@@ -38,10 +39,12 @@ class LoggedErasure:
     erased_at_ms: int
 
 
-def keep_log(database: Database, settings: Settings) -> None:
-    """Called by create_app(): where the erasures of people in this database are logged."""
+def register(database: Database, settings: Settings) -> None:
+    """Called by create_app(): people who are erased are logged beside the database, a restored one is erased again."""
     _logs[database] = settings.data_dir / LOG_NAME
     leaving.when_deleted("privacy", note_person)
+    if apply_erasures not in restoring.after_restore:
+        restoring.after_restore.append(apply_erasures)
 
 
 def log_erasure(data_dir: Path, kind: ErasureKind, subject_id: int, at_ms: int | None = None) -> None:

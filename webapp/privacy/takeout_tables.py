@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ from webapp.database.engine import Database
 from webapp.destinations.models import Destination, Party
 from webapp.organizations.who_looked import name_people
 from webapp.privacy.entries import Exported, Rows, Table
-from webapp.privacy.takeout_cells import ToCell, cell_of, json_of
+from webapp.privacy.takeout_cells import as_stored, cell_of, json_of, read_as
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership
 from webapp.tenancy.sessions import reading_session
@@ -34,6 +35,8 @@ _BOM = "\ufeff"  # else Excel reads UTF-8 as cp1252
 
 
 Learn = Callable[[LockedSession, Sequence[Any]], None]
+Namer = Callable[[LockedSession, Collection[int]], dict[int, str]]
+Naming = tuple[Namer | None, str]
 
 
 @dataclass(frozen=True)
@@ -58,23 +61,20 @@ class Piece(NamedTuple):
 def csv_pieces(source: Source, table: Table) -> Iterator[Piece]:
     """The file in CSV. Beside an id of a number, a person or a destination stands what it is called."""
     exported, columns = _exported(table), _columns(table)
-    spellers = [_Speller(exported, name, source.zone) for name in columns]
+    namings = [_naming(exported, column.key) for column in columns]
+    spellers = [cell_of(exported, column, source.zone) for column in columns]
     names = _Names()
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write(_BOM)
-    writer.writerow([heading for speller in spellers for heading in speller.headings])
-
-    def learn(session: LockedSession, rows: Sequence[Any]) -> None:
-        for place, speller in enumerate(spellers):
-            if speller.naming is not None:
-                names.learn(session, speller.naming, {row[place] for row in rows if row[place] is not None})
-
-    for rows in _pages(source, table, columns, learn):
-        writer.writerows(
-            [cell for speller, value in zip(spellers, row, strict=True) for cell in speller.cells(value, names)]
-            for row in rows
-        )
+    writer.writerow(_headings(columns, namings))
+    for rows in _pages(source, table, columns, partial(names.learn_of, namings)):
+        spelt = []
+        for spell, (namer, _heading), values in zip(spellers, namings, zip(*rows, strict=True), strict=bool(rows)):
+            spelt.append(["" if value is None else spell(value) for value in values])
+            if namer is not None:
+                spelt.append(names.of(namer, values))
+        writer.writerows(zip(*spelt, strict=True))
         yield Piece(buffer.getvalue().encode(), len(rows))
         buffer.seek(0)
         buffer.truncate()
@@ -83,17 +83,20 @@ def csv_pieces(source: Source, table: Table) -> Iterator[Piece]:
 def json_pieces(source: Source, table: Table) -> Iterator[Piece]:
     """The file in JSON Lines: an object a row."""
     exported, columns = _exported(table), _columns(table)
-    spellers = [(name, json_of(exported, name)) for name in columns]
+    names, spellers = [column.key for column in columns], [json_of(exported, column) for column in columns]
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     for rows in _pages(source, table, columns):
-        lines = [
-            encode({
-                name: None if value is None else spell(value)
-                for (name, spell), value in zip(spellers, row, strict=True)
-            })
-            for row in rows
-        ]  # fmt: skip
+        spelt = (
+            [None if value is None else spell(value) for value in values]
+            for spell, values in zip(spellers, zip(*rows, strict=True), strict=bool(rows))
+        )
+        lines = [encode(dict(zip(names, row, strict=True))) for row in zip(*spelt, strict=True)]
         yield Piece("".join(f"{line}\n" for line in lines).encode(), len(rows))
+
+
+def _headings(columns: Sequence[Any], namings: Sequence[Naming]) -> list[str]:
+    pairs = zip(columns, namings, strict=True)
+    return [heading for column, (_namer, beside) in pairs for heading in (column.key, beside) if heading]
 
 
 def _exported(table: Table) -> Exported:
@@ -101,9 +104,10 @@ def _exported(table: Table) -> Exported:
     return table.takeout
 
 
-def _columns(table: Table) -> list[str]:
+def _columns(table: Table) -> list[Any]:
     """Those that stand in its files: all rows are of one organization, which the manifest names."""
-    return [name for name in table.exported_columns() if name != "organization_id"]
+    mapped = _mapped(table)
+    return [getattr(mapped, name) for name in table.exported_columns() if name != "organization_id"]
 
 
 def _mapped(table: Table) -> Any:
@@ -111,26 +115,26 @@ def _mapped(table: Table) -> Any:
     return mapped[table.name]
 
 
-def _pages(source: Source, table: Table, columns: list[str], learn: Learn | None = None) -> Iterator[Sequence[Any]]:
+def _pages(source: Source, table: Table, columns: list[Any], learn: Learn | None = None) -> Iterator[Sequence[Any]]:
     """In the order of the primary key, each page in a transaction of its own, in which `learn` may ask for more."""
-    mapped = _mapped(table)
-    key = [column.name for column in inspect(mapped).primary_key if column.name != "organization_id"]
-    attributes, places = [getattr(mapped, name) for name in key], [columns.index(name) for name in key]
-    query = _rows_of(source, table, mapped, select(*(getattr(mapped, name) for name in columns)))
-    query = query.order_by(*attributes).limit(_ROWS_AT_ONCE)
+    mapped, names = _mapped(table), [column.key for column in columns]
+    keys = [getattr(mapped, column.name) for column in inspect(mapped).primary_key if column.name != "organization_id"]
+    places = [names.index(key.key) for key in keys]
+    query = _rows_of(source, table, mapped, select(*(read_as(column) for column in columns)))
+    query = query.order_by(*keys).limit(_ROWS_AT_ONCE)
     after: tuple[Any, ...] | None = None
     while True:
         page = query
         if after is not None:
-            page = query.where(tuple_(*attributes) > tuple_(*after, types=[each.type for each in attributes]))
+            page = query.where(tuple_(*keys) > tuple_(*after, types=[key.type for key in keys]))
         with source.reading() as session:
             rows = session.execute(page).all()
             if learn is not None:
                 learn(session, rows)
         yield rows
-        if len(rows) < _ROWS_AT_ONCE or not key:
+        if len(rows) < _ROWS_AT_ONCE or not keys:
             return
-        after = tuple(rows[-1][place] for place in places)
+        after = tuple(as_stored(key, rows[-1][place]) for key, place in zip(keys, places, strict=True))
 
 
 def _rows_of(source: Source, table: Table, mapped: Any, query: Select[Any]) -> Select[Any]:
@@ -150,8 +154,6 @@ def _rows_of(source: Source, table: Table, mapped: Any, query: Select[Any]) -> S
 
 
 # ------------------------------------------------------------------------------------------------- what ids are called
-
-Namer = Callable[[LockedSession, Collection[int]], dict[int, str]]
 
 
 def _numbers(session: LockedSession, ids: Collection[int]) -> dict[int, str]:
@@ -175,8 +177,8 @@ def _systems(session: LockedSession, ids: Collection[int]) -> dict[int, str]:
     return {row.id: row.name for row in session.execute(select(Pbx.id, Pbx.name).where(Pbx.id.in_(ids)))}
 
 
-def _naming(exported: Exported, column: str) -> tuple[Namer | None, str]:
-    """Who knows what the column's ids are called, and what the column beside it is headed."""
+def _naming(exported: Exported, column: str) -> Naming:
+    """Who knows what the column's ids are called, and how the column beside it is headed; (None, "") for others."""
     what = column.removesuffix("_id")
     if column in exported.parties:
         return _numbers, f"{what}_number"
@@ -193,29 +195,20 @@ class _Names:
     def __init__(self) -> None:
         self._known: dict[tuple[Namer, int], Cell] = {}
 
-    def learn(self, session: LockedSession, namer: Namer, ids: set[int]) -> None:
+    def learn_of(self, namings: Sequence[Naming], session: LockedSession, rows: Sequence[Any]) -> None:
+        """All that a page of rows names."""
         if len(self._known) > _NAMES_AT_MOST:
             self._known = {}
+        for place, (namer, _heading) in enumerate(namings):
+            if namer is not None:
+                self._learn(session, namer, {row[place] for row in rows if row[place] is not None})
+
+    def _learn(self, session: LockedSession, namer: Namer, ids: set[int]) -> None:
         asked = sorted(each for each in ids if (namer, each) not in self._known)
         for first in range(0, len(asked), _NAMES_AT_ONCE):
             some = asked[first : first + _NAMES_AT_ONCE]
             found = namer(session, some)
             self._known |= {(namer, each): guard_cell(found.get(each, "")) for each in some}
 
-    def of(self, namer: Namer, number: int) -> Cell:
-        return self._known.get((namer, number), "")
-
-
-class _Speller:
-    """The cells of one column: its own, and beside an id what that is called."""
-
-    def __init__(self, exported: Exported, column: str, zone: ZoneInfo) -> None:
-        self.naming, heading = _naming(exported, column)
-        self.headings = [column] if self.naming is None else [column, heading]
-        self._spell: ToCell = cell_of(exported, column, zone)
-
-    def cells(self, value: Any, names: _Names) -> Sequence[Cell]:
-        own = "" if value is None else self._spell(value)
-        if self.naming is None:
-            return (own,)
-        return own, "" if value is None else names.of(self.naming, value)
+    def of(self, namer: Namer, ids: Sequence[int | None]) -> list[Cell]:
+        return ["" if each is None else self._known[namer, each] for each in ids]

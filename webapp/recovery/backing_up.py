@@ -63,7 +63,8 @@ def _recorded(settings: Settings, database: Database, target: Path) -> Made:
     path = target / places.file_name(clock.now())
     if path.exists():
         raise RecoveryProblem(f"{path.name} is there already: wait a second.")
-    run_id = begin_run(database, RunKind.BACKUP, path.name)
+    with told_as_problems():
+        run_id = begin_run(database, RunKind.BACKUP, path.name)
     try:
         with told_as_problems():
             manifest = _write(settings, database, path)
@@ -72,9 +73,12 @@ def _recorded(settings: Settings, database: Database, target: Path) -> Made:
         raise
     finally:
         places.part_path(path).unlink(missing_ok=True)
-    end_run(database, run_id, manifest)
-    places.copy_erasures(settings.data_dir, target)
-    return Made(path, manifest, places.rotate(target, manifest.facts.installation, settings))
+    try:
+        end_run(database, run_id, manifest)
+        places.copy_erasures(settings.data_dir, target)
+        return Made(path, manifest, places.rotate(target, manifest.facts.installation, settings))
+    except (OSError, DBAPIError) as error:
+        raise RecoveryProblem(f"{path} is whole, but what comes after it failed: {tell_error(error)}.") from error
 
 
 def _write(settings: Settings, database: Database, path: Path) -> Manifest:
@@ -95,7 +99,7 @@ def _write(settings: Settings, database: Database, path: Path) -> Manifest:
 @contextmanager
 def _of_sqlite(settings: Settings, database: Database) -> Iterator[tuple[Facts, Iterator[bytes]]]:
     copy = places.scratch_path(settings, "backup")
-    _check_room(copy.parent, database.sqlite_path)
+    check_room(copy.parent, database.sqlite_path)
     moment = clock.now()
     try:
         copy_sqlite(database.sqlite_path, copy)
@@ -124,12 +128,12 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         yield block
 
 
-def _check_room(tmp: Path, source: Path) -> None:
-    """The copy is as large as the database at most; a disk that is full would stop the service."""
+def check_room(tmp: Path, source: Path) -> None:
+    """A copy is as large as the database at most; a full disk would stop the service. Raises RecoveryProblem."""
     needed, free = source.stat().st_size + KEPT_FREE_BYTES, shutil.disk_usage(tmp).free
     if free < needed:
         raise RecoveryProblem(
-            f"A backup needs {needed // 1_000_000:,} MB of free disk for a while in {tmp}; {free // 1_000_000:,} MB "
+            f"This needs {needed // 1_000_000:,} MB of free disk for a while in {tmp}; {free // 1_000_000:,} MB "
             "are free. Nothing was written."
         )
 
@@ -176,11 +180,14 @@ def told_as_problems() -> Iterator[None]:
         raise RecoveryProblem(f"SQLite says that the database is damaged: {error}. Nothing was written.") from error
     except dumps.ToolFailed as error:
         raise RecoveryProblem(str(error)) from error
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise RecoveryProblem(f"{error.strerror}{where}. Nothing half there was left.") from error
-    except sqlite3.Error as error:
-        raise RecoveryProblem(f"SQLite: {error}. Nothing half there was left.") from error
-    except DBAPIError as error:
-        first = str(error.orig).strip().splitlines()[0]
-        raise RecoveryProblem(f"The database: {first}. Nothing half there was left.") from error
+    except (OSError, sqlite3.Error, DBAPIError) as error:
+        raise RecoveryProblem(f"{tell_error(error)}. Nothing half there was left.") from error
+
+
+def tell_error(error: OSError | sqlite3.Error | DBAPIError) -> str:
+    """In a line, without an end."""
+    if isinstance(error, OSError):
+        return f"{error.strerror}{f' ({error.filename})' if error.filename else ''}"
+    if isinstance(error, DBAPIError):
+        return f"The database: {str(error.orig).strip().splitlines()[0].rstrip('.')}"
+    return f"SQLite: {error}"

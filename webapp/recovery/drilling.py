@@ -20,7 +20,7 @@ from webapp.database.engine import Database
 from webapp.database.installation import check_start, number_key, number_key_check, open_database
 from webapp.database.roles import check_owner
 from webapp.recovery import folder as places
-from webapp.recovery.backing_up import told_as_problems
+from webapp.recovery.backing_up import check_room, told_as_problems
 from webapp.recovery.manifest import Manifest, compare, digest_id, installation_mark
 from webapp.recovery.models import RunKind
 from webapp.recovery.opening import Checked, bring_up_to_date, open_checked, put
@@ -109,6 +109,7 @@ def _scratch(settings: Settings) -> Iterator[Settings]:
     """Settings that name a scratch database in the place of the live one."""
     if settings.dialect == "sqlite":
         path = places.scratch_path(settings, "drill")
+        check_room(path.parent, Database(settings.database_url).sqlite_path)
         try:
             yield replace(settings, database_url=f"sqlite:///{path}")
         finally:

@@ -3,7 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response
+from flask import Response, request
 
 from webapp import htmx
 from webapp.accounts.queries import has_other_staff, name_staff_of
@@ -45,7 +45,8 @@ def disclosure_page(disclosure_id: int, key: str = "", refusal: str = "") -> Res
         "key": key,
         "refusal": refusal,
     }
-    return htmx.render(PAGE, PART, status=422 if refusal else 200, **context, **times())
+    status = 422 if refusal and request.method == "POST" else 200
+    return htmx.render(PAGE, PART, status=status, **context, **times())
 
 
 def times() -> dict[str, Any]:

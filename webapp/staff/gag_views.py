@@ -13,6 +13,7 @@ from webapp.staff import disclosure_actions as actions
 from webapp.staff.action_forms import ReasonForm
 from webapp.staff.blueprint import bp
 from webapp.staff.disclosure_forms import GagForm
+from webapp.staff.disclosure_page import disclosure_page
 from webapp.staff.disclosure_queries import get_disclosure
 from webapp.staff.organization_actions import Act
 from webapp.staff.reading import reading_console, this_staff
@@ -52,10 +53,8 @@ def _answer(
     """The form, or what came of it."""
     with reading_console() as session:
         disclosure, organization = get_disclosure(session, disclosure_id)
-    page = url_for("staff.disclosure", disclosure_id=disclosure_id)
     if not actions.is_gag_changeable(disclosure):
-        flash(actions.NO_GAG, "info")
-        return htmx.go_to(page)
+        return disclosure_page(disclosure_id, refusal=actions.NO_GAG)
     if form.validate_on_submit():
         with writing_session(services().database, organization.id) as session:
             try:
@@ -68,7 +67,7 @@ def _answer(
                 session.commit()
                 logs.event("disclosure.gag_changed", user_account_id=this_staff().id)
                 flash(done, "ok")
-                return htmx.go_to(page)
+                return htmx.go_to(url_for("staff.disclosure", disclosure_id=disclosure_id))
     status = 422 if form.errors or form.form_errors else 200
     shown: dict[str, Any] = {
         "inner": part,

@@ -70,19 +70,6 @@ def resume(organization_id: int) -> ResponseReturnValue:
     return answer_act("staff/_resume.html", f"Open {organization.name} again", form, organization, do)
 
 
-@bp.route("/staff/organizations/<id:organization_id>/bring-back", methods=["GET", "POST"])
-@access.staff
-@access.proved
-def bring_back(organization_id: int) -> ResponseReturnValue:
-    organization, form = get_organization(organization_id), ReasonForm()
-
-    def do(act: Act) -> str:
-        actions.bring_back(db(), act, organization)
-        return f"{organization.name} is open to its people again, with everything that was there."
-
-    return answer_act("staff/_bring_back.html", f"Bring {organization.name} back", form, organization, do)
-
-
 @bp.route("/staff/organizations/<id:organization_id>/limits", methods=["GET", "POST"])
 @access.staff
 @access.proved

@@ -49,7 +49,7 @@ def policies() -> ResponseReturnValue:
     )
 
 
-@bp.route("/staff/policies/<any(privacy, security):policy_name>/publish", methods=["GET", "POST"])
+@bp.route("/staff/policies/<any(privacy,security):policy_name>/publish", methods=["GET", "POST"])
 @access.staff
 @access.proved
 def publish_policy(policy_name: str) -> ResponseReturnValue:
