@@ -123,7 +123,7 @@ PROMISES: tuple[Promise, ...] = (
         "Every partner that provides machines, network, storage or mail is named here with its region. Publishing "
         "freezes the list; another partner is a new version of this policy.",
         "We name the partner and the region, and publish that as a change.",
-        "tests/policies/test_red.py::test_a_broken_promise_turns_red[own-database]",
+        "tests/commands/test_policies.py::test_with_gaps_nothing_is_published",
         keeping.own_database,
         (),
         figures.of_partners,
@@ -135,7 +135,7 @@ PROMISES: tuple[Promise, ...] = (
         "A significant change is mailed once to everybody who has access to an organization. That it was, is written "
         "down in the same step as the mail.",
         "We send it to whoever did not get it, and let it take effect later.",
-        "tests/policies/test_red.py::test_a_broken_promise_turns_red[changes-told]",
+        "tests/policies/test_announcing.py::test_everybody_with_a_membership_is_told_once",
         people.changes_told,
         (),
         figures.of_changes,
@@ -195,7 +195,7 @@ PROMISES: tuple[Promise, ...] = (
         "There is a young backup",
         "A backup is made at fixed hours, encrypted, and its checksum compared. What came of each is written down.",
         "We make one by hand at once, and find out why none was made.",
-        "tests/policies/test_red.py::test_a_broken_promise_turns_red[backups-young]",
+        "tests/recovery/test_backup.py::test_one_sealed_file_and_its_manifest",
         keeping.backups_young,
         (),
         figures.of_backups,
@@ -206,7 +206,7 @@ PROMISES: tuple[Promise, ...] = (
         "Restoring was tried lately",
         "A backup is restored into a place of its own, and counts of calls and the ends of all chains are compared.",
         "We restore one by hand, compare it, and put right what stood in the way.",
-        "tests/policies/test_red.py::test_a_broken_promise_turns_red[drill-young]",
+        "tests/recovery/test_drill.py::test_security_50_a_difference_is_found_and_noted",
         keeping.drill_young,
         (),
         figures.of_drills,
@@ -218,7 +218,7 @@ PROMISES: tuple[Promise, ...] = (
         "Every night what is older than an organization keeps is removed, in small steps. What has been removed is "
         "refused should it be sent again.",
         "We remove it by hand, and find out why the night did not.",
-        "tests/policies/test_red.py::test_a_broken_promise_turns_red[retention-runs]",
+        "tests/privacy/test_retention.py::test_a_night_removes_what_the_preview_says",
         keeping.retention_runs,
         (),
         figures.of_retention,
@@ -229,7 +229,7 @@ PROMISES: tuple[Promise, ...] = (
         "It says where to report a hole",
         "security.txt names an address, is made anew at each look, and holds for a year at most.",
         "We put it right; until then the contact of this policy is as good.",
-        "tests/policies/test_red.py::test_a_broken_promise_turns_red[security-txt]",
+        "tests/policies/test_pages.py::test_security_txt_is_as_rfc_9116_wants_it",
         pages.security_txt,
     ),
 )
