@@ -11,7 +11,7 @@ CODE := webapp config.py wsgi.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve init test test-sqlite test-postgresql test-browser lint format bench size pins sbom pictures vendor demo-data clean
+.PHONY: help run serve init test test-sqlite test-postgresql test-browser lint format bench size pins sbom evidence pictures vendor demo-data clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ pins: ## Resolve requirements*.in anew: every package exact, with its hashes
 
 sbom: $(VENV)/installed ## Write docs/sbom.json: what an installation consists of
 	@$(PY) scripts/write_sbom.py
+
+evidence: $(VENV)/installed-dev ## Run the tests that the policies name as proof, and record what came of them
+	@$(PY) scripts/run_evidence.py
 
 pictures: $(VENV)/installed-dev ## Take the README's pictures in Chromium
 	@$(PY) scripts/take_pictures.py

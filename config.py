@@ -6,9 +6,10 @@ A wrong setting is refused at start by its name, all wrong ones at once.
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
@@ -47,6 +48,13 @@ class Settings:
     secret_key_fallbacks: tuple[str, ...] = ()  #: earlier keys: what they signed or sealed still counts
     demo: bool = False
     staff_networks: tuple[Network, ...] = ()  #: from which the console answers; none: from everywhere
+    database_dump_url: str | None = None  #: PostgreSQL: the role that backups read with
+    backup_folder: Path | None = None
+    backup_passphrase: str | None = None
+    backup_key: bytes | None = None
+    backup_keep_days: int = 7  #: backups that stay: the last one of so many days, weeks and months
+    backup_keep_weeks: int = 4
+    backup_keep_months: int = 3
     policy_file: Path | None = None  #: what the operator's policies are filled in with; None: DATA_DIR/policy.toml
 
     @property
@@ -105,7 +113,9 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
         secret_key_fallbacks=_fallbacks(value("SECRET_KEY_FALLBACKS"), problems),
         demo=demo,
         staff_networks=_staff_networks(value("STAFF_NETWORKS"), problems),
+        database_dump_url=_other_url("DATABASE_DUMP_URL", value("DATABASE_DUMP_URL"), problems),
         policy_file=Path(policy_file).resolve() if policy_file else None,
+        **_backup_settings(value, problems),
     )
     if not settings.database_url.startswith("sqlite") and demo:
         problems["DATABASE_URL"] = "the demo keeps its own SQLite file; unset it, or use `make serve`."
@@ -245,3 +255,52 @@ def _mail_from(text: str | None, problems: dict[str, str]) -> str | None:
     if text is not None and ("@" not in text or "\n" in text or "\r" in text):
         problems["MAIL_FROM"] = f"{text!r} is no e-mail address."
     return text
+
+
+# ---------------------------------------------------------------------------------------------------------- backups
+
+
+def _backup_settings(value: Callable[[str], str | None], problems: dict[str, str]) -> dict[str, Any]:
+    folder, passphrase = value("BACKUP_FOLDER"), value("BACKUP_PASSPHRASE")
+    return {
+        "backup_folder": Path(folder).resolve() if folder else None,
+        "backup_passphrase": _backup_passphrase(passphrase, problems),
+        "backup_key": _backup_key(value("BACKUP_KEY"), passphrase, problems),
+        "backup_keep_days": _count("BACKUP_KEEP_DAYS", value("BACKUP_KEEP_DAYS"), 7, problems),
+        "backup_keep_weeks": _count("BACKUP_KEEP_WEEKS", value("BACKUP_KEEP_WEEKS"), 4, problems),
+        "backup_keep_months": _count("BACKUP_KEEP_MONTHS", value("BACKUP_KEEP_MONTHS"), 3, problems),
+    }
+
+
+def _backup_passphrase(text: str | None, problems: dict[str, str]) -> str | None:
+    if text is not None and (len(text) < 16 or len(set(text)) < 8):
+        sentence = (
+            "is too short or too simple: at least 16 characters that nobody can guess, such as six words by dice."
+        )
+        problems["BACKUP_PASSPHRASE"] = sentence
+    return text
+
+
+def _backup_key(text: str | None, passphrase: str | None, problems: dict[str, str]) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) < 32:
+        problems["BACKUP_KEY"] = f"must be at least 32 bytes in hex. Make one with: {MAKE_A_KEY}"
+    elif passphrase is not None:
+        problems["BACKUP_KEY"] = (
+            "stands beside BACKUP_PASSPHRASE: backups are sealed with one of them. Unset the other."
+        )
+    return key
+
+
+def _count(name: str, text: str | None, usual: int, problems: dict[str, str]) -> int:
+    if text is None:
+        return usual
+    if not text.isdecimal() or int(text) > 1000:
+        problems[name] = f"{text!r} is no such number. Give one from 0 to 1000."
+        return usual
+    return int(text)

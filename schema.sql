@@ -44,7 +44,7 @@ CREATE TABLE organization (
     region     TEXT        NOT NULL,                -- ISO 3166 country, the default of its phone systems
     state      SMALLINT    NOT NULL,                -- 1 open, 2 suspended, 3 closed
     keeps_from TIMESTAMPTZ,                         -- retention watermark: records that start before it are refused
-    contact    TEXT        NOT NULL,                -- whom a stranger may ask, as its owners wrote it; "" if nobody
+    contact    TEXT        NOT NULL,                -- personal; whom a stranger may ask, as its owners wrote it; "" if nobody
     idle_minutes INTEGER   NOT NULL,                -- how long a quiet screen of its people stays signed in
     second_factor_required BOOLEAN NOT NULL,        -- nobody gets in by a password alone
     created_at TIMESTAMPTZ NOT NULL,
@@ -736,7 +736,7 @@ CREATE TABLE import_file (
     id              BIGINT      NOT NULL,
     pbx_id          BIGINT      NOT NULL,
     stored_file_id  BIGINT,                         -- NULL once the file itself is gone
-    file_name       TEXT        NOT NULL,           -- as the browser gave it, shown escaped
+    file_name       TEXT        NOT NULL,           -- personal; as the browser gave it, shown escaped
     format          TEXT,                           -- the reader that is used; NULL until recognised
     confidence      SMALLINT    NOT NULL,           -- of the guess, percent
     time_zone       TEXT        NOT NULL,           -- IANA zone in which its local times are read
@@ -1302,7 +1302,7 @@ CREATE TABLE contact_import (
     organization_id BIGINT      NOT NULL,
     id              BIGINT      NOT NULL,
     stored_file_id  BIGINT,                         -- NULL once the file is deleted: stored, or thrown away
-    file_name       TEXT        NOT NULL,           -- as it was called on the uploader's machine
+    file_name       TEXT        NOT NULL,           -- personal; as it was called on the uploader's machine
     state           SMALLINT    NOT NULL,           -- 1 being looked at, 2 waits for a yes, 3 being stored, 4 stored, 5 thrown away, 6 failed
     line_count      BIGINT      NOT NULL,           -- of contacts; those of the pass under way
     added_count     BIGINT      NOT NULL,

@@ -18,9 +18,12 @@ from bench import (
     naming,
     notices,
     overview,
+    purge,
+    recovery,
     returning,
     search,
     sign_in,
+    takeout,
 )
 from bench.engines import FOLDER, Engine, Sqlite, no_postgresql, postgresql_engine, tell
 from bench.report import Result, machine, table
@@ -38,6 +41,9 @@ _PARTS: dict[str, Callable[[Engine, Scale], Iterator[Result]]] = {
     "collect": collecting.measure,
     "ask": asking.measure,
     "console": console.measure,
+    "purge": purge.measure,
+    "recovery": recovery.measure,
+    "takeout": takeout.measure,
     "notices": notices.measure,
 }
 

@@ -6,6 +6,7 @@ The peak of a process's memory is that of all its life, so each size has a proce
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ from webapp import create_app
 from webapp.database.engine import ACCESS, Database
 from webapp.database.installation import number_key, open_database
 from webapp.ingest.importer import run_import
+from webapp.jobs.worker import Worker
+from webapp.privacy.models import Takeout, TakeoutState
+from webapp.privacy.takeouts import start_takeout
+from webapp.recovery.backing_up import make_backup
+from webapp.recovery.drilling import drill
+from webapp.recovery.restoring import restore
+from webapp.tenancy.sessions import reading_session, writing_session
 
 
 def run_child(place: Place, what: str, *arguments: str) -> dict[str, Any]:
@@ -64,6 +72,45 @@ def _import(path: str) -> dict[str, Any]:
     }
 
 
+def _recover(what: str, folder: str, *files: str) -> dict[str, Any]:
+    """Make a backup in a folder, try the newest one there, or restore a file."""
+    settings = replace(load_settings(), backup_folder=Path(folder), backup_key=bytes(range(32)))
+    found: dict[str, Any] = {}
+    with Watch() as watch:
+        if what == "backup":
+            made = make_backup(settings)
+            found = {"path": str(made.path), "size": made.manifest.byte_count, "calls": made.manifest.facts.calls}
+        elif what == "drill":
+            found = {"different": drill(settings).different}
+        else:
+            found = {"calls": restore(settings, Path(files[0])).manifest.facts.calls}
+    return {**found, "seconds": watch.wall, "cpu_seconds": watch.cpu, "peak_bytes": peak_memory()}
+
+
+def _takeout() -> dict[str, Any]:
+    """Have everything put into an archive, by the worker's own path."""
+    settings = load_settings()
+    database = open_database(settings)
+    create_app(settings, database)
+    organization_id = data.organization(database).id
+    with writing_session(database, organization_id) as session:
+        takeout_id = start_takeout(session, 1, by_staff=True).id
+        session.commit()
+    with Watch() as making:
+        Worker(database, settings).run_due()
+    with reading_session(database, organization_id) as session:
+        made = session.get_one(Takeout, (organization_id, takeout_id))
+    assert made.state == TakeoutState.READY
+    return {
+        "seconds": making.wall,
+        "cpu_seconds": making.cpu,
+        "rows": made.row_count,
+        "files": made.steps,
+        "bytes": made.byte_count,
+        "peak_bytes": peak_memory(),
+    }
+
+
 def count_bulk_commits(database: Database) -> list[None]:
     """A list that grows with each bulk transaction from now on."""
     commits: list[None] = []
@@ -77,4 +124,8 @@ def count_bulk_commits(database: Database) -> list[None]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({"export": _export, "import": _import}[sys.argv[1]](*sys.argv[2:])))
+    sys.stdout.write(
+        json.dumps(
+            {"export": _export, "import": _import, "recover": _recover, "takeout": _takeout}[sys.argv[1]](*sys.argv[2:])
+        )
+    )

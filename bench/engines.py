@@ -54,6 +54,10 @@ class Engine(Protocol):
         """A database that is there already."""
         ...
 
+    def find_empty(self, name: str) -> Place:
+        """Where a restore may make one of this name."""
+        ...
+
     def create(self, name: str, template: str = "") -> Place:
         """A new one, in the place of an older one of this name; a copy of `template`, which nobody uses meanwhile."""
         ...
@@ -72,6 +76,10 @@ class Sqlite:
 
     def find(self, name: str) -> Place | None:
         return self._place(name) if (FOLDER / name / "callbook.sqlite").exists() else None
+
+    def find_empty(self, name: str) -> Place:
+        self.drop(name)
+        return self._place(name)
 
     def create(self, name: str, template: str = "") -> Place:
         self.drop(name)
@@ -109,6 +117,12 @@ class Postgresql:
     def find(self, name: str) -> Place | None:
         return self._place(name) if name in self._names else None
 
+    def find_empty(self, name: str) -> Place:
+        self.drop(name)
+        self._names[name] = postgresql.new_name("bench")
+        postgresql.create_database(self._names[name])
+        return self._place(name)
+
     def create(self, name: str, template: str = "") -> Place:
         self.drop(name)
         self._names[name] = postgresql.new_name("bench")
@@ -129,8 +143,8 @@ class Postgresql:
         urls = postgresql.database_urls(self._names[name])
         folder = FOLDER / "postgresql"
         (folder / "tmp").mkdir(parents=True, exist_ok=True)
-        roles = {"DATABASE_URL": urls.web, "DATABASE_OWNER_URL": urls.owner, "DATABASE_STAFF_URL": urls.staff}
-        return Place(folder, roles)
+        roles = {"": urls.web, "_OWNER": urls.owner, "_STAFF": urls.staff, "_DUMP": urls.dump}
+        return Place(folder, {f"DATABASE{role}_URL": url for role, url in roles.items()})
 
 
 def no_postgresql() -> str | None:

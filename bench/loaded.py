@@ -39,9 +39,9 @@ def measure_loaded(engine: Engine, scale: Scale, path: Path) -> Iterator[Result]
     organization_id = data.organization(database).id
     file_id = data.receive(database, organization_id, data.new_pbx(database, organization_id, "New exchange"), path)
     with serving(place) as server:
-        readers = [_Reader(server.port, _get_page), _Reader(server.port, _write_row)]
-        quiet = _ask_for(readers, lambda: time.sleep(min(_QUIET_SECONDS, scale.rounds)))
-        busy = _ask_for(readers, lambda: _import(database, organization_id, file_id))
+        readers = [Reader(server.port, get_page), Reader(server.port, _write_row)]
+        quiet = ask_for(readers, lambda: time.sleep(min(_QUIET_SECONDS, scale.rounds)))
+        busy = ask_for(readers, lambda: _import(database, organization_id, file_id))
     data.check_done(database, organization_id, file_id)
     database.dispose()
     engine.drop(name)
@@ -122,10 +122,10 @@ def _wait_for(server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     raise RuntimeError(f"the server did not start: {log.read_text('utf-8', 'replace')[-2000:]}")
 
 
-class _Reader:
+class Reader:
     """One person with one connection, signed in."""
 
-    def __init__(self, port: int, ask: Callable[["_Reader", int], int]) -> None:
+    def __init__(self, port: int, ask: Callable[["Reader", int], int]) -> None:
         self._connection = http.client.HTTPConnection("localhost", port, timeout=60)
         self._cookie = ""
         self.token = token_of(self.request("GET", "/sign-in")[1])
@@ -159,18 +159,18 @@ class _Reader:
             time.sleep(_PAUSE_SECONDS)
 
 
-def _get_page(reader: _Reader, turn: int) -> int:
+def get_page(reader: Reader, turn: int) -> int:
     """By turns the calls of 30 days, and all of them."""
     return reader.request("GET", LOG if turn % 2 else f"{LOG}?period=all")[0]
 
 
-def _write_row(reader: _Reader, turn: int) -> int:
+def _write_row(reader: Reader, turn: int) -> int:
     """The search form: it keeps the words in a row, and commits."""
     form = {"csrf_token": reader.token, "words": f"harbour {os.getpid()} {turn}"}
     return reader.request("POST", f"{LOG}/search", form)[0]
 
 
-def _ask_for(readers: list[_Reader], during: Callable[[], None]) -> list[list[float]]:
+def ask_for(readers: list[Reader], during: Callable[[], None]) -> list[list[float]]:
     """Let them ask as long as something goes on; how long each answer took, by reader."""
     over = threading.Event()
     threads = [threading.Thread(target=reader.ask_until, args=(over,)) for reader in readers]

@@ -8,21 +8,25 @@ HASHED = ("organization_id", "position", "kind", "at_ms", "actor_id", "object_id
 
 
 def check(lines, kept=None):
-    position, before, found = 0, "00" * 32, kept is None
-    for position, line in enumerate(lines, 1):
-        row, digest = json.loads(line), hashlib.sha256()
-        for text in (b"" if row[name] is None else str(row[name]).encode() for name in HASHED):
+    position, before, found, begins = 0, "00" * 32, kept is None, 0
+    for row in map(json.loads, lines):
+        wrong, digest = "", hashlib.sha256()
+        for text in (b"" if row.get(name) is None else str(row[name]).encode() for name in HASHED):
             digest.update(len(text).to_bytes(4, "big") + text)
-        if row["position"] != position or row["previous_hash"] != before:
-            sys.exit(f"WRONG at event {position}: one is missing, was put in, or stands in another's place")
-        if digest.hexdigest() != row["row_hash"]:
-            sys.exit(f"WRONG at event {position}: it was changed")
-        words = row["words"] is not None and bytes.fromhex(row["salt"]) + row["words"].encode()
-        if words and hashlib.sha256(words).hexdigest() != row["words_digest"]:
-            sys.exit(f"WRONG at event {position}: its words were changed")
+        if "purged_to" in row and not position:  # what stood before was removed; its last hash is kept
+            position = begins = row["purged_to"]
+        elif row["position"] != (position := position + 1) or row["previous_hash"] != before:
+            wrong = "one is missing, was put in, or stands in another's place"
+        elif digest.hexdigest() != row["row_hash"]:
+            wrong = "it was changed"
+        words = row.get("words") is not None and bytes.fromhex(row["salt"]) + row["words"].encode()
+        if wrong or (words and hashlib.sha256(words).hexdigest() != row["words_digest"]):
+            sys.exit(f"WRONG at event {position}: {wrong or 'its words were changed'}")
         before, found = row["row_hash"], found or kept == f"{position}:{row['row_hash']}"
-    whole = f"WHOLE: {position} events, and the head is {position}:{before}\n"
-    return whole if found else sys.exit(f"WRONG: the head {kept} is not in it: cut off, or all of it written anew")
+    if not found and int(kept.split(":")[0]) >= begins:
+        sys.exit(f"WRONG: the head {kept} is not in it: cut off, or all of it written anew")
+    old = "" if found else f" (the head {kept} is of events that were removed: it was not compared)"
+    return f"WHOLE: {position - begins} events, and the head is {position}:{before}{old}\n"
 
 
 if __name__ == "__main__":

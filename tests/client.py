@@ -20,8 +20,6 @@ from tests.passkeys import SoftPasskey
 from webapp.accounts.models import UserAccount
 from webapp.headers import ALWAYS, VARY
 
-#: Of the staff whom the tests of this process have signed in, by person.
-_staff_passkeys: dict[int, SoftPasskey] = {}
 PART = {"HX-Request": "true", "HX-Request-Type": "partial"}
 _TOKEN = re.compile(r'name="csrf[-_]token"[^>]*?(?:content|value)="([^"]+)"')
 _WITHIN = {"tr": "tbody", "td": "tr", "th": "tr", "tbody": "table", "thead": "table", "option": "select", "li": "ul"}
@@ -54,12 +52,13 @@ class PageCheckingClient(FlaskClient):
 
     def _sign_in_staff(self, person: UserAccount, password: str) -> TestResponse:
         self.get("/staff/sign-in")
-        passkey = _staff_passkeys.get(person.id)
+        passkeys = self.application.extensions.setdefault("passkeys of staff", {})
+        passkey = passkeys.get(person.id)
         if passkey is None:
             answer = self.send("/staff/sign-in", {"email": person.email, "password": password})
             assert answer.status_code == 303, answer.text
             answer = self.get(answer.location)
-            _staff_passkeys[person.id] = self.add_passkey("Work laptop")
+            passkeys[person.id] = self.add_passkey("Work laptop")
         else:
             question = self.send("/sign-in/passkey/question").json
             answer = self.send("/staff/sign-in/passkey", {"credential": passkey.show(question)})

@@ -3,6 +3,7 @@
 A run is on SQLite, or with --postgresql (or TEST_DATABASE_URL) on PostgreSQL as the web role: tests/postgresql.py.
 """
 
+import pickle
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.postgresql", "tests.client", "tests.cast", "tests.make", "tests.mailbox")
+pytest.register_assert_rewrite(
+    "tests.postgresql", "tests.compiled_once", "tests.client", "tests.cast", "tests.make", "tests.mailbox"
+)
 
 from argon2 import PasswordHasher  # noqa: E402
 from flask import Flask  # noqa: E402
@@ -21,13 +24,14 @@ from config import Settings  # noqa: E402
 from tests import postgresql  # noqa: E402
 from tests.cast import Cast, assemble_cast  # noqa: E402
 from tests.client import PageCheckingClient  # noqa: E402
+from tests.compiled_once import CompiledTemplates  # noqa: E402
 from tests.make import SECRET_KEY, Make  # noqa: E402
 from webapp import create_app  # noqa: E402
 from webapp.accounts import passwords  # noqa: E402
 from webapp.database.engine import Database  # noqa: E402
 from webapp.database.installation import initialize, open_for_staff  # noqa: E402
 
-pytest_plugins = ["tests.postgresql"]
+pytest_plugins = ["tests.postgresql", "tests.compiled_once"]
 
 NUMBER_KEY = bytes(range(32))
 
@@ -48,6 +52,7 @@ def make_settings(data_dir: Path, urls: postgresql.DatabaseUrls | None = None) -
         trusted_proxy=None,
         smtp_url=None,
         mail_from=None,
+        database_dump_url=urls.dump if urls else None,
     )
 
 
@@ -69,6 +74,20 @@ def _prepared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that the one file is all of it
     return path
+
+
+@pytest.fixture(scope="session")
+def _prepared_cast(_prepared_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """The same with the cast in it, and the cast, pickled: who changes theirs changes nobody else's."""
+    folder = tmp_path_factory.mktemp("prepared")
+    path = folder / "callbook.sqlite"
+    shutil.copyfile(_prepared_sqlite, path)
+    database = Database(make_settings(folder).database_url)
+    cast = assemble_cast(database)
+    database.dispose()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path, pickle.dumps(cast)
 
 
 @pytest.fixture(scope="session")
@@ -97,12 +116,22 @@ def _empty_tables(urls: postgresql.DatabaseUrls) -> None:
             connection.execute("INSERT INTO audit_head VALUES (0, 0, decode(repeat('00', 32), 'hex'))")
 
 
+def _takes_prepared_cast(request: pytest.FixtureRequest) -> bool:
+    """On SQLite, but for tests with a clock of their own, whose people are made at its time."""
+    return postgresql.server_url() is None and "cast" in request.fixturenames and "clock" not in request.fixturenames
+
+
 @pytest.fixture
 def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
     """Of a database that is there and empty but for its installation row."""
     (tmp_path / "tmp").mkdir()
     if postgresql.server_url() is None:
-        shutil.copyfile(request.getfixturevalue("_prepared_sqlite"), tmp_path / "callbook.sqlite")
+        prepared = (
+            request.getfixturevalue("_prepared_cast")[0]
+            if _takes_prepared_cast(request)
+            else request.getfixturevalue("_prepared_sqlite")
+        )
+        shutil.copyfile(prepared, tmp_path / "callbook.sqlite")
         return make_settings(tmp_path)
     urls: postgresql.DatabaseUrls = request.getfixturevalue("_postgresql_urls")
     _empty_tables(urls)
@@ -118,8 +147,9 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database) -> Iterator[Flask]:
+def app(settings: Settings, database: Database, compiled_templates: CompiledTemplates) -> Iterator[Flask]:
     app = create_app(settings, database)
+    app.jinja_env.bytecode_cache = compiled_templates
     app.testing = True
     app.test_client_class = PageCheckingClient
     yield app
@@ -146,9 +176,12 @@ def client(app: Flask) -> PageCheckingClient:
 
 
 @pytest.fixture
-def cast(database: Database) -> Cast:
+def cast(database: Database, request: pytest.FixtureRequest) -> Cast:
     """The people and the two organizations, stored."""
-    return assemble_cast(database)
+    if not _takes_prepared_cast(request):
+        return assemble_cast(database)
+    stored: Cast = pickle.loads(request.getfixturevalue("_prepared_cast")[1])  # noqa: S301 - its own
+    return stored
 
 
 @pytest.fixture

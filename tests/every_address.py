@@ -31,6 +31,7 @@ _IDS = (
     *("destination_id", "contact_import_id", "organization_id", "notice_id"),
     "announcement_id",
     *("access_request_id", "access_grant_id", "disclosure_id", "removal_id"),
+    "takeout_id",
 )
 
 
@@ -77,6 +78,7 @@ def ids_of(make: Make) -> dict[str, int]:
         "announcement_id": new_id(),
         "disclosure_id": make.disclosure().id,
         "removal_id": make.lost_factor(make.member()).id,
+        "takeout_id": make.takeout().id,
     }
 
 

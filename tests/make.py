@@ -62,6 +62,7 @@ from webapp.invitations.joining import Opened, accept_as_newcomer
 from webapp.organizations.models import Invitation
 from webapp.organizations.offers import Offer
 from webapp.outbox.models import OutboxMessage
+from webapp.privacy.models import Takeout, TakeoutChunk, TakeoutState
 from webapp.sealing import unseal
 from webapp.sources.models import PbxToken
 from webapp.tenancy.consent_models import (
@@ -267,6 +268,24 @@ class Make:
         }
         stored: Disclosure = self.store(Disclosure(**{**values, **fields}))
         return stored
+
+    def takeout(self, **fields: Any) -> Takeout:
+        """One that is ready, with an archive that is none; `asked_by` is nobody unless told."""
+        values: dict[str, Any] = {
+            "id": new_id(),
+            "state": TakeoutState.READY,
+            "asked_by": 1,
+            "by_staff": False,
+            "asked_at": now(),
+            "moment_at": now(),
+            "ready_at": now(),
+            "expires_at": now() + timedelta(days=7),
+            **dict.fromkeys(("step", "steps"), 1),
+            **dict.fromkeys(("row_count", "byte_count"), 3),
+        }
+        takeout: Takeout = self.store(Takeout(**{**values, **fields}))
+        self.store(TakeoutChunk(takeout_id=takeout.id, position=0, content=b"zip"))
+        return takeout
 
     def lost_factor(self, person: UserAccount, **fields: Any) -> FactorRemoval:
         """The person has lost every second factor, and the organization's owners are asked."""

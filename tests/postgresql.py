@@ -33,11 +33,12 @@ ASKED = "asked_for_password"
 
 @dataclass(frozen=True)
 class DatabaseUrls:
-    """One database, as its three roles address it; SQLAlchemy URLs."""
+    """One database, as its four roles address it; SQLAlchemy URLs."""
 
     owner: str
     web: str
     staff: str
+    dump: str
 
 
 def server_url() -> str | None:
@@ -51,12 +52,13 @@ def is_throwaway() -> bool:
 
 
 def database_urls(name: str) -> DatabaseUrls:
-    """The three URLs of a database of this name on the server of this run."""
+    """The four URLs of a database of this name on the server of this run."""
     password = os.environ[_PASSWORD_NAME]
     return DatabaseUrls(
         owner=_spelled(_server().set(database=name)),
         web=_spelled(_server().set(database=name, username="callbook_web", password=password)),
         staff=_spelled(_server().set(database=name, username="callbook_staff", password=password)),
+        dump=_spelled(_server().set(database=name, username="callbook_dump", password=password)),
     )
 
 
@@ -155,7 +157,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TEST_DATABASE_URL"] = cluster.start()
     if server_url() is not None:
         os.environ[_PASSWORD_NAME] = secrets.token_hex(8)
-        for role in ("callbook_web", "callbook_staff"):
+        for role in ("callbook_web", "callbook_staff", "callbook_dump"):
             _make_role(role)
 
 

@@ -38,17 +38,27 @@ from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
 from webapp.policies import announcing
+from webapp.policies import checking as promise_checking
+from webapp.policies import foot as who_sees_foot
 from webapp.policies import jobs as policy_jobs
 from webapp.policies import notices as announcements
+from webapp.policies import organization_views as promises
 from webapp.policies import views as policies
+from webapp.privacy import closing_views as closing
+from webapp.privacy import erasing_jobs, erasures, retention_jobs
+from webapp.privacy import inventory_views as inventory
+from webapp.privacy import retention_views as retention
+from webapp.privacy import takeout_views as takeout
 from webapp.reports import views as reports
 from webapp.services import Services
 from webapp.sources import collect_views as collect
 from webapp.sources import pbx_access
 from webapp.sources import route_lookup_views as route_lookups
 from webapp.sources import views as sources
+from webapp.staff import closing_views as staff_closing
 from webapp.staff import console_views as staff_console
 from webapp.staff import disclosure_views as disclosures
+from webapp.staff import gag_views as staff_gags
 from webapp.staff import lost_factor_views as staff_lost_factor
 from webapp.staff import notice_views as staff_notices
 from webapp.staff import notices, shell
@@ -58,6 +68,7 @@ from webapp.staff import policy_views as staff_policies
 from webapp.staff import request_views as staff_requests
 from webapp.staff import seen_views as staff_seen
 from webapp.staff import service_views as staff_service
+from webapp.staff import takeout_views as staff_takeout
 from webapp.tenancy import guard, last_used, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,15 +96,19 @@ FEATURES = (
     collect,
     route_lookups,
     reports,
-    policies,
+    *(retention, closing),
+    *(takeout, inventory),
+    *(policies, promises),
     staff_notices,
     staff_policies,
-    staff_organizations,
+    *(staff_organizations, staff_closing),
     *(staff_console, staff_service, staff_seen),
     staff_requests,
     staff_openings,
     disclosures,
+    staff_gags,
     staff_lost_factor,
+    staff_takeout,
 )
 LARGEST_BODY = 1024 * 1024  #: bytes, for views that do not say otherwise with access.takes_body()
 
@@ -113,7 +128,11 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     organization_jobs.register_jobs()
     policy_jobs.register_jobs()
     organization_actions.when_joined("policies.tell_newcomer", announcing.tell_newcomer)
+    for jobs in (retention_jobs, erasing_jobs):
+        jobs.register_jobs()
+    erasures.register(database, settings)
     staff_openings.register()
+    promise_checking.register(app)
     guard.set_staff_record(app, looks.note_look)
     Htmx(app)
     CSRFProtect(app)
@@ -150,11 +169,12 @@ def _what_layouts_need() -> dict[str, Any]:
         "current_user": current_user,
         "current_organization": place.organization if place else None,
         "current_membership": place.membership if place else None,
-        "navigation": navigation.links(place.membership) if place else [],
+        "navigation": navigation.links(place.membership) if place and place.organization.closing_ms is None else [],
         "looks_as": place.looks_as if place else "",
         "sees_in_part": bool(place and (narrowing := request.current_reader().narrowing) and narrowing.is_cut),
         "support_asks": support.ask_owners,
         "opening": place.opening if place else None,
         "support_looks": looks.tell_looks,
+        "who_sees": who_sees_foot.tell_who_sees,
         "my_organizations": [place.organization for place in request.my_places()],
     }

@@ -22,6 +22,7 @@ _FRESH_FACTOR = "callbook_fresh_factor"
 _LARGEST_BODY = "callbook_largest_body"
 _SEES_EVERY_CALL = "callbook_sees_every_call"
 _WHILE_SUSPENDED = "callbook_while_suspended"
+_WHILE_CLOSED = "callbook_while_closed"
 _STAFF_SEES = "callbook_staff_sees"
 
 
@@ -48,7 +49,8 @@ class Access:
     None: as everywhere. `sees_every_call`: not for people who are narrowed to some extensions. `pbx`: for phone systems
     with a token of theirs, not for people. `staff`: the operator's people, in the console. `staff_sees`: them
     too, while the organization lets them in. `fresh_factor`: the person has just given a code or a passkey.
-    `while_suspended`: stays open to members of an organization that is suspended.
+    `while_suspended`: stays open to members of an organization that is suspended. `while_closed`: the same of one that
+    an owner closed, until it is erased.
     """
 
     signed_in: bool
@@ -61,6 +63,7 @@ class Access:
     staff: bool = False
     fresh_factor: bool = False
     while_suspended: bool = False
+    while_closed: bool = False
     staff_sees: StaffSees | None = None
 
 
@@ -127,6 +130,12 @@ def while_suspended(view: View) -> View:
     return view
 
 
+def while_closed(view: View) -> View:
+    """Besides the marker: the organization's people can call it in the days between its closing and its erasure."""
+    setattr(view, _WHILE_CLOSED, True)
+    return view
+
+
 def open_to_staff(
     area: Area, what: str, about: str = "", *, posting: bool = False, download: bool = False
 ) -> Callable[[View], View]:
@@ -164,6 +173,7 @@ def of(view: Callable[..., Any]) -> Access:
         sees_every_call=getattr(view, _SEES_EVERY_CALL, False),
         fresh_factor=getattr(view, _FRESH_FACTOR, False),
         while_suspended=getattr(view, _WHILE_SUSPENDED, False),
+        while_closed=getattr(view, _WHILE_CLOSED, False),
         staff_sees=getattr(view, _STAFF_SEES, None),
     )
 

@@ -22,11 +22,13 @@ from webapp.jobs.models import LiveWorker
 from webapp.outbox.queries import MailCounts, count_mails
 from webapp.outbox.relay import RELAY_ERRORS, hand_over, open_relay
 from webapp.outbox.rendering import sender_address
+from webapp.recovery.queries import latest_backup, latest_drill
 from webapp.tenancy.sessions import reading_session
 
 _SMALLEST_FREE_BYTES = 1 << 30
 #: A worker says once a minute that it is alive; a long batch may delay it.
 WORKER_SEEN_WITHIN = timedelta(minutes=3)
+BACKUP_MADE_WITHIN = timedelta(days=1, hours=1)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def check_everything(environ: Mapping[str, str] | None = None, mail_to: str | No
             kind = "roles and row-level security are right" if database.dialect == "postgresql" else "SQLite"
             yield Finding("database", True, f"answers; schema and NUMBER_KEY fit; {kind}.")
             yield _check_worker(database)
+            yield _check_backups(settings, database)
         yield _check_mail(settings, mail_to, None if problems else _count_mails(database))
     finally:
         database.dispose()
@@ -173,6 +176,28 @@ def _check_worker(database: Database) -> Finding:
         last = "none has ever run" if seen_at is None else f"the last was seen {seen_at:%Y-%m-%d %H:%M} UTC"
         return Finding("worker", False, f"{last}: imports wait. `make serve` runs one inside the server.")
     return Finding("worker", True, f"alive, seen {seen_at:%H:%M:%S} UTC.")
+
+
+def _check_backups(settings: Settings, database: Database) -> Finding:
+    if settings.backup_folder is None:
+        return Finding("backups", True, "BACKUP_FOLDER is not set: `flask backup` makes none (docs/recovery.md).")
+    if settings.backup_key is None and settings.backup_passphrase is None:
+        return Finding("backups", False, "neither BACKUP_KEY nor BACKUP_PASSPHRASE is set: `flask backup` makes none.")
+    try:
+        with reading_session(database) as session:
+            backup, drill = latest_backup(session), latest_drill(session)
+    except SQLAlchemyError as error:
+        return Finding("backups", False, f"cannot be asked for: {type(error).__name__}.")
+    if backup is None or backup.backup_at is None:
+        return Finding("backups", False, "none was made yet. Run `flask backup`, and let a timer run it.")
+    words = f"the last one holds {backup.backup_at:%Y-%m-%d %H:%M} UTC"
+    if clock.now() - backup.backup_at > BACKUP_MADE_WITHIN:
+        return Finding("backups", False, f"{words}: look why `flask backup` does not run, or what it says.")
+    if drill is None:
+        return Finding("backups", True, f"{words}; none was tried yet: `flask restore-drill`.")
+    if not drill.succeeded:
+        return Finding("backups", False, f"the last drill failed: {drill.words}. Run `flask backup`, then try again.")
+    return Finding("backups", True, f"{words}, the last drill was good, {drill.ended_at:%Y-%m-%d %H:%M} UTC.")
 
 
 def _one_line(error: Exception) -> str:

@@ -33,6 +33,7 @@ from webapp.organizations.queries import get_organization
 from webapp.outbox.commands import list_mail_command, retry_mail_command
 from webapp.permissions import print_matrix
 from webapp.policies.commands import register_commands as register_policy_commands
+from webapp.recovery.commands import register_commands as register_recovery_commands
 from webapp.services import Services
 from webapp.sources.commands import register_commands as register_source_commands
 from webapp.staff.disclosure_commands import register_commands as register_disclosure_commands
@@ -62,6 +63,7 @@ def register_commands(app: Flask) -> None:
     register_audit_commands(app)
     register_source_commands(app)
     register_disclosure_commands(app)
+    register_recovery_commands(app)
     register_policy_commands(app, writing)
 
 

@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from email.utils import parseaddr
 
-from flask import Flask, Response, current_app, make_response, render_template, request
+from flask import Flask, Response, current_app, make_response, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -44,6 +44,11 @@ WORDS = {
         "Check the address, or start from the first page. A page of an organization is shown to its members only.",
     ),
     405: Words("This page cannot be used that way", _NOTHING, _RELOAD),
+    410: Words(
+        "This is no more",
+        _NOTHING,
+        "Asking again is of no use.",
+    ),
     413: Words(
         "That is more than can be sent here",
         "Nothing was stored.",
@@ -83,6 +88,7 @@ _STATUS: dict[type[errors.CallbookError], int] = {
     errors.NotSignedIn: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.Gone: 410,
     errors.TooLarge: 413,
     errors.Refused: 422,
     errors.TooManyTries: 429,
@@ -93,12 +99,19 @@ _STATUS: dict[type[errors.CallbookError], int] = {
 def register(app: Flask) -> None:
     app.register_error_handler(errors.CallbookError, _answer_our_own)
     app.register_error_handler(errors.Suspended, _answer_suspended)
+    app.register_error_handler(errors.Closed, _answer_closed)
     app.register_error_handler(CSRFError, _answer_csrf)
     app.register_error_handler(HTTPException, _answer_http)
 
 
-def answer(status: int, words: Words, sentence: str = "") -> Response:
-    """The page, or the fragment for htmx. `sentence` says what to do better than the general words."""
+def answer(
+    status: int, words: Words, sentence: str = "", way: tuple[str, str] | None = None, support: str = ""
+) -> Response:
+    """The page, or the fragment for htmx. `sentence` says what to do better than the general words; `way` is where that
+    is done, and its label.
+
+    `support`: the address of the page on which an owner sees, and ends, what support may see; "" for everybody else.
+    """
     if _asked_by_pbx():
         return _answer_pbx(status, words, sentence)
     template = "errors/_part.html" if htmx.wants_part() else "errors/page.html"
@@ -106,6 +119,8 @@ def answer(status: int, words: Words, sentence: str = "") -> Response:
         template,
         words=words,
         sentence=sentence,
+        way=way or ("/", "To the first page"),
+        support=support,
         reference=logs.request_id(),
         get_flashed_messages=lambda **_options: [],
     )
@@ -134,7 +149,7 @@ def _answer_our_own(error: errors.CallbookError) -> Response:
 
 
 def _answer_suspended(error: errors.Suspended) -> Response:
-    """Why, and whom to ask: its people would take a 404 for the end of their data."""
+    """Why, and whom to ask: its people would take a 404 for the end of their data. Owners find Support from here."""
     _name, address = parseaddr(services().settings.mail_from or "")
     words = Words(
         f"{error.name} is suspended",
@@ -142,7 +157,16 @@ def _answer_suspended(error: errors.Suspended) -> Response:
         "systems go on delivering.",
         f"Ask the person who runs Callbook{f' ({address})' if address else ''} when it opens again.",
     )
-    return answer(403, words)
+    return answer(403, words, support=url_for("support.index", slug=error.owned) if error.owned else "")
+
+
+def _answer_closed(error: errors.Closed) -> Response:
+    words = Words(
+        f"{error.name} is closed",
+        f"An owner closed it. On {error.sentence} everything of it is erased; until then nothing is lost.",
+        "An owner can take that back until then, and take everything with them.",
+    )
+    return answer(403, words, way=(f"/o/{error.slug}/settings/closing", "Who to ask, and what can be done"))
 
 
 def _answer_csrf(_error: CSRFError) -> Response:

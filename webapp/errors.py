@@ -21,11 +21,27 @@ class Forbidden(CallbookError):
 
 
 class Suspended(CallbookError):
-    """The organization is suspended: 403 for its people, who read why. `name` is the organization's."""
+    """The organization is suspended: 403 for its people, who read why. `name` is the organization's.
 
-    def __init__(self, name: str, reason: str) -> None:
+    `owned`: its name in addresses, for one of its owners, to whom Support stays open; else "".
+    """
+
+    def __init__(self, name: str, reason: str, owned: str = "") -> None:
         super().__init__(reason)
         self.name = name
+        self.owned = owned
+
+
+class Closed(CallbookError):
+    """An owner closed the organization, and it is not erased yet: 403 for its people. `name` and `slug` are its own."""
+
+    def __init__(self, name: str, slug: str, erased_on: str) -> None:
+        super().__init__(erased_on)
+        self.name, self.slug = name, slug
+
+
+class Gone(CallbookError):
+    """What was asked for is no more, and asking again is of no use: 410."""
 
 
 class BadRequest(CallbookError):

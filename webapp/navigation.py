@@ -17,6 +17,7 @@ class Entry:
     order: int
     role: IntEnum
     narrowed: str  #: its label for somebody who sees the calls of some extensions only, "" for the same
+    beneath: tuple[str, ...]  #: blueprints of which it is the current one, besides its own
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,11 @@ class Link:
 _entries: dict[str, Entry] = {}
 
 
-def add(label: str, endpoint: str, order: int, role: IntEnum, narrowed: str = "") -> None:
+def add(
+    label: str, endpoint: str, order: int, role: IntEnum, narrowed: str = "", beneath: tuple[str, ...] = ()
+) -> None:
     """Show this page to members from this role up."""
-    _entries[endpoint] = Entry(label, endpoint, order, role, narrowed)
+    _entries[endpoint] = Entry(label, endpoint, order, role, narrowed, beneath)
 
 
 def links(membership: Membership) -> list[Link]:
@@ -43,7 +46,7 @@ def links(membership: Membership) -> list[Link]:
         Link(
             (membership.narrowed and entry.narrowed) or entry.label,
             entry.endpoint,
-            request.blueprint == entry.endpoint.partition(".")[0],
+            request.blueprint in (entry.endpoint.partition(".")[0], *entry.beneath),
         )
         for entry in sorted(_entries.values(), key=lambda entry: entry.order)
         if (may_open(entry.endpoint) if of_staff else _may_see(entry, membership))

@@ -11,8 +11,10 @@ from werkzeug.routing import Rule
 
 from webapp import access
 from webapp.tenancy.models import Role
+from webapp.tenancy.staff_entry import tell_areas
 
 OPEN, SIGN_IN, NOT_THERE, REFUSED = "yes", "sign in", "404", "403"
+CONSOLE, TO_TAKE_AWAY = "console", ", with downloads"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -43,12 +45,17 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Line:
-    """One address with one method, and what each of COLUMNS gets there."""
+    """One address with one method, and what each of COLUMNS gets there.
+
+    `opened_by`: by what staff get in: CONSOLE where it is theirs, the areas of which an organization must have let them
+    see all, or "" where nothing lets them in.
+    """
 
     endpoint: str
     method: str
     rule: str
     cells: tuple[str, ...]
+    opened_by: str
 
 
 def permission_lines(app: Flask) -> Iterator[Line]:
@@ -57,7 +64,7 @@ def permission_lines(app: Flask) -> Iterator[Line]:
         mark = access.of(app.view_functions[rule.endpoint])
         cells = tuple(what_they_get(mark, who) for who in COLUMNS)
         for method in methods_of(rule):
-            yield Line(rule.endpoint, method, rule.rule, cells)
+            yield Line(rule.endpoint, method, rule.rule, cells, what_opens_it(mark, method))
 
 
 def methods_of(rule: Rule) -> list[str]:
@@ -85,10 +92,20 @@ def what_they_get(mark: access.Access, who: Who) -> str:
     return REFUSED if who.role < mark.role or (who.narrowed and mark.sees_every_call) else OPEN
 
 
+def what_opens_it(mark: access.Access, method: str) -> str:
+    """To staff, by the rules of the guard."""
+    if mark.staff:
+        return CONSOLE
+    sees = mark.staff_sees
+    if sees is None or not (method == "GET" or sees.posting):
+        return ""
+    return f"{tell_areas(sees.area)}{TO_TAKE_AWAY if sees.download else ''}"
+
+
 def print_matrix(app: Flask) -> str:
     """The matrix as text, a line for each address and method."""
-    rows = [("", "", *(who.name for who in COLUMNS))]
-    rows += [(line.method, line.rule, *line.cells) for line in permission_lines(app)]
+    rows = [("", "", *(who.name for who in COLUMNS), "staff by")]
+    rows += [(line.method, line.rule, *line.cells, line.opened_by) for line in permission_lines(app)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

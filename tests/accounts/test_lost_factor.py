@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from config import Settings
 from tests.accounts.authenticator import code_of, events, give_password, mails, set_up_app, stored, token_in, words_of
+from tests.audit.test_recorded import events_of
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
@@ -158,6 +159,8 @@ def test_this_was_not_me_stops_it_at_once(
     assert "has lost phone" not in olive.get("/o/harbour/people").text
     assert has_factors(database, cast.max)
     assert "“This was not me” was pressed" in sentences(database, cast.harbour.id, "lost_factor.stopped")[0]
+    stops = [actor for kind, actor, *_rest in events_of(database, cast.harbour) if kind == "lost_factor.stopped"]
+    assert stops == [cast.max.id], "no operator did that"
 
 
 def test_after_one_confirmation_it_can_still_be_stopped(

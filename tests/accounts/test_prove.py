@@ -32,6 +32,7 @@ DANGEROUS = {
     "accounts.choose_primary",
     "accounts.download",
     "accounts.delete",
+    *("takeout.ask", "takeout.fetch"),
 }
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page, expect
 
 from config import Settings
@@ -65,19 +64,10 @@ class Site:
         return page.url.removeprefix(self.address)
 
 
-@pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Of all tests of a worker: each has an app of its own, which would compile them anew."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 @pytest.fixture
-def site(
-    app: Flask, settings: Settings, database: Database, cast: Cast, compiled_templates: FileSystemBytecodeCache
-) -> Iterator[Site]:
+def site(app: Flask, settings: Settings, database: Database, cast: Cast) -> Iterator[Site]:
     """The app with the cast, served as `make serve` serves it, on a free port."""
     app.testing = False  # errors are pages here too
-    app.jinja_env.bytecode_cache = compiled_templates
     worker = Worker(database, settings)
     worker.start()
     with serving(app, settings) as running:

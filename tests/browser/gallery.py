@@ -73,6 +73,8 @@ def hang(make: Make, importing: Importing) -> dict[str, str]:
         "calls, wrong filter": f"{HARBOUR}/calls?from=2026-13-45&talk_min=soon",
         **{f"call {number}": f"{HARBOUR}/calls/{spell_id(key)}" for number, key in enumerate(_telling(importing), 1)},
         "calls to return": f"{HARBOUR}/calls-to-return",
+        "privacy policy": f"{HARBOUR}/privacy",
+        "what is kept": "/privacy/kept",
         "phone systems": systems,
         "new phone system": f"{systems}/new",
         "rename": f"{systems}/{spell_id(office.id)}/name",

@@ -54,4 +54,9 @@ def test_a_suspension_from_both_sides(of_staff: Page, signed_in: Callable[..., P
     assert answered.value.status == 303
     olive.goto("/")
     expect(olive.get_by_text("The bill of May is not paid yet")).to_be_visible()
-    assert problems_of(olive, "a suspended organization, first page") == []
+    found = problems_of(olive, "a suspended organization, first page")
+    olive.goto("/o/harbour/calls")
+    found += problems_of(olive, "a suspended organization, its page")
+    olive.get_by_role("link", name="Support", exact=True).click()
+    expect(olive.get_by_role("heading", level=1)).to_have_text("Support")
+    assert [*found, *problems_of(olive, "a suspended organization, support")] == []

@@ -18,7 +18,9 @@ from config import Settings
 from webapp import checkup, clock
 from webapp.checkup import Finding, check_everything
 from webapp.database.engine import Database
+from webapp.database.ids import new_id
 from webapp.jobs.models import LiveWorker
+from webapp.recovery.models import RecoveryRun, RunKind
 from webapp.tenancy.sessions import writing_session
 
 KEY = "for this test alone: 0123456789 abcdefghij"
@@ -220,3 +222,30 @@ def test_the_status_says_whether_anything_is_wrong(
     assert done.exit_code == status
     assert "disk: as it is." in done.output
     assert ("ok" if ok else "wrong") in done.output
+
+
+def test_backups(environ: dict[str, str], worker: None, settings: Settings, database: Database) -> None:
+    assert "BACKUP_FOLDER is not set" in right(environ)["backups"]
+    environ = {**environ, "BACKUP_FOLDER": str(settings.data_dir / "backups")}
+    assert "neither BACKUP_KEY nor BACKUP_PASSPHRASE" in wrong(environ)["backups"]
+    environ = {**environ, "BACKUP_KEY": "ab" * 32}
+    assert "none was made yet" in wrong(environ)["backups"]
+
+    def store(kind: RunKind, hours: int, words: str = "") -> None:
+        at = clock.now() - timedelta(hours=hours)
+        row = RecoveryRun(
+            id=new_id(), kind=kind, started_at=at, ended_at=at, succeeded=not words, backup_name="b", backup_at=at,
+            byte_count=1, digest=b"", organizations=1, calls=1, heads_digest=b"", words=words,
+        )  # fmt: skip
+        with writing_session(database) as session:
+            session.add(row)
+            session.commit()
+
+    store(RunKind.BACKUP, 30)
+    assert "look why `flask backup` does not run" in wrong(environ)["backups"]
+    store(RunKind.BACKUP, 2)
+    assert "none was tried yet" in right(environ)["backups"]
+    store(RunKind.DRILL, 1, words="rows of call: 2 in the manifest, 1 found")
+    assert "the last drill failed: rows of call: 2" in wrong(environ)["backups"]
+    store(RunKind.DRILL, 0)
+    assert "the last drill was good" in right(environ)["backups"]

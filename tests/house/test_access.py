@@ -34,9 +34,9 @@ PUBLIC = {
     # 404 everywhere but in the demo: webapp/outbox/demo_views.py
     "outbox.list_mail",
     "outbox.show_mail",
-    "organizations.choose",
+    *("organizations.choose", "inventory.show"),
     *(f"policies.{view}" for view in ("show", "versions", "show_version", "difference", "choose_difference")),
-    *("policies.feed", "policies.security_txt", "policies.employees"),
+    *("policies.feed", "policies.security_txt", "policies.employees", "promises.kept"),
     *("invitations.link", "invitations.open_link", "invitations.show", "invitations.accept"),
 }
 

@@ -28,11 +28,12 @@ BENEATH_THE_LOCK = (
     "health.py",
 )
 #: May write in bulk, past the session lock: the writer of calls, stored files, and many rows of one change.
-BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py", "tenancy/many_rows.py")
+BULK_WRITERS = ("database/", "ingest/", "jobs/stored_files.py", "tenancy/many_rows.py", "privacy/erasing.py")
 #: Short sessions of their own, which must land whatever becomes of the request.
 # Counters, the browser session, a password hashed anew at sign-in, the day of the last use, the minute of a token's:
 # each survives what the request does later. That somebody looked, which pages note that do nothing but read. What
-# became of a mail: the relay has it whatever happens to the next one.
+# became of a mail: the relay has it whatever happens to the next one. What came of a backup, and a restored database
+# that nobody is served from yet.
 OWN_SHORT_SESSIONS = (
     "accounts/web_sessions.py",
     "accounts/sign_in.py",
@@ -47,7 +48,10 @@ OWN_SHORT_SESSIONS = (
     "audit/service_chain.py",
     "organizations/head_mails.py",
     "organizations/looks.py",
+    "policies/checking.py",
     "staff/shell.py",
+    "recovery/runs.py",
+    "recovery/settling.py",
 )
 WHERE_COMMITS_STAND = (
     "views.py",
@@ -57,6 +61,10 @@ WHERE_COMMITS_STAND = (
     "place_jobs.py",
     "disclosure_jobs.py",
     "lost_factor_jobs.py",
+    *("takeout_jobs.py", "takeout_writing.py"),  # a chunk of an archive a transaction, each finished file with its row
+    *("retention_jobs.py", "erasing_jobs.py"),
+    "erasing_end.py",  # each its own step of an erasure, which no request asks for
+    "erasures.py",
     "cli.py",
     "run_demo.py",
     *OWN_SHORT_SESSIONS,

@@ -105,10 +105,15 @@ def test_the_command_prints_every_address(app: Flask) -> None:
         assert who.name in lines[0]
     for rule in app.url_map.iter_rules():
         assert any(rule.rule in line.split() for line in lines), rule
+    by = ["call", "log,", "with", "downloads"]
     [export] = [line.split() for line in lines if "/o/<slug:slug>/calls/export" in line]
-    assert export == ["GET", "/o/<slug:slug>/calls/export", "sign", "in", "404", "yes", "yes", "yes", "yes", "404"]
+    assert export == ["GET", "/o/<slug:slug>/calls/export", "sign", "in", "404", "yes", "yes", "yes", "yes", "404", *by]
     [undo] = [line.split() for line in lines if line.split()[:1] == ["POST"] and line.split()[1].endswith("/undo")]
-    assert undo[2:] == ["sign", "in", "404", "403", "403", "yes", "yes", "404"]
+    assert undo[2:] == ["sign", "in", "404", "403", "403", "yes", "yes", "404"], "nothing opens it to staff"
+    [suspend] = [
+        line.split() for line in lines if line.split()[:1] == ["POST"] and line.split()[1].endswith("/suspend")
+    ]
+    assert suspend[2:] == ["sign", "in", *["404"] * 5, "yes", "console"]
 
 
 def test_the_walk_would_notice(app: Flask, client: PageCheckingClient, cast: Cast) -> None:

@@ -246,14 +246,15 @@ def test_imports_of_two_organizations_do_not_meet(database: Database, cast: Cast
         here.check()
 
 
-def test_rows_older_than_the_watermark_are_refused(harbour: Importing) -> None:
+def test_rows_older_than_the_watermark_are_counted_and_nothing_of_them_is_stored(harbour: Importing) -> None:
     with writing_session(harbour.database) as session:
         organization = session.get_one(type(harbour.organization), harbour.organization.id)
         organization.keeps_from = now()
         session.commit()
     result = harbour.load(harbour.pbx(), asterisk_row(start="2025-07-15 13:00:00"))
-    assert (result.stored_count, result.refused_count) == (0, 1)
-    assert "older than what your organization keeps" in harbour.all(RejectedLine)[0].reason
+    assert (result.read_count, result.stored_count, result.refused_count) == (1, 0, 0)
+    assert (result.skipped_count, result.old_count) == (1, 1)
+    assert not harbour.all(RejectedLine)
 
 
 def test_a_caller_name_that_is_the_number_is_no_name(harbour: Importing) -> None:

@@ -1,6 +1,8 @@
 """Objects in text: where one ends that never ended, and how little a text can cost that only looks like objects."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from webapp.ingest.readers import json_rows
 from webapp.ingest.records import SourceLine
@@ -40,3 +42,12 @@ def test_nor_where_each_few_end(parses: list[str]) -> None:
 def test_an_object_that_never_ends_takes_no_other_with_it() -> None:
     whole = '{"a": 1}'
     assert rows_of(f'{{"b": "x\n{{x}}\n{whole},\n{whole}') == [(False, '{"b": "x\n{x}'), (True, whole), (True, whole)]
+
+
+@given(st.lists(st.sampled_from(['{"a":1}', "{", "}", '"', "\\", "a", ":", ",", "[", "]", "1", " ", "\n", '{"b":{}}'])))
+def test_objects_that_are_read_at_once_are_those_that_end_at_their_signs(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    with pytest.MonkeyPatch.context() as by_signs:
+        by_signs.setattr(json_rows, "_object_at", lambda _text, _at: None)
+        slowly = rows_of(text)
+    assert rows_of(text) == slowly

@@ -495,7 +495,8 @@ def test_an_owner_ends_it_while_the_organization_is_suspended(
         session.commit()
     assert owner.get("/o/harbour/calls").status_code in (403, 404)
     assert owner.get(page_of(asked)).status_code in (403, 404)
-    assert "End now" in owner.get(SUPPORT).text
+    page = owner.get(SUPPORT).text
+    assert "End now" in page and '<a href="/o/harbour/settings" aria-current="page">Settings</a>' in page
     assert owner.send(end_of(grant)).status_code == 303
     assert grants_of(database, cast)[0].ended_at is not None
 

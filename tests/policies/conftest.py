@@ -8,6 +8,7 @@ import pytest
 
 from config import Settings
 from tests.cast import Cast
+from tests.policies.sound_service import past_locks, sound  # noqa: F401 - fixtures of the tests of promises
 from webapp.database.engine import Database
 from webapp.policies import notices
 from webapp.policies.models import Policy, PolicyVersion

@@ -48,6 +48,17 @@ def test_one_call_is_answered_after_commit_and_stored(delivering: Delivering) ->
     assert delivering.the_import().state == ImportState.DONE
 
 
+def test_the_log_of_the_database_is_emptied_by_whoever_stores_and_by_no_push(
+    delivering: Delivering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(delivering.database, "count_bulk_rows", counted.append)
+    delivering.send_json(own_call(1))
+    assert not counted
+    delivering.store()
+    assert sum(counted) > 1
+
+
 def test_many_at_once(delivering: Delivering) -> None:
     answer = delivering.send_json([own_call(number) for number in range(130)])
     assert answer.json == {"received": 130}
@@ -332,7 +343,7 @@ def test_raw_text_is_kept_so_that_it_can_be_read_again(delivering: Delivering) -
     assert [json.loads(record.raw) for record in records] == sent
 
 
-def test_what_is_older_than_is_kept_is_refused(delivering: Delivering, cast: Cast) -> None:
+def test_what_is_older_than_is_kept_is_counted_and_not_stored(delivering: Delivering, cast: Cast) -> None:
     with writing_session(delivering.database) as session:
         organization = session.get_one(type(cast.harbour), cast.harbour.id)
         organization.keeps_from = datetime(2027, 1, 1, tzinfo=UTC)
@@ -340,4 +351,6 @@ def test_what_is_older_than_is_kept_is_refused(delivering: Delivering, cast: Cas
     delivering.send_json(own_call(1))
     delivering.store()
     assert not delivering.all(Call)
-    assert "older than what your organization keeps" in delivering.refused()[0].reason
+    assert not delivering.refused()
+    [day] = delivering.all(ImportFile)
+    assert (day.read_count, day.skipped_count, day.old_count) == (1, 1, 1)

@@ -15,7 +15,7 @@ from webapp.calls.models import Call, ImportFile, ImportState, Pbx
 from webapp.jobs.models import Job, JobState, StoredFile
 from webapp.sources import commands
 
-KEYS = ["read", "stored", "duplicates", "skipped", "refused", "calls", "seconds"]
+KEYS = ["read", "stored", "duplicates", "skipped", "too_old", "refused", "calls", "seconds"]
 
 
 @pytest.fixture

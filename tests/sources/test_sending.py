@@ -14,6 +14,7 @@ from tests.sources.delivering import Delivering, own_call
 from webapp import clock
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.ids import spell_id
+from webapp.ingest import deliveries
 from webapp.ingest.deliveries import store_delivered
 from webapp.jobs.worker import Worker
 from webapp.sources import storing
@@ -191,6 +192,23 @@ def test_storing_tells_whether_more_may_wait(delivering: Delivering) -> None:
     where = (delivering.database, NUMBER_KEY, delivering.organization_id)
     assert not store_delivered(*where, lambda: False) and delivering.spooled()
     assert store_delivered(*where) and not delivering.spooled()
+
+
+def test_what_comes_while_others_are_stored_waits_for_the_next_time(
+    delivering: Delivering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored at once, each round would be of the few that came during the one before, for as long as any come."""
+    store, rounds = deliveries._store, count(2)
+
+    def store_and_send(*words: Any, **more: Any) -> float:
+        delivering.send_json(own_call(next(rounds)))
+        return store(*words, **more)
+
+    monkeypatch.setattr(deliveries, "_store", store_and_send)
+    delivering.send_json(own_call(1))
+    for stored in (1, 2):
+        assert store_delivered(delivering.database, NUMBER_KEY, delivering.organization_id)
+        assert (len(delivering.calls()), len(delivering.spooled())) == (stored, 1)
 
 
 def test_one_that_cannot_be_stored_is_tried_again(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> None:

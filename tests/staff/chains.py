@@ -13,7 +13,7 @@ from webapp.audit.kinds import tell
 from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
 from webapp.database.engine import Database
 from webapp.database.ids import read_id, spell_id
-from webapp.staff.sealed import open_sealed, read_key
+from webapp.sealed import open_sealed, read_key
 from webapp.tenancy.consent_models import Disclosure, DisclosureChunk
 from webapp.tenancy.sessions import reading_session
 

@@ -37,7 +37,7 @@ class Given:
 def agreed(make: Make, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Disclosure:
     """Of five calls, in pages of two."""
     monkeypatch.setattr("webapp.staff.disclosure_rows._AT_ONCE", 2)
-    monkeypatch.setattr("webapp.staff.sealed.PIECE_BYTES", 64)
+    monkeypatch.setattr("webapp.sealed.PIECE_BYTES", 64)
     for number in range(5):
         make.call(caller=f"+44207946010{number}")
     return make.disclosure(

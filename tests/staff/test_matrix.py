@@ -20,6 +20,8 @@ from tests.staff.conftest import StaffClient, StaffSignIn
 from webapp import access
 from webapp.clock import now
 from webapp.database.staff_rights import EVERYTHING, NOTHING, Area
+from webapp.permissions import permission_lines
+from webapp.tenancy.staff_entry import tell_areas
 
 _GONE = frozenset({403, 404})
 
@@ -144,12 +146,17 @@ def test_security_27_only_what_is_open_answers(
     for address in places(app, ids):
         answer = ask(staff_client, address, headers)
         if is_open(app, address, areas):
-            opened.add(address.endpoint)
+            opened.add((address.endpoint, address.method))
             assert answer.status_code in (200, 204, 303, 422), (str(address), answer.status_code)
         else:
             assert answer.status_code in _GONE, (str(address), answer.status_code)
             assert told(answer) == told(ask(client, address, headers)), str(address)
     assert bool(opened) == bool(areas)
+    if areas in list(Area):
+        printed = {
+            (line.endpoint, line.method) for line in permission_lines(app) if line.opened_by == tell_areas(areas)
+        }
+        assert opened == printed, "what `flask permissions` says of this area"
     if areas == EVERYTHING:
         assert len(opened) > 15, opened
 

@@ -1,5 +1,6 @@
 """What staff do to an organization without looking: each asks why, is recorded twice, and does what it says."""
 
+import contextlib
 import io
 import random
 import threading
@@ -20,6 +21,7 @@ from webapp.database.ids import new_id, spell_id
 from webapp.errors import NoSpace, Refused
 from webapp.invitations.actions import Inviter, invite, resend, whole_offer
 from webapp.jobs.stored_files import store_stream
+from webapp.organizations import actions as organizations
 from webapp.organizations.models import Invitation
 from webapp.outbox.models import OutboxMessage
 from webapp.staff import organization_actions as actions
@@ -165,6 +167,38 @@ def test_what_cannot_be_set_up_leaves_nothing(
     assert told(database) == []
 
 
+def test_of_two_who_set_up_the_same_address_at_once_the_second_is_told_beside_it(
+    staff_client: PageCheckingClient,
+    steven_client: PageCheckingClient,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both have looked before either stores: on SQLite, where one writes at a time, the second looks again later."""
+    both_looked, answers = threading.Barrier(2), []
+
+    def wait_for_the_other(name: str) -> str:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_looked.wait(1)
+        return name
+
+    def send(client: PageCheckingClient) -> None:
+        answers.append(client.send(NEW, FIELDS))
+
+    for client in (staff_client, steven_client):
+        client.get(NEW)
+    monkeypatch.setattr(organizations, "checked_name", wait_for_the_other)
+    threads = [threading.Thread(target=send, args=(client,)) for client in (staff_client, steven_client)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done, refused = sorted(answers, key=lambda answer: answer.status_code)
+    assert (done.status_code, refused.status_code) == (303, 422)
+    assert "There is an organization &#39;marina&#39; already." in refused.text
+    assert 'value="marina"' in refused.text and f'value="{WHY}"' in refused.text
+    assert len(told(database)) == 1
+
+
 # ---------------------------------------------------------------------------------------------------- suspend, resume
 
 
@@ -184,7 +218,8 @@ def test_people_of_a_suspended_organization_read_why_everywhere(
     assert part.status_code == 403 and "<html" not in part.text and "The bill of May" in part.text
     changed = client.send("/o/harbour/settings", {"name": "Ours"})
     assert changed.status_code == 403 and "is suspended" in changed.text
-    assert "Harbour Boats is suspended." in client.get("/").text
+    first = client.get("/").text
+    assert "Harbour Boats is suspended." in first and 'href="/o/harbour/support"' in first
     assert told(database, cast.harbour.id, "support") == [
         ("support.suspended", cast.stella.id, {"staff": "Stella", "reason": "The bill of May is <open>"})
     ]
@@ -197,6 +232,27 @@ def test_people_of_a_suspended_organization_read_why_everywhere(
     stored = harbour(database, cast)
     assert (stored.state, stored.suspended_for) == (OrganizationState.OPEN, None)
     assert [kind for kind, _actor, _words in told(database)] == ["service.suspended", "service.resumed"]
+
+
+def test_its_owners_alone_are_led_to_support(
+    app: Flask, staff_client: PageCheckingClient, client: PageCheckingClient, cast: Cast
+) -> None:
+    link = 'href="/o/harbour/support"'
+    client.sign_in(cast.olive)
+    client.get("/o/harbour/settings")
+    manager = app.test_client()
+    assert isinstance(manager, PageCheckingClient)
+    manager.sign_in(cast.max)
+    act(staff_client, cast, "suspend")
+    assert link in client.get("/o/harbour/calls").text
+    assert link in client.get("/o/harbour/calls", headers=PART).text
+    assert link in client.send("/o/harbour/settings", {"name": "Ours"}).text
+    support = client.get("/o/harbour/support")
+    assert support.status_code == 200 and "Let support look" not in support.text, "that would lead nowhere"
+    for path in ("/o/harbour/calls", "/"):
+        page = manager.get(path).text
+        assert "is suspended" in page and link not in page, path
+    assert link not in manager.get("/o/harbour/calls", headers=PART).text
 
 
 def test_whose_membership_is_over_reads_no_reason(

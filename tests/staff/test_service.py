@@ -20,6 +20,7 @@ from webapp.jobs.models import Job, JobState, LiveWorker
 from webapp.outbox.actions import queue_mail
 from webapp.outbox.models import MailState, OutboxMessage
 from webapp.rate_limits import LIMITED_NETWORKS
+from webapp.recovery.models import RecoveryRun, RunKind
 from webapp.tallies import add, today, write_down
 from webapp.tenancy.sessions import reading_session
 
@@ -94,8 +95,40 @@ def test_how_everything_is_doing(staff_client: PageCheckingClient, make: Make, d
     assert "Workers alive 1" in page and "No worker is alive" not in page
     assert re.search(r"Database \d[\d.,]* (kB|MB) ", page)
     assert "192.0.2.7 sign-in:network 5 times" in page and "192.0.2.8" not in page
-    assert f"Python {platform.python_version()}" in page and "Schema 6" in page
+    assert f"Python {platform.python_version()}" in page and "Schema 7" in page
     assert re.search(r"(SQLite|PostgreSQL) \d+\.\d+", page) and re.search(r"Callbook \d+\.\d+", page)
+
+
+def run(make: Make, kind: RunKind, hours: float, **fields: Any) -> None:
+    at = now() - timedelta(hours=hours)
+    values: dict[str, Any] = {
+        "started_at": at, "ended_at": at, "succeeded": True, "backup_name": "b", "backup_at": at,
+        "byte_count": 2_300_000, "digest": b"", "organizations": 2, "calls": 1234, "heads_digest": b"", "words": "",
+    }  # fmt: skip
+    make.store(RecoveryRun(id=new_id(), kind=kind, **{**values, **fields}))
+
+
+def test_the_last_backup_and_drill(staff_client: PageCheckingClient, make: Make) -> None:
+    page = told(staff_client.get(SERVICE).text)
+    assert "No backup was made yet." in page and "Last drill Never" in page
+    run(make, RunKind.BACKUP, 3.5)
+    run(make, RunKind.DRILL, 50)
+    run(make, RunKind.BACKUP, 0.1, ended_at=None, succeeded=False)  # it runs
+    page = told(staff_client.get(SERVICE).text)
+    assert "Last backup 3 hours old, as of" in page and "2.3 MB, 1,234 calls of 2 organizations" in page
+    assert re.search(r"Last drill 2 days ago: the backup as of .+ restored as its manifest says", page)
+    assert "failed" not in page.lower().replace("failed jobs", "")
+
+
+def test_a_backup_or_drill_that_failed(staff_client: PageCheckingClient, make: Make) -> None:
+    run(make, RunKind.BACKUP, 30)
+    run(make, RunKind.BACKUP, 1, succeeded=False, words="OSError")
+    run(make, RunKind.DRILL, 1, succeeded=False, words="rows of call: 2 in the manifest, 1 found")
+    page = told(staff_client.get(SERVICE).text)
+    assert "The last backup failed." in page and "ended with OSError" in page
+    assert "Failed 60 minutes ago: rows of call: 2 in the manifest, 1 found" in page
+    run(make, RunKind.BACKUP, 7, ended_at=None, succeeded=False)
+    assert "and was killed" in told(staff_client.get(SERVICE).text)
 
 
 def test_nothing_to_tell(staff_client: PageCheckingClient) -> None:

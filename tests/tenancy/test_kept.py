@@ -20,7 +20,7 @@ from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import Membership, Organization, Role
 from webapp.tenancy.narrowing import Narrowing, PartyDays
 from webapp.tenancy.row_security import TenancyError
-from webapp.tenancy.sessions import reading_session, writing_session
+from webapp.tenancy.sessions import look_up, reading_session, writing_session
 
 OTHER = aliased(Pbx)
 COLUMNS: dict[str, Select[Any]] = {
@@ -79,6 +79,22 @@ def test_security_23_each_organization_sees_its_rows_by_the_same_kept_statement(
             assert names(session, statement) == {"Theirs"}
         with opening(database, None) as session:  # SECURITY 25
             assert names(session, statement) == set()
+
+
+@pytest.mark.parametrize("statement", KEPT.values(), ids=list(KEPT))
+def test_security_23_what_is_looked_up_alone_is_of_one_organization(
+    statement: Select[Any], database: Database, cast: Cast, make: Make
+) -> None:
+    make.pbx("Ours")
+    make.at(cast.quayside).pbx("Theirs")
+    for organization_id, found in ((cast.harbour.id, ["Ours"]), (cast.quayside.id, ["Theirs"]), (0, [])):
+        rows = look_up(database, organization_id, statement)
+        assert sorted({getattr(row[0], "name", row[0]) for row in rows}) == found
+
+
+def test_only_kept_statements_are_looked_up_alone(database: Database, cast: Cast) -> None:
+    with pytest.raises(TenancyError):
+        look_up(database, cast.harbour.id, select(Pbx.name))
 
 
 def test_security_23_memberships_follow_the_person_and_the_organization(

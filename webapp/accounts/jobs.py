@@ -19,6 +19,8 @@ from webapp.accounts.models import AccountEvent, LinkKind, UserAccount
 from webapp.accounts.passkeys import sweep_challenges
 from webapp.accounts.queries import find_person, has_ended, list_memberships
 from webapp.accounts.second_factor import Keys
+from webapp.accounts.session_ends import end_rows
+from webapp.accounts.session_limits import run_out
 from webapp.audit.viewing import SLOT
 from webapp.clock import from_ms, now, now_ms
 from webapp.database.engine import Database
@@ -43,6 +45,7 @@ def register_jobs() -> None:
     register(NOTE_REFUSAL, note_refusal, leaves_nothing=True)
     register_chore("accounts.forget_what_is_over", forget_what_is_over)
     register_chore("accounts.forget_alone", forget_alone)
+    register_chore("accounts.sweep_sessions", sweep_sessions)
     register_chore("rate_limits.sweep", rate_limits.sweep)
 
 
@@ -96,6 +99,13 @@ def forget_what_is_over(database: Database) -> None:
         sweep_links(session)
         sweep_challenges(session)
         session.execute(delete(AccountEvent).where(AccountEvent.at < now() - timedelta(days=KEPT_DAYS)))
+        session.commit()
+
+
+def sweep_sessions(database: Database) -> None:
+    """Those that have run out; whoever signs in or out sweeps them too."""
+    with writing_session(database) as session:
+        end_rows(session, run_out())
         session.commit()
 
 

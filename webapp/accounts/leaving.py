@@ -4,7 +4,7 @@ A session is bound to one organization at most, so an account is deleted in step
 the caller commits: if one fails, the person is out of fewer organizations, and can do it again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sqlalchemy import delete, select
 
@@ -18,6 +18,14 @@ from webapp.tenancy.members import hold_organization, let_go
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
+WhenDeleted = Callable[[Database, LockedSession, int], None]
+_when_deleted: dict[str, WhenDeleted] = {}
+
+
+def when_deleted(name: str, tell: WhenDeleted) -> None:
+    """Have a later package told of each account that is deleted, in that transaction."""
+    _when_deleted[name] = tell
+
 
 def refuse_only_owner(database: Database, user_account_id: int, organization_ids: Iterable[int]) -> None:
     """Raise Refused when one of the organizations would be left without an owner."""
@@ -27,7 +35,7 @@ def refuse_only_owner(database: Database, user_account_id: int, organization_ids
                 name = session.get_one(Organization, organization_id).name
                 raise Refused(
                     f"You are the only owner of {name}. Make another person its owner first, on its People page, or "
-                    "ask the person who runs Callbook to close it."
+                    "close it, in its settings."
                 )
 
 
@@ -60,4 +68,6 @@ def delete_account(
             yield session
     with writing_session(database) as session:
         session.execute(delete(UserAccount).where(UserAccount.id == user_account_id))
+        for tell in _when_deleted.values():
+            tell(database, session, user_account_id)
         yield session

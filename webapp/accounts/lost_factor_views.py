@@ -81,7 +81,7 @@ def not_me(token: str) -> ResponseReturnValue:
     if request.method != "POST":
         return render_template("accounts/not_me.html", token=token, email=person.email)
     db().bind_person(person.id)
-    lost_factor.stop(db(), found.id, lost_factor.NOT_ME, None)
+    lost_factor.stop(db(), found.id, lost_factor.NOT_ME, person.id)  # whoever reads a mail of theirs, no operator
     db().commit()
     logs.event("lost_factor.stopped", user_account_id=person.id)
     return render_template("accounts/not_me_done.html")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts.credentials import hold_person
@@ -12,6 +12,7 @@ from webapp.accounts.models import AccountState, LinkKind, UserAccount, UserEmai
 from webapp.accounts.password_strength import weakness
 from webapp.accounts.passwords import hash_password
 from webapp.accounts.queries import find_person, list_addresses
+from webapp.accounts.session_ends import end_rows
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import NotFound, Refused
@@ -128,8 +129,8 @@ def end_all_sessions(session: Session, person: UserAccount, but: int | None = No
     `but`: the id of the one session that stays. Whose it is gives it a new id with it (BrowserSession.renew_with).
     """
     hold_person(session, person.id)
-    theirs = delete(WebSession).where(WebSession.user_account_id == person.id)
-    session.execute(theirs if but is None else theirs.where(WebSession.id != but))
+    theirs = WebSession.user_account_id == person.id
+    end_rows(session, theirs if but is None else and_(theirs, WebSession.id != but))
 
 
 def end_sessions_of_members(session: LockedSession) -> int:
@@ -140,11 +141,7 @@ def end_sessions_of_members(session: LockedSession) -> int:
     theirs = select(Membership.user_account_id).where(Membership.organization_id == session.organization_id)
     held = select(UserAccount.id).where(UserAccount.id.in_(theirs)).order_by(UserAccount.id)
     session.scalars(held.with_for_update(key_share=True)).all()
-    ended = session.execute(
-        delete(WebSession).where(WebSession.user_account_id.in_(theirs)).execution_options(synchronize_session=False)
-    )
-    assert isinstance(ended, CursorResult)
-    return ended.rowcount
+    return end_rows(session, WebSession.user_account_id.in_(theirs))
 
 
 def renew_all_sessions(session: Session, person: UserAccount) -> None:

@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 from flask import Response, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import delete
 
 from webapp import access, htmx, logs
 from webapp.accounts import second_factor
@@ -21,6 +20,7 @@ from webapp.accounts.models import WebSession
 from webapp.accounts.passkeys import list_passkeys
 from webapp.accounts.people import end_all_sessions, set_password
 from webapp.accounts.queries import list_events, list_sessions, words_about
+from webapp.accounts.session_ends import end_rows
 from webapp.accounts.web_sessions import browser_session
 from webapp.clock import now
 from webapp.errors import NotFound, Refused, TooManyTries
@@ -56,7 +56,7 @@ def end_session(web_session_id: int) -> ResponseReturnValue:
     found = next((row for row in list_sessions(db(), current_user.id) if row.id == web_session_id), None)
     if found is None or found.id == browser_session().row_id:
         raise NotFound
-    db().execute(delete(WebSession).where(WebSession.id == found.id))
+    end_rows(db(), WebSession.id == found.id)
     note_event(db(), current_user.id, "session.ended", here())
     db().commit()
     flash(f"{found.browser[:1].upper()}{found.browser[1:]} is signed out.", "ok")

@@ -3,7 +3,7 @@
 Read by web_sessions.py, the gates, the settings of signing in, and the pages that tell a limit.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, or_
 
@@ -24,11 +24,15 @@ SEEN_EVERY = timedelta(minutes=1)
 
 def has_run_out(row: WebSession) -> bool:
     """Whether the browser was idle too long, or signed in too long ago, or did not go on after the password."""
-    idle_limit = timedelta(minutes=row.idle_minutes)
-    if row.state == SessionState.ON_ITS_WAY and row.user_account_id and now() - row.created_at >= WAITING_LIMIT:
-        return True
-    absolute_limit = STAFF_ABSOLUTE_LIMIT if row.is_staff else ABSOLUTE_LIMIT
-    return now() - row.last_seen_at >= idle_limit or now() - row.created_at >= absolute_limit
+    return now() >= runs_out_at(row)
+
+
+def runs_out_at(row: WebSession) -> datetime:
+    """When it does, if nothing more is done in it."""
+    idle_until = row.last_seen_at + timedelta(minutes=row.idle_minutes)
+    until = row.created_at + (STAFF_ABSOLUTE_LIMIT if row.is_staff else ABSOLUTE_LIMIT)
+    waits = row.state == SessionState.ON_ITS_WAY and row.user_account_id
+    return min(idle_until, until, row.created_at + WAITING_LIMIT) if waits else min(idle_until, until)
 
 
 def run_out() -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from webapp.accounts.browsers import here
 from webapp.accounts.credentials import hold_person, is_unchanged
 from webapp.accounts.models import Passkey, SessionState, UserAccount, WebSession
 from webapp.accounts.queries import find_shortest_idle
+from webapp.accounts.session_ends import end_rows
 from webapp.accounts.session_limits import STAFF_IDLE_MINUTES, USUAL_IDLE_MINUTES, run_out
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
@@ -81,7 +82,8 @@ def make_way(session: LockedSession, session_id: str | None, person: UserAccount
     passkey must still be theirs.
     """
     held = hold_person(session, person.id) if person else None
-    was_there = delete_row(session, session_id)
+    was_there = end_rows(session, WebSession.id_digest == digest_of(session_id or "")) == 1
+    end_rows(session, run_out())
     if person is None:
         return True
     if (
@@ -115,9 +117,9 @@ def proved_now(*, factor: bool) -> dict[str, Any]:
 
 
 def delete_row(session: LockedSession, session_id: str | None) -> bool:
-    """One browser's session, and those that have run out. Whether that one was still there."""
+    """The session of a browser that signs out, and those that have run out. Whether that one was still there."""
     found = session.execute(delete(WebSession).where(WebSession.id_digest == digest_of(session_id or "")))
-    session.execute(delete(WebSession).where(run_out()))
+    end_rows(session, run_out())
     assert isinstance(found, CursorResult)
     return bool(found.rowcount == 1)
 

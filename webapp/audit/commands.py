@@ -14,7 +14,8 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from config import SettingsError, load_settings
-from webapp.audit.verify import Head, Wrong, check_kept, verify_chain
+from webapp.audit.checkpoints import Head
+from webapp.audit.verify import Wrong, check_kept, verify_chain
 from webapp.database.engine import Database
 from webapp.database.installation import InstallationError, check_start
 from webapp.services import Services

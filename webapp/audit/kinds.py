@@ -71,6 +71,8 @@ KINDS: dict[str, Kind] = {
         "Stored {file}, a file of contacts: {added} added, {changed} changed, {refused} refused",
         ("file", "added", "changed", "refused"),
     ),
+    "destination.passed_over": Kind("Passed over a number that has no name"),
+    "destination.taken_back": Kind("Took it back that a number without a name was passed over"),
     "destination.exported": Kind("Exported the destinations: {count}", ("count",)),
     "destination.handed_over": Kind(
         "{what} went from {before} to {after}, from {day} on", ("what", "before", "after", "day")
@@ -142,6 +144,11 @@ KINDS: dict[str, Kind] = {
         "{staff} of support asked for {email}, which is nobody’s here: {reason}", ("staff", "email", "reason")
     ),
     "support.shell": Kind("The operator opened this organization’s data in a shell: {reason}", ("reason",)),
+    "support.restored": Kind(
+        "The operator restored the service from its backup of {moment}: what happened after it is lost, and what "
+        "support was allowed has ended",
+        ("moment",),
+    ),
     "support.user_made": Kind("The operator let {email} in as {role}, by command", ("email", "role")),
     # ---- the same, and what concerns nobody alone, in the chain of the service itself
     "service.set_up": Kind("{staff} set {organization} up: {reason}", ("staff", "organization", "reason")),
@@ -180,9 +187,15 @@ KINDS: dict[str, Kind] = {
         "{staff} noted that a mail of “{subject}” came back: {reason}", ("staff", "subject", "reason")
     ),
     "support.incident_told": Kind("{staff} told everybody here of an incident: {subject}", ("staff", "subject")),
+    "service.promise_turned": Kind("The promise “{promise}” is {state}", ("promise", "state")),
     # ---- the service itself, by staff: in its own chain
     "service.job_retried": Kind("{staff} let the failed job {what} go again: {reason}", ("staff", "what", "reason")),
     "service.mail_retried": Kind("{staff} let the refused mail {what} go again: {reason}", ("staff", "what", "reason")),
+    # ---- backups, by command; in the chain of the service itself
+    "service.backed_up": Kind("A backup was made, {backup}: {result}", ("backup", "result")),
+    "service.restored": Kind("The service was restored from the backup {backup}: {result}", ("backup", "result")),
+    "service.drilled": Kind("Restoring the backup {backup} was tried: {result}", ("backup", "result")),
+    "service.mails_let_go": Kind("{count} mails that a restore had held back were let go", ("count",)),
     # ---- support: asking, allowing, opening
     "support.asked": Kind(
         "{staff} of support asked to see {what}, for {hours}: {reason}", ("staff", "what", "hours", "reason")
@@ -242,6 +255,15 @@ KINDS: dict[str, Kind] = {
         "{staff} fetched the archive of {organization} for {authority}", ("staff", "organization", "authority")
     ),
     "legal.deleted": Kind("The archive of {organization} for {authority} was deleted", ("organization", "authority")),
+    "legal.gag_lengthened": Kind(
+        "{staff} lengthened the gag on the disclosure of {organization} to {authority} from {before} to {after} by "
+        "{order}: {reason}",
+        ("staff", "organization", "authority", "before", "after", "order", "reason"),
+    ),
+    "legal.gag_ended": Kind(
+        "{staff} ended the gag on the disclosure of {organization} to {authority}, which held until {before}: {reason}",
+        ("staff", "organization", "authority", "before", "reason"),
+    ),
     "legal.told": Kind("{organization} was told of the disclosure to {authority}", ("organization", "authority")),
     # ---- locked out of every second factor
     "lost_factor.asked": Kind("{email} has lost the second factor and asks to be let in without it", ("email",)),
@@ -266,6 +288,35 @@ KINDS: dict[str, Kind] = {
         "{name} of support looked at {what}: {reason}", ("name", "what", "reason"), about="import"
     ),
     "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
+    # ---- retention, and leaving
+    "retention.done": Kind(
+        "Removed what is older than is kept: {calls} calls of {records} records, {parties} numbers, {files} files, "
+        "{audit_events} entries of this list, {archives} takeouts",
+        ("calls", "records", "parties", "files", "audit_events", "archives"),
+    ),
+    "retention.audit_removed": Kind(
+        "The beginning of this list, up to entry {position}, is removed; the hash of that entry is {hash}",
+        ("position", "hash"),
+    ),
+    "organization.closed": Kind("Closed the organization; it is erased on {erased_on}", ("erased_on",)),
+    "organization.reopened": Kind("Took the closing of the organization back"),
+    "support.reopened": Kind("{staff} of support took the closing back: {reason}", ("staff", "reason")),
+    # ---- erasures; in the chain of the service itself, which names nobody
+    "service.reopened": Kind("{staff} brought {organization} back: {reason}", ("staff", "organization", "reason")),
+    "service.erased": Kind("An organization was erased: {rows} rows, digest {digest}", ("rows", "digest")),
+    "service.person_erased": Kind("A person was erased"),
+    # ---- takeouts: everything in one archive
+    "takeout.asked": Kind("Asked for a takeout of everything"),
+    "support.takeout_started": Kind(
+        "{staff} of support had a takeout prepared, which owners alone can fetch: {reason}", ("staff", "reason")
+    ),
+    "service.takeout_started": Kind(
+        "{staff} had a takeout of {organization} prepared: {reason}", ("staff", "organization", "reason")
+    ),
+    "takeout.ready": Kind("A takeout was ready: {files} files, {size}", ("files", "size")),
+    "takeout.fetched": Kind("Fetched a takeout of everything"),
+    "takeout.failed": Kind("A takeout could not be made"),
+    "takeout.deleted": Kind("A takeout had run out and was deleted"),
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
@@ -324,12 +375,14 @@ GROUPS = {
     "routes": Group.SETTINGS,
     "support": Group.SUPPORT,
     "organization": Group.SETTINGS,
+    "retention": Group.SETTINGS,
     "settings": Group.SETTINGS,
     "service": Group.SUPPORT,
     "disclosure": Group.SEARCHES,
     "legal": Group.SEARCHES,
     "lost_factor": Group.SIGN_INS,
     "help_code": Group.SIGN_INS,
+    "takeout": Group.SEARCHES,
 }
 
 

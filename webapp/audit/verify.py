@@ -1,7 +1,8 @@
 """Recomputes the chains of the audit and names the first row of each that is not as it was written.
 
-Called by `flask verify-audit`. A whole chain proves that nothing was changed in it; that nothing was cut off its end
-together with its head, only a head that was kept elsewhere proves (check_kept).
+Called by `flask verify-audit` and by policies/chains.py. A whole chain proves that nothing was changed in it; that
+nothing was cut off its end together with its head, only a head that was kept elsewhere proves (check_kept). What was
+purged ends in a checkpoint, and the chain begins there.
 """
 
 from collections.abc import Collection
@@ -9,21 +10,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
-from webapp.audit.actions import NOTHING_BEFORE, digest_words, hash_event
+from webapp.audit.actions import digest_words, hash_event
+from webapp.audit.checkpoints import Head, read_beginning
 from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
 from webapp.database.engine import Database
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.sessions import reading_session
 
 _ROWS_AT_ONCE = 2000
-
-
-@dataclass(frozen=True)
-class Head:
-    """The end of a chain: so many events, and the hash of the last one."""
-
-    position: int
-    row_hash: bytes
 
 
 @dataclass(frozen=True)
@@ -36,21 +30,32 @@ class Wrong:
 
 @dataclass
 class Verified:
-    """What came of a chain. `head`: where its right rows end; `at_kept`: their hashes where a head was kept."""
+    """What came of a chain. `head`: where its right rows end; `at_kept`: their hashes where a head was kept; `begins`:
+    the position up to which it was purged.
+    """
 
     head: Head
+    begins: int = 0
     wrong: Wrong | None = None
     at_kept: dict[int, bytes] = field(default_factory=dict)
 
 
 def verify_chain(database: Database, organization_id: int, kept_positions: Collection[int] = ()) -> Verified:
-    """Read one chain from its beginning, some rows at a time. What is appended meanwhile is left to the next time."""
-    found = Verified(Head(0, NOTHING_BEFORE))
+    """Read one chain from its beginning, some rows at a time. What is appended meanwhile is left to the next time, and
+    what is purged meanwhile is passed over.
+    """
     with reading_session(database, organization_id) as session:
-        stored, last = _read_end(session)
+        found = Verified(read_beginning(session))
+        stored, last = _read_end(session, found.head)
+    _begin(found, found.head, kept_positions)
     while found.wrong is None and found.head.position < last:
         with reading_session(database, organization_id) as session:
+            begins = read_beginning(session)
+            if begins.position > found.head.position:
+                _begin(found, begins, kept_positions)
             rows = _read_rows(session, found.head.position, last)
+        if not rows:
+            break
         for event, detail in rows:
             found.wrong = _wrong_of(organization_id, found.head, event, detail)
             if found.wrong is not None:
@@ -63,21 +68,55 @@ def verify_chain(database: Database, organization_id: int, kept_positions: Colle
     return found
 
 
+def verify_rows(database: Database, organization_id: int, since: Head, at_most: int) -> Verified:
+    """Go on after a head that was found right, for so many rows; what is purged is passed over.
+
+    The end is compared once it is reached. `head` of what is returned is where to go on.
+    """
+    found, left = Verified(since), at_most
+    stored, last = None, since.position + 1
+    while found.head.position < last and left > 0:
+        with reading_session(database, organization_id) as session:
+            begins = read_beginning(session)
+            stored, last = _read_end(session, begins)
+            if begins.position > found.head.position:
+                _begin(found, begins, ())
+            rows = _read_rows(session, found.head.position, min(last, found.head.position + left))
+        for event, detail in rows:
+            found.wrong = _wrong_of(organization_id, found.head, event, detail)
+            if found.wrong is not None:
+                return found
+            found.head = Head(event.position, bytes(event.row_hash))
+        left -= len(rows)
+        if not rows and found.head.position < last:
+            found.wrong = Wrong(found.head.position + 1, "it is missing")
+            return found
+    if found.begins <= last <= found.head.position:
+        found.wrong = _wrong_end(found.head, stored)
+    return found
+
+
+def _begin(found: Verified, begins: Head, kept_positions: Collection[int]) -> None:
+    found.head, found.begins = begins, begins.position
+    if begins.position in kept_positions:
+        found.at_kept[begins.position] = begins.row_hash
+
+
 def check_kept(found: Verified, kept: Head) -> Wrong | None:
     """Compare a chain with a head of it that was printed earlier; its position was given to verify_chain()."""
-    if kept.position == 0 or found.at_kept.get(kept.position) == kept.row_hash:
+    if kept.position == 0 or found.at_kept.get(kept.position) == kept.row_hash or kept.position < found.begins:
         return None
     if kept.position in found.at_kept:
         return Wrong(kept.position, "it is another row than when the head was kept: the chain was written anew")
     return Wrong(kept.position, f"it was there when the head was kept; the chain ends at {found.head.position}")
 
 
-def _read_end(session: LockedSession) -> tuple[Head | None, int]:
+def _read_end(session: LockedSession, begins: Head) -> tuple[Head | None, int]:
     """The stored head and the last position, of one moment."""
-    last = select(func.coalesce(func.max(AuditEvent.position), 0)).scalar_subquery()
+    last = select(func.coalesce(func.max(AuditEvent.position), begins.position)).scalar_subquery()
     row = session.execute(select(AuditHead.position, AuditHead.row_hash, last)).first()
     if row is None:
-        return None, session.scalar(select(func.coalesce(func.max(AuditEvent.position), 0))) or 0
+        return None, session.scalar(select(func.coalesce(func.max(AuditEvent.position), begins.position))) or 0
     return Head(row[0], bytes(row[1])), row[2]
 
 

@@ -2,7 +2,7 @@
 
 From call_month and call_day for whole local months and days and call_total for the edges where these know the
 answer, from party_total for one single party (but while that moves to another time zone); else found in bounded slices
-and labelled so. Read by the call log and its export.
+and labelled so. Read by the call log and its export, which asks how many there may be.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from webapp.calls.browse import CallPage, is_call_of, page_of_lines, talk_of_walked, walk_theirs
 from webapp.calls.figures import SUMS, Figures, figures_of_lines, sums_with
-from webapp.calls.models import Call, CallDay, CallParty, PartyTotal
+from webapp.calls.models import Call, CallDay, CallMonth, CallParty, PartyTotal
 from webapp.calls.periods import day_number, day_of_number, local_day
 from webapp.calls.selection import Selection, knows_party_days, summed_conditions
 from webapp.calls.spans import held_by
@@ -72,6 +72,20 @@ def total_calls(session: LockedSession, selection: Selection, budget: Budget | N
     if selection.driver is None and selection.walks is None and not selection.tests:
         return _counted_by_windows(session, selection, budget)
     return _counted_by_chunks(session, selection, budget)
+
+
+def may_exceed(session: LockedSession, selection: Selection, rows: int) -> bool:
+    """Whether the selection may have more calls than that.
+
+    Where nothing cheap knows its own number, all calls of the organization are an upper bound; of a narrowed reader
+    there is none, since no total may tell them anything: then it may.
+    """
+    totals = total_calls(session, selection)
+    if totals.exact:
+        return totals.figures.calls > rows
+    if selection.narrowing is not None:
+        return True
+    return (session.scalar(select(func.sum(CallMonth.calls))) or 0) > rows
 
 
 def total_page(session: LockedSession, selection: Selection, page: CallPage) -> tuple[Totals, Mapping[int, Figures]]:

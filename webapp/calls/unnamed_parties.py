@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 
 from webapp.calls.models import Call
 from webapp.clock import now
-from webapp.destinations.models import Party, PartyHolder
+from webapp.destinations.models import Party, PartyHolder, UnnamedSkip
 from webapp.destinations.route_models import Number
 from webapp.destinations.unnamed import CALLS_LOOKED_AT, SHOWN_AT_MOST, Unnamed, UnnamedParty
 from webapp.tenancy.lock import LockedSession, kept
@@ -25,13 +25,14 @@ _NEWEST = kept(
 
 
 def find_unnamed(session: LockedSession) -> Unnamed:
-    """Own numbers are left out: they have a page of their own."""
+    """Own numbers are left out: they have a page of their own. So is what somebody passed over."""
     calls = session.rows(_NEWEST, {"at_most": CALLS_LOOKED_AT})
     counts = Counter(party_id for row in calls for party_id in _ids(row.party_ids) if party_id != row.did_id)
     for own in session.scalars(select(Number.party_id)):
         counts.pop(own, None)
     named = _find_named(session, counts)
-    most = [(party_id, count) for party_id, count in counts.most_common() if party_id not in named][:SHOWN_AT_MOST]
+    not_shown = named | set(session.scalars(select(UnnamedSkip.party_id)))
+    most = [(party_id, count) for party_id, count in counts.most_common() if party_id not in not_shown][:SHOWN_AT_MOST]
     parties = {each.id: each for each in session.scalars(select(Party).where(Party.id.in_([key for key, _ in most])))}
     return Unnamed(
         calls_seen=len(calls),

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, navigation
+from webapp.accounts.gates import ask_for_proof
 from webapp.audit.actions import record
 from webapp.audit.viewing import note, note_view
 from webapp.calls.asked import Asked, understand
@@ -32,10 +33,10 @@ from webapp.calls.log_page import (
 from webapp.calls.periods import local_day
 from webapp.calls.searches import find_words, keep_words
 from webapp.calls.selection import Selection, select_calls
-from webapp.calls.totals import Totals, count_by_day, find_nearest_day, total_calls, total_page
+from webapp.calls.totals import Totals, count_by_day, find_nearest_day, may_exceed, total_calls, total_page
 from webapp.calls.words import DIRECTION_LABELS, MISSED_MEANING
 from webapp.clock import now
-from webapp.csv_out import csv_pieces, csv_response
+from webapp.csv_out import UNPROVED_AT_MOST, csv_pieces, csv_response
 from webapp.database.ids import read_id, spell_id
 from webapp.database.staff_rights import Area
 from webapp.errors import Forbidden, Refused
@@ -103,7 +104,7 @@ def search() -> ResponseReturnValue:
 @access.member(Role.VIEWER)
 @access.open_to_staff(Area.CALLS, "the call log", download=True)
 def export() -> ResponseReturnValue:
-    """Every call of the selection as CSV, streamed."""
+    """Every call of the selection as CSV, streamed. Of many, or of nobody knows how many, by who has just proved."""
     organization, reader = current_organization(), current_reader()
     if not reader.may_export:
         raise Forbidden("Calls cannot be exported with what you were given. An owner can change that.")
@@ -112,6 +113,9 @@ def export() -> ResponseReturnValue:
         raise Refused("The words searched for are kept for a day, and this day is over. Search again, then export.")
     for field, sentence in asked.errors.items():
         raise Refused(sentence, field)
+    selection = select_calls(db(), asked.call_filter, asked.words, asked.zone, asked.region, reader)
+    if may_exceed(db(), selection, UNPROVED_AT_MOST) and (instead := ask_for_proof()) is not None:
+        return instead
     order = ExportOrder(
         organization.id,
         current_user.id,

@@ -35,10 +35,13 @@ class BulkTransaction:
         self._cursor.execute(self._sql(sql), values)
         return int(self._cursor.rowcount)
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        if rows:
-            self.row_count += len(rows)
-            self._cursor.executemany(self._sql(sql), rows)
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Run a statement for each of these; gives the number of rows that all of them touched."""
+        if not rows:
+            return 0
+        self.row_count += len(rows)
+        self._cursor.executemany(self._sql(sql), rows)
+        return int(self._cursor.rowcount)
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         self._cursor.execute(self._sql(sql), values)
@@ -108,10 +111,13 @@ def _with_instants(row: Sequence[Any], instants: Sequence[int]) -> list[Any]:
 
 
 @contextmanager
-def bulk_transaction(database: Database, organization_id: int) -> Iterator[BulkTransaction]:
+def bulk_transaction(
+    database: Database, organization_id: int, *, empties_log: bool = True
+) -> Iterator[BulkTransaction]:
     """One writing transaction of one organization; commits at the end of the block, rolls back on an exception.
 
-    Meant to be held for at most 100 ms: pages that wait to write come in between two of them.
+    Meant to be held for at most 100 ms: pages that wait to write come in between two of them. `empties_log`: whether
+    its rows count for emptying SQLite's write-ahead log, which whoever calls then does once in a while.
     """
     if type(organization_id) is not int or organization_id < 0:
         raise ValueError("organization_id is an integer")
@@ -130,7 +136,8 @@ def bulk_transaction(database: Database, organization_id: int) -> Iterator[BulkT
         finally:
             cursor.close()
     transaction.ended = time.monotonic()
-    database.count_bulk_rows(transaction.row_count)
+    if empties_log:
+        database.count_bulk_rows(transaction.row_count)
 
 
 def optimize(database: Database) -> None:

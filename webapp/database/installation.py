@@ -148,6 +148,19 @@ def initialize(settings: Settings, *, holds_demo: bool = False) -> bool:
         database.dispose()
 
 
+def put_roles_right(settings: Settings, *, granted: bool) -> None:
+    """PostgreSQL, after a restore: make the roles that are not there, and if `granted` give each what it needs."""
+    database = open_as_owner(settings)
+    try:
+        with database.writing.connect().execution_options(no_parameters=True) as connection, connection.begin():
+            lock_for_change(connection)
+            roles.make_roles(connection, settings)
+            if granted:
+                roles.grant(connection, settings)
+    finally:
+        database.dispose()
+
+
 def _make_data_dir(settings: Settings) -> None:
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -214,11 +227,22 @@ def list_problems(database: Database, settings: Settings) -> list[str]:
             if installation is None:
                 return ["The database is empty. Run `flask init-db`."]
             found = [*_version_problems(installation, database), *_use_problems(installation, settings)]
+            if not found and _is_half_restored(connection):
+                found.append(
+                    "A restore into this database did not end: erased data may be back, and mails may go twice. Remove "
+                    "the database, make an empty one, and run `flask restore` again."
+                )
             if database.dialect == "postgresql":
                 found += roles.list_problems(connection)
             return found
     except DBAPIError as error:
         return [f"The database does not answer: {_first_line(error)}. Check DATABASE_URL, and that the server runs."]
+
+
+def _is_half_restored(connection: Connection) -> bool:
+    ended = connection.exec_driver_sql("SELECT ended_at FROM recovery_run WHERE kind = 2 ORDER BY id DESC LIMIT 1")
+    row = ended.one_or_none()
+    return row is not None and row[0] is None
 
 
 def check_start(database: Database, settings: Settings) -> None:

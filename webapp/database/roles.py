@@ -1,7 +1,9 @@
-"""PostgreSQL's roles: the owner, who makes tables; the web role, bound by row-level security; the staff role.
+"""PostgreSQL's roles: the owner, who makes tables; the web role, bound by row-level security; the staff role; the
+dump role, by which backups read.
 
-init-db makes the roles that DATABASE_URL and DATABASE_STAFF_URL name, and grants; upgrade-db grants again, for new
-tables. The web role owns nothing, makes nothing and cannot step past row-level security: checked at every start.
+init-db makes the roles that DATABASE_URL, DATABASE_STAFF_URL and DATABASE_DUMP_URL name, and grants; upgrade-db grants
+again, for new tables. The web role owns nothing, makes nothing and cannot step past row-level security: checked at
+every start.
 """
 
 from typing import Any
@@ -20,10 +22,12 @@ READ_ONLY_TABLES = ("installation", "schema_upgrade")
 FEWER_RIGHTS = {
     "audit_event": "SELECT, INSERT, DELETE",
     "audit_detail": "SELECT, INSERT, DELETE, UPDATE (words, salt)",
-    "audit_head": "SELECT, INSERT, UPDATE",
+    "audit_head": "SELECT, INSERT, UPDATE, DELETE",
     "audit_checkpoint": "SELECT, INSERT",
     "policy_version": "SELECT, INSERT",
 }
+#: Ends of the names of the policies that are written here, since they name roles that schema.sql does not know.
+STAFF, DUMP = "staff", "dump"
 #: user_account is global: of its rows staff see those of people in the organization that is open.
 _OF_ITS_PEOPLE = " AND EXISTS (SELECT 1 FROM membership AS its WHERE its.user_account_id = user_account.id)"
 
@@ -44,11 +48,17 @@ def check_owner(settings: Settings, error: type[Exception]) -> None:
         )
     if (owner.host, owner.port or 5432, owner.database) != (web.host, web.port or 5432, web.database):
         raise error("DATABASE_OWNER_URL and DATABASE_URL name different databases. They must differ in the role only.")
+    others = {make_url(url).username for url in (settings.database_url, settings.database_staff_url) if url}
+    if settings.database_dump_url and make_url(settings.database_dump_url).username in others:
+        raise error(
+            "DATABASE_DUMP_URL names a role that serves people: it would be given every customer's rows. "
+            "Name another one; init-db makes it."
+        )
 
 
 def make_roles(connection: Connection, settings: Settings) -> None:
-    """Make the web and the staff role where they are not there yet. An existing role keeps its password."""
-    for url in _role_urls(settings):
+    """Make the web, staff and dump role where they are not there yet. An existing role keeps its password."""
+    for url in (*_role_urls(settings), *_dump_urls(settings)):
         if url.username and not _exists(connection, url.username):
             password = f" PASSWORD '{_verifier(connection, url)}'" if url.password else ""
             connection.exec_driver_sql(
@@ -57,12 +67,13 @@ def make_roles(connection: Connection, settings: Settings) -> None:
 
 
 def grant(connection: Connection, settings: Settings) -> None:
-    """Give both roles what they need in this database, and no more, whatever they had."""
+    """Give each role what it needs in this database, and no more, whatever it had."""
     database = connection.exec_driver_sql("SELECT quote_ident(current_database())").scalar_one()
     schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
     connection.exec_driver_sql(f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC")
     web, *staff = [_quoted(connection, url.username) for url in _role_urls(settings) if url.username]
-    for role in (web, *staff):
+    dump = [_quoted(connection, url.username) for url in _dump_urls(settings) if url.username]
+    for role in (web, *staff, *dump):
         connection.exec_driver_sql(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}")
         connection.exec_driver_sql(f"REVOKE CREATE ON SCHEMA {schema} FROM {role}")
         connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {database} TO {role}")
@@ -76,6 +87,8 @@ def grant(connection: Connection, settings: Settings) -> None:
         connection.exec_driver_sql(f"GRANT {words} ON {schema}.{_quoted(connection, table)} TO {web}")
     for role in staff:
         _grant_console(connection, schema, role)
+    for role in dump:
+        _grant_dump(connection, schema, role)
 
 
 def _grant_console(connection: Connection, schema: str, role: str) -> None:
@@ -100,9 +113,39 @@ def _grant_console(connection: Connection, schema: str, role: str) -> None:
         _write_policy(connection, table, f"AS RESTRICTIVE FOR SELECT TO {role} USING ({opened})")
 
 
-def _write_policy(connection: Connection, table: str, words: str) -> None:
-    connection.exec_driver_sql(f"DROP POLICY IF EXISTS {table}_of_staff ON {table}")
-    connection.exec_driver_sql(f"CREATE POLICY {table}_of_staff ON {table} {words}")
+def _grant_dump(connection: Connection, schema: str, role: str) -> None:
+    """Backups read everything, and change nothing. By policies: BYPASSRLS only a superuser could give."""
+    connection.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}")
+    for table in _with_row_security(connection):
+        _write_policy(connection, table, f"FOR SELECT TO {role} USING (true)", DUMP)
+
+
+def list_dump_problems(connection: Connection) -> list[str]:
+    """Why a dump by the role of this connection would not be whole. Empty: it reads every row of every table."""
+    if connection.exec_driver_sql(
+        "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    ).scalar_one():
+        return []
+    missing = connection.exec_driver_sql(
+        "SELECT relname FROM pg_class AS its WHERE relkind IN ('r', 'p')"
+        " AND relnamespace = current_schema()::regnamespace AND (NOT has_table_privilege(its.oid, 'SELECT')"
+        " OR relrowsecurity AND NOT EXISTS (SELECT 1 FROM pg_policies WHERE schemaname = current_schema()"
+        " AND tablename = relname AND policyname = relname || '_of_dump' AND qual = 'true'"
+        " AND current_user = ANY (roles))) ORDER BY relname"
+    )
+    return [name for (name,) in missing]
+
+
+def _with_row_security(connection: Connection) -> list[str]:
+    rows = connection.exec_driver_sql(
+        "SELECT relname FROM pg_class WHERE relrowsecurity AND relnamespace = current_schema()::regnamespace"
+    )
+    return [name for (name,) in rows]
+
+
+def _write_policy(connection: Connection, table: str, words: str, whose: str = STAFF) -> None:
+    connection.exec_driver_sql(f"DROP POLICY IF EXISTS {table}_of_{whose} ON {table}")
+    connection.exec_driver_sql(f"CREATE POLICY {table}_of_{whose} ON {table} {words}")
 
 
 def list_problems(connection: Connection) -> list[str]:
@@ -132,6 +175,10 @@ def list_problems(connection: Connection) -> list[str]:
 def _role_urls(settings: Settings) -> list[URL]:
     urls = [settings.database_url, settings.database_staff_url]
     return [make_url(url) for url in urls if url]
+
+
+def _dump_urls(settings: Settings) -> list[URL]:
+    return [make_url(settings.database_dump_url)] if settings.database_dump_url else []
 
 
 def _exists(connection: Connection, role: str) -> bool:

@@ -66,6 +66,7 @@ DETAIL: Mapping[str, Area] = {
     "route_lookup": Area.CALLS | Area.DESTINATIONS,
     "party": Area.CALLS | Area.DESTINATIONS,
     "party_holder": Area.CALLS | Area.DESTINATIONS,
+    "unnamed_skip": Area.CALLS | Area.DESTINATIONS,
     "destination": Area.CALLS | Area.DESTINATIONS | Area.PEOPLE,
     "destination_member": Area.CALLS | Area.DESTINATIONS,
     "destination_pattern": Area.DESTINATIONS,

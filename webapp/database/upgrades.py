@@ -81,7 +81,7 @@ def _apply(database: Database, settings: Settings, file: UpgradeFile) -> bool:
         if installation.schema_version >= file.version:
             return False
         if connection.dialect.name == "postgresql":
-            with _row_security_lifted(connection):
+            with row_security_lifted(connection):
                 _run(connection, file)
             roles.grant(connection, settings)
         else:
@@ -126,7 +126,7 @@ def _check_foreign_keys(connection: Connection, file: UpgradeFile) -> None:
 
 
 @contextmanager
-def _row_security_lifted(connection: Connection) -> Iterator[None]:
+def row_security_lifted(connection: Connection) -> Iterator[None]:
     """The owner sees every row inside, and FORCE stands again before the commit.
 
     Under FORCE an UPDATE by the owner changes nothing and says nothing; with row_security = off, what a policy would

@@ -10,7 +10,7 @@ from flask_login import current_user
 from webapp import access, htmx
 from webapp.accounts.gates import ask_for_proof
 from webapp.audit.viewing import note
-from webapp.csv_out import csv_pieces, csv_response
+from webapp.csv_out import UNPROVED_AT_MOST, csv_pieces, csv_response
 from webapp.database.staff_rights import Area
 from webapp.destinations.blueprint import bp
 from webapp.destinations.contact_actions import (
@@ -34,7 +34,6 @@ from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import close_session, current_let_in, current_organization, current_reader, db, looking
 
-UNPROVED_AT_MOST = 50_000  #: rows of an export; who takes more away proves anew who they are
 LARGEST_FILE = 20 * 1000**2  #: bytes: a hundred thousand contacts with notes
 _WITH_ITS_FORM = 1_500_000
 

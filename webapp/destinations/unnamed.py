@@ -22,7 +22,8 @@ class UnnamedParty:
 
 @dataclass(frozen=True)
 class Unnamed:
-    """Of the newest `calls_seen` calls: who took part in them, of whom so many have a name now; and the others."""
+    """Of the newest `calls_seen` calls: who took part in them, of whom so many have a name now; and the others, but for
+    those that somebody passed over."""
 
     calls_seen: int = 0
     party_count: int = 0

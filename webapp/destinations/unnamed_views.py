@@ -18,6 +18,7 @@ from webapp.destinations.pages import frame, own_plan
 from webapp.destinations.patterns import Plan
 from webapp.destinations.tabs import add_tab
 from webapp.destinations.unnamed import read_unnamed
+from webapp.destinations.unnamed_skips import count_skips
 from webapp.destinations.zones import tell_zone
 from webapp.errors import Refused
 from webapp.formatting import format_number
@@ -56,9 +57,10 @@ class ShownUnnamed(NamedTuple):
 @access.open_to_staff(Area.CALLS | Area.DESTINATIONS, "numbers still without a name")
 def unnamed() -> ResponseReturnValue:
     found, plan, reader = read_unnamed(db()), own_plan(), current_reader()
-    shown = [_show(each.party, each.calls, plan, reader) for each in found.parties]
+    shown = [show_unnamed(each.party, each.calls, plan, reader) for each in found.parties]
     page = "destinations/unnamed.html"
-    return htmx.render(page, page, **frame(found=found, rows=shown, kinds=_kinds(), error="", typed=""))
+    context = frame(found=found, rows=shown, kinds=list_kinds(), skip_count=count_skips(db()), error="")
+    return htmx.render(page, page, **context)
 
 
 @bp.post("/unnamed/<id:party_id>")
@@ -68,7 +70,7 @@ def give_name(party_id: int) -> ResponseReturnValue:
     """One row is stored: htmx puts what became of it in its place and goes on to the next."""
     hold_and_check()
     party, plan = get_party(db(), party_id), own_plan()
-    shown = _show(party, None, plan, current_reader())
+    shown = show_unnamed(party, None, plan, current_reader())
     form = NameForm()
     if not form.validate():
         return _row_page(shown, form, " ".join(error for errors in form.errors.values() for error in errors))
@@ -92,15 +94,15 @@ def give_name(party_id: int) -> ResponseReturnValue:
 def _row_page(row: ShownUnnamed, form: NameForm, error: str) -> ResponseReturnValue:
     """The row again, with what was typed; without htmx as a page of its own."""
     typed = row._replace(name=form.name.data or "", kind=form.kind.data or row.kind)
-    context = frame(row=typed, kinds=_kinds(), error=error, next_id="")
+    context = frame(row=typed, kinds=list_kinds(), error=error)
     return htmx.render("destinations/name.html", "destinations/_unnamed_row.html", status=422, **context)
 
 
-def _kinds() -> list[tuple[str, str]]:
+def list_kinds() -> list[tuple[str, str]]:
     return [(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind if kind != DestinationKind.ZONE]
 
 
-def _show(party: Party, calls: int | None, plan: Plan, reader: Reader) -> ShownUnnamed:
+def show_unnamed(party: Party, calls: int | None, plan: Plan, reader: Reader) -> ShownUnnamed:
     outside = party.kind == PartyKind.OUTSIDE
     number = format_number(party.e164, plan.region) if party.e164 else party.digits
     hidden = reader.is_masked and masked_party(party.kind, party.digits)

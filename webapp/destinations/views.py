@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from webapp import access, htmx, navigation
 from webapp.database.ids import read_id, spell_id
 from webapp.database.staff_rights import Area
-from webapp.destinations import csv_views, edit_views, route_pages, show_views, test_views, unnamed_views
+from webapp.destinations import csv_views, edit_views, route_pages, show_views, skip_views, test_views, unnamed_views
 from webapp.destinations.blueprint import bp
 from webapp.destinations.jobs import register_jobs
 from webapp.destinations.kind_words import KIND_LABELS, KIND_NAMES
@@ -23,7 +23,7 @@ from webapp.destinations.test_views import test_form
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_reader, db
 
-__all__ = ["bp", "csv_views", "edit_views", "route_pages", "show_views", "test_views", "unnamed_views"]
+__all__ = ["bp", "csv_views", "edit_views", "route_pages", "show_views", "skip_views", "test_views", "unnamed_views"]
 
 SORT_LABELS = {Sort.NAME: "By name", Sort.KIND: "By kind", Sort.CHANGED: "Changed last"}
 

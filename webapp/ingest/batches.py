@@ -18,7 +18,6 @@ from webapp.ingest.writer import Group, RecordWriter, Stored
 
 _KEPT_OF_REFUSED = 64 * 1024
 _TRIES = 3
-_TOO_OLD = "This row is older than what your organization keeps."
 
 Answer = TypeVar("Answer")
 
@@ -31,6 +30,7 @@ class Batch:
     rejected: list[BadLine] = field(default_factory=list)
     read: int = 0
     skipped: int = 0
+    old: int = 0  #: of those skipped: they start before what is kept
     duplicates: int = 0
     raw_bytes: int = 0
     header: bytes | None = None
@@ -63,6 +63,20 @@ class Batch:
         self.read += 1
         return True
 
+    def _pass_over(self) -> None:
+        """A row that is older than what is kept: counted, and nothing of it is stored, not even as a refused line."""
+        self.old += 1
+        self.skipped += 1
+        self.read += 1
+
+    def keep_from(self, keeps_from_ms: int | None) -> None:
+        """Pass over what is older than this, where retention has moved on since the rows were read."""
+        late = [key for key, record in self.by_key.items() if record.started_at < (keeps_from_ms or record.started_at)]
+        for key in late:
+            del self.by_key[key]
+            self.read -= 1
+            self._pass_over()
+
     def put(self, item: Item, normalizer: Normalizer, keeps_from_ms: int | None, *, first: bool = False) -> bool:
         """Take an item of a reader in. False, and nothing done, where it must wait for the next batch.
 
@@ -72,7 +86,7 @@ class Batch:
             record = normalizer.normalize(item)
             if keeps_from_ms is None or record.started_at >= keeps_from_ms:
                 return self.take(record)
-            self.refuse(item.line_number, item.raw, _TOO_OLD)
+            self._pass_over()
         elif isinstance(item, BadLine):
             self.refuse(item.line_number, item.raw, item.reason)
         else:
@@ -94,13 +108,14 @@ def store_batch(
     )
     transaction.execute(
         "UPDATE import_file SET read_count = read_count + ?, stored_count = stored_count + ?,"
-        " duplicate_count = duplicate_count + ?, skipped_count = skipped_count + ?,"
+        " duplicate_count = duplicate_count + ?, skipped_count = skipped_count + ?, old_count = old_count + ?,"
         " refused_count = refused_count + ?, call_count = call_count + ?, header = coalesce(header, ?)"
         " WHERE organization_id = ? AND id = ?",
         batch.read,
         stored.stored,
         stored.duplicates + batch.duplicates,
         batch.skipped,
+        batch.old,
         len(batch.rejected),
         stored.calls,
         batch.header,
@@ -108,6 +123,14 @@ def store_batch(
         import_file_id,
     )
     return stored
+
+
+def read_keeps_from(transaction: BulkTransaction) -> int | None:
+    """Where retention stands, under the lock: rows that start before it are passed over."""
+    [(keeps_from_ms,)] = transaction.rows(
+        "SELECT keeps_from FROM organization WHERE id = ?", transaction.organization_id
+    )
+    return None if keeps_from_ms is None else int(keeps_from_ms)
 
 
 def try_again(calls: CallWriter, store: Callable[[], Answer]) -> Answer:

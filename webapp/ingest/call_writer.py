@@ -185,10 +185,10 @@ class CallWriter:
             found += transaction.rows(_STORED_CALL, transaction.organization_id, call_key)
         return [StoredCall(*row) for row in found]
 
-    def replace(self, transaction: BulkTransaction, old: Sequence[StoredCall], new: Sequence[NewCall]) -> None:
+    def replace(self, transaction: BulkTransaction, old: Sequence[StoredCall], new: Sequence[NewCall]) -> int:
         """Take the old calls back and write the new ones; the totals move by the difference.
 
-        Parties that took part in the old ones only go, if no other call has them.
+        Parties that took part in the old ones only go, if no other call has them: returns how many went.
         """
         moves = self._begin_moves(transaction)
         gone = told_by_stored(transaction, old, unpack_ids)
@@ -213,8 +213,7 @@ class CallWriter:
         _move_totals(transaction, moves, shrinking=bool(old))
         settle(transaction, gone, told_by_new(new, ids))
         left.difference_update([row[1] for row in call_parties] if left else ())
-        if left:
-            self._remove_orphans(transaction, left)
+        return self._remove_orphans(transaction, left) if left else 0
 
     def _begin_moves(self, transaction: BulkTransaction) -> _Moves:
         """Under the lock, each time: an owner may have changed the zone since the work began."""
@@ -249,12 +248,13 @@ class CallWriter:
             ],
         )
 
-    def _remove_orphans(self, transaction: BulkTransaction, party_ids: Iterable[int]) -> None:
+    def _remove_orphans(self, transaction: BulkTransaction, party_ids: Iterable[int]) -> int:
         """Remove those that no call has any more, and that nobody was given to see."""
         keys = [(transaction.organization_id, party_id) for party_id in sorted(party_ids)]
         transaction.execute_many(_DELETE_LEFT_TOTALS, keys)
-        transaction.execute_many(_DELETE_ORPHAN, keys)
+        gone = transaction.execute_many(_DELETE_ORPHAN, keys)
         self.parties.forget()
+        return gone
 
 
 def read_days_zone(transaction: BulkTransaction) -> tuple[str, MovedTo | None]:

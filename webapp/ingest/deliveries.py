@@ -25,7 +25,7 @@ from webapp.clock import now_ms, to_ms
 from webapp.database.bulk import BulkTransaction, bulk_transaction
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
-from webapp.ingest.batches import Batch, store_batch, try_again
+from webapp.ingest.batches import Batch, read_keeps_from, store_batch, try_again
 from webapp.ingest.call_writer import CallWriter
 from webapp.ingest.models import SpooledDelivery
 from webapp.ingest.normalize import Normalizer
@@ -41,12 +41,13 @@ from webapp.tenancy.sessions import reading_session
 
 _ROWS_AT_ONCE = 400
 _FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 16 * 1024, 4 * 1024, 4 * 1024 * 1024
-_HOLD_SECONDS = 0.02  #: of the write lock, aimed at: pushes wait for it, and are to be answered within 100 ms
-_PAUSE_SECONDS = 0.002
+#: Aimed at, of the write lock and of Python: pushes wait for both, and are to be answered within 100 ms.
+_ROUND_SECONDS = 0.02
 #: The database is down or busy, the disk is full: bare from a statement, in SQLAlchemy's from BEGIN and COMMIT.
 _NO_FAULT_OF_ROWS = (OSError, sqlite3.OperationalError, PostgresqlOperationalError, OperationalError, PoolTimeout)
 _NOT_UNDERSTOOD = "This could not be read, for a reason that is in the server's log. Tell the person who runs Callbook."
 
+_NEWEST = kept(select(func.max(SpooledDelivery.id)))
 _WAITING = kept(
     select(
         SpooledDelivery.id,
@@ -55,10 +56,23 @@ _WAITING = kept(
         SpooledDelivery.received_at,
         func.length(SpooledDelivery.body),
     )
+    .where(SpooledDelivery.id <= bindparam("newest"))
     .order_by(SpooledDelivery.id)
     .limit(_ROWS_AT_ONCE)
 )
 _BODY = kept(select(SpooledDelivery.body).where(SpooledDelivery.id == bindparam("id")))
+_WHOSE = kept(
+    select(Organization, Pbx)
+    .join(Pbx, Pbx.organization_id == Organization.id)
+    .where(Organization.id == bindparam("organization"), Pbx.id == bindparam("pbx"))
+)
+_IMPORT = kept(
+    select(ImportFile).where(
+        ImportFile.pbx_id == bindparam("pbx"),
+        ImportFile.delivered_on == bindparam("day"),
+        ImportFile.format == bindparam("format"),
+    )
+)
 
 
 class _TakenMeanwhile(Exception):
@@ -93,35 +107,47 @@ class _Round:
 
 def has_spooled(session: LockedSession) -> bool:
     """Whether anything waits to be stored in the bound organization."""
-    return bool(session.rows(_WAITING))
+    return _find_newest(session) is not None
+
+
+def _find_newest(session: LockedSession) -> int | None:
+    [(newest,)] = session.rows(_NEWEST)
+    return newest
 
 
 def store_delivered(
     database: Database, number_key: bytes, organization_id: int, keep_going: Callable[[], bool] = lambda: True
 ) -> bool:
-    """Store what is spooled of one organization, the oldest first, in short transactions. False: more may wait."""
+    """Store what is spooled of one organization, the oldest first, in short transactions. False: more may wait.
+
+    What comes meanwhile is left for the next time: a round costs as much as twenty records, and would be of three.
+    """
+    with reading_session(database, organization_id) as session:
+        newest = _find_newest(session)
     most_bytes = _FIRST_BYTES
     while keep_going():
+        began, worked = time.monotonic(), time.thread_time()
         with reading_session(database, organization_id) as session:
-            found = _next_round(session, organization_id, most_bytes)
+            found = None if newest is None else _next_round(session, organization_id, newest, most_bytes)
         if found is None:
             return True
         try:
             held = _store_or_refuse(database, number_key, found)
         except _TakenMeanwhile:
             continue
-        most_bytes = int(most_bytes * min(2.0, _HOLD_SECONDS / max(held, 0.001)))
+        took = max(0.001, held, time.thread_time() - worked)
+        most_bytes = int(most_bytes * min(2.0, _ROUND_SECONDS / took))
         most_bytes = max(_LEAST_BYTES, min(_MOST_BYTES, most_bytes))
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(time.monotonic() - began)  # as long as others had to share with it, they have to themselves
     return False
 
 
-def _next_round(session: LockedSession, organization_id: int, most_bytes: int) -> _Round | None:
-    """The oldest row and others of its day, up to so many bytes; None when nothing waits."""
-    waiting = session.rows(_WAITING)
+def _next_round(session: LockedSession, organization_id: int, newest: int, most_bytes: int) -> _Round | None:
+    """The oldest row and others of its day, up to so many bytes; None when none up to the newest waits."""
+    waiting = session.rows(_WAITING, {"newest": newest})
     if not waiting:
         return None
-    organization = session.get_one(Organization, organization_id)
+    [(organization, pbx)] = session.rows(_WHOSE, {"organization": organization_id, "pbx": waiting[0].pbx_id})
     zone = ZoneInfo(organization.time_zone)
     day: _Day | None = None
     ids: list[int] = []
@@ -137,14 +163,8 @@ def _next_round(session: LockedSession, organization_id: int, most_bytes: int) -
     assert day is not None
     # Read one by one: a list of ids in the statement would have SQLAlchemy make it anew each time.
     bodies = [bytes(row.body) for row_id in ids for row in session.rows(_BODY, {"id": row_id})]
-    pbx = session.get_one(Pbx, (organization_id, day.pbx_id))
-    file = session.scalars(
-        select(ImportFile).where(
-            ImportFile.pbx_id == pbx.id,
-            ImportFile.delivered_on == day_number(day.delivered_on),
-            ImportFile.format == day.format,
-        )
-    ).first()
+    of_day = {"pbx": pbx.id, "day": day_number(day.delivered_on), "format": day.format}
+    file = next((file for (file,) in session.rows(_IMPORT, of_day)), None)
     return _Round(
         organization_id,
         day,
@@ -235,6 +255,8 @@ def _write(
 
 
 def _take(transaction: BulkTransaction, found: _Round) -> None:
+    if read_keeps_from(transaction) != found.keeps_from_ms:
+        raise _TakenMeanwhile  # retention has moved on: they are read anew
     there = transaction.rows_in(
         "SELECT id FROM spooled_delivery WHERE organization_id = ? AND id IN ({keys})",
         found.ids,

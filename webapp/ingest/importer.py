@@ -20,7 +20,7 @@ from webapp.calls.models import ImportFile, ImportState
 from webapp.clock import now_ms
 from webapp.database.bulk import BulkTransaction, bulk_transaction, optimize
 from webapp.database.engine import Database
-from webapp.ingest.batches import Batch, store_batch, try_again
+from webapp.ingest.batches import Batch, read_keeps_from, store_batch, try_again
 from webapp.ingest.call_writer import CallWriter
 from webapp.ingest.import_plan import ENDED, UNENDED, ImportPlan, load_plan
 from webapp.ingest.normalize import Normalizer
@@ -60,6 +60,14 @@ _NO_FORMAT = "No format was chosen for this file. Choose one and import it again
 
 class _LeftOff(Exception):
     """This run ends here and the import does not: it was told to stop, or another run has taken the import over."""
+
+
+class _KeepsLess(Exception):
+    """Retention has moved on since the file was begun: `keeps_from_ms` is where it stands now."""
+
+    def __init__(self, keeps_from_ms: int | None) -> None:
+        super().__init__()
+        self.keeps_from_ms = keeps_from_ms
 
 
 class _Stopped(Exception):
@@ -214,13 +222,12 @@ class _Import:
         """Batches of rows behind those that were counted before; record keys are distinct within a batch."""
         batch = Batch()
         normalizer, read_before = self._normalizer, self._plan.read_count
-        keeps_from_ms = self._plan.keeps_from_ms
         for done, item in enumerate(items, start=1):
             # Rows counted before are taken in too: their order tells the two hours of a DST night apart.
-            if not batch.put(item, normalizer, keeps_from_ms, first=done == 1):
+            if not batch.put(item, normalizer, self._plan.keeps_from_ms, first=done == 1):
                 yield batch
                 batch = Batch()
-                batch.put(item, normalizer, keeps_from_ms)
+                batch.put(item, normalizer, self._plan.keeps_from_ms)
             if done <= read_before:
                 batch = Batch()
                 if not done % _PASSED_OVER:
@@ -232,6 +239,14 @@ class _Import:
             yield batch
 
     def _store(self, batch: Batch, position: int) -> None:
+        try:
+            self._store_kept(batch, position)
+        except _KeepsLess as moved:
+            self._plan.keeps_from_ms = moved.keeps_from_ms
+            batch.keep_from(moved.keeps_from_ms)
+            self._store(batch, position)
+
+    def _store_kept(self, batch: Batch, position: int) -> None:
         groups = self._writer.prepare(batch.records)
         time.sleep(max(0.0, self._free_since + _PAUSE_SECONDS - time.monotonic()))  # of a large batch none is left
 
@@ -246,6 +261,9 @@ class _Import:
         self._batch_size = max(20, min(_LARGEST_BATCH, int(batch.read * min(2.0, _HOLD_SECONDS / max(held, 0.001)))))
 
     def _write(self, transaction: BulkTransaction, batch: Batch, groups: list[Group], position: int) -> None:
+        keeps_from_ms = read_keeps_from(transaction)
+        if keeps_from_ms != self._plan.keeps_from_ms:
+            raise _KeepsLess(keeps_from_ms)
         if self._refilling:
             self._write_missing(transaction, groups)
             return

@@ -86,7 +86,8 @@ def _write(database: Database, organization_id: int, together: Sequence[_Waiting
     ]
     error: BaseException | None = SystemExit()  # what they are told if this thread is ended here
     try:
-        with bulk_transaction(database, organization_id) as transaction:
+        # Whoever stores these rows empties the log: here every other push would wait for it.
+        with bulk_transaction(database, organization_id, empties_log=False) as transaction:
             transaction.insert("spooled_delivery", _COLUMNS, rows)
         error = None
     except Exception as failure:  # noqa: BLE001 - each of those who wait is told

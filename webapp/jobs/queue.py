@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, Update, delete, select, update
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from webapp import clock
@@ -54,7 +55,7 @@ class Claim:
 
 
 def enqueue(
-    session: LockedSession,
+    session: Session,
     kind: str,
     payload: dict[str, Any],
     organization_id: int | None,

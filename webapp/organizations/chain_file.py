@@ -1,7 +1,7 @@
-"""The chain of an organization's audit as a file, from its first event to its last, with all that its hashes are of.
+"""The chain of an organization's audit as a file, from the first event kept to the last, with all its hashes are of.
 
-A line of JSON an event; static/check_audit.py, which owners download beside it, recomputes the hashes. Called by
-who_looked_views.py.
+A line of JSON an event, and one before them of what was purged, if anything was. static/check_audit.py, which owners
+download beside it, recomputes the hashes. Called by who_looked_views.py and by takeouts.
 """
 
 import json
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
+from webapp.audit.checkpoints import Head, read_beginning
 from webapp.audit.kinds import Group, group_of
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import to_ms
@@ -22,23 +23,34 @@ from webapp.tenancy.sessions import reading_session
 _ROWS_AT_ONCE = 2000
 
 
-def chain_pieces(database: Database, organization_id: int, reader_id: int, *, masked: bool) -> Iterator[bytes]:
+def chain_pieces(database: Database, organization_id: int, reader_id: int | None, *, masked: bool) -> Iterator[bytes]:
     """The file as far as the chain goes when it is begun. Raises Forbidden where the reader may no longer.
 
+    `reader_id` None: the service itself writes it, into a takeout that asks its own reader.
     `masked`: numbers are hidden from the reader, so the words of searches are left out, as if they were erased.
     """
     after, last = 0, None
+    with reading_session(database, organization_id) as session:
+        begins = read_beginning(session)
+    if begins.position:
+        after = begins.position
+        yield _spell_beginning(organization_id, begins).encode()
     while last is None or after < last:
         with reading_session(database, organization_id) as session:
-            owner = check_owner(session, reader_id)
-            if not owner.may_export or (owner.numbers != Numbers.FULL) > masked:
-                raise Forbidden
+            if reader_id is not None:
+                _check(session, reader_id, masked)
             last = read_head(session).position if last is None else last
             rows = _read(session, after, last)
         if not rows:
             return
         yield "".join(_spell(event, detail, masked) for event, detail in rows).encode()
         after = rows[-1][0].position
+
+
+def _check(session: LockedSession, reader_id: int, masked: bool) -> None:
+    owner = check_owner(session, reader_id)
+    if not owner.may_export or (owner.numbers != Numbers.FULL) > masked:
+        raise Forbidden
 
 
 def _read(session: LockedSession, after: int, last: int) -> list[tuple[AuditEvent, AuditDetail | None]]:
@@ -53,6 +65,11 @@ def _read(session: LockedSession, after: int, last: int) -> list[tuple[AuditEven
         .limit(_ROWS_AT_ONCE)
     )
     return [(event, detail) for event, detail in rows]
+
+
+def _spell_beginning(organization_id: int, begins: Head) -> str:
+    row = {"organization_id": organization_id, "purged_to": begins.position, "row_hash": begins.row_hash.hex()}
+    return json.dumps(row) + "\n"
 
 
 def _spell(event: AuditEvent, detail: AuditDetail | None, masked: bool) -> str:

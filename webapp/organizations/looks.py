@@ -13,7 +13,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import bindparam, select
 
 from webapp.access import StaffSees
-from webapp.accounts.models import UserAccount
+from webapp.accounts.models import UserAccount, WebSession
+from webapp.accounts.session_limits import has_run_out
 from webapp.audit.actions import hold_head, record
 from webapp.clock import now, now_ms
 from webapp.database.engine import Database
@@ -27,15 +28,9 @@ from webapp.tenancy.sessions import writing_session
 from webapp.tenancy.staff_entry import OF_GRANT, Opening, is_live, is_live_at, tell_areas
 
 _LOOKS = kept(
-    select(
-        AccessGrant.id,
-        UserAccount.name,
-        UserAccount.email,
-        AccessGrant.areas,
-        AccessOpening.until_at,
-        AccessGrant.ends_at,
-    )
+    select(AccessOpening, AccessGrant, UserAccount, WebSession)
     .join(AccessGrant, OF_GRANT)
+    .join(WebSession, WebSession.id == AccessOpening.web_session_id)
     .join(UserAccount, UserAccount.id == AccessOpening.staff_id)
     .where(is_live_at(bindparam("present", type_=Instant)))
     .order_by(AccessOpening.id)
@@ -69,10 +64,11 @@ def tell_looks() -> Sequence[Look]:
 
 
 def list_looks(session: LockedSession, present: datetime) -> Sequence[Look]:
-    """Of the bound organization, who came first first."""
+    """Of the bound organization, who came first first; in browsers that are still signed in."""
     return [
-        Look(grant_id, name or email, tell_areas(areas), min(until_at, ends_at))
-        for grant_id, name, email, areas, until_at, ends_at in session.rows(_LOOKS, {"present": present})
+        Look(grant.id, staff.name or staff.email, tell_areas(grant.areas), min(opening.until_at, grant.ends_at))
+        for opening, grant, staff, browser in session.rows(_LOOKS, {"present": present})
+        if not has_run_out(browser)
     ]
 
 

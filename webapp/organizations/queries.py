@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from webapp.clock import now
 from webapp.errors import NotFound
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import Membership, Organization, OrganizationState
+from webapp.tenancy.models import Membership, Organization, OrganizationState, Role
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,31 @@ def get_organization(session: Session, slug: str) -> Organization:
     return found
 
 
-def list_suspended(session: LockedSession) -> list[Organization]:
-    """The organizations of the bound person that are suspended, by name."""
+def list_suspended(session: LockedSession) -> list[tuple[Organization, Role]]:
+    """The organizations of the bound person that are suspended, by name, and what the person is in each."""
+    rows = session.execute(
+        select(Organization, Membership.role)
+        .join(Membership, Membership.organization_id == Organization.id)
+        .where(
+            Membership.user_account_id == session.user_account_id,
+            Organization.state == OrganizationState.SUSPENDED,
+            or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
+        )
+        .order_by(Organization.name, Organization.id)
+    )
+    return [(organization, role) for organization, role in rows]
+
+
+def list_closed(session: LockedSession) -> list[Organization]:
+    """Those that were closed and are not erased yet, by name."""
     return list(
         session.scalars(
             select(Organization)
             .join(Membership, Membership.organization_id == Organization.id)
             .where(
                 Membership.user_account_id == session.user_account_id,
-                Organization.state == OrganizationState.SUSPENDED,
+                Organization.state == OrganizationState.CLOSED,
+                Organization.closing_ms.is_not(None),
                 or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
             )
             .order_by(Organization.name, Organization.id)

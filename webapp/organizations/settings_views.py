@@ -29,7 +29,7 @@ class ZoneMove:
     just_ended: bool
 
 
-navigation.add("Settings", "settings.company", 90, Role.OWNER)
+navigation.add("Settings", "settings.company", 90, Role.OWNER, beneath=("support",))
 
 
 @bp.route("", methods=["GET", "POST"])

@@ -7,7 +7,7 @@ from flask_login import current_user
 from webapp import access
 from webapp.accounts.entering import STAFF_HOME
 from webapp.addresses import organization_home
-from webapp.organizations.queries import list_ended, list_suspended
+from webapp.organizations.queries import list_closed, list_ended, list_suspended
 from webapp.tenancy.guard import find_places
 from webapp.tenancy.request import db, my_places
 
@@ -26,5 +26,9 @@ def choose() -> ResponseReturnValue:
     if len(places) == 1:
         return redirect(organization_home(places[0].organization.slug), 303)
     return render_template(
-        "organizations/choose.html", places=places, ended=list_ended(db()), suspended=list_suspended(db())
+        "organizations/choose.html",
+        places=places,
+        ended=list_ended(db()),
+        suspended=list_suspended(db()),
+        closed=list_closed(db()),
     )

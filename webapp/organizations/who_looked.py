@@ -232,7 +232,7 @@ def check_owner(session: LockedSession, reader_id: int) -> Membership:
             Membership.user_account_id == reader_id,
             Membership.organization_id == session.organization_id,
             ~Membership.narrowed,
-            Organization.state == OrganizationState.OPEN,
+            Organization.state != OrganizationState.SUSPENDED,  # of a closed one owners take everything with them
             or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
             UserAccount.state == AccountState.ACTIVE,
         )

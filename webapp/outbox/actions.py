@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.exc import IntegrityError
 
 from webapp.alarms import wake_workers_after_commit
@@ -18,6 +18,8 @@ from webapp.errors import NotFound, Refused
 from webapp.outbox.models import OLDEST_SENT, MailState, OutboxMessage
 from webapp.tenancy.lock import LockedSession
 
+#: Why a mail is held: it waited when the backup was made, and may have gone since.
+HELD = "held back by a restore"
 Words = Mapping[str, str | int | None]
 
 
@@ -93,3 +95,28 @@ def retry_mail(session: LockedSession, mail_id: int) -> OutboxMessage:
     session.flush()
     wake_workers_after_commit(session)
     return message
+
+
+def hold_all(session: LockedSession) -> int:
+    """After a restore: nothing that waits goes by itself, since it may have gone once. Returns how many."""
+    waiting = OutboxMessage.state.in_((MailState.WAITING, MailState.SENDING))
+    held = update(OutboxMessage).where(waiting).values(
+        state=MailState.REFUSED, error=HELD, ended_at=now(), lease_owner=None, lease_until=None
+    )  # fmt: skip
+    return _count(session.execute(held.execution_options(synchronize_session=False)))
+
+
+def release_held(session: LockedSession) -> int:
+    """Let go what hold_all() held, unless it is too old by now. Returns how many."""
+    held = (OutboxMessage.state == MailState.REFUSED, OutboxMessage.error == HELD)
+    going = update(OutboxMessage).where(*held, OutboxMessage.created_at > now() - OLDEST_SENT).values(
+        state=MailState.WAITING, error=None, ended_at=None, due_at=now(), attempts=0
+    )  # fmt: skip
+    released = _count(session.execute(going.execution_options(synchronize_session=False)))
+    wake_workers_after_commit(session)
+    return released
+
+
+def _count(result: object) -> int:
+    assert isinstance(result, CursorResult)
+    return result.rowcount

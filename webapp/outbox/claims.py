@@ -27,6 +27,14 @@ _LONGEST_RETRY = timedelta(hours=6)
 KEPT_ONCE_ENDED = timedelta(days=30)
 
 
+_wiped_once_sent: set[str] = set()
+
+
+def wipe_once_sent(template: str) -> None:
+    """Let the rows of mails of this template be deleted as soon as they are handed over."""
+    _wiped_once_sent.add(template)
+
+
 def is_any_due(database: Database) -> bool:
     """A look that takes no write lock."""
     now = clock.now()
@@ -89,7 +97,18 @@ def _claiming(due: tuple[ColumnElement[bool], ...], owner: str, until: datetime)
 
 def mark_handed_over(database: Database, held: OutboxMessage) -> bool:
     """The relay has it; its secret is wiped. False: the lease had run out, and somebody else sends it again."""
+    if held.template in _wiped_once_sent:
+        return _wipe(database, held)
     return _change(database, held, state=MailState.HANDED_OVER, secret=None, error=None, ended_at=clock.now())
+
+
+def _wipe(database: Database, held: OutboxMessage) -> bool:
+    with writing_session(database) as session:
+        mine = (OutboxMessage.id == held.id, OutboxMessage.lease_owner == held.lease_owner)
+        result = session.execute(delete(OutboxMessage).where(*mine).execution_options(synchronize_session=False))
+        session.commit()
+    assert isinstance(result, CursorResult)
+    return bool(result.rowcount == 1)
 
 
 def put_off(database: Database, held: OutboxMessage, words: str) -> bool:

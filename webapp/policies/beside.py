@@ -1,25 +1,137 @@
-"""What stands beside a section of a policy: whether its promises are kept. Called by the views of the policies."""
+"""What stands beside a section of a policy: each of its promises with state, figures and evidence. Only reads.
 
-from collections.abc import Callable
+Made by the views once a page: `beside = Besides(asking)`; the templates call `beside(section)`, whose cards
+templates/policies/_promise.html shows.
+"""
+
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from flask import Request, current_app, url_for
+
+from webapp import access
+from webapp.clock import now
+from webapp.database.engine import Database
+from webapp.formatting import format_moment, format_time
+from webapp.policies.evidence import Evidence, evidence_of
+from webapp.policies.promise import Asking, Cookie, Figure, Promise
+from webapp.policies.promises import BY_KEY, PROMISES
+from webapp.policies.states import State, list_states
 from webapp.policies.text import Section
+from webapp.policies.values import Values
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership, Organization
+from webapp.tenancy.reader import Reader
+
+PUBLIC_ZONE = ZoneInfo("UTC")
+#: Of the security policy, and about an organization's own data: beside which promise its own page shows them too.
+_ALSO = {"nothing-but-records": ("retention-runs",), "own-database": ("backups-young", "drill-young")}
 
 
 @dataclass(frozen=True)
 class Card:
-    """One promise as templates/policies/_promise.html shows it."""
+    """One promise as the page shows it. `mark`: "kept", "broken" or "unknown"; `headline` says it in words."""
 
-    promise: Any
-    state: Any
-    figures: Any
-    evidence: Any
-
-
-Beside = Callable[[Section], list[Card]]
+    promise: Promise
+    state: State | None
+    mark: str
+    headline: str
+    figures: list[Figure]
+    evidence: list[Evidence]
 
 
 def nothing_beside(_section: Section) -> list[Card]:
-    """Of older versions, and as long as no promise is checked."""
+    """Of older versions: what they promised is not checked any more."""
     return []
+
+
+class Besides:
+    """All that one page shows beside its sections, for one reader. The states are read once."""
+
+    def __init__(self, asking: Asking) -> None:
+        self.asking = asking
+        self.states = list_states(asking.session)
+
+    def __call__(self, section: Section) -> list[Card]:
+        """Of the promises that the section names; one that this release does not know is passed over."""
+        keys = [key for named in section.promises for key in (named, *self._also(named))]
+        return [self._show(BY_KEY[key]) for key in keys if key in BY_KEY]
+
+    def _also(self, key: str) -> tuple[str, ...]:
+        return _ALSO.get(key, ()) if self.asking.organization is not None else ()
+
+    @property
+    def kept_count(self) -> int:
+        """How many are kept, as of the last check."""
+        return sum(mark_of(self.states.get(promise.key), self.asking.moment) == "kept" for promise in PROMISES)
+
+    @property
+    def all_count(self) -> int:
+        return len(PROMISES)
+
+    def _show(self, promise: Promise) -> Card:
+        state = self.states.get(promise.key)
+        mark = mark_of(state, self.asking.moment)
+        headline = tell_state(state, mark, self.asking.moment, self.asking.zone)
+        figures = promise.figures(self.asking) if promise.figures else []
+        return Card(promise, state, mark, headline, figures, evidence_of(promise.tests))
+
+
+def tell_state(state: State | None, mark: str, moment: datetime, zone: ZoneInfo) -> str:
+    """ "Kept, as of 11:46"; the day stands there where it is not today, and the zone where no page names it."""
+    if state is None:
+        return "Not checked yet"
+    if mark == "unknown":
+        return f"Not checked since {_tell_when(state.checked_at, moment, zone)}"
+    if mark == "kept":
+        return f"Kept, as of {_tell_when(state.checked_at, moment, zone)}"
+    return f"Not kept since {_tell_when(state.since_at, moment, zone)}"
+
+
+def _tell_when(instant: datetime, moment: datetime, zone: ZoneInfo) -> str:
+    today = moment.astimezone(zone).date()
+    is_today = instant.astimezone(zone).date() == today
+    words = format_time(instant, zone) if is_today else format_moment(instant, zone, today)
+    return f"{words} UTC" if zone is PUBLIC_ZONE else words
+
+
+def mark_of(state: State | None, moment: datetime) -> str:
+    """What was not checked lately is not known, whatever it was."""
+    if state is None or not state.is_fresh(moment):
+        return "unknown"
+    return "kept" if state.kept else "broken"
+
+
+def ask_publicly(session: LockedSession, database: Database, values: Values, request: Request) -> Asking:
+    """For the pages that everybody may read: the service's own figures, in UTC."""
+    return Asking(session, database, now(), PUBLIC_ZONE, values, read_cookie(request))
+
+
+def ask_for(
+    session: LockedSession,
+    database: Database,
+    values: Values,
+    request: Request,
+    organization: Organization,
+    membership: Membership,
+    reader: Reader,
+) -> Asking:
+    """For the same page of an organization, as one of its people reads it."""
+
+    def may_open(endpoint: str) -> str:
+        mark = access.of(current_app.view_functions[endpoint])
+        narrowed_out = mark.sees_every_call and reader.narrowing is not None
+        too_small = mark.role is not None and membership.role < mark.role
+        return "" if narrowed_out or too_small else url_for(endpoint)
+
+    zone = ZoneInfo(organization.time_zone)
+    whose: dict[str, Any] = {"organization": organization, "membership": membership, "reader": reader}
+    return Asking(session, database, now(), zone, values, read_cookie(request), may_open=may_open, **whose)
+
+
+def read_cookie(request: Request) -> Cookie:
+    """The one that the browser has sent."""
+    name = current_app.config["SESSION_COOKIE_NAME"]
+    return Cookie(name, request.cookies.get(name, ""))

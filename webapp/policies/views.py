@@ -14,7 +14,7 @@ from webapp.addresses import own_path
 from webapp.clock import now
 from webapp.errors import NotFound
 from webapp.policies import notices, pages
-from webapp.policies.beside import nothing_beside
+from webapp.policies.beside import Besides, ask_publicly, nothing_beside
 from webapp.policies.differences import compare
 from webapp.policies.feed import make_feed, make_security_txt
 from webapp.policies.models import Policy
@@ -31,8 +31,10 @@ _POLICY = "/<any(privacy,security):policy_name>"
 @bp.get(_POLICY)
 @access.public
 def show(policy_name: str) -> ResponseReturnValue:
-    shown = pages.show_now(db(), services().settings, _policy(policy_name))
-    return render_template("policies/policy.html", shown=shown, beside=nothing_beside)
+    settings = services().settings
+    shown = pages.show_now(db(), settings, _policy(policy_name))
+    asking = ask_publicly(db(), services().database, pages.known_values(settings), request)
+    return render_template("policies/policy.html", shown=shown, beside=Besides(asking))
 
 
 @bp.get(f"{_POLICY}/versions")

@@ -291,6 +291,7 @@ def _print_counts(file: ImportFile | None, began: float, as_json: bool) -> None:
         "stored": file.stored_count if file else 0,
         "duplicates": file.duplicate_count if file else 0,
         "skipped": file.skipped_count if file else 0,
+        "too_old": file.old_count if file else 0,
         "refused": file.refused_count if file else 0,
         "calls": file.call_count if file else 0,
         "seconds": round(time.monotonic() - began, 3),
@@ -299,9 +300,10 @@ def _print_counts(file: ImportFile | None, began: float, as_json: bool) -> None:
         click.echo(json.dumps(counts))
     elif file is not None:
         made = f"making {format_count(file.call_count)} calls"
+        old = f" ({counts['too_old']:,} of them older than what is kept)" if counts["too_old"] else ""
         click.echo(
             f"read {counts['read']:,} = stored {counts['stored']:,} + already there {counts['duplicates']:,} "
-            f"+ not a call {counts['skipped']:,} + refused {counts['refused']:,}, {made}"
+            f"+ not a call {counts['skipped']:,}{old} + refused {counts['refused']:,}, {made}"
         )
 
 

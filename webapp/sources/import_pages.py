@@ -68,6 +68,7 @@ def _common(session: LockedSession, file: ImportFile, pbx: Pbx, organization: Or
         "reader": READERS.get(file.format or ""),
         "zone": zone,
         "today": local_today(zone),
+        "keeps_from": organization.keeps_from and organization.keeps_from.astimezone(zone).date(),
         "may_change": current_membership().role >= Role.MANAGER,
         "calls_address": url_for("calls.index", period="all", pbx=spell_id(pbx.id)),
     }

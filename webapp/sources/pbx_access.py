@@ -11,15 +11,14 @@ from flask import Flask, Request, g
 
 from webapp import logs
 from webapp.calls.models import Pbx
-from webapp.errors import Forbidden, NotSignedIn, TooManyTries
+from webapp.errors import Forbidden, Gone, NotSignedIn, TooManyTries
 from webapp.rate_limits import Limit, hit, network_of
 from webapp.services import services
 from webapp.sources.models import PbxToken
 from webapp.sources.tokens import find_token, organization_in
 from webapp.tenancy import guard
-from webapp.tenancy.models import Organization
+from webapp.tenancy.models import Organization, OrganizationState
 from webapp.tenancy.request import bind_caller
-from webapp.tenancy.sessions import reading_session
 
 #: Wrong tokens of one network: so many at once, then one every three seconds. Right ones are never counted.
 WRONG_TOKENS = Limit("pbx_token", burst=20, every_ms=3000, by_network=True)
@@ -28,6 +27,11 @@ _LONGEST_TOKEN = 200
 _WRONG = (
     "This token opens nothing: it is unknown, revoked or replaced, or belongs to another phone system. Nothing was "
     "stored. Make a new one on the phone system's page in Callbook."
+)
+
+_CLOSED = (
+    "The organization of this phone system was closed in Callbook by its owner, and is going to be erased. Nothing was "
+    "stored, and nothing will be: stop sending. Should an owner take that back, this token works again."
 )
 
 
@@ -48,14 +52,13 @@ def authenticate_pbx(request: Request) -> PbxCaller:
     """Who asks, by the token in the request; the session of the request is its organization's from then on.
 
     Where the address names a phone system, the token must be that one's. Raises NotSignedIn, or TooManyTries, for
-    every token that opens nothing, and Forbidden with words for a phone system that is closed. Writes nothing where
-    the token is right: the view has its use noted, in its own time.
+    every token that opens nothing, Forbidden for a phone system that is closed, Gone for an organization. Writes
+    nothing where the token is right: the view has its use noted, in its own time.
     """
     database = services().database
     text = _token_in(request)
     organization_id = organization_in(text)
-    with reading_session(database, _NOBODY if organization_id is None else organization_id) as session:
-        found = find_token(session, text)
+    found = find_token(database, _NOBODY if organization_id is None else organization_id, text)
     named = (request.view_args or {}).get("pbx_id")
     if found is None or organization_id is None or named not in (None, found.pbx.id):
         wait = hit(database, WRONG_TOKENS, network_of(request.remote_addr))
@@ -64,6 +67,8 @@ def authenticate_pbx(request: Request) -> PbxCaller:
             raise TooManyTries(wait, f"{_WRONG} Too many wrong ones came from your network: wait {wait} seconds.")
         raise NotSignedIn(_WRONG)
     g.pbx_caller = PbxCaller(found.organization, found.pbx, found.token)
+    if found.organization.state == OrganizationState.CLOSED:
+        raise Gone(_CLOSED)
     if found.pbx.closed_at is not None:
         raise Forbidden(
             "This phone system is closed in Callbook and accepts nothing. Nothing was stored. Somebody who manages it "

@@ -15,12 +15,14 @@ from sqlalchemy import LargeBinary, bindparam, or_, select
 from webapp import clock
 from webapp.audit.actions import record
 from webapp.calls.models import Pbx
+from webapp.database.engine import Database
 from webapp.database.ids import new_id, read_id, spell_id
 from webapp.database.types import Instant
 from webapp.errors import NotFound, Refused
 from webapp.sources.models import PbxToken
 from webapp.tenancy.lock import LockedSession, kept
-from webapp.tenancy.models import Organization, OrganizationState
+from webapp.tenancy.models import Organization
+from webapp.tenancy.sessions import look_up
 
 #: How long the old token goes on working beside the new one, in the words of the page.
 OVERLAPS = {
@@ -41,13 +43,12 @@ _FOUND = kept(
     .where(
         PbxToken.token_digest == bindparam("digest", type_=LargeBinary),
         or_(PbxToken.ends_at.is_(None), PbxToken.ends_at > bindparam("now", type_=Instant)),
-        Organization.state != OrganizationState.CLOSED,  # of a suspended one calls are collected all the same
     )
 )
 
 
 class FoundToken(NamedTuple):
-    """A token that is known and has not ended; its phone system may be closed."""
+    """A token that is known and has not ended; its phone system may be closed, or its organization."""
 
     token: PbxToken
     pbx: Pbx
@@ -113,9 +114,9 @@ def organization_in(text: str) -> int | None:
         return None
 
 
-def find_token(session: LockedSession, text: str) -> FoundToken | None:
-    """The token of this text in the bound organization, if it works. Asks the database once, whatever the text is."""
-    rows = session.rows(_FOUND, {"digest": digest_token(text), "now": clock.now()})
+def find_token(database: Database, organization_id: int, text: str) -> FoundToken | None:
+    """The token of this text in an organization, if it works. Asks the database once, whatever the text is."""
+    rows = look_up(database, organization_id, _FOUND, {"digest": digest_token(text), "now": clock.now()})
     return FoundToken(*rows[0]) if rows else None
 
 

@@ -23,12 +23,14 @@ from webapp.jobs.queue import enqueue
 from webapp.organizations.disclosure_words import ALONE, tell_areas, tell_period
 from webapp.outbox.actions import queue_mail
 from webapp.sealing import Unsealable, unseal
+from webapp.staff.organization_actions import Act
 from webapp.tenancy.consent_models import Disclosure, DisclosureChunk, DisclosureState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
 
 PRODUCE = "staff.produce_disclosure"
 ALONE_AFTER = timedelta(hours=24)
+NO_GAG = "No gag holds on it: the organization was told, is told within the hour, or there is nothing to tell."
 _OPEN = (DisclosureState.WAITS, DisclosureState.AGREED, DisclosureState.FAILED)
 
 
@@ -189,6 +191,50 @@ def take_key(
 def is_gagged(disclosure: Disclosure) -> bool:
     """Whether the organization may not be told at this moment."""
     return disclosure.gag_until is not None and disclosure.gag_until > now()
+
+
+def is_gag_changeable(disclosure: Disclosure) -> bool:
+    """A court can lengthen a gag that holds, or let it go. Nobody is gagged about what was told, or taken back."""
+    untold = disclosure.told_at is None and disclosure.state != DisclosureState.TAKEN_BACK
+    return untold and is_gagged(disclosure)
+
+
+def lengthen_gag(
+    session: LockedSession, organization: Organization, act: Act, disclosure: Disclosure, order: str, until: datetime
+) -> None:
+    """By another order, whose words come after those of the first: the organization reads both once it may be told."""
+    before = _check_gag(disclosure)
+    if until <= before:
+        raise Refused(
+            f"It holds until {format_date(before.date())} as it is. Give a later day, or end it now.", "gag_until"
+        )
+    disclosure.gag, disclosure.gag_until = f"{disclosure.gag}; then {order}", until
+    session.flush()
+    days = {"before": format_date(before.date()), "after": format_date(until.date())}
+    words = {**_gag_words(organization, disclosure, act), **days, "order": order}
+    note_for_service(session, "legal.gag_lengthened", act.staff.id, disclosure.id, **words)
+
+
+def end_gag(session: LockedSession, organization: Organization, act: Act, disclosure: Disclosure) -> None:
+    """Before its day: the organization is told at this moment, or when the disclosure is agreed to."""
+    before = format_date(_check_gag(disclosure).date())
+    disclosure.gag_until = now()
+    if disclosure.state != DisclosureState.WAITS:
+        tell_organization(session, organization, disclosure)
+    session.flush()
+    words = {**_gag_words(organization, disclosure, act), "before": before}
+    note_for_service(session, "legal.gag_ended", act.staff.id, disclosure.id, **words)
+
+
+def _gag_words(organization: Organization, disclosure: Disclosure, act: Act) -> dict[str, str]:
+    return {**_words(organization, disclosure), "staff": name_staff(act.staff), "reason": act.reason}
+
+
+def _check_gag(disclosure: Disclosure) -> datetime:
+    """Until when it holds. Raises Refused."""
+    if disclosure.gag_until is None or not is_gag_changeable(disclosure):
+        raise Refused(NO_GAG)
+    return disclosure.gag_until
 
 
 def tell_organization(session: LockedSession, organization: Organization, disclosure: Disclosure) -> None:

@@ -14,8 +14,8 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from webapp.csv_out import CsvRow, csv_pieces
 from webapp.database.engine import Database
 from webapp.organizations.disclosure_words import AREA_NAMES, list_areas
+from webapp.sealed import SealingWriter
 from webapp.staff.disclosure_rows import Sheet, list_sheets, spell
-from webapp.staff.sealed import SealingWriter
 from webapp.tenancy.consent_models import Disclosure
 from webapp.tenancy.models import Organization
 

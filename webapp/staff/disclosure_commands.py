@@ -13,8 +13,8 @@ from zipfile import BadZipFile, ZipFile
 import click
 from flask import Flask
 
+from webapp.sealed import NotOpened, open_sealed, read_key
 from webapp.staff.disclosure_archive import MANIFEST
-from webapp.staff.sealed import NotOpened, open_sealed, read_key
 
 _AT_ONCE = 1024 * 1024
 

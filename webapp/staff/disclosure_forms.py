@@ -1,4 +1,4 @@
-"""The form of a disclosure. Days are UTC, both included."""
+"""The forms of a disclosure, and of its gag. Days are UTC, both included."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
@@ -13,6 +13,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from webapp.database.staff_rights import NOTHING, Area
 from webapp.errors import Refused
 from webapp.organizations.disclosure_words import AREA_NAMES
+from webapp.staff.action_forms import ReasonForm
 from webapp.staff.disclosure_actions import Order
 
 _WORDS_AT_MOST = 2000
@@ -73,6 +74,21 @@ class DisclosureForm(FlaskForm):  # type: ignore[misc]
         """Put the refusal beside its field."""
         field = self._fields[refusal.field]
         field.errors = [*field.errors, refusal.sentence]
+
+
+class GagForm(ReasonForm):
+    order = StringField("The order that lengthens it", _words("Give authority, law and number."), filters=[_strip])
+    gag_until = DateField("Not before", [DataRequired("Say until when: the organization is told then.")])
+
+    def validate_gag_until(self, field: DateField) -> None:
+        _check_year(field.data)
+
+    @property
+    def until(self) -> datetime:
+        """Of a valid form."""
+        until = _midnight(self.gag_until.data)
+        assert until is not None
+        return until
 
 
 def _check_year(day: date | None) -> None:

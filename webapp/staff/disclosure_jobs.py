@@ -15,10 +15,10 @@ from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.jobs.handlers import Work
 from webapp.jobs.queue import register, register_chore
+from webapp.sealed import SealingWriter, new_key
 from webapp.sealing import seal
 from webapp.staff.disclosure_actions import PRODUCE, hold_disclosure, is_gagged, tell_organization
 from webapp.staff.disclosure_archive import Archived, Stopped, write_archive
-from webapp.staff.sealed import SealingWriter, new_key
 from webapp.tenancy.consent_models import Disclosure, DisclosureChunk, DisclosureState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization

@@ -3,14 +3,14 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response
+from flask import Response, request
 
 from webapp import htmx
 from webapp.accounts.queries import has_other_staff, name_staff_of
 from webapp.clock import now
 from webapp.organizations.disclosure_words import tell_areas, tell_period, tell_state
 from webapp.services import services
-from webapp.staff.disclosure_actions import ALONE_AFTER
+from webapp.staff.disclosure_actions import ALONE_AFTER, is_gag_changeable
 from webapp.staff.disclosure_jobs import KEPT_FOR
 from webapp.staff.disclosure_queries import find_archive, get_disclosure, is_closed
 from webapp.staff.reading import reading_console, this_staff
@@ -41,10 +41,12 @@ def disclosure_page(disclosure_id: int, key: str = "", refusal: str = "") -> Res
         "stored": stored,
         "key_waits": key_waits,
         "deleted_on": found.produced_at + KEPT_FOR if found.produced_at else None,
+        "gag_holds": is_gag_changeable(found),
         "key": key,
         "refusal": refusal,
     }
-    return htmx.render(PAGE, PART, status=422 if refusal else 200, **context, **times())
+    status = 422 if refusal and request.method == "POST" else 200
+    return htmx.render(PAGE, PART, status=status, **context, **times())
 
 
 def times() -> dict[str, Any]:

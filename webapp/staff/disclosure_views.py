@@ -12,6 +12,7 @@ from webapp.accounts.models import UserAccount
 from webapp.audit.service_chain import note_for_service
 from webapp.errors import NotFound, Refused
 from webapp.organizations.disclosure_words import tell_state
+from webapp.sealed import spell_key
 from webapp.services import services
 from webapp.staff import disclosure_actions as actions
 from webapp.staff.blueprint import bp
@@ -28,7 +29,6 @@ from webapp.staff.disclosure_queries import (
 )
 from webapp.staff.frame import add_page
 from webapp.staff.reading import reading_console, this_staff
-from webapp.staff.sealed import spell_key
 from webapp.tenancy.consent_models import Disclosure, DisclosureState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
@@ -37,7 +37,17 @@ from webapp.tenancy.sessions import reading_session, writing_session
 Action = Callable[[LockedSession, Organization, UserAccount, Disclosure], None]
 
 
-add_page("Required by law", "staff.disclosures", 40, "disclosure", "new_disclosure", "agree_to_", "show_disclosure_key")
+add_page(
+    "Required by law",
+    "staff.disclosures",
+    40,
+    "disclosure",
+    "new_disclosure",
+    "agree_to_",
+    "show_disclosure_key",
+    "lengthen_gag",
+    "end_gag",
+)
 
 
 @bp.record_once

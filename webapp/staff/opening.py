@@ -4,6 +4,7 @@ Called by opening_views.py and when a browser signs out. The session is the web 
 console's own connections cannot read what was allowed.
 """
 
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -101,15 +102,15 @@ def slug_and_areas(session: LockedSession, opening: AccessOpening) -> tuple[str,
     return session.get_one(Organization, opening.organization_id).slug, grant.areas
 
 
-def close_access(session: LockedSession, staff_id: int, opening_id: int) -> None:
-    """Before its time. Nothing is done where it is over, or somebody else's."""
+def close_access(session: LockedSession, staff_id: int, opening_id: int, at: datetime | None = None) -> None:
+    """Before its time: now, or `at` some time ago. Nothing is done where it was over then, or is somebody else's."""
     hold_organization(session)
     assert session.organization_id is not None
     opening = session.get(AccessOpening, (session.organization_id, opening_id), populate_existing=True)
-    moment = now()
+    moment = at or now()
     if opening is None or opening.staff_id != staff_id or opening.ended_at or opening.until_at <= moment:
         return
-    opening.ended_at = moment
+    opening.ended_at = max(moment, opening.opened_at)
     grant = session.get_one(AccessGrant, (session.organization_id, opening.grant_id))
     event = record(
         session,

@@ -6,13 +6,18 @@ from typing import Any
 from flask import flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
 from webapp import access, htmx
-from webapp.accounts.session_ends import when_session_ends
+from webapp.accounts.session_ends import Ended, when_session_ends
 from webapp.accounts.web_sessions import browser_session
+from webapp.clock import from_ms, to_ms
 from webapp.database.engine import Database
 from webapp.database.staff_rights import Area
 from webapp.errors import Refused
+from webapp.jobs.handlers import Work
+from webapp.jobs.handlers import register as register_job
+from webapp.jobs.queue import enqueue
 from webapp.services import services
 from webapp.staff.blueprint import bp
 from webapp.staff.opening import (
@@ -27,6 +32,7 @@ from webapp.tenancy.sessions import writing_session
 
 #: In the session of the browser: the openings that end with it, as {id of the opening: id of its organization}.
 OPENED = "staff_opened"
+CLOSE = "staff.close_what_was_open"
 #: Where an area begins.
 _HOMES = {
     Area.CALLS: "calls.index",
@@ -38,7 +44,8 @@ _HOMES = {
 
 def register() -> None:
     """Called by create_app()."""
-    when_session_ends("staff", close_with_session)
+    when_session_ends("staff", close_with_session, file_closing)
+    register_job(CLOSE, close_what_was_open, leaves_nothing=True)
 
 
 @bp.post("/staff/organizations/<id:organization_id>/requests/<id:access_request_id>/open")
@@ -77,12 +84,23 @@ def close_now(organization_id: int, access_request_id: int) -> ResponseReturnVal
     )
 
 
-def close_with_session(database: Database, user_account_id: int, kept: Mapping[str, Any]) -> None:
+def close_with_session(database: Database, ended: Ended) -> None:
     """Whoever signs out has nothing open any more."""
-    for opening_id, organization_id in _kept(kept).items():
+    for opening_id, organization_id in _kept(ended.kept).items():
         with writing_session(database, organization_id) as session:
-            close_access(session, user_account_id, int(opening_id))
+            close_access(session, ended.user_account_id, int(opening_id), ended.at)
             session.commit()
+
+
+def file_closing(session: Session, ended: Ended) -> None:
+    """Nor has one whose session was ended from elsewhere, or ran out: the worker closes it, of each organization."""
+    if _kept(ended.kept):
+        words = {"staff_id": ended.user_account_id, OPENED: _kept(ended.kept), "at_ms": to_ms(ended.at)}
+        enqueue(session, CLOSE, words, None)
+
+
+def close_what_was_open(work: Work) -> None:
+    close_with_session(work.database, Ended(work.payload["staff_id"], work.payload, from_ms(work.payload["at_ms"])))
 
 
 def _keep(opening_id: int, organization_id: int) -> None:

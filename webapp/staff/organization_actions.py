@@ -20,6 +20,8 @@ from webapp.invitations.actions import Inviter, invite, is_member, resend, whole
 from webapp.jobs.stored_files import QUOTA_BYTES
 from webapp.organizations.actions import create_organization
 from webapp.organizations.models import Invitation, InvitationState
+from webapp.privacy.closing import reopen_organization
+from webapp.privacy.takeouts import start_takeout
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, OrganizationState, Role
 
@@ -108,6 +110,13 @@ def resume(session: LockedSession, act: Act, organization: Organization) -> None
     note_for_service(session, "service.resumed", **act.about(organization))
 
 
+def bring_back(session: LockedSession, act: Act, organization: Organization) -> None:
+    """What an owner closed is open again, within the days of grace. Raises Refused."""
+    reopen_organization(session)
+    record(session, "support.reopened", object_id=organization.id, **act.told)
+    note_for_service(session, "service.reopened", **act.about(organization))
+
+
 def change_limits(
     session: LockedSession, act: Act, organization: Organization, file_limit: int | None, people_limit: int | None
 ) -> int:
@@ -176,6 +185,13 @@ def sign_out_everybody(session: LockedSession, act: Act, organization: Organizat
     record(session, "support.signed_out", object_id=organization.id, whom="everybody", **act.told)
     note_for_service(session, "service.signed_out", whom="everybody", **act.about(organization))
     return ended
+
+
+def prepare_takeout(session: LockedSession, act: Act, organization: Organization) -> None:
+    """Have everything of it put into an archive, which its owners alone can fetch. Raises Refused."""
+    takeout = start_takeout(session, act.staff.id, by_staff=True)
+    record(session, "support.takeout_started", object_id=takeout.id, **act.told)
+    note_for_service(session, "service.takeout_started", **act.about(organization))
 
 
 def _miss(session: LockedSession, act: Act, organization: Organization, email: str) -> None:

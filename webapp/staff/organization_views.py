@@ -48,47 +48,47 @@ def set_up() -> ResponseReturnValue:
 @access.staff
 @access.proved
 def suspend(organization_id: int) -> ResponseReturnValue:
-    organization, form = _organization(organization_id), ReasonForm()
+    organization, form = get_organization(organization_id), ReasonForm()
 
     def do(act: Act) -> str:
         actions.suspend(db(), act, organization)
         return f"{organization.name} is suspended: its people read why instead of its pages."
 
-    return _answer("staff/_suspend.html", f"Suspend {organization.name}", form, organization, do)
+    return answer_act("staff/_suspend.html", f"Suspend {organization.name}", form, organization, do)
 
 
 @bp.route("/staff/organizations/<id:organization_id>/resume", methods=["GET", "POST"])
 @access.staff
 @access.proved
 def resume(organization_id: int) -> ResponseReturnValue:
-    organization, form = _organization(organization_id), ReasonForm()
+    organization, form = get_organization(organization_id), ReasonForm()
 
     def do(act: Act) -> str:
         actions.resume(db(), act, organization)
         return f"{organization.name} is open to its people again."
 
-    return _answer("staff/_resume.html", f"Open {organization.name} again", form, organization, do)
+    return answer_act("staff/_resume.html", f"Open {organization.name} again", form, organization, do)
 
 
 @bp.route("/staff/organizations/<id:organization_id>/limits", methods=["GET", "POST"])
 @access.staff
 @access.proved
 def change_limits(organization_id: int) -> ResponseReturnValue:
-    organization = _organization(organization_id)
+    organization = get_organization(organization_id)
     form = LimitsForm(organization.file_limit, organization.people_limit)
 
     def do(act: Act) -> str:
         changed = actions.change_limits(db(), act, organization, form.file_limit, form.people.data)
         return "The limits are changed." if changed else "The limits are as they were."
 
-    return _answer("staff/_limits.html", f"Limits of {organization.name}", form, organization, do)
+    return answer_act("staff/_limits.html", f"Limits of {organization.name}", form, organization, do)
 
 
 @bp.route("/staff/organizations/<id:organization_id>/resend-invitation", methods=["GET", "POST"])
 @access.staff
 @access.proved
 def resend_invitation(organization_id: int) -> ResponseReturnValue:
-    organization, form = _organization(organization_id), AddressForm()
+    organization, form = get_organization(organization_id), AddressForm()
 
     def do(act: Act) -> str:
         key = services().settings.secret_key
@@ -98,14 +98,14 @@ def resend_invitation(organization_id: int) -> ResponseReturnValue:
             raise TooManyTries(wait_seconds, "This organization has mailed as many invitations as it may for now.")
         return f"A new link goes to {form.email.data}; the one before opens nothing any more."
 
-    return _answer("staff/_resend.html", f"Resend an invitation of {organization.name}", form, organization, do)
+    return answer_act("staff/_resend.html", f"Resend an invitation of {organization.name}", form, organization, do)
 
 
 @bp.route("/staff/organizations/<id:organization_id>/sign-out", methods=["GET", "POST"])
 @access.staff
 @access.proved
 def sign_out(organization_id: int) -> ResponseReturnValue:
-    organization, form = _organization(organization_id), SignOutForm()
+    organization, form = get_organization(organization_id), SignOutForm()
 
     def do(act: Act) -> str:
         if form.whom.data == "one":
@@ -114,7 +114,7 @@ def sign_out(organization_id: int) -> ResponseReturnValue:
         ended = actions.sign_out_everybody(db(), act, organization)
         return f"Everybody of {organization.name} is signed out: {format_count(ended)} sessions ended."
 
-    return _answer("staff/_sign_out.html", f"Sign people of {organization.name} out", form, organization, do)
+    return answer_act("staff/_sign_out.html", f"Sign people of {organization.name} out", form, organization, do)
 
 
 def address_of(organization: Organization) -> str:
@@ -122,7 +122,7 @@ def address_of(organization: Organization) -> str:
     return url_for("staff.organization", organization_id=organization.id)
 
 
-def _organization(organization_id: int) -> Organization:
+def get_organization(organization_id: int) -> Organization:
     """As the console reads it; where something is changed, held."""
     if request.method == "POST":
         return actions.get_held(db(), organization_id)
@@ -133,7 +133,7 @@ def _organization(organization_id: int) -> Organization:
     return found
 
 
-def _answer(
+def answer_act(
     part: str, title: str, form: ReasonForm, organization: Organization, do: Callable[[Act], str]
 ) -> ResponseReturnValue:
     """The form, or what came of it: `do` gives the words for it, or raises Refused."""

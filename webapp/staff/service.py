@@ -1,4 +1,4 @@
-"""How the service itself is doing: queue, mail, workers, storage, networks that were turned away, versions.
+"""How the service itself is doing: queue, mail, workers, storage, backups, networks that were turned away, versions.
 
 Of failed jobs and mails: kind, whose, when, and the class of the error. Payloads, addresses and words are not read, and
 the console's connections could not. Called by service_views.py.
@@ -23,6 +23,8 @@ from webapp.database.types import Instant
 from webapp.jobs.models import Job, JobState, LiveWorker
 from webapp.organizations.models import OrganizationUsage
 from webapp.outbox.models import MailState, OutboxMessage
+from webapp.recovery.models import RecoveryRun, RunKind
+from webapp.recovery.queries import latest_backup, latest_drill, list_runs
 from webapp.staff.models import LimitedNetwork
 from webapp.staff.seen import mail_class
 from webapp.tallies import today
@@ -34,6 +36,8 @@ NETWORKS_AT_MOST = 100
 NETWORK_DAYS = 7
 #: A worker says once a minute that it is alive; a long batch may delay it.
 WORKER_SEEN_WITHIN = timedelta(minutes=3)
+#: A backup that has not ended by then was killed.
+_LONGEST_BACKUP = timedelta(hours=6)
 _BOUNCE = re.compile(r"SMTP 5\d\d")
 
 
@@ -77,6 +81,17 @@ class Storage:
     free_bytes: int
     file_bytes: int
     waiting_bytes: int
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The last backup that was made and the last drill, each with its age in words; a newer backup that failed."""
+
+    backup: RecoveryRun | None
+    backup_age: str
+    drill: RecoveryRun | None
+    drill_age: str
+    failed: RecoveryRun | None
 
 
 @dataclass(frozen=True)
@@ -186,6 +201,32 @@ def read_storage(session: LockedSession, database: Database, settings: Settings)
         size = session.scalar(select(func.pg_database_size(func.current_database()))) or 0
     free = shutil.disk_usage(settings.data_dir).free
     return Storage(size, free, int(file_bytes or 0), int(waiting_bytes or 0))
+
+
+def read_recovery(session: LockedSession) -> Recovery:
+    backup, drill = latest_backup(session), latest_drill(session)
+    tries = list_runs(session, RunKind.BACKUP, 1)
+    failed = tries[0] if tries and not tries[0].succeeded and (backup is None or tries[0].id > backup.id) else None
+    moment = now()
+    return Recovery(
+        backup,
+        _age(backup.backup_at if backup else None, moment),
+        drill,
+        _age(drill.ended_at if drill else None, moment),
+        failed if failed and (failed.ended_at or moment - failed.started_at > _LONGEST_BACKUP) else None,
+    )
+
+
+def _age(at: datetime | None, moment: datetime) -> str:
+    """In days, hours or minutes, whichever says most."""
+    if at is None:
+        return ""
+    minutes = max(0, int((moment - at).total_seconds() // 60))
+    for size, one, many in ((24 * 60, "day", "days"), (60, "hour", "hours"), (1, "minute", "minutes")):
+        if minutes >= size * 2 or size == 1:
+            count = minutes // size
+            return f"{count} {one if count == 1 else many}"
+    return ""
 
 
 def list_versions(session: LockedSession, database: Database) -> list[tuple[str, str]]:

@@ -12,6 +12,8 @@ from webapp.errors import NotFound, Refused
 from webapp.jobs.queue import retry_dead
 from webapp.outbox.actions import retry_mail
 from webapp.outbox.sender import can_send
+from webapp.policies.promises import PROMISES
+from webapp.policies.states import list_broken
 from webapp.services import services
 from webapp.staff.blueprint import bp
 from webapp.staff.frame import add_page, console_session
@@ -26,6 +28,7 @@ from webapp.staff.service import (
     list_workers,
     read_mail,
     read_queue,
+    read_recovery,
     read_storage,
 )
 from webapp.tenancy.sessions import writing_session
@@ -56,8 +59,11 @@ def service() -> ResponseReturnValue:
             last_seen_at=workers[0] if workers else None,
             storage=read_storage(session, database, settings),
             beside_database=database.dialect == "sqlite",
+            recovery=read_recovery(session),
             networks=list_turned_away(session),
             versions=list_versions(session, database),
+            broken_promises=list_broken(session),
+            promise_names={promise.key: promise.name for promise in PROMISES},
             zone=ZoneInfo("UTC"),
             today=moment.date(),
         )

@@ -5,6 +5,7 @@ Registered by create_app(), which calls `check_markers` last: an app with an unm
 
 from collections.abc import Callable
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
 from flask import Flask, Request, current_app, g, request
 from flask import session as browser_session
@@ -15,12 +16,12 @@ from sqlalchemy import BigInteger, bindparam, or_, select
 from webapp import access, logs
 from webapp.clock import now
 from webapp.database.types import Instant
-from webapp.errors import BadRequest, Forbidden, NotFound, Suspended
+from webapp.errors import BadRequest, Closed, Forbidden, NotFound, Suspended
 from webapp.services import services
 from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.looking_as import KEY, read_looking_as
 from webapp.tenancy.members import hold_organization, load_narrowing, open_spans
-from webapp.tenancy.models import Membership, Organization, OrganizationState
+from webapp.tenancy.models import Membership, Organization, OrganizationState, Role
 from webapp.tenancy.narrowing import Narrowing
 from webapp.tenancy.reader import reader_of
 from webapp.tenancy.request import (
@@ -57,13 +58,13 @@ _PLACES = kept(
     .order_by(Organization.name, Organization.id)
 )
 _PLACE = kept(_PLACES.where(Membership.organization_id == bindparam("organization")))
-_SUSPENDED_PLACE = kept(
+_SHUT_PLACE = kept(
     select(Membership, Organization)
     .join(Organization, Organization.id == Membership.organization_id)
     .where(
         Membership.user_account_id == bindparam("person", type_=BigInteger),
         Organization.slug == bindparam("slug"),
-        Organization.state == OrganizationState.SUSPENDED,
+        Organization.state != OrganizationState.OPEN,
         or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("now", type_=Instant)),
     )
 )
@@ -210,10 +211,8 @@ def _enter(slug: str, mark: access.Access) -> None:
         _enter_as_staff(slug, mark.staff_sees)
         return
     place = next((place for place in my_places() if place.organization.slug == slug), None)
-    if place is None and mark.while_suspended:
-        place = _find_suspended(slug)
     if place is None:
-        _refuse(slug)
+        place = _find_shut(slug, mark)
     looking_as = read_looking_as(browser_session.get(KEY), place.organization.id) if KEY in browser_session else None
     bind_place(place)
     narrowing = _load_narrowing(place.membership)
@@ -229,20 +228,34 @@ def _enter(slug: str, mark: access.Access) -> None:
             raise Forbidden(_NOT_NARROWED)
 
 
-def _refuse(slug: str) -> NoReturn:
-    """Whoever may not come in is told no more than that; the people of a suspended organization are told why."""
-    place = _find_suspended(slug)
-    if place is not None:
+def _find_shut(slug: str, mark: access.Access) -> Place:
+    """The place in an organization that is suspended or closed, where the view is for its people even then."""
+    with looking() as session:
+        found = session.rows(_SHUT_PLACE, {"person": current_user.id, "slug": slug, "now": now()})
+    if not found or not _is_open_to_its_people(found[0][1], mark):
+        _refuse(Place(found[0][1], found[0][0]) if found else None)
+    return Place(found[0][1], found[0][0])
+
+
+def _is_open_to_its_people(organization: Organization, mark: access.Access) -> bool:
+    if organization.state == OrganizationState.SUSPENDED:
+        return mark.while_suspended
+    return mark.while_closed and not organization.is_to_be_erased(now())
+
+
+def _refuse(place: Place | None) -> NoReturn:
+    """Whoever may not come in is told no more than that; the people of one that is suspended or closed are told why."""
+    organization = place.organization if place else None
+    if place is not None and place.organization.state == OrganizationState.SUSPENDED:
         logs.event("access.suspended", endpoint=request.endpoint, user_account_id=current_user.id)
-        raise Suspended(place.organization.name, place.organization.suspended_for or "")
+        owned = place.organization.slug if place.membership.role == Role.OWNER else ""
+        raise Suspended(place.organization.name, place.organization.suspended_for or "", owned)
+    if organization is not None and organization.erased_from is not None:
+        logs.event("access.closed", endpoint=request.endpoint, user_account_id=current_user.id)
+        local = organization.erased_from.astimezone(ZoneInfo(organization.time_zone))
+        raise Closed(organization.name, organization.slug, f"{local:%-d %B %Y}")
     logs.event("access.no_member", endpoint=request.endpoint, user_account_id=current_user.id)
     raise NotFound
-
-
-def _find_suspended(slug: str) -> Place | None:
-    with looking() as session:
-        found = session.rows(_SUSPENDED_PLACE, {"person": current_user.id, "slug": slug, "now": now()})
-    return Place(found[0][1], found[0][0]) if found else None
 
 
 def hold_and_check() -> None:
@@ -259,10 +272,14 @@ def hold_and_check() -> None:
         _PLACE, {"organization": place.organization.id, **key}, execution_options={"populate_existing": True}
     )
     found = in_place.one_or_none()
-    if found is None and mark.while_suspended:
-        found = session.execute(_SUSPENDED_PLACE, {"slug": place.organization.slug, **key}).one_or_none()
     if found is None:
-        _refuse(place.organization.slug)
+        found = session.execute(
+            _SHUT_PLACE,
+            {"slug": place.organization.slug, **key},
+            execution_options={"populate_existing": True},
+        ).one_or_none()
+        if found is None or not _is_open_to_its_people(found[1], mark):
+            _refuse(None if found is None else Place(found[1], found[0]))
     membership: Membership = found[0]
     session.expunge(membership)  # what they were when they asked, even where it is themselves they change
     bind_place(Place(place.organization, membership))

@@ -71,9 +71,7 @@ class LockedSession(Session):
         if statement not in _kept or not self.only_reads or self.narrowing is not None:
             return self.execute(statement, values).all()
         connection = self._open or super().connection()
-        organization_id, user_account_id = self.organization_id, self.user_account_id
-        prepared = _prepare(statement, organization_id is not None, user_account_id is not None, connection.dialect)
-        return prepared.run(connection, {**(values or {}), _ORGANIZATION: organization_id, _PERSON: user_account_id})
+        return run_kept(connection, statement, values, self.organization_id, self.user_account_id)
 
     def bind_organization(self, organization_id: int) -> None:
         """Show this organization's rows from now on. Raises TenancyError when another one is bound."""
@@ -161,6 +159,20 @@ def kept(statement: Select[*Columns]) -> Select[*Columns]:
     """
     _kept.add(statement)
     return statement
+
+
+def run_kept(
+    connection: Connection,
+    statement: Select[*Columns],
+    values: Mapping[str, Any] | None,
+    organization_id: int | None,
+    user_account_id: int | None = None,
+) -> Sequence[Row[*Columns]]:
+    """A kept statement as somebody sees it who is bound to these. For rows() and sessions.look_up()."""
+    if statement not in _kept:
+        raise TenancyError("only a kept statement is run by its text")
+    prepared = _prepare(statement, organization_id is not None, user_account_id is not None, connection.dialect)
+    return prepared.run(connection, {**(values or {}), _ORGANIZATION: organization_id, _PERSON: user_account_id})
 
 
 @event.listens_for(LockedSession, "do_orm_execute")

@@ -3,14 +3,18 @@
 Read by every feature; the mixins are what the session lock (lock.py) narrows by.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 from sqlalchemy import BigInteger, Boolean, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from webapp.clock import from_ms
 from webapp.database.base import Base
 from webapp.database.types import Instant, SmallEnum
+
+#: Between an owner's closing of an organization and its erasure: it can be taken back.
+GRACE = timedelta(days=14)
 
 
 class OrganizationState(IntEnum):
@@ -78,6 +82,15 @@ class Organization(Base):
     keep_exports_days: Mapped[int] = mapped_column(Integer, default=7)
     closing_ms: Mapped[int | None] = mapped_column(BigInteger)
     closing_by: Mapped[int | None] = mapped_column(BigInteger)
+
+    @property
+    def erased_from(self) -> datetime | None:
+        """When everything of it goes; None while nobody has closed it."""
+        return None if self.closing_ms is None else from_ms(self.closing_ms) + GRACE
+
+    def is_to_be_erased(self, at: datetime) -> bool:
+        """Whether its days of grace are over: nothing of it is shown any more, and nothing brings it back."""
+        return self.erased_from is None or at >= self.erased_from
 
     @property
     def chosen_time_zone(self) -> str:

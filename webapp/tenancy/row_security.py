@@ -1,4 +1,4 @@
-"""The settings that row-level security reads, made for one transaction. For lock.py and tests."""
+"""The settings that row-level security reads, made for one transaction. For lock.py, sessions.py and tests."""
 
 from sqlalchemy import Connection
 

@@ -3,14 +3,36 @@
 Called by the request (webapp/__init__.py), jobs, commands and tests.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select
+
 from webapp.database.engine import Database
 from webapp.database.staff_rights import NOTHING, Area
-from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.lock import Columns, LockedSession, run_kept
+from webapp.tenancy.row_security import checked_id, set_local
 
 
 def reading_session(database: Database, organization_id: int | None = None) -> LockedSession:
     """A session that can only read."""
     return _open(database, "reading", organization_id)
+
+
+def look_up(
+    database: Database, organization_id: int, statement: Select[*Columns], values: Mapping[str, Any] | None = None
+) -> Sequence[Row[*Columns]]:
+    """The rows of one kept SELECT, for whoever asks nothing else: as rows() of a reading session gives them.
+
+    No session around it, and on SQLite no transaction: a statement alone is of one moment anyway, and a SELECT writes
+    nothing. PostgreSQL makes the setting that row-level security reads for a transaction.
+    """
+    postgresql = database.dialect == "postgresql"
+    with (database.reading if postgresql else database.engine).connect() as connection:
+        if postgresql:
+            connection.begin()
+            set_local(connection, organization_id, None)
+        return run_kept(connection, statement, values, checked_id(organization_id))
 
 
 def writing_session(database: Database, organization_id: int | None = None) -> LockedSession:

@@ -59,6 +59,18 @@ def read_object(text: str) -> dict[str, Any] | None:
     return None
 
 
+def _object_at(text: str, at: int) -> tuple[dict[str, Any], int] | None:
+    """The object that begins at this place and its end, where it is JSON and all of it stands in this line.
+
+    So do nearly all, and C finds that out in a tenth of the time that it takes to go from sign to sign. Where it fails
+    it has read no further than the signs will.
+    """
+    try:
+        return _DECODER.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return None
+
+
 class _Splitter:
     """Holds the lines of an object that has not ended yet."""
 
@@ -86,6 +98,13 @@ class _Splitter:
                     at = end
                     continue
                 self._number = number
+                whole = _object_at(text, at)
+                if whole is not None:
+                    value, end = whole
+                    yield _row(number, text[at:end], value)
+                    self._hope_again()
+                    at = end
+                    continue
             end = self._end_of_object(text, at)
             self._parts.append(text[at:end])
             self._size += end - at
@@ -116,8 +135,12 @@ class _Splitter:
         text = "\n".join(self._parts)
         value = read_object(text)
         yield _row(self._number, text, value or {}, "" if value is not None else NOT_JSON)
-        self._tries = min(_VAIN_TRIES, self._tries + _VAIN_TRIES_AN_OBJECT)
+        self._hope_again()
         self._forget()
+
+    def _hope_again(self) -> None:
+        """An object has ended."""
+        self._tries = min(_VAIN_TRIES, self._tries + _VAIN_TRIES_AN_OBJECT)
 
     def _forget(self) -> None:
         self._parts, self._size, self._depth, self._in_text = [], 0, 0, False

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from webapp.staff.sealed import (
+from webapp.sealed import (
     MAGIC,
     PIECE_BYTES,
     NotOpened,

@@ -3,7 +3,7 @@
 A head (MAGIC and seven random bytes), then pieces of 1 MiB and 16 bytes, the last one shorter or as long. The nonce of
 a piece is the random bytes, its number and whether it is the last: a piece that was changed, moved, left out or cut
 off does not open (the STREAM construction, as streaming AEAD of Tink and age have it). A key seals one archive only.
-Written by disclosure_archive.py, read by disclosure_commands.py.
+Written by staff/disclosure_archive.py and recovery/archive.py, read by the commands of both.
 """
 
 import re

@@ -1,0 +1,185 @@
+"""An owner closes the organization: its people are told, phone systems stopped, and for 14 days it can come back."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import select
+
+from config import Settings
+from tests.accounts.authenticator import clock
+from tests.cast import Cast
+from tests.client import PageCheckingClient
+from tests.make import Make
+from tests.sources.delivering import Delivering, own_call, token_of
+from webapp.audit.models import AuditEvent
+from webapp.database.engine import Database
+from webapp.database.ids import spell_id
+from webapp.jobs.worker import Worker
+from webapp.outbox.models import OutboxMessage
+from webapp.tenancy.models import Organization, OrganizationState
+from webapp.tenancy.sessions import reading_session
+
+__all__ = ["clock"]
+CLOSE, CLOSING = "/o/harbour/settings/close", "/o/harbour/settings/closing"
+SURE = {"name": "Harbour Boats", "sure": "y"}
+
+
+def state(database: Database, cast: Cast) -> OrganizationState:
+    with reading_session(database) as session:
+        return session.get_one(Organization, cast.harbour.id).state
+
+
+def mails(database: Database, template: str) -> list[str]:
+    with reading_session(database) as session:
+        found = select(OutboxMessage.to_address).where(OutboxMessage.template == template)
+        return sorted(session.scalars(found))
+
+
+def kinds(database: Database, cast: Cast) -> list[str]:
+    with reading_session(database, cast.harbour.id) as session:
+        return list(session.scalars(select(AuditEvent.kind).order_by(AuditEvent.position)))
+
+
+@pytest.fixture
+def closed(clock: time_machine.Traveller, client: PageCheckingClient, cast: Cast) -> PageCheckingClient:
+    """Olive's browser, in which she has just closed Harbour."""
+    client.sign_in(cast.olive)
+    assert client.send(CLOSE, SURE).location == CLOSING
+    return client
+
+
+def other(app: Flask) -> PageCheckingClient:
+    found = app.test_client()
+    assert isinstance(found, PageCheckingClient)
+    return found
+
+
+def test_owners_are_told_and_it_is_recorded(closed: PageCheckingClient, cast: Cast, database: Database) -> None:
+    assert state(database, cast) is OrganizationState.CLOSED
+    assert mails(database, "closing_begun") == ["olive@example.com"]
+    assert kinds(database, cast)[-1] == "organization.closed"
+    page = closed.get(CLOSING).text
+    assert "Take it back" in page and "olive@example.com" in page
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": "Harbour"}, {"name": ""}, {"sure": ""}, {"name": "Quayside Ltd"}, {"name": "Harbour Boats\x00"}]
+)
+def test_without_its_name_and_a_yes_nothing_happens(
+    client: PageCheckingClient, cast: Cast, database: Database, wrong: dict[str, str]
+) -> None:
+    client.sign_in(cast.olive)
+    fields = {name: value for name, value in {**SURE, **wrong}.items() if value}
+    assert client.send(CLOSE, fields).status_code in (422, 400)
+    assert state(database, cast) is OrganizationState.OPEN
+
+
+def test_a_name_typed_in_other_letters_is_the_name(client: PageCheckingClient, cast: Cast, database: Database) -> None:
+    client.sign_in(cast.olive)
+    assert client.send(CLOSE, {**SURE, "name": " harbour  boats "}).location == CLOSING
+
+
+def test_its_people_are_told_on_every_page(closed: PageCheckingClient, app: Flask, cast: Cast) -> None:
+    vera = other(app)
+    vera.sign_in(cast.vera)
+    for path in ("/o/harbour/", "/o/harbour/calls", "/o/harbour/people"):
+        answer = vera.get(path)
+        assert answer.status_code == 403
+        assert "Harbour Boats is closed" in answer.text and CLOSING in answer.text
+    assert "Harbour Boats is closed" in vera.get("/").text
+    page = vera.get(CLOSING)
+    assert page.status_code == 200 and "olive@example.com" in page.text and "Take it back" not in page.text
+    assert vera.send(f"{CLOSING}/take-back").status_code == 403
+    assert vera.get("/o/harbour/takeout").status_code == 403
+    assert closed.get("/o/harbour/calls").status_code == 403, "the owner as well"
+    assert closed.get("/o/harbour/takeout").status_code == 200
+
+
+def test_a_stranger_learns_nothing(closed: PageCheckingClient, app: Flask, cast: Cast) -> None:
+    quentin = other(app)
+    quentin.sign_in(cast.quentin)
+    assert quentin.get(CLOSING).status_code == quentin.get("/o/harbour/calls").status_code == 404
+    assert quentin.send(f"{CLOSING}/take-back").status_code == 404
+
+
+def test_an_owner_takes_it_back(closed: PageCheckingClient, cast: Cast, database: Database, make: Make) -> None:
+    assert closed.send(f"{CLOSING}/take-back").location == "/o/harbour/"
+    assert state(database, cast) is OrganizationState.OPEN
+    assert closed.get("/o/harbour/calls").status_code == 200
+    assert "organization.reopened" in kinds(database, cast)
+    assert closed.get(CLOSING).location == "/o/harbour/"
+
+
+def test_after_the_days_of_grace_nobody_brings_it_back(
+    clock: time_machine.Traveller, closed: PageCheckingClient, app: Flask, cast: Cast, database: Database
+) -> None:
+    clock.shift(timedelta(days=14))
+    olive = other(app)
+    olive.sign_in(cast.olive)
+    assert olive.get(CLOSING).status_code == 403
+    assert olive.send(f"{CLOSING}/take-back").status_code == 403
+    assert state(database, cast) is OrganizationState.CLOSED
+
+
+def test_owners_are_reminded_three_days_before(
+    clock: time_machine.Traveller, closed: PageCheckingClient, database: Database, settings: Settings
+) -> None:
+    Worker(database, settings).run_due()
+    assert mails(database, "closing_soon") == []
+    clock.shift(timedelta(days=11))
+    Worker(database, settings).run_due()
+    assert mails(database, "closing_soon") == ["olive@example.com"]
+
+
+def test_a_closing_that_was_taken_back_erases_nothing(
+    clock: time_machine.Traveller, closed: PageCheckingClient, cast: Cast, database: Database, settings: Settings
+) -> None:
+    closed.send(f"{CLOSING}/take-back")
+    clock.shift(timedelta(days=15))
+    Worker(database, settings).run_due()
+    assert mails(database, "closing_soon") == []
+    assert state(database, cast) is OrganizationState.OPEN
+
+
+def test_phone_systems_are_told_to_stop(app: Flask, cast: Cast, make: Make, client: PageCheckingClient) -> None:
+    pbx = make.pbx()
+    delivering = Delivering(app, make.database, pbx, token_of(make.database, pbx))
+    assert delivering.send_json(own_call(1)).status_code == 200
+    client.sign_in(cast.olive)
+    client.send(CLOSE, SURE)
+    answer = delivering.send_json(own_call(2))
+    assert answer.status_code == 410
+    assert "stop sending" in answer.text and "Harbour" not in answer.text
+    client.send(f"{CLOSING}/take-back")
+    assert delivering.send_json(own_call(2)).status_code == 200
+
+
+# ------------------------------------------------------------------------------------------------------------- staff
+
+
+def test_staff_bring_it_back_with_a_reason(
+    closed: PageCheckingClient, app: Flask, cast: Cast, database: Database
+) -> None:
+    stella, path = other(app), f"/staff/organizations/{spell_id(cast.harbour.id)}"
+    stella.sign_in(cast.stella)
+    assert "Bring it back" in stella.get(path).text
+    assert stella.send(f"{path}/bring-back", {"reason": ""}).status_code == 422
+    assert state(database, cast) is OrganizationState.CLOSED
+    assert stella.send(f"{path}/bring-back", {"reason": "They called, it was a mistake"}).location == path
+    assert state(database, cast) is OrganizationState.OPEN
+    assert "support.reopened" in kinds(database, cast)
+    again = stella.send(f"{path}/bring-back", {"reason": "Once more"})
+    assert again.status_code == 422 and "not closed any more" in again.text
+
+
+def test_staff_bring_nothing_back_after_the_days_of_grace(
+    clock: time_machine.Traveller, closed: PageCheckingClient, app: Flask, cast: Cast, database: Database
+) -> None:
+    clock.shift(timedelta(days=14))
+    stella = other(app)
+    stella.sign_in(cast.stella)
+    path = f"/staff/organizations/{spell_id(cast.harbour.id)}/bring-back"
+    assert stella.send(path, {"reason": "Too late"}).status_code == 422
+    assert state(database, cast) is OrganizationState.CLOSED

@@ -1,0 +1,310 @@
+"""The nightly run removes what the preview said, no more and no less; the rest stays right, whatever breaks it off."""
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from tests.accounts.authenticator import clock
+from tests.cast import Cast
+from tests.ingest.importing import Importing, asterisk_row
+from tests.make import Make
+from webapp.audit.actions import record
+from webapp.audit.models import AuditDetail, AuditEvent
+from webapp.audit.verify import Head, check_kept, verify_chain
+from webapp.calls.models import Call, ImportFile
+from webapp.clock import now
+from webapp.database.engine import Database
+from webapp.database.ids import new_id
+from webapp.destinations.models import Party
+from webapp.jobs.models import Job, StoredChunk, StoredFile
+from webapp.jobs.stored_files import store_stream
+from webapp.privacy import retention_jobs
+from webapp.privacy.models import RetentionRun, Takeout, TakeoutChunk, TakeoutState
+from webapp.privacy.retention import Rules, next_run, next_run_day, preview, tell_days
+from webapp.privacy.retention_jobs import plan_retention, run_retention
+from webapp.tenancy.models import Organization
+from webapp.tenancy.sessions import reading_session, writing_session
+
+OLD = {"start": "2024-07-14 10:00:00", "answer": "2024-07-14 10:00:08", "end": "2024-07-14 10:03:20"}
+__all__ = ["clock"]
+YEAR = Rules(calls=365, audit=None, files=None, exports=7)
+
+
+@dataclass
+class NightWork:
+    """What the worker hands to the job. `nights`: how often keep() says yes."""
+
+    database: Database
+    organization_id: int | None
+    steps: int = 1 << 30
+
+    def keep(self) -> bool:
+        self.steps -= 1
+        return self.steps > 0
+
+
+@pytest.fixture
+def harbour(database: Database, cast: Cast) -> Importing:
+    return Importing(database, cast.harbour)
+
+
+def choose(harbour: Importing, rules: Rules) -> None:
+    with writing_session(harbour.database) as session:
+        organization = session.get_one(Organization, harbour.organization.id)
+        organization.keep_calls_days, organization.keep_audit_days = rules.calls, rules.audit
+        organization.keep_files_days, organization.keep_exports_days = rules.files, rules.exports
+        session.commit()
+
+
+def night(harbour: Importing, steps: int = 1 << 30) -> RetentionRun | None:
+    run_retention(NightWork(harbour.database, harbour.organization.id, steps))  # type: ignore[arg-type]
+    runs = sorted(harbour.all(RetentionRun), key=lambda run: run.id)
+    return runs[-1] if runs else None
+
+
+def today(harbour: Importing) -> date:
+    return now().astimezone(UTC).date()
+
+
+def load(harbour: Importing) -> ImportFile:
+    """Five calls of 2024 from five numbers, one of them also calls now."""
+    start = f"{now() - timedelta(days=3):%Y-%m-%d} 10:00:00"
+    old = [asterisk_row(unique=f"1720951200.{turn}", source=f"0207946011{turn}", **OLD) for turn in range(5)]
+    young = asterisk_row(unique="1790000000.1", source="02079460114", start=start, answer=start, end=start)
+    return harbour.load(harbour.pbx(), b"".join([*old, young]))
+
+
+def say(harbour: Importing, rules: Rules | None = None) -> Any:
+    with reading_session(harbour.database, harbour.organization.id) as session:
+        return preview(session, today(harbour), rules)
+
+
+def test_a_night_removes_what_the_preview_says(harbour: Importing) -> None:
+    load(harbour)
+    foreseen = say(harbour, YEAR)
+    assert (foreseen.calls, foreseen.records, foreseen.parties) == (5, 5, 4)
+    assert foreseen.first_at == foreseen.last_at == datetime(2024, 7, 14, 9, 0, tzinfo=UTC)
+    assert say(harbour).is_empty  # by the rules in force nothing goes
+    choose(harbour, YEAR)
+    parties = len(harbour.all(Party))
+    run = night(harbour)
+    assert run is not None and run.ended_at is not None
+    assert (run.calls, run.records, run.parties) == (5, 5, 4)
+    assert len(harbour.all(Party)) == parties - 4
+    harbour.check()
+    assert say(harbour).is_empty
+    assert harbour.stored().keeps_from == foreseen.edges.calls
+
+
+def test_a_night_that_removes_nothing_leaves_no_row(harbour: Importing) -> None:
+    load(harbour)
+    choose(harbour, Rules(3650, 3650, 3650, 7))
+    assert night(harbour) is None
+
+
+def test_a_number_that_somebody_may_see_stays_and_is_not_foreseen(harbour: Importing, make: Make, cast: Cast) -> None:
+    load(harbour)
+    [party] = make.narrow(cast.nina, "+442079460110")
+    assert say(harbour, YEAR).parties == 3
+    choose(harbour, YEAR)
+    run = night(harbour)
+    assert run is not None and run.parties == 3
+    assert party.id in {each.id for each in harbour.all(Party)}
+
+
+def test_a_longer_rule_takes_older_rows_in_again(harbour: Importing) -> None:
+    load(harbour)
+    choose(harbour, YEAR)
+    night(harbour)
+    choose(harbour, Rules(None, None, None, 7))
+    night(harbour)
+    assert harbour.stored().keeps_from is None
+    load(harbour)
+    assert len(harbour.all(Call)) == 7  # of two phone systems: one young call each, five old ones
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_night_that_broke_off_is_gone_on_with(
+    harbour: Importing, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setattr("webapp.ingest.purge._FIRST_BATCH", 2)
+    monkeypatch.setattr("webapp.ingest.purge._LARGEST_BATCH", 2)
+    monkeypatch.setattr(retention_jobs, "_EVENTS_AT_ONCE", 2)
+    load(harbour)
+    choose(harbour, YEAR)
+    broken = night(harbour, steps)
+    assert broken is not None and (broken.ended_at is None) == (steps < 3)
+    harbour.check()
+    run = night(harbour)
+    assert run is not None and run.id == broken.id
+    assert (run.calls, run.ended_at is None) == (5, False)
+    harbour.check()
+
+
+# ------------------------------------------------------------------------------------------------------------ files
+
+
+def test_old_files_go_and_their_imports_say_so(harbour: Importing) -> None:
+    imported = load(harbour)
+    young = load(harbour)
+    assert imported.stored_file_id is not None
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        row = session.get_one(StoredFile, (harbour.organization.id, imported.stored_file_id))
+        row.created_at = now() - timedelta(days=100)
+        size = row.stored_count
+        session.commit()
+    rules = Rules(None, None, 90, 7)
+    foreseen = say(harbour, rules)
+    assert (foreseen.files, foreseen.file_bytes) == (1, size)
+    choose(harbour, rules)
+    run = night(harbour)
+    assert run is not None and run.files == 1
+    assert harbour.result(imported.id).stored_file_id is None
+    assert [row.id for row in harbour.all(StoredFile)] == [young.stored_file_id]
+    assert {row.stored_file_id for row in harbour.all(StoredChunk)} == {young.stored_file_id}
+
+
+# ------------------------------------------------------------------------------------------------------------ audit
+
+
+def tell(harbour: Importing, at: datetime, count: int) -> None:
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        for _turn in range(count):
+            record(session, "pbx.closed", actor_id=None, at=at, name="Front desk")
+        session.commit()
+
+
+def head(harbour: Importing) -> Head:
+    return verify_chain(harbour.database, harbour.organization.id).head
+
+
+def test_the_chain_is_whole_from_its_checkpoint_on(
+    clock: time_machine.Traveller, harbour: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_jobs, "_EVENTS_AT_ONCE", 2)
+    tell(harbour, now(), 5)
+    old = head(harbour)
+    clock.shift(timedelta(days=200))
+    tell(harbour, now(), 3)
+    young = head(harbour)
+    rules = Rules(None, 90, None, 7)
+    assert say_at(harbour, rules).audit_events == old.position
+    choose(harbour, rules)
+    run = night(harbour)
+    assert run is not None and run.audit_events == old.position
+    assert min(event.position for event in harbour.all(AuditEvent)) == old.position + 1
+    assert {each.position for each in harbour.all(AuditDetail)} == {each.position for each in harbour.all(AuditEvent)}
+    found = verify_chain(harbour.database, harbour.organization.id, {2, old.position, young.position})
+    assert found.wrong is None
+    assert [check_kept(found, kept) for kept in (Head(2, b"x" * 32), old, young)] == [None, None, None]
+    assert check_kept(found, Head(old.position, b"x" * 32)) is not None
+    kinds = [event.kind for event in sorted(harbour.all(AuditEvent), key=lambda event: event.position)]
+    assert kinds[-2:] == ["retention.audit_removed", "retention.done"]
+
+
+def test_a_chain_that_is_old_as_a_whole_begins_anew(clock: time_machine.Traveller, harbour: Importing) -> None:
+    old = head(harbour)
+    clock.shift(timedelta(days=200))
+    choose(harbour, Rules(None, 90, None, 7))
+    night(harbour)
+    found = verify_chain(harbour.database, harbour.organization.id)
+    assert (found.wrong, found.begins, found.head.position) == (None, old.position, old.position + 2)
+
+
+def test_what_a_checkpoint_covers_and_is_not_deleted_yet_goes_the_next_night(
+    clock: time_machine.Traveller, harbour: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_jobs, "_EVENTS_AT_ONCE", 2)
+    tell(harbour, now(), 5)
+    clock.shift(timedelta(days=200))
+    choose(harbour, Rules(None, 90, None, 7))
+    night(harbour, steps=1)
+    assert verify_chain(harbour.database, harbour.organization.id).wrong is None
+    run = night(harbour)
+    assert run is not None and run.ended_at is not None
+    assert len(harbour.all(AuditEvent)) == 2
+
+
+# --------------------------------------------------------------------------------------------------------- archives
+
+
+def test_an_archive_goes_after_its_days(harbour: Importing, cast: Cast) -> None:
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        for days in (8, 2):
+            takeout = Takeout(
+                id=new_id(), state=TakeoutState.READY, asked_by=cast.olive.id, by_staff=False,
+                asked_at=now() - timedelta(days=days), ready_at=now() - timedelta(days=days), step=1, steps=1,
+                row_count=1, byte_count=10,
+            )  # fmt: skip
+            session.add(takeout)
+            session.flush()
+            session.add_all(TakeoutChunk(takeout_id=takeout.id, position=turn, content=b"x") for turn in range(9))
+        session.commit()
+    assert say(harbour).archives == 1
+    run = night(harbour)
+    assert run is not None and run.archives == 1
+    assert [each.state for each in sorted(harbour.all(Takeout), key=lambda each: each.id)] == [
+        TakeoutState.GONE,
+        TakeoutState.READY,
+    ]
+    assert len(harbour.all(TakeoutChunk)) == 9
+
+
+# ------------------------------------------------------------------------------------------------------------- when
+
+
+def jobs(database: Database) -> list[Job]:
+    with reading_session(database) as session:
+        return list(session.scalars(select(Job).where(Job.kind == retention_jobs.RUN)))
+
+
+def test_a_night_is_planned_once_for_those_who_keep_for_a_time(harbour: Importing) -> None:
+    plan_retention(harbour.database)
+    assert jobs(harbour.database) == []
+    choose(harbour, YEAR)
+    plan_retention(harbour.database)
+    plan_retention(harbour.database)
+    [job] = jobs(harbour.database)
+    assert (job.organization_id, job.run_at) == (harbour.organization.id, next_run(harbour.stored()))
+
+
+@pytest.mark.parametrize(
+    ("zone", "after", "night"),
+    [
+        ("Europe/London", "2026-07-15T12:00", "2026-07-16T02:00"),
+        ("Europe/London", "2026-07-15T01:59", "2026-07-15T02:00"),
+        ("Europe/London", "2026-10-24T12:00", "2026-10-25T03:00"),
+        ("America/New_York", "2026-03-07T12:00", "2026-03-08T07:00"),
+    ],
+)
+def test_a_night_is_of_the_organization(zone: str, after: str, night: str) -> None:
+    organization = Organization(time_zone=zone)
+    moment, wanted = (datetime.fromisoformat(f"{each}+00:00") for each in (after, night))
+    assert next_run(organization, moment) == wanted
+
+
+def test_days_are_told_as_people_say_them() -> None:
+    assert [tell_days(days) for days in (1, 30, 365, 730, None)] == [
+        "1 day", "30 days", "1 year", "2 years", "as long as we are here",
+    ]  # fmt: skip
+
+
+def test_another_organization_keeps_its_own(harbour: Importing, database: Database, cast: Cast) -> None:
+    load(harbour)
+    quayside = Importing(database, cast.quayside)
+    load(quayside)
+    store_stream(database, cast.quayside.id, io.BytesIO(b"kept"))
+    choose(harbour, YEAR)
+    night(harbour)
+    assert len(quayside.all(Call)) == 6
+    quayside.check()
+
+
+def say_at(harbour: Importing, rules: Rules) -> Any:
+    with reading_session(harbour.database, harbour.organization.id) as session:
+        return preview(session, next_run_day(harbour.stored()), rules)

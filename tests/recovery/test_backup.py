@@ -1,0 +1,219 @@
+"""`flask backup`: a sealed file of one moment, beside its manifest; and what keeps one from being made."""
+
+import hashlib
+import os
+import signal
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from config import Settings
+from tests.make import Make
+from tests.recovery.conftest import PASSPHRASE, Run, left_behind, newest, run_at
+from webapp.audit.models import AuditEvent
+from webapp.database import copies, dumps
+from webapp.database.engine import Database
+from webapp.recovery import backing_up, folder
+from webapp.recovery.folder import ERASURES, Kept, list_kept, only_one
+from webapp.recovery.models import RunKind
+from webapp.recovery.queries import latest_backup, latest_drill, list_runs
+from webapp.tenancy.sessions import reading_session
+
+
+def runs(database: Database, kind: RunKind = RunKind.BACKUP) -> list[tuple[bool, str]]:
+    with reading_session(database) as session:
+        return [(run.succeeded, run.words) for run in list_runs(session, kind, 10)]
+
+
+def test_one_sealed_file_and_its_manifest(run: Run, make: Make, settings: Settings, database: Database) -> None:
+    make.call()
+    result = run("backup")
+
+    assert result.exit_code == 0, result.output
+    kept = newest(settings)
+    assert str(kept.path) in result.output and "1 call of 2 organizations" in result.output
+    assert "NUMBER_KEY, SECRET_KEY" in result.output and ERASURES not in result.output
+    for path in (kept.path, folder.manifest_path(kept.path)):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(kept.path.parent).st_mode) == 0o700
+    assert hashlib.sha256(kept.path.read_bytes()).digest() == kept.manifest.digest
+    assert left_behind(settings) == []
+    with reading_session(database, 0) as session:
+        found = latest_backup(session)
+        assert found is not None and found.ended_at is not None and found.succeeded
+        assert (found.backup_name, found.digest) == (kept.path.name, kept.manifest.digest)
+        assert (found.organizations, found.calls) == (2, 1)
+        assert found.backup_at == kept.moment and found.heads_digest == kept.manifest.facts.heads_digest
+        assert latest_drill(session) is None
+        (event,) = session.query(AuditEvent).filter_by(kind="service.backed_up").all()
+        assert (event.actor_id, event.object_id) == (None, found.id)
+
+
+CANARY = "Canary-of-this-test-4711"
+
+
+def test_security_50_nothing_of_the_database_can_be_read_in_it(
+    make: Make, settings: Settings, backed_up: Callable[[], Kept]
+) -> None:
+    make.destination(CANARY)
+    make.call(caller="+442079460123")
+    kept = backed_up()
+
+    for path in (kept.path, folder.manifest_path(kept.path)):
+        content = path.read_bytes()
+        for readable in (CANARY, "442079460123", "Harbour", "harbour", "olive@example.com", "SQLite format", "PGDMP"):
+            assert readable.encode() not in content
+    for secret in (settings.secret_key.encode(), settings.number_key, settings.backup_key):
+        assert secret and secret not in kept.path.read_bytes() and secret.hex().encode() not in kept.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"backup_key": None}, "No backup is made without encryption"),
+        ({"backup_folder": None}, "Set BACKUP_FOLDER"),
+        ({"backup_folder": Path("/proc/nowhere")}, "cannot be made"),
+    ],
+)
+def test_what_is_not_set(settings: Settings, make: Make, changed: dict[str, Any], words: str) -> None:
+    result = run_at(replace(settings, **changed), "backup")
+    assert result.exit_code == 1 and words in result.output, result.output
+    assert runs(make.database) == []
+
+
+@pytest.mark.postgresql
+def test_the_dump_role_is_needed(settings: Settings, make: Make) -> None:
+    result = run_at(replace(settings, database_dump_url=None), "backup")
+    assert result.exit_code == 1 and "DATABASE_DUMP_URL is not set" in result.output
+
+
+@pytest.mark.postgresql
+def test_a_role_that_does_not_see_every_row_dumps_nothing(settings: Settings, make: Make) -> None:
+    result = run_at(replace(settings, database_dump_url=settings.database_url), "backup")
+    assert result.exit_code == 1 and "does not see every row of" in result.output, result.output
+    assert list_kept(settings.data_dir / "backups") == [] and left_behind(settings) == []
+    assert runs(make.database) == [(False, "RecoveryProblem")]
+
+
+@pytest.mark.postgresql
+def test_pg_dump_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch, make: Make, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(dumps, "_DEBIAN", tmp_path)
+    result = run("backup")
+    assert result.exit_code == 1 and "pg_dump is not installed here" in result.output
+
+
+@pytest.mark.postgresql
+def test_no_password_is_in_an_argument(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make, app: Flask
+) -> None:
+    commands: list[list[str]] = []
+    start = dumps.subprocess.Popen
+
+    def listen(command: list[str], **options: Any) -> Any:
+        commands.append(command)
+        return start(command, **options)
+
+    monkeypatch.setattr(dumps.subprocess, "Popen", listen)
+    assert run("backup").exit_code == 0 and run("restore-drill").exit_code == 0
+    assert [Path(command[0]).name for command in commands] == ["pg_dump", "pg_restore", "pg_restore"]
+    assert settings.database_dump_url
+    password = str(Database(settings.database_dump_url).url.password)
+    assert password not in str(commands) and settings.secret_key not in str(commands)
+
+
+def full(*_arguments: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_leaves_nothing_half(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    monkeypatch.setattr(backing_up.BackupWriter, "write", full)
+    result = run("backup")
+    assert result.exit_code == 1 and "No space left on device" in result.output
+    assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
+    assert runs(make.database) == [(False, "OSError")]
+
+
+def test_a_service_manager_that_ends_it_leaves_nothing_half(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(backing_up.BackupWriter, "write", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert run("backup").exit_code == 143
+    assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
+    assert runs(make.database) == [(False, "SystemExit")]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_disk_with_too_little_room_is_left_alone(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    if settings.dialect == "postgresql":
+        return  # nothing is copied there
+    monkeypatch.setattr(backing_up, "KEPT_FREE_BYTES", 10**18)
+    result = run("backup")
+    assert result.exit_code == 1 and "MB of free disk for a while" in result.output
+    assert left_behind(settings) == []
+
+
+def test_a_backup_that_cannot_be_recorded_is_there_all_the_same(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    monkeypatch.setattr(backing_up, "end_run", full)
+    result = run("backup")
+    assert result.exit_code == 1 and "is whole, but what comes after it failed: No space left" in result.output
+    assert len(list_kept(settings.data_dir / "backups")) == 1
+
+
+def test_a_damaged_copy_is_no_backup(run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
+    if settings.dialect == "postgresql":
+        return  # pg_dump says so itself
+    whole = copies.check_sqlite
+
+    def damage(path: Path) -> None:
+        with path.open("r+b") as file:
+            file.seek(5 * 4096)
+            file.write(b"\xff" * 4096)
+        whole(path)
+
+    monkeypatch.setattr(copies, "check_sqlite", damage)
+    result = run("backup")
+    assert result.exit_code == 1 and "SQLite says that the database is damaged" in result.output
+    assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
+
+
+def test_one_at_a_time(run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept]) -> None:
+    kept = backed_up()
+    with only_one(settings):
+        for command in (("backup",), ("restore-drill",), ("restore", kept.path)):
+            result = run(*command)
+            assert result.exit_code == 1 and "Another backup, restore or drill is running" in result.output, command
+    assert run("restore-drill").exit_code == 0
+
+
+def test_with_a_passphrase(settings: Settings, make: Make, empty: Settings) -> None:
+    sealed = replace(settings, backup_key=None, backup_passphrase=PASSPHRASE)
+    assert run_at(sealed, "backup").exit_code == 0
+    path = newest(settings).path
+    assert path.read_bytes().startswith(b"CALLBOOK-BACKUP-1 passphrase 65536 8 2 ")
+    opening = replace(empty, backup_key=None, backup_passphrase=PASSPHRASE)
+    assert run_at(opening, "restore", path).exit_code == 0
+
+
+def test_the_log_of_erasures_lies_beside_it_and_never_loses_a_line(
+    run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept]
+) -> None:
+    log = settings.data_dir / ERASURES
+    log.write_text('{"subject": 1}\n{"subject": 2}\n')
+    beside = backed_up().path.parent / ERASURES
+    assert beside.read_text() == log.read_text() and stat.S_IMODE(os.stat(beside).st_mode) == 0o600
+    log.write_text('{"subject": 3}\n')  # a machine that was set up anew without it
+    folder.copy_erasures(settings.data_dir, beside.parent)
+    assert beside.read_text() == '{"subject": 1}\n{"subject": 2}\n{"subject": 3}\n'

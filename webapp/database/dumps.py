@@ -1,0 +1,221 @@
+"""PostgreSQL: pg_dump of one moment as a stream, pg_restore of a stream, and databases for a drill. For recovery/.
+
+Passwords go to these programs by the environment, never by an argument. What they say on standard error is told by its
+first line.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.url import URL
+
+from webapp.database.engine import Database
+from webapp.database.roles import DUMP, STAFF
+
+_AT_ONCE = 1024 * 1024
+#: Debian and its kin keep the programs of each version here, those on PATH are wrappers.
+_DEBIAN = Path("/usr/lib/postgresql")
+#: Written anew for the roles of the place where it is restored: roles.py.
+_OF_ROLES = re.compile(rf" POLICY \S+ \S+ \S+_of_(?:{STAFF}|{DUMP}) ")
+_SCRATCH_MARK = "callbook: scratch of a restore drill"
+
+
+class ToolFailed(Exception):
+    """pg_dump or pg_restore is not there, or did not end well. Its words say so."""
+
+
+@contextmanager
+def one_moment(database: Database) -> Iterator[tuple[Connection, str]]:
+    """A transaction that sees one moment, and the name by which pg_dump sees the same."""
+    with database.reading.connect() as connection, connection.begin():
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")  # it waits for pg_dump
+        yield connection, str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
+
+
+def dump(url: str, snapshot: str) -> Iterator[bytes]:
+    """The dump of that moment, in the custom format, not compressed. Raises ToolFailed, at its end too."""
+    # With row_security = on the policies of the dump role count: roles.list_dump_problems() has asked for each.
+    words = ["--format=custom", "--compress=0", "--no-password", "--enable-row-security", f"--snapshot={snapshot}"]
+    with _started("pg_dump", words, url, stdout=subprocess.PIPE) as (process, said):
+        assert process.stdout is not None
+        while piece := process.stdout.read(_AT_ONCE):
+            yield piece
+        _check_end("pg_dump", process, said)
+
+
+def restore_dump(url: str, blocks: Iterable[bytes], contents: Path) -> None:
+    """Restore into the empty database of its owner, in one transaction. `contents`: a file of list_dump().
+
+    Raises ToolFailed.
+    """
+    words = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-acl", "--no-password"]
+    with _started("pg_restore", [*words, f"--use-list={contents}"], url, stdin=subprocess.PIPE) as (process, said):
+        _feed(process, blocks)
+        _check_end("pg_restore", process, said)
+
+
+def list_dump(blocks: Iterable[bytes]) -> str:
+    """What a dump holds, a line each, as pg_restore takes it; without what names roles of the place it came from."""
+    with _started("pg_restore", ["--list"], None, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as (process, said):
+        assert process.stdout is not None
+        _feed(process, blocks)  # it reads the beginning, answers and goes: less than a pipe holds
+        lines = process.stdout.read().decode().splitlines(keepends=True)
+        _check_end("pg_restore", process, said)
+    return "".join(line for line in lines if not _OF_ROLES.search(line))
+
+
+def check_tools() -> None:
+    """Raises ToolFailed when pg_dump or pg_restore is not installed."""
+    for tool in ("pg_dump", "pg_restore"):
+        _find(tool)
+
+
+def _feed(process: "subprocess.Popen[bytes]", blocks: Iterable[bytes]) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it has gone: why, it says itself
+        for block in blocks:
+            process.stdin.write(block)
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+
+
+@contextmanager
+def _started(
+    tool: str, words: list[str], url: str | None, **pipes: int
+) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
+    environ = {**os.environ, "LC_ALL": "C"}
+    command = [_find(tool), *words]
+    if url is not None:
+        conninfo, password = _conninfo(make_url(url))
+        command.append(f"--dbname={conninfo}")
+        environ.update({"PGPASSWORD": password} if password else {})
+    with tempfile.TemporaryFile() as said:  # not a pipe: nobody reads it meanwhile
+        process = subprocess.Popen(command, env=environ, stderr=said, **pipes)  # type: ignore[call-overload]  # noqa: S603
+        try:
+            yield process, said
+        finally:
+            if process.poll() is None:
+                process.kill()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
+            process.wait()
+
+
+def _check_end(tool: str, process: "subprocess.Popen[bytes]", said: IO[bytes]) -> None:
+    if process.wait() != 0:
+        said.seek(0)
+        lines = [line for line in said.read(4000).decode("utf-8", "replace").splitlines() if line.strip()]
+        raise ToolFailed(f"{tool} failed: {lines[0] if lines else f'it ended with {process.returncode}'}")
+
+
+def _find(tool: str) -> str:
+    found = shutil.which(tool)
+    if found:
+        return found
+    beside = sorted(_DEBIAN.glob(f"*/bin/{tool}"), key=lambda path: path.parent.parent.name.zfill(4))
+    if beside:
+        return str(beside[-1])
+    raise ToolFailed(
+        f"{tool} is not installed here. Install PostgreSQL's client programs, of the server's version or newer "
+        "(Debian: postgresql-client), or put them on PATH."
+    )
+
+
+def _conninfo(url: URL) -> tuple[str, str]:
+    """As libpq reads it, without the password; and the password."""
+    options = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "dbname": url.database,
+        **{name: value for name, value in url.query.items() if isinstance(value, str)},
+    }
+    password = options.pop("password", None) or url.password
+    quoted = (
+        "{}='{}'".format(name, str(value).replace("\\", "\\\\").replace("'", "\\'"))
+        for name, value in options.items()
+        if value is not None
+    )
+    return " ".join(quoted), str(password or "")
+
+
+# ---------------------------------------------------------------------------------------------- empty and scratch ones
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether nothing was made in this database yet."""
+    return not connection.exec_driver_sql(
+        "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+    ).scalar_one()
+
+
+def make_empty(database: Database) -> None:
+    """Take everything out that its owner made in it: what a restore that failed leaves behind."""
+    with database.writing.connect() as connection, connection.begin():
+        schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+        tables = connection.exec_driver_sql(
+            "SELECT relkind, quote_ident(relname) FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+            " AND relkind IN ('r', 'p', 'v') AND pg_has_role(current_user, relowner, 'USAGE') ORDER BY relkind DESC"
+        ).all()
+        for kind, name in tables:
+            what = "VIEW" if kind in ("v", b"v") else "TABLE"
+            connection.exec_driver_sql(f"DROP {what} IF EXISTS {schema}.{name} CASCADE")
+        functions = connection.exec_driver_sql(
+            "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+            " AND pg_has_role(current_user, proowner, 'USAGE')"
+        ).all()
+        for (name,) in functions:
+            connection.exec_driver_sql(f"DROP FUNCTION {name} CASCADE")
+
+
+@contextmanager
+def scratch_database(owner_url: str) -> Iterator[str]:
+    """The name of a new, empty database beside the owner's, gone at the end. The owner needs CREATEDB.
+
+    One that an earlier drill left, since it was killed, goes first; one of the same name that is not ours is refused.
+    """
+    server = Database(owner_url, pool_size=1, statement_ms=0)
+    name = f"{server.url.database}_drill"
+    quoted = server.engine.dialect.identifier_preparer.quote_identifier(name)
+    try:
+        with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            _drop_scratch(connection, name, quoted)
+            connection.exec_driver_sql(f"CREATE DATABASE {quoted} TEMPLATE template0 {_like_this(connection)}")
+            connection.exec_driver_sql(f"COMMENT ON DATABASE {quoted} IS '{_SCRATCH_MARK}'")
+            try:
+                yield name
+            finally:
+                _drop_scratch(connection, name, quoted)
+    finally:
+        server.dispose()
+
+
+def _like_this(connection: Connection) -> str:
+    """Encoding and locale of the database of this connection."""
+    encoding, collate, ctype = connection.exec_driver_sql(
+        "SELECT pg_encoding_to_char(encoding), quote_literal(datcollate), quote_literal(datctype) FROM pg_database"
+        " WHERE datname = current_database()"
+    ).one()
+    return f"ENCODING '{encoding}' LC_COLLATE {collate} LC_CTYPE {ctype}"
+
+
+def _drop_scratch(connection: Connection, name: str, quoted: str) -> None:
+    found = connection.exec_driver_sql(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %(name)s", {"name": name}
+    ).one_or_none()
+    if found is None:
+        return
+    if found[0] != _SCRATCH_MARK:
+        raise ToolFailed(f"A database {name} is there that no drill made: rename it, a drill needs that name.")
+    connection.exec_driver_sql(f"DROP DATABASE {quoted} WITH (FORCE)")

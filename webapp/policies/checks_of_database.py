@@ -1,0 +1,133 @@
+"""Checks of the database: its locks, what the console may read, what is stored at all, the chains, what is sealed.
+
+Bounded: the locks by the number of tables, the chains as chains.py says, the rest by the number of people.
+Called by promises.py.
+"""
+
+import ipaddress
+import stat
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import LargeBinary, func, literal, or_, select
+
+from webapp.accounts.models import UserAccount
+from webapp.audit.models import AuditEvent, AuditHead
+from webapp.audit.service_chain import SERVICE_ID
+from webapp.database.promised import (
+    list_console_rights,
+    list_open_locks,
+    list_strange_columns,
+    list_strange_features,
+)
+from webapp.outbox.models import OutboxMessage
+from webapp.policies.chains import look
+from webapp.policies.promise import CheckContext, first_of
+from webapp.tallies import today
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership, Tenant
+
+_SEALED = b"gAAAA"  #: how everything begins that sealing.py has sealed
+_DIGEST = "$argon2id$"
+_LOOKED_BACK_DAYS = 1
+
+
+def tenants_apart(context: CheckContext) -> str:
+    """The session lock, tried; and on PostgreSQL forced row-level security of every tenant table, as it stands."""
+    why = _try_session_lock(context)
+    if why or context.database.dialect == "sqlite":
+        return why
+    tables = [table.__tablename__ for table in (*Tenant.__subclasses__(), Membership)]  # type: ignore[attr-defined]
+    with context.database.reading.connect() as connection:
+        return first_of(list_open_locks(connection, tables))
+
+
+def _try_session_lock(context: CheckContext) -> str:
+    """Asks for rows with nothing bound, and for those of another organization. The chain of the service is always
+    there, and each organization has one: so there is always something to be found.
+    """
+    with context.reading() as session:
+        if _sees_anything(session):
+            return "A question to the database that names no organization was answered."
+    ids = context.list_organization_ids()[:2]
+    for mine, others in zip([SERVICE_ID, *ids], [*ids, SERVICE_ID], strict=True):
+        if mine == others:
+            continue
+        with context.reading(mine) as session:
+            seen = set(session.scalars(select(AuditHead.organization_id)))
+            foreign = session.scalars(select(AuditEvent.position).where(AuditEvent.organization_id == others).limit(1))
+            if seen - {mine} or foreign.first() is not None:
+                return "A question of one organization was answered with rows of another."
+    return ""
+
+
+def _sees_anything(session: LockedSession) -> bool:
+    tables: tuple[Any, ...] = (*Tenant.__subclasses__(), Membership)
+    return any(session.scalars(select(table.organization_id).limit(1)).first() is not None for table in tables)
+
+
+def staff_locked_out(context: CheckContext) -> str:
+    """What the console's connections can read and write without a grant, tried or asked for on the spot."""
+    if context.staff_database is None:
+        return ""  # no console on this installation
+    return first_of(list_console_rights(context.staff_database))
+
+
+def counts_only(context: CheckContext) -> str:
+    """The count of use knows a day, an organization, the name of a feature and a number, and nothing else."""
+    with context.database.reading.connect() as connection:
+        more = [name for name in list_strange_columns(connection) if name.startswith("feature_use.")]
+        if more:
+            return "The count of what is used holds more than day, organization, feature and number."
+        known = list(context.app.blueprints)
+        if list_strange_features(connection, known, today() - _LOOKED_BACK_DAYS):
+            return "The count of what is used holds words that name no feature."
+    return ""
+
+
+def nothing_but_records(context: CheckContext) -> str:
+    """The database has no table and no column that schema.sql, and with it the data inventory, does not have."""
+    with context.database.reading.connect() as connection:
+        if list_strange_columns(connection):
+            return "The database holds a table or a column that our list of what we hold does not have."
+    return ""
+
+
+def audit_whole(context: CheckContext) -> str:
+    """No row of any chain was changed, taken out or put in, as far as chains.py has come."""
+    watch = look(context.database, context.list_organization_ids())
+    if watch.broken:
+        return "A record of who looked was changed or taken out after it was written."
+    before = context.before.get("audit-whole")
+    if not watch.passes and before is not None and not before.kept:
+        return before.why  # found before this process began, and not everything is looked at again yet
+    return ""
+
+
+def encrypted_on_the_way(context: CheckContext) -> str:
+    """By https, or on this machine only; what must be readable again is sealed, and passwords are digests."""
+    settings = context.settings
+    if not settings.secure and not _is_this_machine(settings.base_url):
+        return "The service can be reached without encryption."
+    if settings.data_dir.is_dir() and settings.data_dir.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return "Other users of the server's machine may look into the folder with its data."
+    sealed = literal(_SEALED, LargeBinary)
+    secrets = (UserAccount.totp_secret, OutboxMessage.secret)
+    with context.reading() as session:
+        for column in secrets:
+            begins = func.substr(column, 1, len(_SEALED), type_=LargeBinary)
+            open_one = select(literal(1)).where(column.is_not(None), begins != sealed).limit(1)
+            if session.scalars(open_one).first() is not None:
+                return "A secret is stored that is not sealed."
+        plain = or_(UserAccount.password_digest == "", UserAccount.password_digest.startswith(_DIGEST))
+        if session.scalars(select(UserAccount.id).where(~plain).limit(1)).first() is not None:
+            return "A password is stored by a digest that is too weak."
+    return ""
+
+
+def _is_this_machine(base_url: str) -> bool:
+    name = urlsplit(base_url).hostname or ""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

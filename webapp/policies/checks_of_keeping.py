@@ -1,0 +1,106 @@
+"""Checks of what is kept, and for how long: backups, drills, retention; and that partners and regions are named.
+
+Bounded by the number of organizations: a few reads each, by the key. Called by promises.py.
+"""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+
+from webapp.audit.models import AuditEvent
+from webapp.database.promised import oldest_feature_day
+from webapp.database.types import Instant
+from webapp.outbox.models import MailState, OutboxMessage
+from webapp.policies.promise import CheckContext
+from webapp.policies.values import load_values
+from webapp.privacy.models import Takeout
+from webapp.privacy.retention import preview, rules_of
+from webapp.recovery.queries import latest_backup, latest_drill
+from webapp.tallies import today
+from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.models import Organization, OrganizationState
+
+#: Retention runs every night; a night may be missed while the machine is off.
+LATE_AFTER = timedelta(days=2)
+_MAIL_DAYS, _FEATURE_DAYS = 30, 400
+_ANY_TAKEOUT = kept(select(Takeout.id).limit(1))
+
+
+def backups_young(context: CheckContext) -> str:
+    """The data of the newest backup is no older than the policy says, with as much again for making it."""
+    hours = load_values(context.settings).backup_hours
+    if hours is None:
+        return "Nobody has said how often a backup is made."
+    with context.reading() as session:
+        newest = latest_backup(session)
+    if newest is None or newest.backup_at is None:
+        return "No backup was ever made."
+    if context.moment - newest.backup_at > timedelta(hours=2 * hours):
+        return f"The newest backup is older than {2 * hours} hours."
+    return ""
+
+
+def drill_young(context: CheckContext) -> str:
+    """A backup was restored and compared within the days that the policy says, and nothing was found different."""
+    days = load_values(context.settings).drill_days
+    if days is None:
+        return "Nobody has said how often restoring is tried."
+    with context.reading() as session:
+        newest = latest_drill(session)
+    if newest is None or newest.ended_at is None:
+        return "It was never tried whether a backup can be restored."
+    if not newest.succeeded:
+        return "The last try to restore a backup failed, or found something different."
+    if context.moment - newest.ended_at > timedelta(days=days):
+        return f"The last try to restore a backup is more than {days} days ago."
+    return ""
+
+
+def retention_runs(context: CheckContext) -> str:
+    """No organization has anything that is older than it keeps; nor has the service's own."""
+    with context.reading() as session:
+        staying = select(Organization).where(Organization.state != OrganizationState.CLOSED)
+        organizations = session.scalars(staying.order_by(Organization.id)).all()
+        mailed = select(func.min(OutboxMessage.ended_at, type_=Instant())).where(
+            OutboxMessage.state == MailState.HANDED_OVER
+        )
+        if _is_over(session.scalar(mailed), _MAIL_DAYS, context.moment):
+            return "Mails are still kept that should have been deleted."
+    with context.database.reading.connect() as connection:
+        oldest_day = oldest_feature_day(connection)
+    if oldest_day is not None and oldest_day < today() - _FEATURE_DAYS - LATE_AFTER.days:
+        return "Counts of use are still kept that should have been deleted."
+    for organization in organizations:
+        with context.reading(organization.id) as session:
+            if _is_behind(session, organization, context.moment):
+                return "Data is still kept that an organization wanted deleted by now."
+    return ""
+
+
+def _is_behind(session: LockedSession, organization: Organization, moment: datetime) -> bool:
+    """Whether there is what a run two nights ago removes. Rules that were changed since have not had their nights."""
+    local_day = (moment - LATE_AFTER).astimezone(ZoneInfo(organization.time_zone)).date()
+    rules = rules_of(organization)
+    if rules[:3] == (None, None, None) and not session.rows(_ANY_TAKEOUT):
+        return False  # as most of them: nothing that could be behind
+    if preview(session, local_day).is_empty:
+        return False
+    changed = select(AuditEvent.position).where(
+        AuditEvent.kind == "settings.changed", AuditEvent.at > moment - LATE_AFTER
+    )
+    return session.scalars(changed.limit(1)).first() is None
+
+
+def _is_over(oldest: datetime | None, days: int, moment: datetime) -> bool:
+    return oldest is not None and moment - oldest > timedelta(days=days) + LATE_AFTER
+
+
+def own_database(context: CheckContext) -> str:
+    """Partners and regions are named, each with its place."""
+    values = load_values(context.settings)
+    if not values.partners or not values.regions:
+        return "The partners that provide machines, network and mail, or the regions, are not named yet."
+    if any(not partner.name or not partner.region for partner in values.partners):
+        return "A partner is listed without its name or its region."
+    return ""

@@ -1,0 +1,245 @@
+"""Checks of who gets in: invitations, sessions, staff and what was opened to them, disclosures, what people were told.
+
+Each is bounded by the number of organizations (one short read each, by the key) or of people, never by that of calls.
+Called by promises.py.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import BigInteger, and_, bindparam, exists, or_, select
+
+from webapp.accounts.models import AccountState, Passkey, SessionState, UserAccount, WebSession
+from webapp.accounts.session_limits import (
+    ABSOLUTE_LIMIT,
+    IDLE_CHOICES,
+    STAFF_ABSOLUTE_LIMIT,
+    STAFF_IDLE_MINUTES,
+    USUAL_IDLE_MINUTES,
+    has_run_out,
+)
+from webapp.audit.models import AuditEvent
+from webapp.audit.service_chain import SERVICE_ID
+from webapp.database.types import Instant
+from webapp.organizations.models import Invitation, InvitationState
+from webapp.policies.models import Announcement, AnnouncementPerson, Policy, PolicyVersion
+from webapp.policies.promise import CheckContext
+from webapp.tenancy.consent_models import (
+    AccessGrant,
+    AccessOpening,
+    AccessRequest,
+    Disclosure,
+    DisclosureState,
+    RequestState,
+)
+from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.models import Membership
+
+#: Sessions that have run out are swept every hour: this long after, one of them is a fault.
+_SWEPT_WITHIN = timedelta(hours=3)
+#: Whoever of staff has no second factor yet has this long to set one up, and can do nothing else meanwhile.
+_SETS_UP_WITHIN = timedelta(minutes=30)
+
+#: Mails to everybody are queued some at a time.
+_TOLD_WITHIN = timedelta(days=1)
+
+_UNINVITED = kept(
+    select(Membership.user_account_id)
+    .outerjoin(
+        Invitation,
+        and_(Invitation.organization_id == Membership.organization_id, Invitation.id == Membership.invitation_id),
+    )
+    .where(or_(Invitation.id.is_(None), Invitation.state != InvitationState.ACCEPTED))
+    .limit(1)
+)
+_OF_ITS_REQUEST = and_(
+    AccessRequest.organization_id == AccessGrant.organization_id, AccessRequest.id == AccessGrant.request_id
+)
+_OUTSIDE_A_GRANT = kept(
+    select(AccessOpening.id)
+    .outerjoin(
+        AccessGrant,
+        and_(AccessGrant.organization_id == AccessOpening.organization_id, AccessGrant.id == AccessOpening.grant_id),
+    )
+    .where(
+        or_(
+            AccessGrant.id.is_(None),
+            AccessOpening.opened_at < AccessGrant.starts_at,
+            AccessOpening.until_at > AccessGrant.ends_at,
+            AccessOpening.opened_at > AccessGrant.ended_at,
+            AccessOpening.staff_id != AccessGrant.staff_id,
+        )
+    )
+    .limit(1)
+)
+_GRANTS = kept(
+    select(AccessGrant.areas, AccessRequest.areas, AccessRequest.state).outerjoin(AccessRequest, _OF_ITS_REQUEST)
+)
+_PRODUCED = kept(
+    select(
+        Disclosure.id, Disclosure.asked_by, Disclosure.agreed_by, Disclosure.agreed_at, Disclosure.manifest_digest
+    ).where(Disclosure.state == DisclosureState.PRODUCED)
+)
+
+
+_MISSED = kept(
+    select(Membership.user_account_id)
+    .join(UserAccount, UserAccount.id == Membership.user_account_id)
+    .join(
+        Invitation,
+        and_(Invitation.organization_id == Membership.organization_id, Invitation.id == Membership.invitation_id),
+    )
+    .where(
+        UserAccount.state == AccountState.ACTIVE,
+        Membership.created_at < bindparam("told_all", type_=Instant),
+        Invitation.ended_at < bindparam("told_all", type_=Instant),
+        or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("present", type_=Instant)),
+        ~exists().where(
+            AnnouncementPerson.announcement_id == bindparam("announcement", type_=BigInteger),
+            AnnouncementPerson.user_account_id == UserAccount.id,
+        ),
+    )
+    .limit(1)
+)
+
+
+def only_invited(context: CheckContext) -> str:
+    """Every membership names an invitation of its organization that was accepted."""
+    if any(session.rows(_UNINVITED) for session in context.each_organization()):
+        return "Somebody is a member of an organization without an invitation that they accepted."
+    return ""
+
+
+def openings_in_grants(context: CheckContext) -> str:
+    """Every opening lies in its grant, in time and staff; every grant lies in what was asked, and was allowed."""
+    for session in context.each_organization():
+        if session.rows(_OUTSIDE_A_GRANT):
+            return "Somebody of our staff opened a customer's data outside what the customer had allowed."
+        for given, asked, state in session.rows(_GRANTS):
+            if asked is None or given & ~asked or state != RequestState.ALLOWED:
+                return "Our staff were allowed more of a customer's data than they had asked for."
+    return ""
+
+
+def disclosures_registered(context: CheckContext) -> str:
+    """What was handed out by law was agreed to, has a manifest, and its line in the service's own chain."""
+    produced: list[int] = []
+    for session in context.each_organization():
+        for row_id, asked_by, agreed_by, agreed_at, digest in session.rows(_PRODUCED):
+            if agreed_at is None or agreed_by == asked_by or digest is None:
+                return (
+                    "Data was handed out by law without the agreement that it needs, or without its list of contents."
+                )
+            produced.append(row_id)
+    if not produced:
+        return ""
+    with context.reading(SERVICE_ID) as session:
+        told = select(AuditEvent.object_id).where(
+            AuditEvent.kind == "legal.produced", AuditEvent.object_id.in_(produced)
+        )
+        registered = set(session.scalars(told))
+    if set(produced) - registered:
+        return "Data was handed out by law, and our own register has no line about it."
+    return ""
+
+
+def sessions_as_said(context: CheckContext) -> str:
+    """None lives longer, or may be quiet for longer, than the security policy says; and one that has run out counts
+    for nothing, which is tried with one made for it.
+    """
+    if not has_run_out(_session_of(context, created_ago=ABSOLUTE_LIMIT)):
+        return "A session that has run out would still be let in."
+    if not has_run_out(_session_of(context, seen_ago=timedelta(minutes=USUAL_IDLE_MINUTES))):
+        return "A session that was quiet for too long would still be let in."
+    moment = context.moment
+    with context.reading() as session:
+        old = or_(
+            WebSession.created_at < moment - ABSOLUTE_LIMIT - _SWEPT_WITHIN,
+            and_(WebSession.is_staff, WebSession.created_at < moment - STAFF_ABSOLUTE_LIMIT - _SWEPT_WITHIN),
+        )
+        if session.scalars(select(WebSession.id).where(old).limit(1)).first() is not None:
+            return "A session is still stored that should have been deleted when it ran out."
+        long = or_(
+            WebSession.idle_minutes > max(IDLE_CHOICES),
+            and_(WebSession.is_staff, WebSession.idle_minutes > STAFF_IDLE_MINUTES),
+        )
+        if session.scalars(select(WebSession.id).where(long).limit(1)).first() is not None:
+            return "A session may be quiet for longer than the security policy says."
+    return ""
+
+
+def _session_of(
+    context: CheckContext, created_ago: timedelta = timedelta(), seen_ago: timedelta = timedelta()
+) -> WebSession:
+    """In no session of the database: it is never stored."""
+    return WebSession(
+        state=SessionState.SIGNED_IN,
+        user_account_id=0,
+        is_staff=False,
+        idle_minutes=USUAL_IDLE_MINUTES,
+        created_at=context.moment - created_ago,
+        last_seen_at=context.moment - seen_ago,
+    )
+
+
+def second_factor_for_staff(context: CheckContext) -> str:
+    """Who of staff has no passkey and no authenticator app is signed in nowhere, but to set one up."""
+    has_passkey = exists().where(Passkey.user_account_id == UserAccount.id)
+    without = and_(UserAccount.totp_secret.is_(None), ~has_passkey)
+    query = (
+        select(WebSession.id)
+        .join(UserAccount, UserAccount.id == WebSession.user_account_id)
+        .where(
+            UserAccount.is_staff,
+            WebSession.state == SessionState.SIGNED_IN,
+            or_(
+                ~WebSession.is_staff,
+                and_(
+                    or_(without, WebSession.factor_ms.is_(None)),
+                    WebSession.created_at < context.moment - _SETS_UP_WITHIN,
+                ),
+            ),
+        )
+        .limit(1)
+    )
+    with context.reading() as session:
+        if session.scalars(query).first() is not None:
+            return "Somebody of our staff is signed in without a second factor."
+    return ""
+
+
+def changes_told(context: CheckContext) -> str:
+    """Every person with a membership was sent each version in force that is significant, and not the first."""
+    with context.reading() as session:
+        for policy in Policy:
+            why = _told_of(session, context, policy)
+            if why:
+                return why
+    return ""
+
+
+def _told_of(session: LockedSession, context: CheckContext, policy: Policy) -> str:
+    in_force = session.scalars(
+        select(PolicyVersion)
+        .where(PolicyVersion.policy == policy, PolicyVersion.effective_at <= context.moment)
+        .order_by(PolicyVersion.version.desc())
+        .limit(1)
+    ).first()
+    if in_force is None or not in_force.significant:
+        return ""
+    name = policy.name.lower()
+    announced = session.scalars(
+        select(Announcement).where(Announcement.policy == policy, Announcement.version == in_force.version)
+    ).first()
+    if announced is None:
+        return "" if in_force.version == 1 else f"A significant change of the {name} policy was announced to nobody."
+    if context.moment - announced.created_at < _TOLD_WITHIN:
+        return ""  # the first version of all may be in force at once, while its mails are still queued
+    if announced.told_all_at is None or _is_anybody_missed(context, announced):
+        return f"Not everybody was sent the {name} policy that is in force."
+    return ""
+
+
+def _is_anybody_missed(context: CheckContext, announced: Announcement) -> bool:
+    """Of those who were members by the time all were told; whoever came later was told on joining, or has read it."""
+    values = {"announcement": announced.id, "told_all": announced.told_all_at, "present": context.moment}
+    return any(session.rows(_MISSED, values) for session in context.each_organization())

@@ -1,0 +1,64 @@
+"""What the named tests last came to: evidence.json, which `make evidence` writes and which comes with the code.
+
+Read by pages; written by scripts/run_evidence.py alone.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from config import ROOT
+
+FILE = Path(__file__).resolve().parent / "evidence.json"
+PASSED = "passed"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Of one test. `results`: by where it ran ("SQLite", "PostgreSQL", "Chromium"), "passed" or "failed".
+
+    `day` None: it has never run.
+    """
+
+    test: str
+    results: Mapping[str, str]
+    version: str = ""
+    day: date | None = None
+
+    @property
+    def is_proved(self) -> bool:
+        return bool(self.results) and all(result == PASSED for result in self.results.values())
+
+    @property
+    def places(self) -> str:
+        """Where it ran: "PostgreSQL and SQLite"."""
+        return " and ".join(sorted(self.results))
+
+
+@cache
+def load_evidence(path: Path = FILE) -> Mapping[str, Evidence]:
+    """By the node id of the test."""
+    try:
+        stored = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {
+        test: Evidence(test, found["results"], found["version"], date.fromisoformat(found["day"]))
+        for test, found in stored.items()
+    }
+
+
+def evidence_of(tests: Sequence[str]) -> list[Evidence]:
+    """Of each test, in order; one that has never run says so."""
+    known = load_evidence()
+    return [known.get(test) or Evidence(test, {}) for test in tests]
+
+
+def read_version() -> str:
+    """Of this code, as the list of changes names it."""
+    found = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    return found[1] if found else "unknown"

@@ -1,0 +1,257 @@
+"""The figures beside each promise: of the service for everybody, of one organization for its people. Only reads.
+
+Named by promises.py, one function a promise; each tells by `asking.organization` for whom. What a reader may not know
+elsewhere is in none of them: who is narrowed gets figures of their own calls.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+
+from webapp.accounts.models import AccountState, UserAccount
+from webapp.audit.models import AuditHead
+from webapp.calls.filters import CallFilter
+from webapp.calls.log_page import tell_calls
+from webapp.calls.models import Call
+from webapp.calls.periods import named_period
+from webapp.calls.selection import select_calls
+from webapp.calls.totals import total_calls
+from webapp.destinations.models import Party
+from webapp.formatting import format_count, format_date, format_moment, format_size, format_span
+from webapp.organizations.disclosures import count_told
+from webapp.organizations.looks import list_looks
+from webapp.organizations.room import find_room
+from webapp.policies.models import Announcement, AnnouncementPerson, Policy, PolicyVersion
+from webapp.policies.promise import Asking, Figure
+from webapp.policies.who_can_see import count_waiting, count_who_sees, put_in_place
+from webapp.privacy.retention import next_run, next_run_day, preview, rules_of, tell_days
+from webapp.recovery.queries import latest_backup, latest_drill
+from webapp.tenancy.consent_models import AccessOpening
+from webapp.tenancy.models import Organization, OrganizationState, Role
+
+NEVER = "never"
+
+
+def of_access(asking: Asking) -> list[Figure]:
+    """Who can see the data."""
+    if asking.organization is None or asking.reader is None:
+        people = select(func.count(UserAccount.id)).where(
+            UserAccount.state == AccountState.ACTIVE, ~UserAccount.is_staff, UserAccount.alone_since.is_(None)
+        )
+        count = select(func.count(Organization.id)).where(Organization.state == OrganizationState.OPEN)
+        return [
+            Figure("Organizations", format_count(asking.session.scalar(count) or 0)),
+            Figure("People in them", format_count(asking.session.scalar(people) or 0)),
+        ]
+    narrowing, database, whose = asking.reader.narrowing, asking.database, asking.organization.id
+    people_count = count_who_sees(database, whose, narrowing, asking.moment)
+    if narrowing is not None:
+        assert asking.membership is not None
+        put_in_place(database, whose, asking.membership.user_account_id, people_count)
+        return [Figure("People who can see calls that you see", format_count(people_count))]
+    put_in_place(database, whose, None, people_count)
+    link = asking.may_open("people.index")
+    return [
+        Figure("People who can see your calls", format_count(people_count), link),
+        Figure("Invitations waiting", format_count(count_waiting(asking.session, asking.moment)), link),
+    ]
+
+
+def of_locks(asking: Asking) -> list[Figure]:
+    return [Figure("Locks between customers", "2"), Figure("Database", _ENGINES[asking.database.dialect])]
+
+
+_ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+def of_disclosures(asking: Asking) -> list[Figure]:
+    if asking.organization is None:
+        return [Figure("Third parties on our pages", "0")]
+    if asking.reader is None or asking.reader.narrowing is not None:
+        return []
+    told = format_count(count_told(asking.session))
+    return [Figure("Disclosures that we may tell you about", told, asking.may_open("who_looked.disclosures"))]
+
+
+def of_openings(asking: Asking) -> list[Figure]:
+    """How often the operator's people opened the organization's data, and whether they do now."""
+    if asking.organization is None:
+        return []
+    session = asking.session
+    ever = session.scalar(select(func.count(AccessOpening.id))) or 0
+    last = session.scalars(select(AccessOpening).order_by(AccessOpening.id.desc()).limit(1)).first()
+    link = asking.may_open("support.index") if ever else ""
+    return [
+        Figure("Times our staff opened your data, ever", format_count(ever), link),
+        Figure("Open now", format_count(len(list_looks(session, asking.moment))), link),
+        Figure("Last time", _tell_opening(asking, last) if last else NEVER),
+    ]
+
+
+def of_each_opening(asking: Asking) -> list[Figure]:
+    """The last ones, each with how long it was."""
+    if asking.organization is None:
+        return []
+    newest = select(AccessOpening).order_by(AccessOpening.id.desc()).limit(5)
+    link = asking.may_open("who_looked.index")
+    return [
+        Figure(
+            format_moment(each.opened_at, asking.zone, _today(asking)).capitalize(), _tell_length(asking, each), link
+        )
+        for each in asking.session.scalars(newest)
+    ] or [Figure("Openings", "none")]
+
+
+def _tell_opening(asking: Asking, opening: AccessOpening) -> str:
+    return f"{format_moment(opening.opened_at, asking.zone, _today(asking))}, {_tell_length(asking, opening)}"
+
+
+def _tell_length(asking: Asking, opening: AccessOpening) -> str:
+    ended = min(opening.ended_at or opening.until_at, opening.until_at, asking.moment)
+    return format_span(max(60, round((ended - opening.opened_at).total_seconds())))
+
+
+def of_what_we_hold(asking: Asking) -> list[Figure]:
+    """Calls, numbers, from when to when, bytes of files; of a narrowed reader their own calls alone."""
+    organization, reader = asking.organization, asking.reader
+    if organization is None or reader is None:
+        return [Figure("Sound recordings", "0"), Figure("Texts of messages", "0")]
+    session = asking.session
+    everything = CallFilter(named_period("all", asking.zone, asking.moment))
+    calls = total_calls(session, select_calls(session, everything, None, asking.zone, organization.region, reader))
+    if reader.narrowing is not None:
+        return [
+            Figure("Calls that you can see", tell_calls(calls), asking.may_open("calls.index")),
+            Figure("Numbers and extensions opened to you", format_count(len(reader.narrowing.party_ids))),
+        ]
+    first = session.scalar(select(Call.started_at).order_by(Call.started_at, Call.call_key).limit(1))
+    last = session.scalar(select(Call.started_at).order_by(Call.started_at.desc(), Call.call_key.desc()).limit(1))
+    return [
+        Figure("Calls", tell_calls(calls), asking.may_open("calls.index")),
+        Figure("Numbers and extensions", format_count(session.scalar(select(func.count(Party.id))) or 0)),
+        Figure("First call", _tell_day(asking, first)),
+        Figure("Last call", _tell_day(asking, last)),
+        Figure("Imported files, as stored", format_size(find_room(session, organization).file_bytes)),
+    ]
+
+
+def _tell_day(asking: Asking, instant: datetime | None) -> str:
+    return "none" if instant is None else format_date(instant.astimezone(asking.zone).date())
+
+
+def of_cookie(asking: Asking) -> list[Figure]:
+    """The one in the browser that asks. Its text is never shown: its parts and their lengths are all that it says."""
+    cookie = asking.cookie
+    if not cookie.text:
+        return [Figure("Cookies from us in your browser now", "0")]
+    own_id, _dot, signature = cookie.text.partition(".")
+    return [
+        Figure("Cookies from us in your browser now", "1"),
+        Figure("Name", cookie.name),
+        Figure("Size", format_size(len(cookie.text))),
+        Figure("Decoded", f"{len(own_id)} random characters · {len(signature)} of our signature"),
+        Figure("What it says about you", "nothing"),
+    ]
+
+
+def of_partners(asking: Asking) -> list[Figure]:
+    partners = [Figure(partner.name, partner.region) for partner in asking.values.partners]
+    return [*partners, Figure("Your data is stored in", ", ".join(asking.values.regions) or "not named yet")]
+
+
+def of_changes(asking: Asking) -> list[Figure]:
+    """Which version is in force, and when the person who asks was told of it."""
+    session = asking.session
+    in_force = session.scalars(
+        select(PolicyVersion)
+        .where(PolicyVersion.policy == Policy.PRIVACY, PolicyVersion.effective_at <= asking.moment)
+        .order_by(PolicyVersion.version.desc())
+        .limit(1)
+    ).first()
+    if in_force is None:
+        return [Figure("Version in force", "none yet")]
+    figures = [Figure("Version in force", str(in_force.version))]
+    if asking.membership is not None:
+        told = session.scalar(
+            select(AnnouncementPerson.told_at)
+            .join(Announcement, Announcement.id == AnnouncementPerson.announcement_id)
+            .where(
+                AnnouncementPerson.user_account_id == asking.membership.user_account_id,
+                Announcement.policy == Policy.PRIVACY,
+                Announcement.version == in_force.version,
+            )
+        )
+        figures += [Figure("Sent to you", _tell_day(asking, told))] if told else []
+    return figures
+
+
+def of_sessions(asking: Asking) -> list[Figure]:
+    if asking.organization is None:
+        return []
+    return [Figure("Quiet screens are signed out after", f"{asking.organization.idle_minutes} min")]
+
+
+def of_staff(asking: Asking) -> list[Figure]:
+    staff = select(func.count(UserAccount.id)).where(UserAccount.is_staff, UserAccount.state == AccountState.ACTIVE)
+    return [Figure("People with the console", format_count(asking.session.scalar(staff) or 0))]
+
+
+def of_audit(asking: Asking) -> list[Figure]:
+    if asking.organization is None or asking.membership is None:
+        return []
+    if asking.membership.role != Role.OWNER or (asking.reader and asking.reader.narrowing is not None):
+        return []
+    position = asking.session.scalar(select(AuditHead.position)) or 0
+    return [Figure("Events in your audit", format_count(position), asking.may_open("who_looked.index"))]
+
+
+def of_backups(asking: Asking) -> list[Figure]:
+    newest, hours = latest_backup(asking.session), asking.values.backup_hours
+    return [
+        Figure("Last backup", _tell_moment(asking, newest.backup_at if newest else None)),
+        Figure("Its size", format_size(newest.byte_count) if newest else "none"),
+        Figure("One is made every", f"{hours} hours" if hours else "not said yet"),
+        Figure("At most lost", asking.values.recovery_point or "not said yet"),
+        Figure("Back within", asking.values.recovery_time or "not said yet"),
+    ]
+
+
+def of_drills(asking: Asking) -> list[Figure]:
+    newest, days = latest_drill(asking.session), asking.values.drill_days
+    return [
+        Figure("Last drill", _tell_moment(asking, newest.ended_at if newest else None)),
+        Figure("Calls compared", format_count(newest.calls) if newest else "none"),
+        Figure("At least every", f"{days} days" if days else "not said yet"),
+    ]
+
+
+_KEPT = ("Calls are kept", "Who looked is kept", "Imported files are kept", "Takeouts are kept")
+
+
+def of_retention(asking: Asking) -> list[Figure]:
+    """What is in force, and what the next night removes."""
+    organization, reader = asking.organization, asking.reader
+    if organization is None or reader is None:
+        return [Figure("How long data is kept", "each customer decides")]
+    rules, link = rules_of(organization), asking.may_open("settings.retention")
+    figures = [
+        Figure(label, tell_days(days) if days else "as long as you stay", link)
+        for label, days in zip(_KEPT, rules, strict=True)
+    ]
+    if reader.narrowing is not None or (rules.calls is None and rules.audit is None and rules.files is None):
+        return figures
+    removed = preview(asking.session, next_run_day(organization))
+    return [
+        *figures,
+        Figure("Retention runs next", _tell_moment(asking, next_run(organization))),
+        Figure("It removes calls", format_count(removed.calls)),
+        Figure("It removes files", format_count(removed.files)),
+    ]
+
+
+def _tell_moment(asking: Asking, instant: datetime | None) -> str:
+    return NEVER if instant is None else format_moment(instant, asking.zone, _today(asking))
+
+
+def _today(asking: Asking) -> date:
+    return asking.moment.astimezone(asking.zone).date()

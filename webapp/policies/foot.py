@@ -1,0 +1,32 @@
+"""The line at the foot of every page of an organization: who can see these calls. Asked by layouts/signed_in.html.
+
+It costs a page nothing: the people are counted at most once a minute in a process (who_can_see.py), and the banner
+about support has asked already who looks (organizations/looks.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from webapp.organizations.looks import Look
+from webapp.policies.who_can_see import people_kept
+from webapp.services import services
+from webapp.tenancy.request import current_place, current_reader
+
+
+@dataclass(frozen=True)
+class Foot:
+    """`people`: who can see calls of the organization; for a narrowed reader, of those that they see themselves."""
+
+    people: int
+    looks: Sequence[Look]
+
+
+def tell_who_sees(looks: Sequence[Look]) -> Foot | None:
+    """None outside of organizations, and for support that was let in: theirs are not these calls."""
+    place = current_place()
+    if place is None or place.opening is not None:
+        return None
+    narrowing = current_reader().narrowing
+    # Whoever looks as somebody else is narrowed as that one: their line is no other's.
+    person = None if narrowing is None else hash((place.membership.user_account_id, narrowing))
+    return Foot(people_kept(services().database, place.organization.id, person, narrowing), looks)

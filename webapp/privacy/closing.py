@@ -1,0 +1,94 @@
+"""An owner closes the organization, and takes that back within the days of grace. For closing_views.py and staff/.
+
+Closed, it is shown to nobody but on the pages for that, and phone systems are told to stop: nothing more is taken in
+that nobody could see. What was taken in before stays until the job erases everything (erasing_jobs.py).
+"""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from webapp.accounts.models import UserAccount
+from webapp.audit.actions import record
+from webapp.clock import now, to_ms
+from webapp.errors import Refused
+from webapp.jobs.queue import enqueue
+from webapp.organizations.support_mails import list_owners
+from webapp.outbox.actions import queue_mail
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Organization, OrganizationState
+
+ERASE, REMIND = "privacy.erase", "privacy.remind_of_erasure"
+REMINDED_BEFORE = timedelta(days=3)
+
+
+def close_organization(session: LockedSession, person: UserAccount, typed_name: str) -> Organization:
+    """Close the bound organization: in GRACE it is erased. Raises Refused."""
+    organization = hold(session)
+    if organization.state != OrganizationState.OPEN:
+        raise Refused("Somebody has closed or suspended it meanwhile.")
+    if " ".join(typed_name.split()).casefold() != " ".join(organization.name.split()).casefold():
+        raise Refused(f"Type the name as it stands here: {organization.name}", "name")
+    organization.state = OrganizationState.CLOSED
+    organization.closing_ms, organization.closing_by = to_ms(now()), person.id
+    session.flush()
+    erased_on = tell_erased_on(organization)
+    record(session, "organization.closed", actor_id=person.id, object_id=organization.id, erased_on=erased_on)
+    mail_owners(session, organization, person.name or person.email, reminder=False)
+    # Of no organization: they outlive what they erase. The instant tells a closing that was taken back.
+    payload = {"organization_id": organization.id, "closing_ms": organization.closing_ms}
+    assert organization.erased_from is not None
+    enqueue(session, ERASE, payload, None, organization.erased_from)
+    enqueue(session, REMIND, payload, None, organization.erased_from - REMINDED_BEFORE)
+    return organization
+
+
+def reopen_organization(session: LockedSession) -> Organization:
+    """Open the bound organization again, as it was. Raises Refused. The caller records who it was, and why."""
+    organization = hold(session)
+    if organization.state != OrganizationState.CLOSED or organization.closing_ms is None:
+        raise Refused("It is not closed any more.")
+    if organization.is_to_be_erased(now()):
+        raise Refused("Its days of grace are over: it is being erased.")
+    organization.state = OrganizationState.OPEN
+    organization.closing_ms = organization.closing_by = None
+    session.flush()
+    return organization
+
+
+def take_back(session: LockedSession, actor_id: int) -> Organization:
+    """The same by an owner."""
+    organization = reopen_organization(session)
+    record(session, "organization.reopened", actor_id=actor_id, object_id=organization.id)
+    return organization
+
+
+def hold(session: LockedSession) -> Organization:
+    """The bound organization, held until the transaction ends."""
+    return session.scalars(
+        select(Organization)
+        .where(Organization.id == session.organization_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def tell_erased_on(organization: Organization) -> str:
+    """The local day on which everything goes: "10 December 2026"."""
+    assert organization.erased_from is not None
+    return f"{organization.erased_from.astimezone(ZoneInfo(organization.time_zone)):%-d %B %Y}"
+
+
+def mail_owners(session: LockedSession, organization: Organization, who: str, *, reminder: bool) -> None:
+    """Tell every owner, once for each closing: at once, and shortly before the end."""
+    words = {
+        "organization": organization.name,
+        "slug": organization.slug,
+        "who": who,
+        "erased_on": tell_erased_on(organization),
+    }
+    template = "closing_soon" if reminder else "closing_begun"
+    for owner in list_owners(session):
+        cause = f"{template}:{organization.id}:{organization.closing_ms}"
+        queue_mail(session, template, owner.email, cause=cause, words=words)

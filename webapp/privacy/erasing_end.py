@@ -1,0 +1,146 @@
+"""The last step of erasing an organization: who was in it, the row itself, the receipt, and its name in our own audit.
+
+All in one transaction, and only once nothing else names the organization. Called by erasing_jobs.py and erasures.py.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, Delete, delete, select, update
+
+from webapp.accounts.models import UserAccount
+from webapp.accounts.people import end_sessions_of_members
+from webapp.audit.models import AuditDetail, AuditEvent
+from webapp.audit.service_chain import SERVICE_ID, note_for_service
+from webapp.clock import now, to_ms
+from webapp.database.engine import Database
+from webapp.formatting import format_count
+from webapp.organizations.models import Invitation
+from webapp.organizations.support_mails import list_owners
+from webapp.outbox.actions import queue_mail
+from webapp.privacy.erasing import Receipt
+from webapp.privacy.models import Erasure, ErasureKind
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Membership, Organization
+from webapp.tenancy.sessions import writing_session
+
+RECEIPT = "erasure_receipt"
+_DETAILS_AT_ONCE = 500
+
+
+def end_erasure(database: Database, organization_id: int, *, tell: bool) -> Receipt | None:
+    """None where somebody else has ended it. `tell`: its owners get the receipt."""
+    forget_in_service_chain(database, organization_id)
+    with writing_session(database, organization_id) as session:
+        organization = session.get(Organization, organization_id, with_for_update=True)
+        if organization is None:
+            return None
+        owners = [owner.email for owner in list_owners(session)] if tell else []
+        closing_ms = organization.closing_ms
+        receipt = _delete_the_rest(session, organization_id)
+        if tell:
+            _mail_receipt(session, receipt, owners, closing_ms)
+        total, digest = receipt.total, receipt.digest
+        note_for_service(session, "service.erased", None, organization_id, rows=total, digest=digest)
+        session.commit()
+    database.empty_log()
+    return receipt
+
+
+def _delete_the_rest(session: LockedSession, organization_id: int) -> Receipt:
+    end_sessions_of_members(session)  # what they were doing there stands in them
+    members = select(Membership.user_account_id).where(Membership.organization_id == organization_id)
+    member_ids = list(session.scalars(members))
+    counts = {
+        "membership": _delete(session, delete(Membership).where(Membership.organization_id == organization_id)),
+        "invitation": _delete(session, delete(Invitation)),
+        "organization": _delete(session, delete(Organization).where(Organization.id == organization_id)),
+    }
+    _leave_alone(session, member_ids)
+    key = {"kind": ErasureKind.ORGANIZATION, "subject_id": organization_id}
+    erasure = session.scalars(select(Erasure).filter_by(**key)).one()
+    rows: dict[str, int] = json.loads(erasure.receipt)
+    for name, count in counts.items():
+        rows[name] = rows.get(name, 0) + count
+    erasure.erased_at, erasure.row_count = now(), sum(rows.values())
+    erasure.receipt = json.dumps(rows, sort_keys=True)
+    session.flush()
+    return Receipt(organization_id, to_ms(erasure.erased_at), rows)
+
+
+def _leave_alone(session: LockedSession, member_ids: Sequence[int]) -> None:
+    """From now on the days count after which an account without any organization is deleted; the hourly chore asks
+    again who has another one.
+    """
+    session.execute(
+        update(UserAccount)
+        .where(UserAccount.id.in_(member_ids))
+        .values(alone_since=now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _delete(session: LockedSession, statement: Delete) -> int:
+    result: Any = session.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def _mail_receipt(session: LockedSession, receipt: Receipt, owners: Sequence[str], closing_ms: int | None) -> None:
+    """To each who was an owner. It names no organization: that name is erased."""
+    with session.beside(SERVICE_ID) as service:
+        for address in owners:
+            message = queue_mail(
+                service,
+                RECEIPT,
+                address,
+                cause=f"{RECEIPT}:{receipt.organization_id}",
+                words={
+                    "closed_on": _tell_day(closing_ms),
+                    "erased_at": f"{now():%-d %B %Y, %H:%M}",
+                    "total": format_count(receipt.total),
+                    "tables": "\n".join(
+                        f"{name}: {format_count(count)}" for name, count in sorted(receipt.rows.items())
+                    ),
+                    "digest": receipt.digest,
+                },
+            )
+            message.organization_id = None
+
+
+def _tell_day(ms: int | None) -> str:
+    return "a day that is not known" if ms is None else f"{datetime.fromtimestamp(ms / 1000, now().tzinfo):%-d %B %Y}"
+
+
+def forget_in_service_chain(database: Database, organization_id: int) -> None:
+    """Erase the words in our own audit that name the organization: what was done stays, and about which id."""
+    with writing_session(database, organization_id) as session:
+        organization = session.get(Organization, organization_id)
+        names = {organization.slug, organization.name} if organization else set()
+    after = 0
+    while True:
+        with writing_session(database, SERVICE_ID) as session:
+            rows = session.execute(
+                select(AuditDetail, AuditEvent.object_id)
+                .join(
+                    AuditEvent,
+                    (AuditEvent.organization_id == AuditDetail.organization_id)
+                    & (AuditEvent.position == AuditDetail.position),
+                )
+                .where(AuditDetail.position > after)
+                .order_by(AuditDetail.position)
+                .limit(_DETAILS_AT_ONCE)
+            ).all()
+            for detail, object_id in rows:
+                if detail.words is not None and (object_id == organization_id or _names(detail.words, names)):
+                    detail.words, detail.salt = None, b""
+            session.commit()
+        if len(rows) < _DETAILS_AT_ONCE:
+            return
+        after = rows[-1][0].position
+
+
+def _names(words: str, names: set[str]) -> bool:
+    return any(value in names for value in json.loads(words).values() if isinstance(value, str))

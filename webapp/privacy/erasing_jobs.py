@@ -1,0 +1,58 @@
+"""The jobs of an organization that is closed: its owners are reminded, then everything of it is erased.
+
+Registered by create_app(), put in when an owner closes it (closing.py). They belong to no organization, since they
+outlive what they erase; one whose closing was taken back finds another instant there, and does nothing.
+"""
+
+from typing import Any
+
+from webapp.clock import now
+from webapp.database.engine import Database
+from webapp.jobs.handlers import Work, register
+from webapp.outbox.claims import wipe_once_sent
+from webapp.privacy.closing import ERASE, REMIND, mail_owners
+from webapp.privacy.erasing import begin_erasure, erase_rows
+from webapp.privacy.erasing_end import RECEIPT, end_erasure
+from webapp.privacy.erasures import log_erasure
+from webapp.privacy.models import ErasureKind
+from webapp.tenancy.members import hold_organization
+from webapp.tenancy.models import Organization, OrganizationState
+from webapp.tenancy.sessions import reading_session, writing_session
+
+
+def register_jobs() -> None:
+    """Called by create_app()."""
+    register(ERASE, erase, leaves_nothing=True)
+    register(REMIND, remind, leaves_nothing=True)
+    wipe_once_sent(RECEIPT)
+
+
+def remind(work: Work) -> None:
+    if _is_still_closed(work.database, work.payload):
+        with writing_session(work.database, work.payload["organization_id"]) as session:
+            hold_organization(session)
+            mail_owners(session, session.get_one(Organization, session.organization_id), "", reminder=True)
+            session.commit()
+
+
+def erase(work: Work) -> None:
+    """Everything, once the days of grace are over. The log comes first: what is in it is erased from every backup."""
+    organization_id: int = work.payload["organization_id"]
+    if not _is_still_closed(work.database, work.payload, over=True):
+        return
+    log_erasure(work.settings.data_dir, ErasureKind.ORGANIZATION, organization_id)
+    begin_erasure(work.database, organization_id)
+    if erase_rows(work.database, organization_id, work.keep):
+        end_erasure(work.database, organization_id, tell=True)
+
+
+def _is_still_closed(database: Database, payload: dict[str, Any], *, over: bool = False) -> bool:
+    """Whether it is the closing that the job is of. `over`: and the days of grace are, too."""
+    with reading_session(database) as session:
+        organization = session.get(Organization, payload["organization_id"])
+    return (
+        organization is not None
+        and organization.state == OrganizationState.CLOSED
+        and organization.closing_ms == payload["closing_ms"]
+        and (not over or organization.is_to_be_erased(now()))
+    )

@@ -1,0 +1,143 @@
+"""What was erased for good, and its log: DATA_DIR/erasures.log, by which a restored backup erases it again.
+
+A line of JSON an erasure, with ids and no name; written and synced before the first row goes, so that nothing that was
+erased can come back with a backup. Keep the file where backups of the database do not overwrite it.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import delete, select
+
+from config import Settings
+from webapp.accounts import leaving
+from webapp.accounts.models import UserAccount
+from webapp.audit.service_chain import note_for_service
+from webapp.clock import from_ms, now, now_ms, to_ms
+from webapp.database.engine import Database
+from webapp.database.ids import new_id
+from webapp.privacy.erasing import begin_erasure, erase_rows
+from webapp.privacy.erasing_end import end_erasure
+from webapp.privacy.models import Erasure, ErasureKind
+from webapp.recovery import restoring
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.members import hold_organization, let_go
+from webapp.tenancy.models import Membership, Organization
+from webapp.tenancy.sessions import reading_session, writing_session
+
+LOG_NAME = "erasures.log"
+_logs: WeakKeyDictionary[Database, Path] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class LoggedErasure:
+    kind: ErasureKind
+    subject_id: int
+    erased_at_ms: int
+
+
+def register(database: Database, settings: Settings) -> None:
+    """Called by create_app(): people who are erased are logged beside the database, a restored one is erased again."""
+    _logs[database] = settings.data_dir / LOG_NAME
+    leaving.when_deleted("privacy", note_person)
+    if apply_erasures not in restoring.after_restore:
+        restoring.after_restore.append(apply_erasures)
+
+
+def log_erasure(data_dir: Path, kind: ErasureKind, subject_id: int, at_ms: int | None = None) -> None:
+    """Append a line, once for each who is erased, and have it on the disk before this returns."""
+    _append(data_dir / LOG_NAME, LoggedErasure(kind, subject_id, now_ms() if at_ms is None else at_ms))
+
+
+def _append(path: Path, erased: LoggedErasure) -> None:
+    if any((each.kind, each.subject_id) == (erased.kind, erased.subject_id) for each in read_log(path.parent)):
+        return
+    words = {"kind": erased.kind.name.lower(), "id": erased.subject_id, "erased_at_ms": erased.erased_at_ms}
+    is_new = not path.exists()
+    after_a_crash = not is_new and not path.read_bytes().endswith(b"\n")
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(file, b"\n" * after_a_crash + json.dumps(words).encode() + b"\n")
+        os.fsync(file)
+    finally:
+        os.close(file)
+    if is_new:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read_log(data_dir: Path) -> list[LoggedErasure]:
+    """All that was erased, the oldest first. A line that was cut off by a crash is of an erasure that did not begin."""
+    path = data_dir / LOG_NAME
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    found = []
+    for line in [line for line in lines if line.endswith(b"}")]:
+        words = json.loads(line)
+        found.append(LoggedErasure(ErasureKind[words["kind"].upper()], words["id"], words["erased_at_ms"]))
+    return found
+
+
+def apply_erasures(database: Database, settings: Settings) -> None:
+    """Erase again, in the database at hand, everything that the log says. For a restored backup, before it serves."""
+    for erased in read_log(settings.data_dir):
+        if erased.kind is ErasureKind.ORGANIZATION:
+            _erase_organization_again(database, erased.subject_id)
+        else:
+            _erase_person_again(database, erased)
+
+
+def _erase_organization_again(database: Database, organization_id: int) -> None:
+    with reading_session(database) as session:
+        if session.get(Organization, organization_id) is None:
+            return
+    begin_erasure(database, organization_id)
+    erase_rows(database, organization_id)
+    end_erasure(database, organization_id, tell=False)
+
+
+def _erase_person_again(database: Database, erased: LoggedErasure) -> None:
+    """Whoever is the only owner somewhere in the backup goes too: they had left before they were erased."""
+    with reading_session(database) as session:
+        if session.get(UserAccount, erased.subject_id) is None:
+            return
+        session.bind_person(erased.subject_id)
+        mine = select(Membership.organization_id).where(Membership.user_account_id == erased.subject_id)
+        organization_ids = list(session.scalars(mine))
+    for organization_id in organization_ids:
+        with writing_session(database, organization_id) as session:
+            hold_organization(session)
+            let_go(session, erased.subject_id)
+            session.execute(
+                delete(Membership)
+                .where(Membership.user_account_id == erased.subject_id, Membership.organization_id == organization_id)
+                .execution_options(synchronize_session=False)
+            )
+            session.commit()
+    with writing_session(database) as session:
+        session.execute(delete(UserAccount).where(UserAccount.id == erased.subject_id))
+        _note(session, erased)
+        session.commit()
+
+
+def note_person(database: Database, session: LockedSession, user_account_id: int) -> None:
+    """A person's account is being deleted, in this transaction. Called by accounts/leaving.py."""
+    erased = LoggedErasure(ErasureKind.PERSON, user_account_id, to_ms(now()))
+    _note(session, erased)
+    path = _logs.get(database)
+    if path is not None:
+        session.flush()
+        _append(path, erased)
+
+
+def _note(session: LockedSession, erased: LoggedErasure) -> None:
+    key = {"kind": erased.kind, "subject_id": erased.subject_id}
+    if session.scalars(select(Erasure.id).filter_by(**key)).first() is None:
+        at = from_ms(erased.erased_at_ms)
+        session.add(Erasure(id=new_id(), erased_at=at, row_count=1, receipt="{}", **key))
+    note_for_service(session, "service.person_erased", None, erased.subject_id)

@@ -1,0 +1,193 @@
+"""`flask backup`: one sealed file of the database as of one moment, while the service serves and imports run.
+
+SQLite: a copy in DATA_DIR/tmp, which is checked, loses its name at once, and streams into the file. PostgreSQL: pg_dump
+streams, as the dump role, of the same moment in which rows are counted. Called by commands.py.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy.exc import DBAPIError
+
+from config import Settings
+from webapp import clock
+from webapp.database import dumps, roles
+from webapp.database.contents import NO_LIMIT_MS, read_contents
+from webapp.database.copies import NotWhole, copy_sqlite, into_one_file
+from webapp.database.engine import Database
+from webapp.database.installation import check_start, open_database
+from webapp.recovery import folder as places
+from webapp.recovery.archive import BackupWriter
+from webapp.recovery.keys import check_key
+from webapp.recovery.manifest import Facts, Manifest, facts_of
+from webapp.recovery.models import RunKind
+from webapp.recovery.problem import RecoveryProblem
+from webapp.recovery.runs import begin_run, end_run, note_failure
+
+#: What a backup leaves free for the service, as uploads do.
+KEPT_FREE_BYTES = 200 * 1024 * 1024
+_AT_ONCE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Made:
+    """`removed`: names of older backups that rotation took away."""
+
+    path: Path
+    manifest: Manifest
+    removed: list[str]
+
+
+def make_backup(settings: Settings, told: Path | None = None) -> Made:
+    """Into `told`, or BACKUP_FOLDER. Raises RecoveryProblem or InstallationError; then no file looks whole."""
+    check_key(settings)
+    target = places.prepare_folder(settings, told)
+    if settings.dialect == "postgresql":
+        _check_dump_role(settings)
+    database = open_database(settings, pool_size=2)
+    try:
+        check_start(database, settings)
+        with places.only_one(settings), places.only_writer(target):
+            return _recorded(settings, database, target)
+    finally:
+        database.dispose()
+
+
+def _recorded(settings: Settings, database: Database, target: Path) -> Made:
+    path = target / places.file_name(clock.now())
+    if path.exists():
+        raise RecoveryProblem(f"{path.name} is there already: wait a second.")
+    with told_as_problems():
+        run_id = begin_run(database, RunKind.BACKUP, path.name)
+    try:
+        with told_as_problems():
+            manifest = _write(settings, database, path)
+    except BaseException as error:
+        note_failure(database, run_id, error)
+        raise
+    finally:
+        places.part_path(path).unlink(missing_ok=True)
+    try:
+        end_run(database, run_id, manifest)
+        places.copy_erasures(settings.data_dir, target)
+        return Made(path, manifest, places.rotate(target, manifest.facts.installation, settings))
+    except (OSError, DBAPIError) as error:
+        raise RecoveryProblem(f"{path} is whole, but what comes after it failed: {tell_error(error)}.") from error
+
+
+def _write(settings: Settings, database: Database, path: Path) -> Manifest:
+    content = _of_sqlite if settings.dialect == "sqlite" else _of_postgresql
+    with content(settings, database) as (facts, blocks):
+        writer = BackupWriter(places.part_path(path), settings, facts)
+        try:
+            for block in blocks:
+                writer.write(block)
+            digest = writer.end()
+        finally:
+            writer.close()
+    manifest = Manifest(path.name, writer.byte_count, digest, facts)
+    places.keep(path, manifest)
+    return manifest
+
+
+@contextmanager
+def _of_sqlite(settings: Settings, database: Database) -> Iterator[tuple[Facts, Iterator[bytes]]]:
+    copy = places.scratch_path(settings, "backup")
+    check_room(copy.parent, database.sqlite_path)
+    moment = clock.now()
+    try:
+        copy_sqlite(database.sqlite_path, copy)
+        facts = _read_facts(f"sqlite:///{copy}", moment)
+        into_one_file(copy)
+        with copy.open("rb") as file:
+            copy.unlink()  # what is left of it goes with this process, however that ends
+            yield facts, _blocks(file)
+    finally:
+        places.remove_scratch(copy)
+
+
+def _read_facts(url: str, moment: datetime) -> Facts:
+    database = Database(url, pool_size=1, statement_ms=NO_LIMIT_MS)
+    try:
+        with database.reading.connect() as connection, connection.begin():
+            contents = read_contents(connection)
+        assert contents is not None  # check_start() has seen it
+        return facts_of(contents, moment, database.dialect)
+    finally:
+        database.dispose()
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    while block := file.read(_AT_ONCE):
+        yield block
+
+
+def check_room(tmp: Path, source: Path) -> None:
+    """A copy is as large as the database at most; a full disk would stop the service. Raises RecoveryProblem."""
+    needed, free = source.stat().st_size + KEPT_FREE_BYTES, shutil.disk_usage(tmp).free
+    if free < needed:
+        raise RecoveryProblem(
+            f"This needs {needed // 1_000_000:,} MB of free disk for a while in {tmp}; {free // 1_000_000:,} MB "
+            "are free. Nothing was written."
+        )
+
+
+@contextmanager
+def _of_postgresql(settings: Settings, _database: Database) -> Iterator[tuple[Facts, Iterator[bytes]]]:
+    assert settings.database_dump_url
+    dumping = Database(settings.database_dump_url, pool_size=1, statement_ms=0)
+    moment = clock.now()
+    try:
+        with dumps.one_moment(dumping) as (connection, snapshot):
+            unread = roles.list_dump_problems(connection)
+            if unread:
+                raise RecoveryProblem(
+                    f"The role of DATABASE_DUMP_URL does not see every row of {', '.join(unread[:3])}"
+                    f"{', ...' if len(unread) > 3 else ''}: run `flask init-db` with DATABASE_DUMP_URL set."
+                )
+            contents = read_contents(connection)
+            assert contents is not None
+            yield facts_of(contents, moment, dumping.dialect), dumps.dump(settings.database_dump_url, snapshot)
+    finally:
+        dumping.dispose()
+
+
+def _check_dump_role(settings: Settings) -> None:
+    if settings.database_dump_url is None:
+        raise RecoveryProblem(
+            "DATABASE_DUMP_URL is not set. Row-level security keeps the owner and the web role from reading every "
+            "customer's rows; a role of its own does: DATABASE_DUMP_URL=postgresql://callbook_dump:password@host/name. "
+            "`flask init-db` with it set makes that role."
+        )
+    try:
+        dumps.check_tools()
+    except dumps.ToolFailed as error:
+        raise RecoveryProblem(str(error)) from None
+
+
+@contextmanager
+def told_as_problems() -> Iterator[None]:
+    """What disks, databases and their programs raise, as a RecoveryProblem in words."""
+    try:
+        yield
+    except NotWhole as error:
+        raise RecoveryProblem(f"SQLite says that the database is damaged: {error}. Nothing was written.") from error
+    except dumps.ToolFailed as error:
+        raise RecoveryProblem(str(error)) from error
+    except (OSError, sqlite3.Error, DBAPIError) as error:
+        raise RecoveryProblem(f"{tell_error(error)}. Nothing half there was left.") from error
+
+
+def tell_error(error: OSError | sqlite3.Error | DBAPIError) -> str:
+    """In a line, without an end."""
+    if isinstance(error, OSError):
+        return f"{error.strerror}{f' ({error.filename})' if error.filename else ''}"
+    if isinstance(error, DBAPIError):
+        return f"The database: {str(error.orig).strip().splitlines()[0].rstrip('.')}"
+    return f"SQLite: {error}"

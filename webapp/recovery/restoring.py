@@ -1,0 +1,110 @@
+"""`flask restore`: a backup into an empty place. Nothing is served before everything is done, and nothing half is left.
+
+SQLite: all is done to FILE.restoring, which gets its name last. PostgreSQL: pg_restore in one transaction; then the row
+of this restore, which has no end yet and keeps the service from starting, then the rights. Called by commands.py.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from config import Settings
+from webapp.database import dumps
+from webapp.database.copies import into_one_file
+from webapp.database.engine import Database
+from webapp.database.installation import open_as_owner, open_database
+from webapp.recovery import folder as places
+from webapp.recovery.backing_up import told_as_problems
+from webapp.recovery.manifest import Manifest, compare
+from webapp.recovery.models import RunKind
+from webapp.recovery.opening import Checked, bring_up_to_date, open_checked, put
+from webapp.recovery.problem import RecoveryProblem
+from webapp.recovery.runs import begin_run, end_run, note_own_backup
+from webapp.recovery.settling import settle
+
+#: What later packages do to a restored database before it is called done, such as erasing again what was erased since.
+#: They register themselves in create_app(). The settings name the database as it is at that moment.
+after_restore: list[Callable[[Database, Settings], None]] = []
+
+
+@dataclass(frozen=True)
+class Restored:
+    """`held`: mails that wait for `flask release-mail`. `upgrades`: names of those that were applied."""
+
+    manifest: Manifest
+    held: int
+    upgrades: list[str]
+
+
+def restore(settings: Settings, path: Path) -> Restored:
+    """Raises RecoveryProblem or InstallationError; then the place is as empty as before."""
+    with told_as_problems(), places.only_one(settings), _empty_place(settings) as place:
+        checked = open_checked(settings, path)
+        different = compare(checked.reader.facts, put(checked, place))
+        if different:
+            raise RecoveryProblem(f"What was restored is not what was saved: {'; '.join(different[:5])}.")
+        return _finish(settings, place, checked, path.parent)
+
+
+def _finish(settings: Settings, place: Settings, checked: Checked, beside: Path) -> Restored:
+    owning = open_as_owner(place)
+    try:
+        run_id = begin_run(owning, RunKind.RESTORE, checked.manifest.name)
+    finally:
+        owning.dispose()
+    upgrades = bring_up_to_date(checked, place)
+    database = open_database(place, pool_size=2)
+    try:
+        note_own_backup(database, checked.manifest)
+        held = settle(database, checked.manifest.facts.moment)
+        places.copy_erasures(beside, settings.data_dir)
+        for hook in after_restore:
+            hook(database, place)
+        end_run(database, run_id, checked.manifest)
+    finally:
+        database.dispose()
+    return Restored(checked.manifest, held, upgrades)
+
+
+@contextmanager
+def _empty_place(settings: Settings) -> Iterator[Settings]:
+    """Where to restore to. When the body fails it is empty again."""
+    with (_empty_file if settings.dialect == "sqlite" else _empty_database)(settings) as place:
+        yield place
+
+
+@contextmanager
+def _empty_file(settings: Settings) -> Iterator[Settings]:
+    path = Database(settings.database_url).sqlite_path
+    if path.exists() or Path(f"{path}-wal").exists():
+        raise RecoveryProblem(f"{path} is there already. Move it and its -wal away first: a restore replaces nothing.")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".restoring")
+    places.remove_scratch(part)
+    try:
+        yield replace(settings, database_url=f"sqlite:///{part}")
+        into_one_file(part)
+        part.rename(path)
+        places.sync_folder(path.parent)
+    finally:
+        places.remove_scratch(part)
+
+
+@contextmanager
+def _empty_database(settings: Settings) -> Iterator[Settings]:
+    database = open_as_owner(settings)
+    try:
+        with database.reading.connect() as connection, connection.begin():
+            if not dumps.is_empty(connection):
+                raise RecoveryProblem(
+                    f"The database {database.url.database} is not empty. Make a new one for the owner, and name it in "
+                    "DATABASE_URL and its companions: a restore replaces nothing."
+                )
+        try:
+            yield settings
+        except BaseException:
+            dumps.make_empty(database)
+            raise
+    finally:
+        database.dispose()
