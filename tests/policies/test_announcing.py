@@ -250,6 +250,8 @@ def test_who_joins_between_the_look_and_the_batch_is_told_once(
     monkeypatch.setattr(jobs, "list_untold", look)
     work()
     assert count_of(database, joined[0]) == 1
+    with reading_session(database) as session:
+        assert session.scalars(select(Announcement.told_all_at)).one() is not None, "the job was not thrown out of step"
 
 
 def test_who_joins_between_announcing_and_taking_effect_is_told_on_accepting(
