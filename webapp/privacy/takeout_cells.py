@@ -8,7 +8,7 @@ millions of rows, no value is asked what it is.
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum, IntFlag
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -55,13 +55,13 @@ def json_of(exported: Exported, attribute: Any) -> ToJson:
     """For one column, called with each of its values that is not NULL."""
     name, kind = attribute.key, attribute.type
     if isinstance(kind, Instant):
-        return _Times(ZoneInfo("UTC")).spell
+        return _times("UTC").spell
     if name in exported.days:
         return _day
     if name in exported.months:
         return _month
     if name in exported.quarters:
-        return _quarters(ZoneInfo("UTC"))
+        return _quarters("UTC")
     words = kind.words if isinstance(kind, SmallEnum) else _WORDS.get(name) if isinstance(kind, SmallInteger) else None
     if words is not None:
         return partial(_bits, words) if issubclass(words, IntFlag) else _list(words).__getitem__
@@ -74,9 +74,9 @@ def cell_of(exported: Exported, attribute: Any, zone: ZoneInfo) -> ToCell:
     """The same for CSV."""
     name, kind = attribute.key, attribute.type
     if isinstance(kind, Instant):
-        return _Times(zone).spell
+        return _times(zone.key).spell
     if name in exported.quarters:
-        return _quarters(zone)
+        return _quarters(zone.key)
     if isinstance(kind, Boolean):
         return {False: "no", True: "yes"}.__getitem__
     spell = json_of(exported, attribute)
@@ -115,9 +115,15 @@ def _month(months: int) -> str:
     return f"{1970 + months // 12}-{months % 12 + 1:02}"
 
 
-def _quarters(zone: ZoneInfo) -> Callable[[int], str]:
-    times = _Times(zone)
+def _quarters(zone: str) -> Callable[[int], str]:
+    times = _times(zone)
     return lambda slot: times.spell(slot * _QUARTER_MS)
+
+
+@lru_cache(maxsize=4)
+def _times(zone: str) -> "_Times":
+    """One for all columns and files: what it remembers is some megabytes."""
+    return _Times(ZoneInfo(zone))
 
 
 class _Times:
@@ -141,7 +147,7 @@ class _Times:
 
     def _learn(self, ms: int) -> tuple[int, str]:
         if len(self._quarters) > _REMEMBERED_AT_MOST:
-            self._quarters, self._days = {}, {}
+            self._quarters, self._days = {}, {}  # new ones, since another worker may be reading the old ones
         local = datetime.fromtimestamp(ms // _QUARTER_MS * _QUARTER_MS / _SECOND_MS, UTC).astimezone(self._zone)
         shift = local.utcoffset() or timedelta()
         distance = "Z" if self._zone.key == "UTC" else local.isoformat()[len("2026-07-15T13:00:00") :]
