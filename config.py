@@ -69,26 +69,14 @@ class Settings:
 
 def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Settings:
     """Read and check all settings. Raises SettingsError."""
-    environ = os.environ if environ is None else environ
     problems: dict[str, str] = {}
-
-    def value(name: str, default: str | None = None) -> str | None:
-        path = environ.get(f"{name}_FILE")
-        if path:
-            try:
-                return Path(path).read_text("utf-8").strip()
-            except OSError as error:
-                problems[f"{name}_FILE"] = f"cannot be read: {error.strerror}."
-                return default
-        return environ.get(name) or default
-
+    value = _reader(os.environ if environ is None else environ, problems)
     data_dir = Path(value("DATA_DIR") or "instance").resolve()
     database_name = "demo.sqlite" if demo else "callbook.sqlite"
     host = value("HOST") or "127.0.0.1"
     port = _port(value("PORT"), problems)
     base_url = (value("BASE_URL") or f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}").rstrip("/")  # noqa: S104 - compared, not bound
     _check_base_url(base_url, problems)
-    hosts = value("TRUSTED_HOSTS")
     policy_file = value("POLICY_FILE")
     settings = Settings(
         database_url=_database_url(
@@ -102,11 +90,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
         host=host,
         port=port,
         base_url=base_url,
-        trusted_hosts=tuple(part.strip() for part in hosts.split(",") if part.strip())
-        if hosts
-        else tuple(
-            {urlsplit(base_url).hostname or "", *(("127.0.0.1", "localhost") if _is_loopback(base_url) else ())}
-        ),
+        trusted_hosts=_trusted_hosts(value("TRUSTED_HOSTS"), base_url),
         trusted_proxy=_trusted_proxy(value("TRUSTED_PROXY"), problems),
         smtp_url=_smtp_url(value("SMTP_URL"), problems),
         mail_from=_mail_from(value("MAIL_FROM"), problems),
@@ -122,6 +106,28 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool = Fals
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def _reader(environ: Mapping[str, str], problems: dict[str, str]) -> Callable[[str], str | None]:
+    """What gives a setting by its name, from the environment or from the file that the environment names."""
+
+    def value(name: str) -> str | None:
+        path = environ.get(f"{name}_FILE")
+        if not path:
+            return environ.get(name) or None
+        try:
+            return Path(path).read_text("utf-8").strip()
+        except OSError as error:
+            problems[f"{name}_FILE"] = f"cannot be read: {error.strerror}."
+            return None
+
+    return value
+
+
+def _trusted_hosts(text: str | None, base_url: str) -> tuple[str, ...]:
+    if text:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return tuple({urlsplit(base_url).hostname or "", *(("127.0.0.1", "localhost") if _is_loopback(base_url) else ())})
 
 
 def _port(text: str | None, problems: dict[str, str]) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from webapp.audit.kinds import GROUP_LABELS, GROUPS, KINDS, Group, group_of, kinds_of, tell
+from webapp.audit.groups import GROUP_LABELS, GROUPS, Group, group_of
+from webapp.audit.kinds import KINDS, kinds_of, tell
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 RECORDERS = {"record", "note", "note_view", "note_for_service", "note_refused"}

@@ -41,6 +41,7 @@ _VALUES: dict[str, dict[str, Any]] = {
     "takeout": {"state": TakeoutState.GONE},
     "job": {"state": JobState.DONE, "ended_at": now()},
     "outbox_message": {"state": MailState.HANDED_OVER, "ended_at": now()},
+    "web_session": {"payload": "{}"},
 }
 _MAILED = ("email", "to_address", "owners")
 

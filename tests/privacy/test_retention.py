@@ -4,10 +4,12 @@ import io
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 
 from tests.accounts.authenticator import clock
 from tests.cast import Cast
@@ -16,6 +18,9 @@ from tests.make import Make
 from webapp.audit.actions import record
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.audit.verify import Head, check_kept, verify_chain
+from webapp.calls import export
+from webapp.calls.export import ExportOrder, export_calls
+from webapp.calls.filters import read_filter
 from webapp.calls.models import Call, ImportFile
 from webapp.clock import now
 from webapp.database.engine import Database
@@ -28,6 +33,7 @@ from webapp.privacy.models import RetentionRun, Takeout, TakeoutChunk, TakeoutSt
 from webapp.privacy.retention import Rules, next_run, next_run_day, preview, tell_days
 from webapp.privacy.retention_jobs import plan_retention, run_retention
 from webapp.tenancy.models import Organization
+from webapp.tenancy.reader import Reader
 from webapp.tenancy.sessions import reading_session, writing_session
 
 OLD = {"start": "2024-07-14 10:00:00", "answer": "2024-07-14 10:00:08", "end": "2024-07-14 10:03:20"}
@@ -308,3 +314,17 @@ def test_another_organization_keeps_its_own(harbour: Importing, database: Databa
 def say_at(harbour: Importing, rules: Rules) -> Any:
     with reading_session(harbour.database, harbour.organization.id) as session:
         return preview(session, next_run_day(harbour.stored()), rules)
+
+
+def test_an_export_that_is_on_its_way_goes_on(harbour: Importing, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(harbour)
+    choose(harbour, YEAR)
+    monkeypatch.setattr(export, "_CHUNK_ROWS", 1)
+    zone = ZoneInfo("Europe/London")
+    asked = read_filter(MultiDict({"period": "all"}), zone, now()).call_filter
+    order = ExportOrder(harbour.organization.id, cast.olive.id, asked, None, zone, "GB", Reader())
+    pieces = export_calls(harbour.database, order)
+    rows = [*next(pieces), *next(pieces)]
+    night(harbour)
+    rows += [row for piece in pieces for row in piece]
+    assert len(rows) == 2, "the young one and an old one that was read before; the rest was gone by then"

@@ -1,12 +1,13 @@
 """The closed list of what is recorded, with the words each kind needs. `sentence` is how "Who looked" tells it.
 
 Read by actions.py, which refuses anything else, and by organizations/who_looked.py. What stands before the dot of a
-kind decides in which group the page shows it.
+kind decides in which group the page shows it (groups.py).
 """
 
 import json
 from dataclasses import dataclass
-from enum import StrEnum
+
+from webapp.audit.groups import Group, group_of
 
 ERASED = "(erased)"  #: in the place of words that are no longer kept
 NOT_SHOWN = "(not shown to you)"  #: in the place of words that may hold a number, to a masked reader
@@ -320,74 +321,6 @@ KINDS: dict[str, Kind] = {
     # ----
     "settings.changed": Kind("{setting} was changed: {before} → {after}", ("setting", "before", "after")),
 }
-
-
-class Group(StrEnum):
-    """Kinds that belong together on "Who looked"; the value stands in its address."""
-
-    SIGN_INS = "sign-ins"
-    PEOPLE = "people"
-    VIEWS = "calls"
-    SEARCHES = "searches"
-    DESTINATIONS = "destinations"
-    RETURNS = "returns"
-    SOURCES = "imports"
-    SUPPORT = "support"
-    SETTINGS = "settings"
-
-
-GROUP_LABELS = {
-    Group.SIGN_INS: "Sign-ins",
-    Group.PEOPLE: "People",
-    Group.VIEWS: "Calls viewed",
-    Group.SEARCHES: "Searches and exports",
-    Group.DESTINATIONS: "Destinations",
-    Group.RETURNS: "Calls to return",
-    Group.SOURCES: "Imports and phone systems",
-    Group.SUPPORT: "Support",
-    Group.SETTINGS: "Settings",
-    Group.SUPPORT: "Support",
-}
-GROUPS = {
-    "sign_in": Group.SIGN_INS,
-    "sign_out": Group.SIGN_INS,
-    "prove": Group.SIGN_INS,
-    "session": Group.SIGN_INS,
-    "account": Group.SIGN_INS,
-    "staff_account": Group.PEOPLE,
-    "member": Group.PEOPLE,
-    "invitation": Group.PEOPLE,
-    "overview": Group.VIEWS,
-    "call_log": Group.VIEWS,
-    "call": Group.VIEWS,
-    "number": Group.VIEWS,
-    "search": Group.SEARCHES,
-    "export": Group.SEARCHES,
-    "refused_lines": Group.SEARCHES,
-    "who_looked": Group.SEARCHES,
-    "destination": Group.DESTINATIONS,
-    "return": Group.RETURNS,
-    "pbx": Group.SOURCES,
-    "token": Group.SOURCES,
-    "import": Group.SOURCES,
-    "own_number": Group.SETTINGS,
-    "schedule": Group.SETTINGS,
-    "routes": Group.SETTINGS,
-    "support": Group.SUPPORT,
-    "organization": Group.SETTINGS,
-    "retention": Group.SETTINGS,
-    "settings": Group.SETTINGS,
-    "service": Group.SUPPORT,
-    "disclosure": Group.SEARCHES,
-    "legal": Group.SEARCHES,
-    "lost_factor": Group.SIGN_INS,
-    "help_code": Group.SIGN_INS,
-    "takeout": Group.SEARCHES,
-}
-
-
-def group_of(kind: str) -> Group:
-    return GROUPS[kind.partition(".")[0]]
 
 
 def kinds_of(group: Group) -> list[str]:

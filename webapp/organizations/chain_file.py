@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from webapp.audit.checkpoints import Head, read_beginning
-from webapp.audit.kinds import Group, group_of
+from webapp.audit.groups import Group, group_of
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import to_ms
 from webapp.database.engine import Database

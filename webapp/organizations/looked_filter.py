@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from werkzeug.datastructures import MultiDict
 
-from webapp.audit.kinds import Group
+from webapp.audit.groups import Group
 from webapp.database.ids import read_id, spell_id
 
 OPERATOR = "operator"  #: in an address: what nobody with an account did

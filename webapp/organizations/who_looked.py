@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import or_, select
 
 from webapp.accounts.models import AccountState, UserAccount
-from webapp.audit.kinds import GROUP_LABELS, KINDS, group_of, kinds_of, tell
+from webapp.audit.groups import GROUP_LABELS, group_of
+from webapp.audit.kinds import KINDS, kinds_of, tell
 from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
 from webapp.audit.objects import ObjectPage, find_pages
 from webapp.clock import now

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, clock, htmx, navigation
-from webapp.audit.kinds import GROUP_LABELS
+from webapp.audit.groups import GROUP_LABELS
 from webapp.audit.viewing import note, note_view, sweep_viewing
 from webapp.csv_out import csv_pieces, csv_response, download
 from webapp.database.ids import spell_id

@@ -49,13 +49,18 @@ def end_run(database: Database, run_id: int, manifest: Manifest | None, words: s
         run.ended_at, run.succeeded, run.words = clock.now(), not words, words[:_LONGEST_WORDS]
         if manifest is not None:
             _note_manifest(run, manifest)
-        kind = {
-            RunKind.BACKUP: "service.backed_up",
-            RunKind.RESTORE: "service.restored",
-            RunKind.DRILL: "service.drilled",
-        }[run.kind]
-        result = "failed" if words else "done"
-        note_for_service(session, kind, None, run_id, backup=run.backup_name, result=result)
+        note_for_service(
+            session,
+            {
+                RunKind.BACKUP: "service.backed_up",
+                RunKind.RESTORE: "service.restored",
+                RunKind.DRILL: "service.drilled",
+            }[run.kind],
+            None,
+            run_id,
+            backup=run.backup_name,
+            result="failed" if words else "done",
+        )
         session.commit()
 
 
