@@ -19,7 +19,7 @@ _PAGE_SECONDS = 0.15
 
 def measure(engine: Engine, scale: Scale) -> Iterator[Result]:
     place = stocked(engine, scale, scale.calls)
-    folder = FOLDER / "backups"
+    folder = FOLDER / f"backups-{engine.name.lower()}"
     shutil.rmtree(folder, ignore_errors=True)
     made = run_child(place, "recover", "backup", str(folder))
     note = f"{made['size'] / 1e6:,.0f} MB sealed of {made['calls']:,} calls{_size(engine, place)}"
