@@ -4,6 +4,7 @@ import json
 
 import pytest
 import sqlalchemy
+from flask import Flask
 from sqlalchemy import select
 
 from tests.accounts.authenticator import events, set_up_app, stored
@@ -72,7 +73,8 @@ def test_what_is_held_is_told_whole(client: PageCheckingClient, cast: Cast, data
         assert secret not in answer.text
 
 
-def test_security_49_every_table_of_a_person_is_told_or_listed(cast: Cast, database: Database) -> None:
+def test_security_49_every_table_of_a_person_is_told_or_listed(app: Flask, cast: Cast, database: Database) -> None:
+    """`app`: later packages name their tables while it is put together."""
     naming = {mapper.local_table.name for mapper in Base.registry.mappers if "user_account_id" in mapper.columns}
     with reading_session(database) as session:
         session.bind_person(cast.olive.id)

@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import SQLAlchemyError
 
+from webapp.accounts.holdings import tell_of
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.errors import NotFound
@@ -51,6 +52,7 @@ _known: WeakKeyDictionary[Database, _Known] = WeakKeyDictionary()
 
 def register(app: Flask) -> None:
     app.jinja_env.globals.update(public_announcements=list_public, my_announcements=list_mine)
+    tell_of(AnnouncementPerson)
 
 
 def list_public() -> list[Announcement]:

@@ -21,6 +21,7 @@ bp = Blueprint("promises", __name__)
 
 @bp.get("/o/<slug:slug>/privacy")
 @access.member(Role.VIEWER)
+@access.while_closed
 def privacy() -> ResponseReturnValue:
     """The same page as /privacy, with what is true of this organization and this reader at this moment."""
     session, settings, reader = db(), services().settings, current_reader()
