@@ -7,7 +7,7 @@ first line.
 import os
 import re
 import shutil
-import subprocess
+import subprocess  # nosec B404 - pg_dump and pg_restore, by their own names
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -99,7 +99,7 @@ def _started(
         command.append(f"--dbname={conninfo}")
         environ.update({"PGPASSWORD": password} if password else {})
     with tempfile.TemporaryFile() as said:  # not a pipe: nobody reads it meanwhile
-        process = subprocess.Popen(command, env=environ, stderr=said, **pipes)  # type: ignore[call-overload]  # noqa: S603
+        process = subprocess.Popen(command, env=environ, stderr=said, **pipes)  # type: ignore[call-overload]  # noqa: S603  # nosec B603
         try:
             yield process, said
         finally:
