@@ -42,6 +42,7 @@ def list_facts(settings: Settings) -> dict[str, str]:
         "staff_idle_minutes": str(session_limits.STAFF_IDLE_MINUTES),
         "staff_session_hours": _in(session_limits.STAFF_ABSOLUTE_LIMIT, timedelta(hours=1)),
         "proved_minutes": _in(session_limits.PROVED_FOR, timedelta(minutes=1)),
+        "backup_months": str(settings.backup_keep_months),
     }
 
 
