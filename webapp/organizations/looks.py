@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from flask import g
 from sqlalchemy import bindparam, select
 
 from webapp.access import StaffSees
@@ -50,7 +51,17 @@ class Look(NamedTuple):
 
 
 def tell_looks() -> Sequence[Look]:
-    """Who of support looks at the organization of this request, for its people. On other pages nobody does."""
+    """Who of support looks at the organization of this request, for its people. On other pages nobody does.
+
+    The banner and the foot of a page ask both: it is looked up once.
+    """
+    if "support_looks" not in g:
+        g.support_looks = _find_looks()
+    found: Sequence[Look] = g.support_looks
+    return found
+
+
+def _find_looks() -> Sequence[Look]:
     place = current_place()
     if place is None or place.opening is not None:
         return ()
