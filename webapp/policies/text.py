@@ -103,7 +103,7 @@ def _read_section(title: str, words: str, filling: Filling) -> Section:
         html, tags=_TAGS, attributes=_ATTRIBUTES, attribute_filter=_only_plain_links, link_rel=None, strip_comments=True
     )
     anchor = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-    return Section(title, anchor, Markup(clean), promises, tuple(_list_blocks(tokens)))  # noqa: S704 - cleaned
+    return Section(title, anchor, Markup(clean), promises, tuple(_list_blocks(tokens)))  # noqa: S704 - cleaned  # nosec B704
 
 
 def _only_plain_links(_tag: str, attribute: str, value: str) -> str | None:
