@@ -106,6 +106,8 @@ def _grant_console(connection: Connection, schema: str, role: str) -> None:
     for table in ACROSS:
         _write_policy(connection, table, f"FOR SELECT TO {role} USING (true)")
     for table, areas in DETAIL.items():
+        if table not in there:
+            continue
         columns = DETAIL_COLUMNS.get(table, ())
         names = f" ({', '.join(columns)})" if columns else ""
         connection.exec_driver_sql(f"GRANT SELECT{names} ON {schema}.{table} TO {role}")
