@@ -41,6 +41,7 @@ def one_cookie(context: CheckContext) -> str:
     """At most the one cookie, for this session only, out of reach of scripts, of random characters and a signature."""
     name = context.app.config["SESSION_COOKIE_NAME"]
     for path in dict.fromkeys((*_WITHOUT, *list_public_paths(context.app))):
+        context.rest()
         cookies = ask(context, path).headers.getlist("Set-Cookie")
         if len(cookies) > 1 or any(not cookie.startswith(f"{name}=") for cookie in cookies):
             return "A page sets another cookie than the one that signing in needs."

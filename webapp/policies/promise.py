@@ -26,7 +26,10 @@ from webapp.tenancy.sessions import reading_session
 
 @dataclass(frozen=True)
 class CheckContext:
-    """The running service, as a check sees it. `before`: what the checks found the last time."""
+    """The running service, as a check sees it. `before`: what the checks found the last time.
+
+    `rest` is called between the parts of long checks: the same process answers people meanwhile.
+    """
 
     app: Flask
     database: Database
@@ -34,6 +37,7 @@ class CheckContext:
     settings: Settings
     moment: datetime
     before: Mapping[str, State] = field(default_factory=dict)
+    rest: Callable[[], None] = field(default=lambda: None)
 
     @contextmanager
     def reading(self, organization_id: int | None = None) -> Iterator[LockedSession]:
