@@ -127,7 +127,7 @@ def _reader(environ: Mapping[str, str], problems: dict[str, str]) -> Callable[[s
 def _trusted_hosts(text: str | None, base_url: str) -> tuple[str, ...]:
     if text:
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    return tuple({urlsplit(base_url).hostname or "", *(("127.0.0.1", "localhost") if _is_loopback(base_url) else ())})
+    return tuple({urlsplit(base_url).hostname or "", *(("127.0.0.1", "localhost") if is_loopback(base_url) else ())})
 
 
 def _port(text: str | None, problems: dict[str, str]) -> int:
@@ -139,7 +139,8 @@ def _port(text: str | None, problems: dict[str, str]) -> int:
     return int(text)
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether an address names this machine: what is sent there crosses no network."""
     name = urlsplit(url).hostname or ""
     if name == "localhost":
         return True
@@ -153,7 +154,7 @@ def _check_base_url(url: str, problems: dict[str, str]) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
         problems["BASE_URL"] = f"{url!r} is no address of a service. Give one like https://calls.example.com."
-    elif parts.scheme == "http" and not _is_loopback(url):
+    elif parts.scheme == "http" and not is_loopback(url):
         problems["BASE_URL"] = (
             f"{url} is reached over a network without TLS: passwords and calls would travel readable. Put a proxy "
             'that speaks TLS in front (docs/operate.md, "TLS"), then set BASE_URL=https://... and TRUSTED_PROXY.'
@@ -250,7 +251,7 @@ def _smtp_url(text: str | None, problems: dict[str, str]) -> str | None:
         problems["SMTP_URL"] = (
             "is no mail relay. Give smtp+starttls://user:password@mail.example.com:587 or smtps://..."
         )
-    elif parts.scheme == "smtp" and parts.username and not _is_loopback(text):
+    elif parts.scheme == "smtp" and parts.username and not is_loopback(text):
         problems["SMTP_URL"] = (
             "would send the relay's password readable. Give smtp+starttls:// or smtps:// in place of smtp://."
         )

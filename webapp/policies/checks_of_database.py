@@ -4,13 +4,12 @@ Bounded: the locks by the number of tables, the chains as chains.py says, the re
 Called by promises.py.
 """
 
-import ipaddress
 import stat
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import LargeBinary, func, literal, or_, select
 
+from config import is_loopback
 from webapp.accounts.models import UserAccount
 from webapp.audit.models import AuditEvent, AuditHead
 from webapp.audit.service_chain import SERVICE_ID
@@ -107,7 +106,7 @@ def audit_whole(context: CheckContext) -> str:
 def encrypted_on_the_way(context: CheckContext) -> str:
     """By https, or on this machine only; what must be readable again is sealed, and passwords are digests."""
     settings = context.settings
-    if not settings.secure and not _is_this_machine(settings.base_url):
+    if not settings.secure and not is_loopback(settings.base_url):
         return "The service can be reached without encryption."
     if settings.data_dir.is_dir() and settings.data_dir.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return "Other users of the server's machine may look into the folder with its data."
@@ -123,11 +122,3 @@ def encrypted_on_the_way(context: CheckContext) -> str:
         if session.scalars(select(UserAccount.id).where(~plain).limit(1)).first() is not None:
             return "A password is stored by a digest that is too weak."
     return ""
-
-
-def _is_this_machine(base_url: str) -> bool:
-    name = urlsplit(base_url).hostname or ""
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
