@@ -61,7 +61,7 @@ def _fill(database: Database, count: int) -> set[int]:
 
 def _announce(place: Place, database: Database) -> None:
     """The first version, and a significant change of it."""
-    settings = replace(place.settings, policy_file=ROOT / "docs" / "policy.toml.example")
+    settings = replace(place.settings, policy_file=ROOT / "demo" / "policy.toml")
     values = load_values(settings)
     with writing_session(database) as session:
         for law, significant, ahead in (("Germany", False, 0), ("France", True, 15)):

@@ -124,6 +124,13 @@ def test_pasted_lines_are_a_file_too(max_: PageCheckingClient, make: Make, work:
     assert counts(max_.get(answer.location))["New"] == 1
 
 
+def test_a_waiting_file_says_when_nobody_works(max_: PageCheckingClient) -> None:
+    page = max_.send(IMPORT, {"lines": "name;number\nAnn;204\n"}).location
+    assert "no background worker" not in max_.get(page).text
+    with time_machine.travel(now() + timedelta(minutes=1)):
+        assert "no background worker" in max_.get(page).text
+
+
 def test_doubles_in_a_file_are_one_destination_and_a_number_is_one_persons(
     max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]
 ) -> None:

@@ -17,7 +17,7 @@ from webapp.policies.values import load_values
 from webapp.policies.versions import draft_of
 from webapp.tenancy.sessions import writing_session
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "policy.toml.example"
+FILLED_IN = Path(__file__).resolve().parents[1] / "data" / "policies" / "policy.toml"
 BY_COMMAND = Publisher(None, "The operator", "by command")
 
 Publish = Callable[..., PolicyVersion]
@@ -26,10 +26,10 @@ Fill = Callable[..., None]
 
 @pytest.fixture
 def fill(settings: Settings) -> Fill:
-    """`fill(operator="Acme")`: the example's values, some of them others; None leaves one out."""
+    """`fill(operator="Acme")`: a service's values, some of them others; None leaves one out."""
 
     def write(**changed: str | None) -> None:
-        lines = EXAMPLE.read_text("utf-8").splitlines()
+        lines = FILLED_IN.read_text("utf-8").splitlines()
         for name, value in changed.items():
             [place] = [number for number, line in enumerate(lines) if line.startswith(f"{name} =")]
             lines[place] = "" if value is None else f"{name} = {value}"
@@ -40,7 +40,7 @@ def fill(settings: Settings) -> Fill:
 
 @pytest.fixture
 def publish_now(settings: Settings, database: Database, fill: Fill, cast: Cast) -> Publish:
-    """`publish_now(Policy.SECURITY, law='"France"', significant=True, effective_at=...)`: the example, and a change."""
+    """`publish_now(Policy.SECURITY, law='"France"', significant=True, effective_at=...)`: the values, and a change."""
 
     def do(
         policy: Policy = Policy.PRIVACY,

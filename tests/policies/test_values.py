@@ -1,13 +1,34 @@
 """policy.toml: what is read, what is missing, and what is wrong in it in words."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from config import Settings, load_settings
-from tests.policies.conftest import EXAMPLE, Fill
+from tests.policies.conftest import FILLED_IN, Fill
 from webapp.policies.values import Partner, Values, ValuesError, load_values
 
+_TEMPLATE = Path(__file__).resolve().parents[2] / "docs" / "policy.toml.example"
 
-def test_the_example_is_complete(settings: Settings, fill: Fill) -> None:
+
+def test_the_template_as_it_is_promises_nothing(settings: Settings) -> None:
+    """Copied and not filled in, it is all gaps: no service answers as "Example Telephony" by mistake."""
+    (settings.data_dir / "policy.toml").write_bytes(_TEMPLATE.read_bytes())
+    values = load_values(settings)
+    assert values == Values()
+
+
+def test_the_template_names_every_value(settings: Settings) -> None:
+    text = _TEMPLATE.read_text("utf-8").replace('""', '"Words"').replace("[]", '["Germany"]')
+    uncommented = re.sub(r"^# (?=\w+ = |\[\[)", "", text, flags=re.MULTILINE)
+    (settings.data_dir / "policy.toml").write_text(uncommented, "utf-8")
+    values = load_values(settings)
+    assert values.missing == []
+    assert values.partners[1] == Partner("Example Mail", "delivers our mail", "Ireland")
+
+
+def test_a_file_that_is_filled_in_is_complete(settings: Settings, fill: Fill) -> None:
     fill()
     values = load_values(settings)
     assert values.missing == []
@@ -23,7 +44,7 @@ def test_a_file_that_is_not_there_has_no_values(settings: Settings) -> None:
 
 
 def test_it_may_lie_elsewhere(settings: Settings) -> None:
-    found = load_settings({"SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz", "POLICY_FILE": str(EXAMPLE)})
+    found = load_settings({"SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz", "POLICY_FILE": str(FILLED_IN)})
     assert load_values(found).operator == "Example Telephony GmbH"
 
 
@@ -45,6 +66,8 @@ def test_several_regions_read_as_words(settings: Settings, fill: Fill) -> None:
         ("drill_days = '90'", "a whole number"),
         ("regions = 'Germany'", "is a list of texts"),
         ("[[partners]]\nname = 'A'", "has name, purpose and region, and nothing else"),
+        ("regions = ['']", "regions in policy.toml has an empty text"),
+        ("[[partners]]\nname = 'A'\npurpose = ' '\nregion = 'B'", "has an empty name, purpose or region"),
         ("partners = 'A'", "has name, purpose and region"),
     ],
 )

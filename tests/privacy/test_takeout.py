@@ -92,6 +92,14 @@ def test_how_far_it_is_is_told(olive: PageCheckingClient, make: Make) -> None:
     assert olive.get(PROGRESS).location == PAGE  # it is no page
 
 
+def test_one_that_waits_says_when_nobody_works(olive: PageCheckingClient) -> None:
+    olive.send(PAGE)
+    assert "no background worker" not in olive.get_part(PROGRESS).text
+    with time_machine.travel(now() + timedelta(minutes=1)):
+        part = olive.get_part(PROGRESS).text
+    assert "Your request is kept and has its turn." in part and "no background worker" in part
+
+
 def test_one_that_failed_says_what_to_do(olive: PageCheckingClient, make: Make) -> None:
     make.takeout(state=TakeoutState.FAILED)
     text = olive.get(PAGE).text

@@ -14,6 +14,8 @@ from webapp.csv_out import UNPROVED_AT_MOST, csv_pieces, csv_response
 from webapp.database.staff_rights import Area
 from webapp.destinations.blueprint import bp
 from webapp.destinations.contact_actions import (
+    LOOK,
+    STORE,
     begin_storing,
     get_contact_import,
     list_contact_imports,
@@ -28,6 +30,7 @@ from webapp.destinations.forms import ContactsForm
 from webapp.destinations.listing import count_kinds
 from webapp.destinations.pages import check_sees_patterns, frame, own_plan
 from webapp.errors import Forbidden, Refused
+from webapp.jobs.delays import find_delay
 from webapp.jobs.stored_files import delete_stored_file, store_stream
 from webapp.services import services
 from webapp.tenancy.guard import hold_and_check
@@ -156,11 +159,13 @@ def throw_contacts_away(contact_import_id: int) -> ResponseReturnValue:
 
 def _contacts_page(received: ContactImport, problem: str = "") -> Response:
     tally = read_tally(received)
+    kind = {ContactState.LOOKING: LOOK, ContactState.STORING: STORE}.get(received.state)
     context = frame(
         received=received,
         tally=tally,
         problem=problem,
-        is_working=received.state in (ContactState.LOOKING, ContactState.STORING),
+        is_working=kind is not None,
+        delay=find_delay(db(), kind, {"contact_import_id": received.id}) if kind else None,
     )
     status = 422 if problem else 200
     return htmx.render("destinations/contacts.html", "destinations/_contacts.html", status=status, **context)

@@ -19,7 +19,7 @@ from webapp.tenancy.sessions import reading_session
 
 _FIRST_BATCH, _LARGEST_BATCH = 20, 400
 _HOLD_SECONDS = 0.02  #: of the write lock, aimed at
-_PAUSES = 3.0  #: as long again as a batch took: pages have most of the time
+_PAUSES = 1.0  #: as long again as a batch took: the others have half of the time
 _LEAST_PAUSE = 0.005
 _LINES_AT_ONCE = 500
 _UNDOING = int(ImportState.UNDOING)

@@ -1,6 +1,6 @@
 """What the operator fills the policies in with: names, law, partners, regions, contact; from policy.toml.
 
-The file lies in DATA_DIR, or where POLICY_FILE says; docs/policy.toml.example has every value. A missing file is a file
+The file lies in DATA_DIR, or where POLICY_FILE says; docs/policy.toml.example names them all. A missing file is one
 without values: pages show gaps, `flask check-policies` names them, and nothing can be published. Read at each look, so
 that a change counts at once (in a draft: what is published stays as it was).
 """
@@ -110,14 +110,20 @@ def _partners(found: Mapping[str, Any]) -> tuple[Partner, ...]:
         isinstance(row, dict) and set(row) == {"name", "purpose", "region"} for row in rows
     ):
         raise ValuesError(f"Each [[partners]] in {NAME} has name, purpose and region, and nothing else.")
-    return tuple(Partner(**{name: _text(row, name) for name in ("name", "purpose", "region")}) for row in rows)
+    partners = tuple(Partner(**{name: _text(row, name) for name in ("name", "purpose", "region")}) for row in rows)
+    if not all(partner.name and partner.purpose and partner.region for partner in partners):
+        raise ValuesError(f"A [[partners]] in {NAME} has an empty name, purpose or region. Fill it, or leave it out.")
+    return partners
 
 
 def _regions(found: Mapping[str, Any]) -> tuple[str, ...]:
     regions = found.get("regions", [])
     if not isinstance(regions, list):
         raise ValuesError(f'regions in {NAME} is a list of texts, such as ["Germany"].')
-    return tuple(_text({"regions": region}, "regions") for region in regions)
+    texts = tuple(_text({"regions": region}, "regions") for region in regions)
+    if not all(texts):
+        raise ValuesError(f"regions in {NAME} has an empty text: fill it in, or leave it out.")
+    return texts
 
 
 def _join(words: tuple[str, ...]) -> str:

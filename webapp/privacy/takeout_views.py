@@ -11,10 +11,12 @@ from flask_login import current_user
 from webapp import access, clock, htmx
 from webapp.csv_out import download
 from webapp.errors import Forbidden, Refused
+from webapp.jobs.delays import find_delay
 from webapp.privacy.models import TakeoutState
 from webapp.privacy.takeout_jobs import register_jobs
 from webapp.privacy.takeouts import (
     BEING_MADE,
+    MAKE,
     ask_for_takeout,
     check_may_have_all,
     fetch_takeout,
@@ -96,10 +98,12 @@ def _shown(refusal: str = "") -> dict[str, Any]:
     zone, moment = ZoneInfo(current_organization().time_zone), clock.now()
     takeouts = list_takeouts(db())
     newest = takeouts[0] if takeouts else None
+    is_made = newest is not None and newest.state in BEING_MADE
     return {
         "newest": newest,
         "earlier": takeouts[1:],
-        "is_made": newest is not None and newest.state in BEING_MADE,
+        "is_made": is_made,
+        "delay": find_delay(db(), MAKE, {"takeout_id": newest.id}) if newest and is_made else None,
         "is_there": newest is not None and is_there(newest, moment),
         "has_failed": newest is not None and newest.state == TakeoutState.FAILED,
         "ready": next((each for each in takeouts if is_there(each, moment)), None),

@@ -1,7 +1,6 @@
 """What the import page needs in each state of its file. Called by import_views.py; changes nothing."""
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,8 +15,7 @@ from webapp.ingest.preview import Preview
 from webapp.ingest.readers import READERS
 from webapp.ingest.readers.column_words import describe_fields
 from webapp.ingest.source import UnreadableFile
-from webapp.jobs.models import Job
-from webapp.jobs.queue import find_open_job
+from webapp.jobs.delays import find_delay
 from webapp.services import services
 from webapp.sources import imports, queries, reading
 from webapp.sources.forms import ReadAsForm
@@ -25,16 +23,6 @@ from webapp.sources.progress import progress_of
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, Role
 from webapp.tenancy.request import current_membership, current_opening, current_organization, current_reader
-
-_WORKER_SHOULD_HAVE_BEGUN = timedelta(seconds=30)
-
-
-@dataclass(frozen=True)
-class Delay:
-    """Why an import does not move: nobody works on it, or it failed and goes on by itself at `goes_on_at`."""
-
-    no_worker: bool
-    goes_on_at: datetime | None
 
 
 def import_page(session: LockedSession, file: ImportFile, status: int = 200, problem: str = "") -> Response:
@@ -112,16 +100,8 @@ def during(session: LockedSession, file: ImportFile) -> dict[str, Any]:
     """How far it is. Support is not told of jobs."""
     kind = imports.UNDO if file.state == ImportState.UNDOING else imports.IMPORT
     about = {"import_file_id": file.id}
-    job = find_open_job(session, kind, session.organization_id, about) if session.staff_id is None else None
-    return {"progress": progress_of(file, queries.get_stored_size(session, file)), "delay": _delay(job)}
-
-
-def _delay(job: Job | None) -> Delay | None:
-    if job is None or job.lease_owner is not None:
-        return None
-    if job.attempts and job.run_at > clock.now():
-        return Delay(no_worker=False, goes_on_at=job.run_at)
-    return Delay(no_worker=True, goes_on_at=None) if job.run_at < clock.now() - _WORKER_SHOULD_HAVE_BEGUN else None
+    delay = find_delay(session, kind, about) if session.staff_id is None else None
+    return {"progress": progress_of(file, queries.get_stored_size(session, file)), "delay": delay}
 
 
 def progress_part(session: LockedSession, file: ImportFile) -> Response:
