@@ -16,14 +16,16 @@ from sqlalchemy import select, update
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
+from webapp.accounts.session_limits import PROVED_FOR
 from webapp.audit.actions import record
 from webapp.audit.models import AuditDetail, AuditEvent, AuditHead, AuditViewing
 from webapp.audit.viewing import sweep_viewing
 from webapp.calls.models import Call
+from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
 from webapp.errors import Forbidden
-from webapp.organizations import who_looked
+from webapp.organizations import who_looked, who_looked_views
 from webapp.organizations.looked_filter import LookedFilter
 from webapp.tenancy.models import Membership, Numbers
 from webapp.tenancy.sessions import reading_session
@@ -266,6 +268,20 @@ def test_a_masked_owner_sees_no_words_of_searches(olive: PageCheckingClient, mak
     for text in (olive.get(LOOKED).text, str(file_of(olive))):
         assert "0182" not in text
         assert "Searched the calls for (not shown to you)" in text
+
+
+@pytest.mark.parametrize("address", [EXPORT, f"{LOOKED}/chain"])
+def test_security_17_a_long_record_is_taken_away_with_a_fresh_proof(
+    olive: PageCheckingClient, make: Make, cast: Cast, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    for _turn in range(3):
+        olive.get(address)
+    with time_machine.travel(now() + PROVED_FOR):
+        assert olive.get(address).status_code == 200
+        monkeypatch.setattr(who_looked_views, "UNPROVED_AT_MOST", 2)
+        answer = olive.get(address)
+        assert (answer.status_code, answer.location) == (303, f"/prove?next={address}")
+        assert f'href="{address}" download' not in olive.get(LOOKED).text, "else the question would be saved as a file"
 
 
 def test_whoever_may_not_export_takes_no_file_away(olive: PageCheckingClient, make: Make, cast: Cast) -> None:

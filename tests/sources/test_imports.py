@@ -1,13 +1,16 @@
 """The list of all imports, by pages; the refused lines of one, as a list and as a file."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
 from tests.sources.conftest import HARBOUR, HandsIn, asterisk_file
+from webapp.accounts.session_limits import PROVED_FOR
 from webapp.calls.models import ImportState
 from webapp.database.ids import spell_id
 from webapp.sources import queries, refused_views
@@ -111,6 +114,22 @@ def test_the_download_is_a_file_of_the_same_format(hands_in: SignIn, cast: Cast,
     hands.client.send(f"{answer.location}/start")
     hands.work()
     assert hands.files()[1].stored_count == 1
+
+
+def test_security_17_many_refused_lines_are_taken_away_with_a_fresh_proof(
+    hands_in: SignIn, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refused_views, "UNPROVED_AT_MOST", 1)
+    few = make.import_file(read_count=1, refused_count=1)
+    many = make.import_file(read_count=2, refused_count=2)
+    make.refused_line(many, line_number=1, raw=b"raw")
+    hands, download = hands_in(cast.max), f"{LIST}/{spell_id(many.id)}/refused-lines"
+    assert hands.client.get(download).data == b"raw\n"
+    with time_machine.travel(datetime.now(UTC) + PROVED_FOR):
+        assert hands.client.get(f"{LIST}/{spell_id(few.id)}/refused-lines").status_code == 200
+        answer = hands.client.get(download)
+        assert (answer.status_code, answer.location) == (303, f"/prove?next={download}")
+        assert f'href="{download}" download' not in hands.client.get(f"{LIST}/{spell_id(many.id)}/refused").text
 
 
 def test_a_long_download_reads_by_key(

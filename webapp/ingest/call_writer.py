@@ -51,11 +51,10 @@ _DELETE_ORPHAN = (
     " AND NOT EXISTS (SELECT 1 FROM number AS its"
     " WHERE its.organization_id = party.organization_id AND its.party_id = party.id)"
 )
-#: Of a party without calls: one that was on the way to another zone still has rows by the days of the old one.
-_DELETE_LEFT_TOTALS = (
-    "DELETE FROM party_total WHERE organization_id = ? AND party_id = ?"
-    " AND NOT EXISTS (SELECT 1 FROM call_party AS its"
-    " WHERE its.organization_id = party_total.organization_id AND its.party_id = party_total.party_id)"
+#: Asked first: a party of many days has many rows of totals, and the next statements would ask for each of them.
+_WITHOUT_CALLS = (
+    "SELECT id FROM party WHERE organization_id = ? AND id IN ({keys}) AND NOT EXISTS (SELECT 1 FROM call_party AS its"
+    " WHERE its.organization_id = party.organization_id AND its.party_id = party.id)"
 )
 _PARTY_SUMS = ("calls", "answered", "missed", "talk_seconds")
 
@@ -250,8 +249,10 @@ class CallWriter:
 
     def _remove_orphans(self, transaction: BulkTransaction, party_ids: Iterable[int]) -> int:
         """Remove those that no call has any more, and that nobody was given to see."""
-        keys = [(transaction.organization_id, party_id) for party_id in sorted(party_ids)]
-        transaction.execute_many(_DELETE_LEFT_TOTALS, keys)
+        without_calls = transaction.rows_in(_WITHOUT_CALLS, sorted(party_ids), transaction.organization_id)
+        keys = [(transaction.organization_id, party_id) for (party_id,) in without_calls]
+        # One that was on the way to another zone still has rows by the days of the old one.
+        transaction.execute_many("DELETE FROM party_total WHERE organization_id = ? AND party_id = ?", keys)
         gone = transaction.execute_many(_DELETE_ORPHAN, keys)
         self.parties.forget()
         return gone

@@ -11,9 +11,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, clock, htmx, navigation
+from webapp.accounts.gates import ask_for_proof
 from webapp.audit.groups import GROUP_LABELS
 from webapp.audit.viewing import note, note_view, sweep_viewing
-from webapp.csv_out import csv_pieces, csv_response, download
+from webapp.csv_out import UNPROVED_AT_MOST, csv_pieces, csv_response, download
 from webapp.database.ids import spell_id
 from webapp.errors import Forbidden, Refused
 from webapp.jobs.handlers import register_chore
@@ -93,9 +94,9 @@ def index() -> ResponseReturnValue:
 @access.member(Role.OWNER)
 @access.sees_every_call
 def export() -> ResponseReturnValue:
-    """Every event of the selection as CSV, streamed."""
-    if not current_reader().may_export:
-        raise Forbidden("You may look here, but not take a file away.")
+    """Every event of the selection as CSV, streamed. Where there are many, by who has just proved."""
+    if (instead := _may_take_away()) is not None:
+        return instead
     organization, database = current_organization(), services().database
     asked = read_asked(request.args)
     for name, sentence in asked.errors.items():
@@ -114,13 +115,20 @@ def export() -> ResponseReturnValue:
 @access.member(Role.OWNER)
 @access.sees_every_call
 def chain() -> ResponseReturnValue:
-    """All of the audit with its hashes, streamed, for static/check_audit.py."""
-    if not current_reader().may_export:
-        raise Forbidden("You may look here, but not take a file away.")
+    """All of the audit with its hashes, streamed, for static/check_audit.py. If it is long, by who has just proved."""
+    if (instead := _may_take_away()) is not None:
+        return instead
     organization, database = current_organization(), services().database
     note(database, organization.id, current_user.id, "who_looked.chain_exported")
     pieces = chain_pieces(database, organization.id, current_user.id, masked=current_reader().is_masked)
     return download(f"{organization.slug}-audit.jsonl", pieces, "application/jsonl")
+
+
+def _may_take_away() -> ResponseReturnValue | None:
+    """None, or what is answered instead. Raises Forbidden. Of the whole record's length: no selection is counted."""
+    if not current_reader().may_export:
+        raise Forbidden("You may look here, but not take a file away.")
+    return ask_for_proof() if read_head(db()).position > UNPROVED_AT_MOST else None
 
 
 def _frame(asked: Asked) -> dict[str, Any]:

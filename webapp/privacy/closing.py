@@ -36,12 +36,16 @@ def close_organization(session: LockedSession, person: UserAccount, typed_name: 
     erased_on = tell_erased_on(organization)
     record(session, "organization.closed", actor_id=person.id, object_id=organization.id, erased_on=erased_on)
     mail_owners(session, organization, person.name or person.email, reminder=False)
-    # Of no organization: they outlive what they erase. The instant tells a closing that was taken back.
-    payload = {"organization_id": organization.id, "closing_ms": organization.closing_ms}
+    payload = erasure_of(organization)
     assert organization.erased_from is not None
-    enqueue(session, ERASE, payload, None, organization.erased_from)
+    enqueue(session, ERASE, payload, None, organization.erased_from)  # of no organization: it outlives what it erases
     enqueue(session, REMIND, payload, None, organization.erased_from - REMINDED_BEFORE)
     return organization
+
+
+def erasure_of(organization: Organization) -> dict[str, int | None]:
+    """What the jobs of its closing are told. The instant tells one that was taken back."""
+    return {"organization_id": organization.id, "closing_ms": organization.closing_ms}
 
 
 def reopen_organization(session: LockedSession) -> Organization:

@@ -6,11 +6,14 @@ outlive what they erase; one whose closing was taken back finds another instant 
 
 from typing import Any
 
+from sqlalchemy import select
+
 from webapp.clock import now
 from webapp.database.engine import Database
-from webapp.jobs.handlers import Work, register
+from webapp.jobs.handlers import Work
+from webapp.jobs.queue import enqueue, find_open_job, register, register_chore
 from webapp.outbox.claims import wipe_once_sent
-from webapp.privacy.closing import ERASE, REMIND, mail_owners
+from webapp.privacy.closing import ERASE, REMIND, erasure_of, mail_owners
 from webapp.privacy.erasing import begin_erasure, erase_rows
 from webapp.privacy.erasing_end import RECEIPT, end_erasure
 from webapp.privacy.erasures import log_erasure
@@ -24,7 +27,22 @@ def register_jobs() -> None:
     """Called by create_app()."""
     register(ERASE, erase, leaves_nothing=True)
     register(REMIND, remind, leaves_nothing=True)
+    register_chore("privacy.see_to_erasures", see_to_erasures)
     wipe_once_sent(RECEIPT)
+
+
+def see_to_erasures(database: Database) -> None:
+    """Have what is over its days of grace erased, even where a full disk made its job fail until it was given up."""
+    with reading_session(database) as session:
+        closed = session.scalars(select(Organization).where(Organization.state == OrganizationState.CLOSED)).all()
+    for organization in closed:
+        if not organization.is_to_be_erased(now()):
+            continue
+        with writing_session(database) as session:
+            payload = erasure_of(organization)
+            if find_open_job(session, ERASE, None, payload) is None:
+                enqueue(session, ERASE, payload, None)
+                session.commit()
 
 
 def remind(work: Work) -> None:

@@ -13,8 +13,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webapp import access, htmx
+from webapp.accounts.gates import ask_for_proof
 from webapp.audit.viewing import note, note_view
 from webapp.calls.export import find_standing
+from webapp.csv_out import UNPROVED_AT_MOST
 from webapp.database.engine import Database
 from webapp.database.staff_rights import Area
 from webapp.errors import BadRequest, Forbidden
@@ -66,11 +68,16 @@ def refused(import_file_id: int, after: int) -> ResponseReturnValue:
 @access.sees_every_call
 @access.open_to_staff(Area.SOURCES, "lines that could not be read", download=True)
 def refused_lines(import_file_id: int) -> ResponseReturnValue:
-    """The refused lines as they stood in the file, beneath its header line: put right, they can be uploaded again."""
+    """The refused lines as they stood in the file, beneath its header line: put right, they can be uploaded again.
+
+    Of many, by who has just proved.
+    """
     file = get_import(db(), import_file_id)
     _check_reader()
     if not current_reader().may_export:
         raise Forbidden("You may look at these lines, but not take them away.")
+    if file.refused_count > UNPROVED_AT_MOST and (instead := ask_for_proof()) is not None:
+        return instead
     name = PurePath(file.file_name.removesuffix(".gz"))
     database, organization_id = services().database, current_organization().id
     note(database, organization_id, current_user.id, "refused_lines.downloaded", file.id, file=file.file_name)
