@@ -1,5 +1,6 @@
 """flask check-policies, publish-policy, announce-incident."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from click.testing import Result
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from config import Settings
 from tests.cast import Cast
 from tests.policies.conftest import Fill, fill
+from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.jobs.models import Job
 from webapp.policies.announcing import TELL
@@ -77,7 +79,8 @@ def test_a_significant_one_too_soon_is_refused(app: Flask, fill: Fill) -> None:
     fill(law='"France"')
     done = publish(app, "privacy", "--significant", "--effective", "2020-01-01")
     assert done.exit_code == 1 and "Give a later one" in done.output
-    done = publish(app, "privacy", "--significant")
+    soon = f"{now() + timedelta(days=13):%Y-%m-%d}"
+    done = publish(app, "privacy", "--significant", "--effective", soon)
     assert done.exit_code == 1 and "announced 14 days ahead" in done.output
     done = publish(app, "privacy", "--significant", "--effective", "2099-01-01")
     assert done.exit_code == 0 and "in force from 1 January 2099" in done.output and "tells everybody" in done.output

@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 
@@ -99,6 +100,14 @@ def test_a_significant_change_is_announced_ahead(publish_now: Publish, database:
     assert len(announced) == len(jobs) == int(significant)
     if significant:
         assert json.loads(jobs[0]) == {"announcement_id": announced[0].id}
+
+
+def test_without_a_day_a_significant_change_leaves_everybody_the_whole_notice(publish_now: Publish) -> None:
+    """From the first midnight after it: mails are still on their way when it is published."""
+    with time_machine.travel(datetime(2026, 11, 26, 6, 43, tzinfo=UTC)):
+        publish_now()
+        version = publish_now(significant=True, law='"France"')
+    assert version.effective_at == datetime(2026, 12, 11, tzinfo=UTC)
 
 
 def test_the_operator_says_how_long_ahead(publish_now: Publish) -> None:

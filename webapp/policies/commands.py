@@ -64,7 +64,9 @@ def _publish_command(writing: Writing) -> click.Command:
     @click.option("--summary", required=True, help="What changes, in plain words: everybody reads it.")
     @click.option("--significant/--not-significant", required=True, help="Whether everybody is told ahead.")
     @click.option(
-        "--effective", type=click.DateTime(["%Y-%m-%d"]), help="In force from this day (UTC); at once if not given."
+        "--effective",
+        type=click.DateTime(["%Y-%m-%d"]),
+        help="In force from this day (UTC); without it, the earliest.",
     )
     @with_appcontext
     def publish_policy(name: str, summary: str, significant: bool, effective: datetime | None) -> None:

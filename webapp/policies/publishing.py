@@ -4,7 +4,7 @@ It stands in the service's own chain with its hash, and where it is significant 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
@@ -31,7 +31,7 @@ class Publisher:
 
 @dataclass(frozen=True)
 class Change:
-    """What is said of the new version. `effective_at` None: at once. `significant`: everybody is told ahead."""
+    """What is said of the new version. `effective_at` None: as soon as may be. `significant`: all are told ahead."""
 
     summary: str
     significant: bool
@@ -42,9 +42,11 @@ def publish(session: LockedSession, draft: Draft, change: Change, by: Publisher,
     """Raises Refused with the field that is wrong."""
     moment = now()
     summary = " ".join(change.summary.split())
-    effective_at = change.effective_at or moment
+    # Nobody has to be told of the first version of all.
+    notice = timedelta(days=notice_days) if change.significant and draft.newest is not None else timedelta(0)
+    effective_at = change.effective_at or _earliest(moment, notice)
     _check(draft, summary)
-    _check_day(draft, change, effective_at, moment, notice_days)
+    _check_day(draft, effective_at, moment, notice)
     version = PolicyVersion(
         policy=draft.policy,
         version=draft.newest.version + 1 if draft.newest else 1,
@@ -93,19 +95,22 @@ def _check(draft: Draft, summary: str) -> None:
         )
 
 
-def _check_day(draft: Draft, change: Change, effective_at: datetime, moment: datetime, notice_days: int) -> None:
+def _earliest(moment: datetime, notice: timedelta) -> datetime:
+    """At once, or the first midnight (UTC) that leaves everybody the whole notice, once their mails are out too."""
+    return datetime.combine((moment + notice).date() + timedelta(days=1), time(), UTC) if notice else moment
+
+
+def _check_day(draft: Draft, effective_at: datetime, moment: datetime, notice: timedelta) -> None:
     if effective_at < moment:
-        raise Refused("This day is over or has begun. Give a later one, or none for at once.", "effective_on")
+        raise Refused("This day is over or has begun. Give a later one, or none.", "effective_on")
     if draft.newest is not None and effective_at <= draft.newest.effective_at:
         day = format_date(draft.newest.effective_at.date())
         raise Refused(
             f"Version {draft.newest.version} takes effect on {day}: a newer one comes after it. Give a later day.",
             "effective_on",
         )
-    # Nobody has to be told of the first version of all.
-    ahead = timedelta(days=notice_days) if change.significant and draft.newest is not None else timedelta(0)
-    if effective_at < moment + ahead:
-        day = format_date((moment + timedelta(days=notice_days + 1)).date())
+    if effective_at < moment + notice:
+        day = format_date(_earliest(moment, notice).date())
         raise Refused(
-            f"A significant change is announced {notice_days} days ahead. Give {day} or later.", "effective_on"
+            f"A significant change is announced {notice.days} days ahead. Give {day} or later, or none.", "effective_on"
         )
