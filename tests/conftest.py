@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,6 @@ pytest.register_assert_rewrite(
 
 from argon2 import PasswordHasher  # noqa: E402
 from flask import Flask  # noqa: E402
-from psycopg import sql  # noqa: E402
 
 from config import Settings  # noqa: E402
 from tests import postgresql  # noqa: E402
@@ -90,35 +90,42 @@ def _prepared_cast(_prepared_sqlite: Path, tmp_path_factory: pytest.TempPathFact
     return path, pickle.dumps(cast)
 
 
+@dataclass
+class _PreparedPostgresql:
+    """One PostgreSQL database for this worker, and with what it begins each test: `empty`, or with `cast` in it."""
+
+    urls: postgresql.DatabaseUrls
+    empty: str = ""
+    with_cast: str = ""
+    cast: bytes = b""  #: pickled: who changes theirs changes nobody else's
+
+    def begin(self, *, with_cast: bool) -> None:
+        if postgresql.is_throwaway():
+            postgresql.refill(self.urls, self.with_cast if with_cast else self.empty)
+        else:
+            postgresql.empty_tables(self.urls)
+
+
 @pytest.fixture(scope="session")
-def _postgresql_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgresql.DatabaseUrls]:
-    """One PostgreSQL database for this worker; each test finds its tables empty."""
-    name = postgresql.new_name("tests")
-    urls = postgresql.create_database(name)
-    initialize(make_settings(tmp_path_factory.mktemp("prepared"), urls))
-    yield urls
+def _prepared_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_PreparedPostgresql]:
+    name, folder = postgresql.new_name("tests"), tmp_path_factory.mktemp("prepared")
+    prepared = _PreparedPostgresql(postgresql.create_database(name))
+    settings = make_settings(folder, prepared.urls)
+    initialize(settings)
+    if postgresql.is_throwaway():
+        prepared.empty = postgresql.read_rows(prepared.urls)
+        database = Database(settings.database_url)
+        prepared.cast = pickle.dumps(assemble_cast(database))
+        database.dispose()
+        prepared.with_cast = postgresql.read_rows(prepared.urls)
+    yield prepared
     postgresql.drop_database(name)
 
 
-def _empty_tables(urls: postgresql.DatabaseUrls) -> None:
-    """Those that an earlier test wrote to. TRUNCATE: row-level security would hide the rows from the owner's DELETE."""
-    with postgresql.connect(urls.owner) as connection:
-        found = connection.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            " AND relname NOT IN ('installation', 'schema_upgrade', 'audit_head') AND pg_relation_size(oid) > 0"
-        )
-        names = [sql.Identifier(str(row[0])) for row in found]
-        if names:
-            names.append(sql.Identifier("audit_head"))
-            connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(names)))
-            # The chain of the service itself, as schema.sql begins it.
-            connection.execute("SET app.organization_id = '0'")
-            connection.execute("INSERT INTO audit_head VALUES (0, 0, decode(repeat('00', 32), 'hex'))")
-
-
 def _takes_prepared_cast(request: pytest.FixtureRequest) -> bool:
-    """On SQLite, but for tests with a clock of their own, whose people are made at its time."""
-    return postgresql.server_url() is None and "cast" in request.fixturenames and "clock" not in request.fixturenames
+    """But for tests with a clock of their own, whose people are made at its time."""
+    can = postgresql.server_url() is None or postgresql.is_throwaway()
+    return can and "cast" in request.fixturenames and "clock" not in request.fixturenames
 
 
 @pytest.fixture
@@ -133,9 +140,9 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
         )
         shutil.copyfile(prepared, tmp_path / "callbook.sqlite")
         return make_settings(tmp_path)
-    urls: postgresql.DatabaseUrls = request.getfixturevalue("_postgresql_urls")
-    _empty_tables(urls)
-    return make_settings(tmp_path, urls)
+    on_server: _PreparedPostgresql = request.getfixturevalue("_prepared_postgresql")
+    on_server.begin(with_cast=_takes_prepared_cast(request))
+    return make_settings(tmp_path, on_server.urls)
 
 
 @pytest.fixture
@@ -180,7 +187,13 @@ def cast(database: Database, request: pytest.FixtureRequest) -> Cast:
     """The people and the two organizations, stored."""
     if not _takes_prepared_cast(request):
         return assemble_cast(database)
-    stored: Cast = pickle.loads(request.getfixturevalue("_prepared_cast")[1])  # noqa: S301 - its own
+    on_sqlite = postgresql.server_url() is None
+    pickled = (
+        request.getfixturevalue("_prepared_cast")[1]
+        if on_sqlite
+        else request.getfixturevalue("_prepared_postgresql").cast
+    )
+    stored: Cast = pickle.loads(pickled)  # noqa: S301 - its own
     return stored
 
 
