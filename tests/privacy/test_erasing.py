@@ -42,7 +42,6 @@ from webapp.jobs.worker import Worker
 from webapp.outbox import claims
 from webapp.outbox.models import OutboxMessage
 from webapp.outbox.rendering import render_mail
-from webapp.privacy import erasing
 from webapp.privacy.catalogue import TABLES
 from webapp.privacy.closing import close_organization
 from webapp.privacy.entries import How, Whose
@@ -252,37 +251,6 @@ def test_its_owners_get_a_receipt_that_is_wiped_once_it_is_handed_over(
         held = claims.claim(database)
     assert held is not None and claims.mark_handed_over(database, held)
     assert receipts(database) == []
-
-
-# ------------------------------------------------------------------------------------------------------ broken off
-
-
-@pytest.mark.parametrize("steps", [1, 7, 30])
-def test_an_erasure_that_broke_off_is_gone_on_with_and_counted_once(
-    clock: time_machine.Traveller,
-    planted: Planted,
-    make: Make,
-    cast: Cast,
-    database: Database,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    steps: int,
-) -> None:
-    monkeypatch.setattr(erasing, "_AT_ONCE", 1)
-    before = counts(database, cast.harbour.id)
-    close(make, cast)
-    clock.shift(timedelta(days=14))
-    turns = iter(range(steps))
-    erasing.begin_erasure(database, cast.harbour.id)
-    assert not erasing.erase_rows(database, cast.harbour.id, lambda: next(turns, None) is not None)
-    with reading_session(database) as session:
-        assert session.get(Organization, cast.harbour.id) is not None
-    Worker(database, settings).run_due()
-    with reading_session(database) as session:
-        assert session.get(Organization, cast.harbour.id) is None
-        rows = json.loads(session.scalars(select(Erasure)).one().receipt)
-    for name in ("call", "party", "audit_viewing", "stored_chunk", "pbx"):
-        assert rows[name] == before[name], name
 
 
 # ------------------------------------------------------------------------------------------------------------ log

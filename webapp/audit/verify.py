@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
-from webapp.audit.actions import digest_words, hash_event
+from webapp.audit.actions import THE_SERVICE, digest_words, hash_event
 from webapp.audit.checkpoints import Head, read_beginning
 from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
 from webapp.database.engine import Database
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
 _ROWS_AT_ONCE = 2000
@@ -63,7 +64,7 @@ def verify_chain(database: Database, organization_id: int, kept_positions: Colle
             found.head = Head(event.position, bytes(event.row_hash))
             if event.position in kept_positions:
                 found.at_kept[event.position] = found.head.row_hash
-    if found.wrong is None:
+    if found.wrong is None and found.begins <= last:
         found.wrong = _wrong_end(found.head, stored)
     return found
 
@@ -112,12 +113,19 @@ def check_kept(found: Verified, kept: Head) -> Wrong | None:
 
 
 def _read_end(session: LockedSession, begins: Head) -> tuple[Head | None, int]:
-    """The stored head and the last position, of one moment."""
+    """The stored head and the last position, of one moment; of an organization that was erased, where it begins."""
     last = select(func.coalesce(func.max(AuditEvent.position), begins.position)).scalar_subquery()
     row = session.execute(select(AuditHead.position, AuditHead.row_hash, last)).first()
+    if row is None and _is_erased(session):
+        return begins, begins.position
     if row is None:
         return None, session.scalar(select(func.coalesce(func.max(AuditEvent.position), begins.position))) or 0
     return Head(row[0], bytes(row[1])), row[2]
+
+
+def _is_erased(session: LockedSession) -> bool:
+    """Its head goes with its own row, in one transaction: a head that is gone alone was taken."""
+    return session.organization_id != THE_SERVICE and session.get(Organization, session.organization_id) is None
 
 
 def _read_rows(session: LockedSession, after: int, last: int) -> list[tuple[AuditEvent, AuditDetail | None]]:

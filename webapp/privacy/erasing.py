@@ -7,20 +7,23 @@ deleted is counted in the row of `erasure` in the same transaction, and what is 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from webapp.audit.checkpoints import cover_chain
 from webapp.clock import now_ms
 from webapp.database.base import Base
 from webapp.database.bulk import BulkTransaction, bulk_transaction
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.privacy.catalogue import list_erasable
-from webapp.privacy.entries import How
+from webapp.privacy.entries import How, Table
 from webapp.privacy.models import ErasureKind
+from webapp.tenancy.sessions import writing_session
 
-#: They go last, in one transaction with the organization's own row: until then it is known whom to tell.
-AT_THE_END = ("membership", "invitation", "organization")
+#: They go last, in one transaction with the organization's own row: until then its chain has its end, to be verified by
+#: and appended to, and it is known whom to tell.
+AT_THE_END = ("audit_head", "membership", "invitation", "organization")
 _AT_ONCE, _LARGEST = 100, 4000
 _LARGE_ROWS = {"stored_chunk": 4, "takeout_chunk": 4, "disclosure_chunk": 4, "spooled_delivery": 50}  # up to a MiB each
 _HOLD_SECONDS = 0.03
@@ -67,32 +70,52 @@ def begin_erasure(database: Database, organization_id: int) -> None:
 
 def erase_rows(database: Database, organization_id: int, keep_going: Callable[[], bool] = lambda: True) -> bool:
     """Delete everything but AT_THE_END. False: stopped before that by `keep_going`."""
-    _cover_audit(database, organization_id)
+    with writing_session(database, organization_id) as session:
+        cover_chain(session)  # without a checkpoint the database lets nothing of it go
+        session.commit()
     for table in list_erasable():
         if table.name in AT_THE_END or table.erased.how is How.WITH_PERSON:
             continue  # people go by a rule of their own, once they belong nowhere
-        condition = "organization_id = ?"
-        if table.erased.how is How.WITH_ANNOUNCEMENT:
-            condition = "announcement_id IN (SELECT id FROM announcement WHERE organization_id = ?)"
-        if not _erase_table(database, organization_id, table.name, condition, keep_going):
-            return False
+        for statement, is_counted in _statements(table):
+            counted = table.name if is_counted else None
+            if not _repeat(
+                database, organization_id, statement, _LARGE_ROWS.get(table.name, _LARGEST), counted, keep_going
+            ):
+                return False
     return True
 
 
-def _erase_table(
-    database: Database, organization_id: int, name: str, condition: str, keep_going: Callable[[], bool]
-) -> bool:
+def _statements(table: Table) -> Iterator[tuple[str, bool]]:
+    """What is done to some rows of it at a time, again and again, and whether these rows are counted."""
+    name, own = table.name, table.names_its_own
     keys = ", ".join(column.name for column in Base.metadata.tables[name].primary_key.columns)
-    chosen = f"SELECT {keys} FROM {name} WHERE {condition} LIMIT ?"  # noqa: S608 - names of the schema
-    delete = f"DELETE FROM {name} WHERE ({keys}) IN ({chosen})"  # noqa: S608
-    most = _LARGE_ROWS.get(name, _LARGEST)
+    condition = "organization_id = ?"
+    if table.erased.how is How.WITH_ANNOUNCEMENT:
+        condition = "announcement_id IN (SELECT id FROM announcement WHERE organization_id = ?)"
+
+    def some(also: str = "") -> str:
+        return f"WHERE ({keys}) IN (SELECT {keys} FROM {name} WHERE {condition}{also} LIMIT ?)"  # noqa: S608 - names of the schema
+
+    if own:  # else a row would go before another that still names it
+        yield f"UPDATE {name} SET {own} = NULL {some(f' AND {own} IS NOT NULL')}", False  # noqa: S608
+    yield f"DELETE FROM {name} {some()}", True  # noqa: S608
+
+
+def _repeat(
+    database: Database,
+    organization_id: int,
+    statement: str,
+    most: int,
+    counted: str | None,
+    keep_going: Callable[[], bool],
+) -> bool:
     size = min(most, _AT_ONCE)
     while True:
         with bulk_transaction(database, organization_id) as transaction:
-            removed = transaction.execute(delete, organization_id, size)
-            if removed:
-                _count(transaction, name, removed)
-        if removed < size:
+            touched = transaction.execute(statement, organization_id, size)
+            if touched and counted:
+                _count(transaction, counted, touched)
+        if touched < size:
             return True
         if not keep_going():
             return False
@@ -124,17 +147,3 @@ def write_counts(transaction: BulkTransaction, rows: Mapping[str, int]) -> None:
         _KIND,
         transaction.organization_id,
     )
-
-
-def _cover_audit(database: Database, organization_id: int) -> None:
-    """A checkpoint over the whole chain: without one the database lets nothing of it go."""
-    with bulk_transaction(database, organization_id) as transaction:
-        transaction.execute(
-            "INSERT INTO audit_checkpoint (organization_id, position, row_hash, purged_at)"
-            " SELECT organization_id, position, row_hash, ? FROM audit_head WHERE organization_id = ? AND position > 0"
-            " AND NOT EXISTS (SELECT 1 FROM audit_checkpoint AS its WHERE its.organization_id = ?"
-            " AND its.position >= audit_head.position)",
-            transaction.instant(now_ms()),
-            organization_id,
-            organization_id,
-        )
