@@ -20,16 +20,18 @@ from webapp.jobs.worker import Worker
 from webapp.policies import chains
 from webapp.privacy import erasing
 from webapp.privacy.catalogue import TABLES, mapped_class
-from webapp.privacy.models import Erasure
+from webapp.privacy.models import Erasure, ErasureKind
 from webapp.recovery.settling import settle
 from webapp.tenancy.models import Organization
-from webapp.tenancy.sessions import reading_session
+from webapp.tenancy.sessions import reading_session, writing_session
 
 __all__ = ["clock", "planted"]
 
 
 def begin(database: Database, organization_id: int) -> None:
-    erasing.begin_erasure(database, organization_id)
+    with writing_session(database) as session:
+        erasing.note_erasure(session, ErasureKind.ORGANIZATION, organization_id)
+        session.commit()
 
 
 @pytest.mark.parametrize("steps", [1, 7, 30])

@@ -9,16 +9,20 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
 
 from webapp.audit.checkpoints import cover_chain
-from webapp.clock import now_ms
+from webapp.clock import now, now_ms
 from webapp.database.base import Base
 from webapp.database.bulk import BulkTransaction, bulk_transaction
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.privacy.catalogue import list_erasable
 from webapp.privacy.entries import How, Table
-from webapp.privacy.models import ErasureKind
+from webapp.privacy.models import Erasure, ErasureKind
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.sessions import writing_session
 
 #: They go last, in one transaction with the organization's own row: until then its chain has its end, to be verified by
@@ -54,18 +58,21 @@ class Receipt:
         return hashlib.sha256(json.dumps(words, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def begin_erasure(database: Database, organization_id: int) -> None:
-    """Note that it is erased from now on. Once begun, it is gone on with whoever dies."""
-    with bulk_transaction(database, organization_id) as transaction:
-        transaction.execute(
-            "INSERT INTO erasure (id, kind, subject_id, erased_at, row_count, receipt) VALUES (?, ?, ?, ?, 0, ?)"
-            " ON CONFLICT DO NOTHING",
-            new_id(),
-            _KIND,
-            organization_id,
-            transaction.instant(now_ms()),
-            "{}",
+def find_erasure(session: LockedSession, kind: ErasureKind, subject_id: int) -> Erasure | None:
+    """That it was erased, or is being erased."""
+    return session.scalars(select(Erasure).filter_by(kind=kind, subject_id=subject_id)).first()
+
+
+def note_erasure(
+    session: LockedSession, kind: ErasureKind, subject_id: int, at: datetime | None = None, row_count: int = 0
+) -> None:
+    """Note it, once. An organization is erased from then on, and gone on with whoever dies."""
+    if find_erasure(session, kind, subject_id) is None:
+        row = Erasure(
+            id=new_id(), kind=kind, subject_id=subject_id, erased_at=at or now(), row_count=row_count, receipt="{}"
         )
+        session.add(row)
+        session.flush()
 
 
 def erase_rows(database: Database, organization_id: int, keep_going: Callable[[], bool] = lambda: True) -> bool:

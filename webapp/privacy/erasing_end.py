@@ -22,8 +22,8 @@ from webapp.organizations.support_mails import list_owners
 from webapp.outbox.actions import queue_mail
 from webapp.privacy.catalogue import list_erasable, mapped_class
 from webapp.privacy.entries import How, Table
-from webapp.privacy.erasing import Receipt
-from webapp.privacy.models import Erasure, ErasureKind
+from webapp.privacy.erasing import Receipt, find_erasure
+from webapp.privacy.models import ErasureKind
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import writing_session
@@ -56,8 +56,8 @@ def _delete_the_rest(session: LockedSession, organization_id: int) -> Receipt:
     end_sessions_of_members(session)  # what they were doing there stands in them
     members = select(Membership.user_account_id).where(Membership.organization_id == organization_id)
     member_ids = list(session.scalars(members))
-    key = {"kind": ErasureKind.ORGANIZATION, "subject_id": organization_id}
-    erasure = session.scalars(select(Erasure).filter_by(**key)).one()
+    erasure = find_erasure(session, ErasureKind.ORGANIZATION, organization_id)
+    assert erasure is not None
     rows: dict[str, int] = json.loads(erasure.receipt)
     cover_chain(session)
     for table in list_erasable():
