@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import time_machine
@@ -21,11 +23,11 @@ from webapp.errors import Refused
 from webapp.jobs.models import Job, JobState
 from webapp.jobs.worker import Worker
 from webapp.outbox.models import OutboxMessage
-from webapp.privacy.closing import ERASE, take_back
+from webapp.privacy import erasing_jobs
+from webapp.privacy.closing import ERASE, erasure_of, take_back
 from webapp.privacy.erasing import note_erasure
 from webapp.privacy.erasures import read_log
 from webapp.privacy.models import Erasure, ErasureKind
-from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, OrganizationState
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -196,24 +198,20 @@ def test_staff_bring_nothing_back_after_the_days_of_grace(
 # ------------------------------------------------------------------------------------------------ in the last moment
 
 
-def bring_back(database: Database, cast: Cast) -> LockedSession:
-    """A session that has done so and not committed yet."""
-    session = writing_session(database, cast.harbour.id)
-    take_back(session, cast.olive.id)
-    return session
-
-
 def test_who_brings_it_back_in_the_last_moment_has_it_back(
     clock: time_machine.Traveller, closed: PageCheckingClient, cast: Cast, database: Database, settings: Settings
 ) -> None:
     clock.shift(timedelta(days=14, seconds=-1))
-    session = bring_back(database, cast)
-    clock.shift(timedelta(seconds=2))
-    job = Thread(target=Worker(database, settings).run_due)
-    job.start()
-    job.join(0.5)  # by then it waits for the organization
-    session.commit()
-    session.close()
+    with reading_session(database) as reading:
+        payload = erasure_of(reading.get_one(Organization, cast.harbour.id))
+    work: Any = SimpleNamespace(database=database, settings=settings, payload=payload)
+    job = Thread(target=erasing_jobs.erase, args=(work,))
+    with writing_session(database, cast.harbour.id) as session:
+        take_back(session, cast.olive.id)
+        clock.shift(timedelta(seconds=2))
+        job.start()
+        job.join(0.5)  # by then it waits for the organization
+        session.commit()
     job.join(20)
     assert state(database, cast) is OrganizationState.OPEN
     assert read_log(settings.data_dir) == []
@@ -228,8 +226,9 @@ def test_once_it_is_being_erased_nothing_brings_it_back(
     with writing_session(database) as session:
         note_erasure(session, ErasureKind.ORGANIZATION, cast.harbour.id)
         session.commit()
-    with pytest.raises(Refused, match="it is being erased"):
-        bring_back(database, cast)
+    with writing_session(database, cast.harbour.id) as session:
+        with pytest.raises(Refused, match="it is being erased"):
+            take_back(session, cast.olive.id)
 
 
 def test_nobody_is_reminded_of_what_is_over(
