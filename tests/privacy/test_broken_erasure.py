@@ -13,15 +13,20 @@ from tests.cast import Cast
 from tests.make import Make
 from tests.privacy.canary import Planted
 from tests.privacy.test_erasing import close, counts, planted
+from webapp import tallies
+from webapp.audit.actions import record
 from webapp.audit.verify import verify_chain
 from webapp.clock import now
 from webapp.database.engine import Database
+from webapp.jobs.queue import enqueue
 from webapp.jobs.worker import Worker
 from webapp.policies import chains
 from webapp.privacy import erasing
 from webapp.privacy.catalogue import TABLES, mapped_class
+from webapp.privacy.erasing_end import end_erasure
 from webapp.privacy.models import Erasure, ErasureKind
 from webapp.recovery.settling import settle
+from webapp.staff.feature_use import FEATURE_USE
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -105,4 +110,22 @@ def test_its_chain_is_whole_wherever_its_erasure_stands(
     look()
     assert set(wrong) == {None}
     assert verify_chain(database, cast.harbour.id).wrong is None
+    assert counts(database, cast.harbour.id).keys() == {"audit_checkpoint"}
+
+
+def test_what_is_written_in_its_last_moments_goes_too(
+    planted: Planted, make: Make, cast: Cast, database: Database
+) -> None:
+    """Into tables that no key ties to it, and into its chain."""
+    begin(database, cast.harbour.id)
+    assert erasing.erase_rows(database, cast.harbour.id)
+    tallies.add(database, FEATURE_USE, tallies.today(), cast.harbour.id, "calls")
+    tallies.write_down(database)
+    with make.session() as session:
+        record(session, "overview.viewed", actor_id=cast.olive.id)
+        enqueue(session, "privacy.run_retention", {}, cast.harbour.id)
+        session.commit()
+    assert counts(database, cast.harbour.id).keys() > {"feature_use", "audit_event", "job"}
+    receipt = end_erasure(database, cast.harbour.id, tell=False)
+    assert receipt is not None and receipt.rows["job"] == 2, "counted with the one from before"
     assert counts(database, cast.harbour.id).keys() == {"audit_checkpoint"}

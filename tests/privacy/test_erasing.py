@@ -36,6 +36,7 @@ from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.audit.service_chain import note_for_service
 from webapp.audit.verify import verify_chain
 from webapp.calls.models import Call
+from webapp.clock import now
 from webapp.database.base import Base
 from webapp.database.engine import Database
 from webapp.jobs.worker import Worker
@@ -48,6 +49,7 @@ from webapp.privacy.entries import How, Whose
 from webapp.privacy.erasing import Receipt
 from webapp.privacy.erasures import LOG_NAME, apply_erasures, log_erasure, read_log
 from webapp.privacy.models import Erasure, ErasureKind
+from webapp.tenancy.consent_models import Disclosure
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -251,6 +253,26 @@ def test_its_owners_get_a_receipt_that_is_wiped_once_it_is_handed_over(
         held = claims.claim(database)
     assert held is not None and claims.mark_handed_over(database, held)
     assert receipts(database) == []
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_receipt_tells_of_no_disclosure_that_an_order_hides(
+    clock: time_machine.Traveller, planted: Planted, make: Make, cast: Cast, database: Database, settings: Settings,
+    is_told: bool,
+) -> None:  # fmt: skip
+    with make.session() as session:
+        session.scalars(select(Disclosure)).one().told_at = now() if is_told else None
+        session.commit()
+    assert {"disclosure", "disclosure_chunk"} <= counts(database, cast.harbour.id).keys()
+    erase(clock, make, cast, settings)
+    [message] = receipts(database)
+    with reading_session(database) as session:
+        rows = json.loads(session.scalars(select(Erasure)).one().receipt)
+    assert {name: count for name, count in rows.items() if "disclosure" in name} == (
+        {"disclosure": 1} if is_told else {}
+    )
+    assert message.words.count("disclosure") == is_told
+    assert not {"disclosure", "disclosure_chunk"} & counts(database, cast.harbour.id).keys()
 
 
 # ------------------------------------------------------------------------------------------------------------ log
