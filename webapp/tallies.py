@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import BigInteger, bindparam, text
+from sqlalchemy import BigInteger, Connection, bindparam, column, select, table, text
 
 from webapp.clock import now, now_ms
 from webapp.database.engine import Database
@@ -18,6 +18,8 @@ from webapp.database.types import Instant
 EVERY_SECONDS = 60.0
 _KEYS_AT_MOST = 10_000  #: of one process and minute: more networks at once tell no more
 _DAY_MS = 24 * 60 * 60 * 1000
+
+_ORGANIZATION = table("organization", column("id", BigInteger)).c.id
 
 Key = tuple[int | str, ...]
 
@@ -87,6 +89,7 @@ def write_down(database: Database) -> None:
     for (tally, key), count in counts.items():
         by_tally.setdefault(tally, []).append((key, count))
     with database.writing.begin() as connection:
+        _leave_out_erased(connection, by_tally)
         for tally, rows in sorted(by_tally.items(), key=lambda item: item[0].table):
             last_at = {"last_at": now()} if tally.has_last else {}
             statement = text(tally.upsert)
@@ -99,4 +102,15 @@ def write_down(database: Database) -> None:
                 {**dict(zip(tally.key, key, strict=True)), tally.number: count, **last_at}
                 for key, count in sorted(rows)
             ]
-            connection.execute(statement, values)
+            if values:
+                connection.execute(statement, values)
+
+
+def _leave_out_erased(connection: Connection, by_tally: dict[Tally, list[tuple[Key, int]]]) -> None:
+    """Of an organization that was erased since it was counted nothing is written; one that is there stays meanwhile."""
+    places = {tally: tally.key.index("organization_id") for tally in by_tally if "organization_id" in tally.key}
+    ids = {key[place] for tally, place in places.items() for key, _count in by_tally[tally]}
+    held = select(_ORGANIZATION).where(_ORGANIZATION.in_(ids)).with_for_update(read=True, key_share=True)
+    there = set(connection.scalars(held)) if ids else set()
+    for tally, place in places.items():
+        by_tally[tally] = [(key, count) for key, count in by_tally[tally] if key[place] in there]

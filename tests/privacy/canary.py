@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, SmallInteger
@@ -82,6 +83,8 @@ class _Planter:
             table = TABLES[name]
             if table.whose is not Whose.SERVICE and name not in _BY_HAND:
                 self._plant_row(table)
+                if table.names_its_own:
+                    self._plant_row(table, {table.names_its_own: self._made[name].id})
         return Planted(self._strings, self._made["user_account"])
 
     def _string(self, table: str, column: str) -> str:
@@ -121,7 +124,7 @@ class _Planter:
         with self._make.session() as session:
             self._made["stored_file"] = session.get_one(StoredFile, (self._make.organization.id, file_id))
 
-    def _plant_row(self, table: Table) -> None:
+    def _plant_row(self, table: Table, also: Mapping[str, Any] = MappingProxyType({})) -> None:
         mapped: Any = next(each.class_ for each in Base.registry.mappers if each.class_.__tablename__ == table.name)
         values = {column.name: self._value(table, column) for column in mapped.__table__.columns}
         for here, other, there in WRITTEN[table.name].foreign_keys:
@@ -132,7 +135,7 @@ class _Planter:
                 values |= {column: None for column in here if column != "organization_id"}
         if "organization_id" in values:
             values["organization_id"] = self._make.organization.id
-        values |= _VALUES.get(table.name, {})
+        values |= {**_VALUES.get(table.name, {}), **also}
         with self._make.session() as session:
             self._made[table.name] = session.merge(mapped(**values))
             session.commit()

@@ -51,9 +51,11 @@ def test_an_entry_is_written_out(table: Table) -> None:
 
 @ENTRIES
 def test_it_refers_to_what_schema_sql_says(table: Table) -> None:
-    named = set(re.findall(r"REFERENCES (\w+) \(", BLOCKS[table.name])) - {table.name}
+    named = re.findall(r"FOREIGN KEY \((?:organization_id, )?(\w+)\)\s+REFERENCES (\w+) \(", BLOCKS[table.name])
+    own = "".join(column for column, other in named if other == table.name)
 
-    assert set(table.refers_to) == named
+    assert set(table.refers_to) == set(re.findall(r"REFERENCES (\w+) \(", BLOCKS[table.name])) - {table.name}
+    assert table.names_its_own == own
 
 
 def test_children_are_erased_before_what_they_refer_to() -> None:

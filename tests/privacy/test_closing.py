@@ -1,11 +1,14 @@
 """An owner closes the organization: its people are told, phone systems stopped, and for 14 days it can come back."""
 
 from datetime import timedelta
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from config import Settings
 from tests.accounts.authenticator import clock
@@ -16,10 +19,17 @@ from tests.sources.delivering import Delivering, own_call, token_of
 from webapp.audit.models import AuditEvent
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
+from webapp.errors import Refused
+from webapp.jobs.models import Job, JobState
 from webapp.jobs.worker import Worker
 from webapp.outbox.models import OutboxMessage
+from webapp.privacy import erasing_jobs
+from webapp.privacy.closing import ERASE, erasure_of, take_back
+from webapp.privacy.erasing import note_erasure
+from webapp.privacy.erasures import read_log
+from webapp.privacy.models import Erasure, ErasureKind
 from webapp.tenancy.models import Organization, OrganizationState
-from webapp.tenancy.sessions import reading_session
+from webapp.tenancy.sessions import reading_session, writing_session
 
 __all__ = ["clock"]
 CLOSE, CLOSING = "/o/harbour/settings/close", "/o/harbour/settings/closing"
@@ -183,3 +193,50 @@ def test_staff_bring_nothing_back_after_the_days_of_grace(
     path = f"/staff/organizations/{spell_id(cast.harbour.id)}/bring-back"
     assert stella.send(path, {"reason": "Too late"}).status_code == 422
     assert state(database, cast) is OrganizationState.CLOSED
+
+
+# ------------------------------------------------------------------------------------------------ in the last moment
+
+
+def test_who_brings_it_back_in_the_last_moment_has_it_back(
+    clock: time_machine.Traveller, closed: PageCheckingClient, cast: Cast, database: Database, settings: Settings
+) -> None:
+    clock.shift(timedelta(days=14, seconds=-1))
+    with reading_session(database) as reading:
+        payload = erasure_of(reading.get_one(Organization, cast.harbour.id))
+    work: Any = SimpleNamespace(database=database, settings=settings, payload=payload)
+    job = Thread(target=erasing_jobs.erase, args=(work,))
+    with writing_session(database, cast.harbour.id) as session:
+        take_back(session, cast.olive.id)
+        clock.shift(timedelta(seconds=2))
+        job.start()
+        job.join(0.5)  # by then it waits for the organization
+        session.commit()
+    job.join(20)
+    assert state(database, cast) is OrganizationState.OPEN
+    assert read_log(settings.data_dir) == []
+    with reading_session(database) as reading:
+        assert reading.scalars(select(Erasure)).all() == []
+    assert kinds(database, cast)[-1] == "organization.reopened"
+
+
+def test_once_it_is_being_erased_nothing_brings_it_back(
+    clock: time_machine.Traveller, closed: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    with writing_session(database) as session:
+        note_erasure(session, ErasureKind.ORGANIZATION, cast.harbour.id)
+        session.commit()
+    with writing_session(database, cast.harbour.id) as session:
+        with pytest.raises(Refused, match="it is being erased"):
+            take_back(session, cast.olive.id)
+
+
+def test_nobody_is_reminded_of_what_is_over(
+    clock: time_machine.Traveller, closed: PageCheckingClient, database: Database, settings: Settings
+) -> None:
+    with writing_session(database) as session:
+        session.execute(update(Job).where(Job.kind == ERASE).values(state=JobState.DEAD))
+        session.commit()
+    clock.shift(timedelta(days=14))
+    Worker(database, settings).run_due()
+    assert mails(database, "closing_soon") == []

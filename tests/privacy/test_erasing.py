@@ -36,19 +36,20 @@ from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.audit.service_chain import note_for_service
 from webapp.audit.verify import verify_chain
 from webapp.calls.models import Call
+from webapp.clock import now
 from webapp.database.base import Base
 from webapp.database.engine import Database
 from webapp.jobs.worker import Worker
 from webapp.outbox import claims
 from webapp.outbox.models import OutboxMessage
 from webapp.outbox.rendering import render_mail
-from webapp.privacy import erasing
 from webapp.privacy.catalogue import TABLES
 from webapp.privacy.closing import close_organization
 from webapp.privacy.entries import How, Whose
 from webapp.privacy.erasing import Receipt
 from webapp.privacy.erasures import LOG_NAME, apply_erasures, log_erasure, read_log
 from webapp.privacy.models import Erasure, ErasureKind
+from webapp.tenancy.consent_models import Disclosure
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -254,35 +255,24 @@ def test_its_owners_get_a_receipt_that_is_wiped_once_it_is_handed_over(
     assert receipts(database) == []
 
 
-# ------------------------------------------------------------------------------------------------------ broken off
-
-
-@pytest.mark.parametrize("steps", [1, 7, 30])
-def test_an_erasure_that_broke_off_is_gone_on_with_and_counted_once(
-    clock: time_machine.Traveller,
-    planted: Planted,
-    make: Make,
-    cast: Cast,
-    database: Database,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    steps: int,
-) -> None:
-    monkeypatch.setattr(erasing, "_AT_ONCE", 1)
-    before = counts(database, cast.harbour.id)
-    close(make, cast)
-    clock.shift(timedelta(days=14))
-    turns = iter(range(steps))
-    erasing.begin_erasure(database, cast.harbour.id)
-    assert not erasing.erase_rows(database, cast.harbour.id, lambda: next(turns, None) is not None)
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_receipt_tells_of_no_disclosure_that_an_order_hides(
+    clock: time_machine.Traveller, planted: Planted, make: Make, cast: Cast, database: Database, settings: Settings,
+    is_told: bool,
+) -> None:  # fmt: skip
+    with make.session() as session:
+        session.scalars(select(Disclosure)).one().told_at = now() if is_told else None
+        session.commit()
+    assert {"disclosure", "disclosure_chunk"} <= counts(database, cast.harbour.id).keys()
+    erase(clock, make, cast, settings)
+    [message] = receipts(database)
     with reading_session(database) as session:
-        assert session.get(Organization, cast.harbour.id) is not None
-    Worker(database, settings).run_due()
-    with reading_session(database) as session:
-        assert session.get(Organization, cast.harbour.id) is None
         rows = json.loads(session.scalars(select(Erasure)).one().receipt)
-    for name in ("call", "party", "audit_viewing", "stored_chunk", "pbx"):
-        assert rows[name] == before[name], name
+    assert {name: count for name, count in rows.items() if "disclosure" in name} == (
+        {"disclosure": 1} if is_told else {}
+    )
+    assert message.words.count("disclosure") == is_told
+    assert not {"disclosure", "disclosure_chunk"} & counts(database, cast.harbour.id).keys()
 
 
 # ------------------------------------------------------------------------------------------------------------ log

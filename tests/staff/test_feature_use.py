@@ -10,6 +10,7 @@ from tests.make import Make
 from tests.sources.delivering import Delivering, token_of
 from webapp import tallies
 from webapp.database.engine import Database
+from webapp.staff.feature_use import FEATURE_USE, SOURCE_FAILURE
 from webapp.staff.models import FeatureUse, SourceFailure
 from webapp.tallies import today, write_down
 from webapp.tenancy.sessions import reading_session
@@ -107,3 +108,15 @@ def test_what_a_phone_system_was_refused(app: Flask, make: Make, cast: Cast) -> 
         [row] = session.scalars(select(SourceFailure)).all()
     assert (row.organization_id, row.pbx_id, row.kind) == (cast.harbour.id, pbx.id, "push")
     assert (row.error_class, row.failures, row.day) == ("BadRequest", 2, today())
+
+
+def test_of_an_organization_that_was_erased_meanwhile_nothing_is_written(
+    app: Flask, cast: Cast, database: Database
+) -> None:
+    for organization_id in (cast.harbour.id, cast.harbour.id + 1):
+        tallies.add(database, FEATURE_USE, today(), organization_id, "calls")
+        tallies.add(database, SOURCE_FAILURE, today(), organization_id, 1, "push", "BadRequest")
+    write_down(database)
+    with reading_session(database) as session:
+        assert list(session.scalars(select(FeatureUse.organization_id))) == [cast.harbour.id]
+        assert list(session.scalars(select(SourceFailure.organization_id))) == [cast.harbour.id]

@@ -1,7 +1,7 @@
 """Where the chain of an organization begins: its oldest events can be removed, once a checkpoint keeps the last hash.
 
-Called by the nightly retention (privacy/), by verify.py and by the chain as a file. The database lets nothing be
-removed that no checkpoint covers.
+Called by the nightly retention and by erasing (privacy/), by verify.py and by the chain as a file. The database lets
+nothing be removed that no checkpoint covers.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import CursorResult, Delete, delete, func, select
 
-from webapp.audit.actions import NOTHING_BEFORE
+from webapp.audit.actions import NOTHING_BEFORE, hold_head
 from webapp.audit.models import AuditCheckpoint, AuditDetail, AuditEvent
 from webapp.clock import now
 from webapp.tenancy.lock import LockedSession
@@ -48,6 +48,14 @@ def set_checkpoint(session: LockedSession, edge: datetime) -> Head | None:
     session.add(AuditCheckpoint(position=last, row_hash=row_hash, purged_at=now()))
     session.flush()
     return Head(last, bytes(row_hash))
+
+
+def cover_chain(session: LockedSession) -> None:
+    """Let every event be removed: the organization is erased."""
+    head = hold_head(session)
+    if head.position > read_beginning(session).position:
+        session.add(AuditCheckpoint(position=head.position, row_hash=head.row_hash, purged_at=now()))
+        session.flush()
 
 
 def remove_covered(session: LockedSession, limit: int) -> int:

@@ -2,19 +2,21 @@
 
 Called by `flask verify-audit` and by policies/chains.py. A whole chain proves that nothing was changed in it; that
 nothing was cut off its end together with its head, only a head that was kept elsewhere proves (check_kept). What was
-purged ends in a checkpoint, and the chain begins there.
+purged ends in a checkpoint, and the chain begins there; an event behind it says so, else the checkpoint was put in.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
-from webapp.audit.actions import digest_words, hash_event
+from webapp.audit.actions import THE_SERVICE, digest_words, hash_event, spell_words
 from webapp.audit.checkpoints import Head, read_beginning
 from webapp.audit.models import AuditDetail, AuditEvent, AuditHead
+from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import Organization, OrganizationState
 from webapp.tenancy.sessions import reading_session
 
 _ROWS_AT_ONCE = 2000
@@ -47,23 +49,23 @@ def verify_chain(database: Database, organization_id: int, kept_positions: Colle
     with reading_session(database, organization_id) as session:
         found = Verified(read_beginning(session))
         stored, last = _read_end(session, found.head)
-    _begin(found, found.head, kept_positions)
+        _begin(session, found, found.head, kept_positions)
     while found.wrong is None and found.head.position < last:
         with reading_session(database, organization_id) as session:
             begins = read_beginning(session)
             if begins.position > found.head.position:
-                _begin(found, begins, kept_positions)
+                _begin(session, found, begins, kept_positions)
             rows = _read_rows(session, found.head.position, last)
         if not rows:
             break
         for event, detail in rows:
-            found.wrong = _wrong_of(organization_id, found.head, event, detail)
+            found.wrong = found.wrong or _wrong_of(organization_id, found.head, event, detail)
             if found.wrong is not None:
                 break
             found.head = Head(event.position, bytes(event.row_hash))
             if event.position in kept_positions:
                 found.at_kept[event.position] = found.head.row_hash
-    if found.wrong is None:
+    if found.wrong is None and found.begins <= last:
         found.wrong = _wrong_end(found.head, stored)
     return found
 
@@ -80,10 +82,10 @@ def verify_rows(database: Database, organization_id: int, since: Head, at_most: 
             begins = read_beginning(session)
             stored, last = _read_end(session, begins)
             if begins.position > found.head.position:
-                _begin(found, begins, ())
+                _begin(session, found, begins, ())
             rows = _read_rows(session, found.head.position, min(last, found.head.position + left))
         for event, detail in rows:
-            found.wrong = _wrong_of(organization_id, found.head, event, detail)
+            found.wrong = found.wrong or _wrong_of(organization_id, found.head, event, detail)
             if found.wrong is not None:
                 return found
             found.head = Head(event.position, bytes(event.row_hash))
@@ -92,12 +94,12 @@ def verify_rows(database: Database, organization_id: int, since: Head, at_most: 
             found.wrong = Wrong(found.head.position + 1, "it is missing")
             return found
     if found.begins <= last <= found.head.position:
-        found.wrong = _wrong_end(found.head, stored)
+        found.wrong = found.wrong or _wrong_end(found.head, stored)
     return found
 
 
-def _begin(found: Verified, begins: Head, kept_positions: Collection[int]) -> None:
-    found.head, found.begins = begins, begins.position
+def _begin(session: LockedSession, found: Verified, begins: Head, kept_positions: Collection[int]) -> None:
+    found.head, found.begins, found.wrong = begins, begins.position, _wrong_beginning(session, begins)
     if begins.position in kept_positions:
         found.at_kept[begins.position] = begins.row_hash
 
@@ -112,12 +114,46 @@ def check_kept(found: Verified, kept: Head) -> Wrong | None:
 
 
 def _read_end(session: LockedSession, begins: Head) -> tuple[Head | None, int]:
-    """The stored head and the last position, of one moment."""
+    """The stored head and the last position, of one moment; of an organization that was erased, where it begins."""
     last = select(func.coalesce(func.max(AuditEvent.position), begins.position)).scalar_subquery()
     row = session.execute(select(AuditHead.position, AuditHead.row_hash, last)).first()
+    if row is None and _is_erased(session):
+        return begins, begins.position
     if row is None:
         return None, session.scalar(select(func.coalesce(func.max(AuditEvent.position), begins.position))) or 0
     return Head(row[0], bytes(row[1])), row[2]
+
+
+def _wrong_beginning(session: LockedSession, begins: Head) -> Wrong | None:
+    """Whoever removes the beginning of a chain writes so behind it. One that goes as a whole is in nobody's way."""
+    if begins.position == 0:
+        return None
+    if session.organization_id == THE_SERVICE:
+        return Wrong(begins.position, "what stands before it was cut off: of this chain nothing is ever removed")
+    organization = session.get(Organization, session.organization_id)
+    is_closed = organization is not None and organization.state == OrganizationState.CLOSED
+    if organization is None or (is_closed and organization.is_to_be_erased(now())):
+        return None
+    words = spell_words({"position": begins.position, "hash": begins.row_hash.hex()})
+    told = (
+        select(AuditEvent.position)
+        .join(
+            AuditDetail,
+            (AuditDetail.organization_id == AuditEvent.organization_id) & (AuditDetail.position == AuditEvent.position),
+        )
+        .where(AuditEvent.position > begins.position, AuditEvent.kind == "retention.audit_removed")
+        .where(or_(AuditDetail.words == words, AuditDetail.words.is_(None) & (AuditEvent.object_id == begins.position)))
+        .order_by(AuditEvent.position.desc())
+        .limit(1)
+    )
+    if session.scalars(told).first() is None:
+        return Wrong(begins.position, "what stands before it was cut off: no event says that it was removed")
+    return None
+
+
+def _is_erased(session: LockedSession) -> bool:
+    """Its head goes with its own row, in one transaction: a head that is gone alone was taken."""
+    return session.organization_id != THE_SERVICE and session.get(Organization, session.organization_id) is None
 
 
 def _read_rows(session: LockedSession, after: int, last: int) -> list[tuple[AuditEvent, AuditDetail | None]]:

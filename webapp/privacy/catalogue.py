@@ -5,7 +5,9 @@ schema.sql. The entries stand by area in the catalogue_*.py files, what they are
 """
 
 from graphlib import TopologicalSorter
+from typing import Any
 
+from webapp.database.base import Base
 from webapp.privacy.catalogue_accounts import ACCOUNTS
 from webapp.privacy.catalogue_calls import CALLS
 from webapp.privacy.catalogue_destinations import DESTINATIONS
@@ -32,3 +34,8 @@ def list_erasable() -> list[Table]:
 def list_exported() -> list[tuple[Table, Exported]]:
     """The tables that a takeout has, in the order of TABLES, each with how it is written."""
     return [(table, table.takeout) for table in TABLES.values() if isinstance(table.takeout, Exported)]
+
+
+def mapped_class(table: Table) -> Any:
+    """The class whose objects are its rows."""
+    return next(each.class_ for each in Base.registry.mappers if each.class_.__tablename__ == table.name)

@@ -22,6 +22,7 @@ DESTINATIONS = (
         seen_by=EVERYBODY,
         takeout=Exported("destinations/destinations", people=("changed_by",), destinations=("merged_into_id",)),
         refers_to="organization",
+        names_its_own="merged_into_id",
     ),
     entry(
         "destination_member",
@@ -136,6 +137,7 @@ DESTINATIONS = (
         seen_by=EVERYBODY,
         takeout=Exported("destinations/route-plans", people=("user_account_id",)),
         refers_to="number",
+        names_its_own="repeats_id",
     ),
     entry(
         "route",

@@ -16,6 +16,8 @@ from webapp.errors import Refused
 from webapp.jobs.queue import enqueue
 from webapp.organizations.support_mails import list_owners
 from webapp.outbox.actions import queue_mail
+from webapp.privacy.erasing import find_erasure
+from webapp.privacy.models import ErasureKind
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, OrganizationState
 
@@ -53,7 +55,8 @@ def reopen_organization(session: LockedSession) -> Organization:
     organization = hold(session)
     if organization.state != OrganizationState.CLOSED or organization.closing_ms is None:
         raise Refused("It is not closed any more.")
-    if organization.is_to_be_erased(now()):
+    is_begun = find_erasure(session, ErasureKind.ORGANIZATION, organization.id) is not None
+    if is_begun or organization.is_to_be_erased(now()):
         raise Refused("Its days of grace are over: it is being erased.")
     organization.state = OrganizationState.OPEN
     organization.closing_ms = organization.closing_by = None

@@ -115,7 +115,8 @@ class Table:
     seen_by: str
     takeout: Exported | LeftOut
     erased: Erased
-    refers_to: tuple[str, ...]  # tables that it names in a foreign key
+    refers_to: tuple[str, ...]  # other tables that it names in a foreign key
+    names_its_own: str  # the column in which a row names another of the same table; "" if there is none
 
     @property
     def is_tenant(self) -> bool:
@@ -166,6 +167,7 @@ def entry(
     erased: Erased = GOES,
     whose: Whose = Whose.ORGANIZATION,
     refers_to: str = "",
+    names_its_own: str = "",
 ) -> Table:
     """An entry, written short. `columns` lists them in the order of schema.sql, grouped by words that end in a colon
     and name their kind: "identifier: organization_id id personal: email"."""
@@ -179,5 +181,5 @@ def entry(
             kinds[word] = kind
     return Table(
         name, group, whose, what, kinds, personal or {}, purpose, kept, seen_by, takeout, erased,
-        tuple(refers_to.split()),
+        tuple(refers_to.split()), names_its_own,
     )  # fmt: skip

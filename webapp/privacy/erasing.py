@@ -7,20 +7,29 @@ deleted is counted in the row of `erasure` in the same transaction, and what is 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from webapp.clock import now_ms
+from sqlalchemy import select
+
+from webapp.audit.checkpoints import cover_chain
+from webapp.clock import now, now_ms
 from webapp.database.base import Base
 from webapp.database.bulk import BulkTransaction, bulk_transaction
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.privacy.catalogue import list_erasable
-from webapp.privacy.entries import How
-from webapp.privacy.models import ErasureKind
+from webapp.privacy.entries import How, Table
+from webapp.privacy.models import Erasure, ErasureKind
+from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.sessions import writing_session
 
-#: They go last, in one transaction with the organization's own row: until then it is known whom to tell.
-AT_THE_END = ("membership", "invitation", "organization")
+#: They go last, in one transaction with the organization's own row: until then its chain has its end, to be verified by
+#: and appended to, and it is known whom to tell.
+AT_THE_END = ("audit_head", "membership", "invitation", "organization")
+#: Rows that are not counted, since the receipt may not tell of them: a disclosure whose order forbids that.
+UNTOLD = {"disclosure": "told_at IS NULL", "disclosure_chunk": "position >= 0"}
 _AT_ONCE, _LARGEST = 100, 4000
 _LARGE_ROWS = {"stored_chunk": 4, "takeout_chunk": 4, "disclosure_chunk": 4, "spooled_delivery": 50}  # up to a MiB each
 _HOLD_SECONDS = 0.03
@@ -30,7 +39,7 @@ _KIND = int(ErasureKind.ORGANIZATION)
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was deleted: rows by table. `digest` is of all that the service keeps of it."""
+    """What was deleted: rows by table, but UNTOLD. `digest` is of all that the service keeps of it."""
 
     organization_id: int
     erased_at_ms: int
@@ -51,48 +60,73 @@ class Receipt:
         return hashlib.sha256(json.dumps(words, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def begin_erasure(database: Database, organization_id: int) -> None:
-    """Note that it is erased from now on. Once begun, it is gone on with whoever dies."""
-    with bulk_transaction(database, organization_id) as transaction:
-        transaction.execute(
-            "INSERT INTO erasure (id, kind, subject_id, erased_at, row_count, receipt) VALUES (?, ?, ?, ?, 0, ?)"
-            " ON CONFLICT DO NOTHING",
-            new_id(),
-            _KIND,
-            organization_id,
-            transaction.instant(now_ms()),
-            "{}",
+def find_erasure(session: LockedSession, kind: ErasureKind, subject_id: int) -> Erasure | None:
+    """That it was erased, or is being erased."""
+    return session.scalars(select(Erasure).filter_by(kind=kind, subject_id=subject_id)).first()
+
+
+def note_erasure(
+    session: LockedSession, kind: ErasureKind, subject_id: int, at: datetime | None = None, row_count: int = 0
+) -> None:
+    """Note it, once. An organization is erased from then on, and gone on with whoever dies."""
+    if find_erasure(session, kind, subject_id) is None:
+        row = Erasure(
+            id=new_id(), kind=kind, subject_id=subject_id, erased_at=at or now(), row_count=row_count, receipt="{}"
         )
+        session.add(row)
+        session.flush()
 
 
 def erase_rows(database: Database, organization_id: int, keep_going: Callable[[], bool] = lambda: True) -> bool:
     """Delete everything but AT_THE_END. False: stopped before that by `keep_going`."""
-    _cover_audit(database, organization_id)
+    with writing_session(database, organization_id) as session:
+        cover_chain(session)  # without a checkpoint the database lets nothing of it go
+        session.commit()
     for table in list_erasable():
         if table.name in AT_THE_END or table.erased.how is How.WITH_PERSON:
             continue  # people go by a rule of their own, once they belong nowhere
-        condition = "organization_id = ?"
-        if table.erased.how is How.WITH_ANNOUNCEMENT:
-            condition = "announcement_id IN (SELECT id FROM announcement WHERE organization_id = ?)"
-        if not _erase_table(database, organization_id, table.name, condition, keep_going):
-            return False
+        for statement, is_counted in _statements(table):
+            counted = table.name if is_counted else None
+            if not _repeat(
+                database, organization_id, statement, _LARGE_ROWS.get(table.name, _LARGEST), counted, keep_going
+            ):
+                return False
     return True
 
 
-def _erase_table(
-    database: Database, organization_id: int, name: str, condition: str, keep_going: Callable[[], bool]
-) -> bool:
+def _statements(table: Table) -> Iterator[tuple[str, bool]]:
+    """What is done to some rows of it at a time, again and again, and whether these rows are counted."""
+    name, own = table.name, table.names_its_own
     keys = ", ".join(column.name for column in Base.metadata.tables[name].primary_key.columns)
-    chosen = f"SELECT {keys} FROM {name} WHERE {condition} LIMIT ?"  # noqa: S608 - names of the schema
-    delete = f"DELETE FROM {name} WHERE ({keys}) IN ({chosen})"  # noqa: S608
-    most = _LARGE_ROWS.get(name, _LARGEST)
+    condition = "organization_id = ?"
+    if table.erased.how is How.WITH_ANNOUNCEMENT:
+        condition = "announcement_id IN (SELECT id FROM announcement WHERE organization_id = ?)"
+
+    def some(also: str = "") -> str:
+        return f"WHERE ({keys}) IN (SELECT {keys} FROM {name} WHERE {condition}{also} LIMIT ?)"  # noqa: S608 - names of the schema
+
+    if own:  # else a row would go before another that still names it
+        yield f"UPDATE {name} SET {own} = NULL {some(f' AND {own} IS NOT NULL')}", False  # noqa: S608
+    if name in UNTOLD:
+        yield f"DELETE FROM {name} {some(f' AND {UNTOLD[name]}')}", False  # noqa: S608
+    yield f"DELETE FROM {name} {some()}", True  # noqa: S608
+
+
+def _repeat(
+    database: Database,
+    organization_id: int,
+    statement: str,
+    most: int,
+    counted: str | None,
+    keep_going: Callable[[], bool],
+) -> bool:
     size = min(most, _AT_ONCE)
     while True:
         with bulk_transaction(database, organization_id) as transaction:
-            removed = transaction.execute(delete, organization_id, size)
-            if removed:
-                _count(transaction, name, removed)
-        if removed < size:
+            touched = transaction.execute(statement, organization_id, size)
+            if touched and counted:
+                _count(transaction, counted, touched)
+        if touched < size:
             return True
         if not keep_going():
             return False
@@ -124,17 +158,3 @@ def write_counts(transaction: BulkTransaction, rows: Mapping[str, int]) -> None:
         _KIND,
         transaction.organization_id,
     )
-
-
-def _cover_audit(database: Database, organization_id: int) -> None:
-    """A checkpoint over the whole chain: without one the database lets nothing of it go."""
-    with bulk_transaction(database, organization_id) as transaction:
-        transaction.execute(
-            "INSERT INTO audit_checkpoint (organization_id, position, row_hash, purged_at)"
-            " SELECT organization_id, position, row_hash, ? FROM audit_head WHERE organization_id = ? AND position > 0"
-            " AND NOT EXISTS (SELECT 1 FROM audit_checkpoint AS its WHERE its.organization_id = ?"
-            " AND its.position >= audit_head.position)",
-            transaction.instant(now_ms()),
-            organization_id,
-            organization_id,
-        )

@@ -8,20 +8,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Delete, delete, select, update
+from sqlalchemy import CursorResult, delete, select, update
 
 from webapp.accounts.models import UserAccount
 from webapp.accounts.people import end_sessions_of_members
+from webapp.audit.checkpoints import cover_chain
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.audit.service_chain import SERVICE_ID, note_for_service
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.formatting import format_count
-from webapp.organizations.models import Invitation
 from webapp.organizations.support_mails import list_owners
 from webapp.outbox.actions import queue_mail
-from webapp.privacy.erasing import Receipt
-from webapp.privacy.models import Erasure, ErasureKind
+from webapp.privacy.catalogue import list_erasable, mapped_class
+from webapp.privacy.entries import How, Table
+from webapp.privacy.erasing import UNTOLD, Receipt, find_erasure
+from webapp.privacy.models import ErasureKind
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import writing_session
@@ -50,24 +52,36 @@ def end_erasure(database: Database, organization_id: int, *, tell: bool) -> Rece
 
 
 def _delete_the_rest(session: LockedSession, organization_id: int) -> Receipt:
+    """AT_THE_END, and with it whatever was written meanwhile into any other table."""
     end_sessions_of_members(session)  # what they were doing there stands in them
     members = select(Membership.user_account_id).where(Membership.organization_id == organization_id)
     member_ids = list(session.scalars(members))
-    counts = {
-        "membership": _delete(session, delete(Membership).where(Membership.organization_id == organization_id)),
-        "invitation": _delete(session, delete(Invitation)),
-        "organization": _delete(session, delete(Organization).where(Organization.id == organization_id)),
-    }
-    _leave_alone(session, member_ids)
-    key = {"kind": ErasureKind.ORGANIZATION, "subject_id": organization_id}
-    erasure = session.scalars(select(Erasure).filter_by(**key)).one()
+    erasure = find_erasure(session, ErasureKind.ORGANIZATION, organization_id)
+    assert erasure is not None
     rows: dict[str, int] = json.loads(erasure.receipt)
-    for name, count in counts.items():
-        rows[name] = rows.get(name, 0) + count
+    cover_chain(session)
+    for table in list_erasable():
+        count = _delete_left(session, table, organization_id)
+        if count and table.name not in UNTOLD:
+            rows[table.name] = rows.get(table.name, 0) + count
+    _leave_alone(session, member_ids)
     erasure.erased_at, erasure.row_count = now(), sum(rows.values())
     erasure.receipt = json.dumps(rows, sort_keys=True)
     session.flush()
     return Receipt(organization_id, to_ms(erasure.erased_at), rows)
+
+
+def _delete_left(session: LockedSession, table: Table, organization_id: int) -> int:
+    mapped = mapped_class(table)
+    if table.erased.how is How.BY_ORGANIZATION:
+        condition = mapped.organization_id == organization_id
+    elif table.erased.how is How.ITSELF:
+        condition = mapped.id == organization_id
+    else:
+        return 0
+    result: Any = session.execute(delete(mapped).where(condition).execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 def _leave_alone(session: LockedSession, member_ids: Sequence[int]) -> None:
@@ -80,12 +94,6 @@ def _leave_alone(session: LockedSession, member_ids: Sequence[int]) -> None:
         .values(alone_since=now())
         .execution_options(synchronize_session=False)
     )
-
-
-def _delete(session: LockedSession, statement: Delete) -> int:
-    result: Any = session.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(result, CursorResult)
-    return result.rowcount
 
 
 def _mail_receipt(session: LockedSession, receipt: Receipt, owners: Sequence[str], closing_ms: int | None) -> None:

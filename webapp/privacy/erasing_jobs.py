@@ -14,11 +14,11 @@ from webapp.jobs.handlers import Work
 from webapp.jobs.queue import enqueue, find_open_job, register, register_chore
 from webapp.outbox.claims import wipe_once_sent
 from webapp.privacy.closing import ERASE, REMIND, erasure_of, mail_owners
-from webapp.privacy.erasing import begin_erasure, erase_rows
+from webapp.privacy.erasing import erase_rows, note_erasure
 from webapp.privacy.erasing_end import RECEIPT, end_erasure
 from webapp.privacy.erasures import log_erasure
 from webapp.privacy.models import ErasureKind
-from webapp.tenancy.members import hold_organization
+from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, OrganizationState
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -46,31 +46,38 @@ def see_to_erasures(database: Database) -> None:
 
 
 def remind(work: Work) -> None:
-    if _is_still_closed(work.database, work.payload):
-        with writing_session(work.database, work.payload["organization_id"]) as session:
-            hold_organization(session)
-            mail_owners(session, session.get_one(Organization, session.organization_id), "", reminder=True)
+    with writing_session(work.database, work.payload["organization_id"]) as session:
+        organization = _hold_closed(session, work.payload)
+        if organization is not None and not organization.is_to_be_erased(now()):
+            mail_owners(session, organization, "", reminder=True)
             session.commit()
 
 
 def erase(work: Work) -> None:
-    """Everything, once the days of grace are over. The log comes first: what is in it is erased from every backup."""
+    """Everything, once the days of grace are over."""
     organization_id: int = work.payload["organization_id"]
-    if not _is_still_closed(work.database, work.payload, over=True):
-        return
-    log_erasure(work.settings.data_dir, ErasureKind.ORGANIZATION, organization_id)
-    begin_erasure(work.database, organization_id)
-    if erase_rows(work.database, organization_id, work.keep):
+    if _begin(work) and erase_rows(work.database, organization_id, work.keep):
         end_erasure(work.database, organization_id, tell=True)
 
 
-def _is_still_closed(database: Database, payload: dict[str, Any], *, over: bool = False) -> bool:
-    """Whether it is the closing that the job is of. `over`: and the days of grace are, too."""
-    with reading_session(database) as session:
-        organization = session.get(Organization, payload["organization_id"])
-    return (
-        organization is not None
-        and organization.state == OrganizationState.CLOSED
-        and organization.closing_ms == payload["closing_ms"]
-        and (not over or organization.is_to_be_erased(now()))
-    )
+def _begin(work: Work) -> bool:
+    """Held against whoever brings it back in the last moment: it is back, or it is erased. The log comes before the
+    commit: what is in it is erased from every backup.
+    """
+    with writing_session(work.database, work.payload["organization_id"]) as session:
+        organization = _hold_closed(session, work.payload)
+        if organization is None or not organization.is_to_be_erased(now()):
+            return False
+        log_erasure(work.settings.data_dir, ErasureKind.ORGANIZATION, organization.id)
+        note_erasure(session, ErasureKind.ORGANIZATION, organization.id)
+        session.commit()
+    return True
+
+
+def _hold_closed(session: LockedSession, payload: dict[str, Any]) -> Organization | None:
+    """The organization until the transaction ends, if it is in the closing that the job is of."""
+    held = select(Organization).where(Organization.id == session.organization_id).with_for_update(key_share=True)
+    organization = session.scalars(held).one_or_none()
+    if organization is None or organization.state != OrganizationState.CLOSED or erasure_of(organization) != payload:
+        return None
+    return organization

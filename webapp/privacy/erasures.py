@@ -18,10 +18,9 @@ from webapp.accounts.models import UserAccount
 from webapp.audit.service_chain import note_for_service
 from webapp.clock import from_ms, now, now_ms, to_ms
 from webapp.database.engine import Database
-from webapp.database.ids import new_id
-from webapp.privacy.erasing import begin_erasure, erase_rows
+from webapp.privacy.erasing import erase_rows, note_erasure
 from webapp.privacy.erasing_end import end_erasure
-from webapp.privacy.models import Erasure, ErasureKind
+from webapp.privacy.models import ErasureKind
 from webapp.recovery import restoring
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization, let_go
@@ -96,7 +95,9 @@ def _erase_organization_again(database: Database, organization_id: int) -> None:
     with reading_session(database) as session:
         if session.get(Organization, organization_id) is None:
             return
-    begin_erasure(database, organization_id)
+    with writing_session(database) as session:
+        note_erasure(session, ErasureKind.ORGANIZATION, organization_id)
+        session.commit()
     erase_rows(database, organization_id)
     end_erasure(database, organization_id, tell=False)
 
@@ -136,8 +137,5 @@ def note_person(database: Database, session: LockedSession, user_account_id: int
 
 
 def _note(session: LockedSession, erased: LoggedErasure) -> None:
-    key = {"kind": erased.kind, "subject_id": erased.subject_id}
-    if session.scalars(select(Erasure.id).filter_by(**key)).first() is None:
-        at = from_ms(erased.erased_at_ms)
-        session.add(Erasure(id=new_id(), erased_at=at, row_count=1, receipt="{}", **key))
+    note_erasure(session, erased.kind, erased.subject_id, from_ms(erased.erased_at_ms), row_count=1)
     note_for_service(session, "service.person_erased", None, erased.subject_id)

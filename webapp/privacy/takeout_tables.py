@@ -18,10 +18,10 @@ from sqlalchemy import Select, inspect, select, tuple_
 from webapp.accounts.models import UserAccount
 from webapp.calls.models import Pbx
 from webapp.csv_out import Cell, guard_cell
-from webapp.database.base import Base
 from webapp.database.engine import Database
 from webapp.destinations.models import Destination, Party
 from webapp.organizations.who_looked import name_people
+from webapp.privacy.catalogue import mapped_class
 from webapp.privacy.entries import Exported, Rows, Table
 from webapp.privacy.takeout_cells import as_stored, cell_of, json_of, read_as
 from webapp.tenancy.lock import LockedSession
@@ -106,18 +106,13 @@ def _exported(table: Table) -> Exported:
 
 def _columns(table: Table) -> list[Any]:
     """Those that stand in its files: all rows are of one organization, which the manifest names."""
-    mapped = _mapped(table)
+    mapped = mapped_class(table)
     return [getattr(mapped, name) for name in table.exported_columns() if name != "organization_id"]
-
-
-def _mapped(table: Table) -> Any:
-    mapped: dict[str, Any] = {each.class_.__tablename__: each.class_ for each in Base.registry.mappers}
-    return mapped[table.name]
 
 
 def _pages(source: Source, table: Table, columns: list[Any], learn: Learn | None = None) -> Iterator[Sequence[Any]]:
     """In the order of the primary key, each page in a transaction of its own, in which `learn` may ask for more."""
-    mapped, names = _mapped(table), [column.key for column in columns]
+    mapped, names = mapped_class(table), [column.key for column in columns]
     keys = [getattr(mapped, column.name) for column in inspect(mapped).primary_key if column.name != "organization_id"]
     places = [names.index(key.key) for key in keys]
     query = _rows_of(source, table, mapped, select(*(read_as(column) for column in columns)))
