@@ -141,15 +141,16 @@ def test_a_full_disk_leaves_nothing_half(
     assert runs(make.database) == [(False, "OSError")]
 
 
-def test_a_service_manager_that_ends_it_leaves_nothing_half(
-    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_service_manager_or_terminal_that_ends_it_leaves_nothing_half(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make, number: signal.Signals
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(backing_up.BackupWriter, "write", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    assert run("backup").exit_code == 143
+    before = signal.getsignal(number)
+    monkeypatch.setattr(backing_up.BackupWriter, "write", lambda *_: os.kill(os.getpid(), number))
+    assert run("backup").exit_code == 128 + number
     assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
     assert runs(make.database) == [(False, "SystemExit")]
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
 
 
 def test_a_disk_with_too_little_room_is_left_alone(

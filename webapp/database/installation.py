@@ -26,6 +26,13 @@ from webapp.database.upgrade_files import newest_version
 
 _KEY_CHECK_WORDS = b"callbook: is this the number key?"
 _LOCK_NUMBER = 7_061_924_411  # any number: who initializes or upgrades holds this advisory lock
+#: PostgreSQL: a table of nothing, which a restore makes in its empty database and drops when all is done. It is of no
+#: schema and in no backup; while it is there nobody else makes, restores or serves anything here.
+RESTORING = "restoring"
+_HALF_RESTORED = (
+    "A restore into this database did not end, or still runs: erased data may be back, and mails may go twice. If none "
+    "runs, drop the database, make an empty one, and run `flask restore` again."
+)
 
 
 class Installation(Base):
@@ -178,6 +185,8 @@ def _make_data_dir(settings: Settings) -> None:
 
 def _make_tables(connection: Connection, settings: Settings, holds_demo: bool) -> bool:
     tables = inspect(connection).get_table_names()
+    if RESTORING in tables:
+        raise InstallationError(_HALF_RESTORED)
     if Installation.__tablename__ in tables:
         return False
     if tables:
@@ -223,26 +232,17 @@ def list_problems(database: Database, settings: Settings) -> list[str]:
         return [f"There is no database at {database.sqlite_path} yet. Run `flask init-db`."]
     try:
         with database.reading.connect() as connection:
+            if inspect(connection).has_table(RESTORING):
+                return [_HALF_RESTORED]
             installation = read_installation(connection)
             if installation is None:
                 return ["The database is empty. Run `flask init-db`."]
             found = [*_version_problems(installation, database), *_use_problems(installation, settings)]
-            if not found and _is_half_restored(connection):
-                found.append(
-                    "A restore into this database did not end: erased data may be back, and mails may go twice. Remove "
-                    "the database, make an empty one, and run `flask restore` again."
-                )
             if database.dialect == "postgresql":
                 found += roles.list_problems(connection)
             return found
     except DBAPIError as error:
         return [f"The database does not answer: {_first_line(error)}. Check DATABASE_URL, and that the server runs."]
-
-
-def _is_half_restored(connection: Connection) -> bool:
-    ended = connection.exec_driver_sql("SELECT ended_at FROM recovery_run WHERE kind = 2 ORDER BY id DESC LIMIT 1")
-    row = ended.one_or_none()
-    return row is not None and row[0] is None
 
 
 def check_start(database: Database, settings: Settings) -> None:

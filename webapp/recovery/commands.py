@@ -36,15 +36,24 @@ def register_commands(app: Flask) -> None:
 
 @contextmanager
 def _explained() -> Iterator[Settings]:
-    """What a person can put right ends the command with its words. SIGTERM ends it as Ctrl-C does: tidied up."""
-    before = signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))
+    """What a person can put right ends the command with its words.
+
+    SIGTERM, and SIGHUP of a terminal that was closed, end it as Ctrl-C does: tidied up.
+    """
+    heard = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]  # nohup
+    before = {each: signal.signal(each, _end) for each in heard}
     try:
         known: Services | None = current_app.extensions.get("callbook")
         yield known.settings if known else load_settings()
     except (SettingsError, InstallationError, RecoveryProblem) as error:
         raise click.ClickException(str(error)) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 @click.command("backup")

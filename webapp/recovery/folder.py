@@ -184,9 +184,13 @@ def scratch_path(settings: Settings, word: str) -> Path:
 
 
 def remove_scratch(path: Path) -> None:
-    """With SQLite's side files."""
-    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal")):
+    for each in with_side_files(path):
         each.unlink(missing_ok=True)
+
+
+def with_side_files(path: Path) -> list[Path]:
+    """Of SQLite."""
+    return [path, *(Path(f"{path}-{word}") for word in ("wal", "shm", "journal"))]
 
 
 # ------------------------------------------------------------------------------------------------------ erasures.log

@@ -1,9 +1,10 @@
 """`flask restore`: a backup into an empty place. Nothing is served before everything is done, and nothing half is left.
 
-SQLite: all is done to FILE.restoring, which gets its name last. PostgreSQL: pg_restore in one transaction; then the row
-of this restore, which has no end yet and keeps the service from starting, then the rights. Called by commands.py.
+SQLite: all is done to FILE.restoring, which gets its name last. PostgreSQL: a table that keeps everybody else out is
+made first and dropped last; between them pg_restore in one transaction, then the rights. Called by commands.py.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -48,14 +49,10 @@ def restore(settings: Settings, path: Path) -> Restored:
 
 
 def _finish(settings: Settings, place: Settings, checked: Checked, beside: Path) -> Restored:
-    owning = open_as_owner(place)
-    try:
-        run_id = begin_run(owning, RunKind.RESTORE, checked.manifest.name)
-    finally:
-        owning.dispose()
-    upgrades = bring_up_to_date(checked, place)
+    upgrades = bring_up_to_date(checked, place)  # first: what follows knows no older schema
     database = open_database(place, pool_size=2)
     try:
+        run_id = begin_run(database, RunKind.RESTORE, checked.manifest.name)
         note_own_backup(database, checked.manifest)
         held = settle(database, checked.manifest.facts.moment)
         places.copy_erasures(beside, settings.data_dir)
@@ -77,32 +74,38 @@ def _empty_place(settings: Settings) -> Iterator[Settings]:
 @contextmanager
 def _empty_file(settings: Settings) -> Iterator[Settings]:
     path = Database(settings.database_url).sqlite_path
-    if path.exists() or Path(f"{path}-wal").exists():
-        raise RecoveryProblem(f"{path} is there already. Move it and its -wal away first: a restore replaces nothing.")
+    _check_nothing_there(path)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(path.name + ".restoring")
     places.remove_scratch(part)
     try:
         yield replace(settings, database_url=f"sqlite:///{part}")
         into_one_file(part)
-        part.rename(path)
+        _check_nothing_there(path)
+        os.link(part, path)  # not a rename, which would replace what somebody made meanwhile
         places.sync_folder(path.parent)
     finally:
         places.remove_scratch(part)
+
+
+def _check_nothing_there(path: Path) -> None:
+    for each in places.with_side_files(path):
+        if each.exists():
+            raise RecoveryProblem(f"{each} is there already. Move it away first: a restore replaces nothing.")
 
 
 @contextmanager
 def _empty_database(settings: Settings) -> Iterator[Settings]:
     database = open_as_owner(settings)
     try:
-        with database.reading.connect() as connection, connection.begin():
-            if not dumps.is_empty(connection):
-                raise RecoveryProblem(
-                    f"The database {database.url.database} is not empty. Make a new one for the owner, and name it in "
-                    "DATABASE_URL and its companions: a restore replaces nothing."
-                )
+        if not dumps.claim_empty(database):
+            raise RecoveryProblem(
+                f"The database {database.url.database} is not empty. Make a new one for the owner, and name it in "
+                "DATABASE_URL and its companions: a restore replaces nothing."
+            )
         try:
             yield settings
+            dumps.end_claim(database)
         except BaseException:
             dumps.make_empty(database)
             raise
