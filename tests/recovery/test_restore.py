@@ -157,11 +157,12 @@ def test_security_50_hooks_run_before_it_is_done_and_with_the_log_of_erasures(
     path = backed_up().path
     seen: list[tuple[str, list[str], bool]] = []
 
-    def hook(database: Database, place: Settings) -> None:
+    def hook(database: Database, place: Settings) -> int:
         with writing_session(database) as session:
             (run,) = list_runs(session, RunKind.RESTORE, 5)
         log = (place.data_dir / ERASURES).read_text()
         seen.append((log, list_problems(restored, empty), run.ended_at is None))
+        return 0
 
     monkeypatch.setattr(restoring, "after_restore", [hook])
     assert run_at(empty, "restore", path).exit_code == 0

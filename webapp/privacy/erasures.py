@@ -22,7 +22,8 @@ from webapp.database.ids import new_id
 from webapp.privacy.erasing import begin_erasure, erase_rows
 from webapp.privacy.erasing_end import end_erasure
 from webapp.privacy.models import Erasure, ErasureKind
-from webapp.recovery import restoring
+from webapp.recovery import backing_up, restoring
+from webapp.recovery.problem import RecoveryProblem
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization, let_go
 from webapp.tenancy.models import Membership, Organization
@@ -45,6 +46,7 @@ def register(database: Database, settings: Settings) -> None:
     leaving.when_deleted("privacy", note_person)
     if apply_erasures not in restoring.after_restore:
         restoring.after_restore.append(apply_erasures)
+        backing_up.after_backup.append(complete_log)
 
 
 def log_erasure(data_dir: Path, kind: ErasureKind, subject_id: int, at_ms: int | None = None) -> None:
@@ -77,19 +79,43 @@ def read_log(data_dir: Path) -> list[LoggedErasure]:
     path = data_dir / LOG_NAME
     lines = path.read_bytes().split(b"\n") if path.exists() else []
     found = []
-    for line in [line for line in lines if line.endswith(b"}")]:
-        words = json.loads(line)
-        found.append(LoggedErasure(ErasureKind[words["kind"].upper()], words["id"], words["erased_at_ms"]))
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"}"):
+            continue
+        try:
+            words = json.loads(line)
+            found.append(
+                LoggedErasure(ErasureKind[words["kind"].upper()], int(words["id"]), int(words["erased_at_ms"]))
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise RecoveryProblem(
+                f"{path}, line {number}, is of no erasure: put the line right, by another copy of the file."
+            ) from None
     return found
 
 
-def apply_erasures(database: Database, settings: Settings) -> None:
-    """Erase again, in the database at hand, everything that the log says. For a restored backup, before it serves."""
-    for erased in read_log(settings.data_dir):
+def complete_log(database: Database, folder: Path) -> None:
+    """Add to the log in a folder of backups the erasures that it lacks: of another machine over the same PostgreSQL."""
+    known = {(each.kind, each.subject_id) for each in read_log(folder)}
+    with reading_session(database) as session:
+        erased = session.scalars(select(Erasure).order_by(Erasure.id)).all()
+    for each in erased:
+        if (each.kind, each.subject_id) not in known:
+            log_erasure(folder, each.kind, each.subject_id, to_ms(each.erased_at))
+
+
+def apply_erasures(database: Database, settings: Settings) -> int:
+    """Erase again, in the database at hand, everything that the log says. For a restored backup, before it serves.
+
+    Returns how many were ever erased, by the log.
+    """
+    log = read_log(settings.data_dir)
+    for erased in log:
         if erased.kind is ErasureKind.ORGANIZATION:
             _erase_organization_again(database, erased.subject_id)
         else:
             _erase_person_again(database, erased)
+    return len({(each.kind, each.subject_id) for each in log})
 
 
 def _erase_organization_again(database: Database, organization_id: int) -> None:

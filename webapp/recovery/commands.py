@@ -79,18 +79,18 @@ def backup(folder: Path | None) -> None:
     click.echo(
         "NUMBER_KEY, SECRET_KEY and the passphrase or key of the backups are not in it: keep copies of them elsewhere."
     )
-    if (made.path.parent / ERASURES).exists():
-        click.echo(f"{ERASURES} lies beside it, by which a restore erases again what was erased since.")
+    click.echo(f"{ERASURES} lies beside it, by which a restore erases again what was erased since.")
 
 
 @click.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--without-erasures-log", is_flag=True, help="Even where erasures.log is lost: what was erased is back.")
 @with_appcontext
-def restore_command(file: Path) -> None:
+def restore_command(file: Path, without_erasures_log: bool) -> None:
     """Restore a backup into an empty place: an SQLite file that is not there, or an empty PostgreSQL database."""
     began = time.monotonic()
     with _explained() as settings:
-        restored = restore(settings, file)
+        restored = restore(settings, file, without_log=without_erasures_log)
     facts = restored.manifest.facts
     click.echo(
         f"Restored as of {facts.moment:%Y-%m-%d %H:%M:%S} UTC: {_held(facts)}, "
@@ -98,6 +98,8 @@ def restore_command(file: Path) -> None:
     )
     for name in restored.upgrades:
         click.echo(f"applied {name}")
+    erasures = "1 erasure" if restored.erasures == 1 else f"{restored.erasures:,} erasures"
+    click.echo(f"{ERASURES} tells of {erasures}: what of that was in the backup is erased again.")
     click.echo("Everybody is signed out, and what support was allowed has ended.")
     if restored.held:
         click.echo(

@@ -197,11 +197,14 @@ def with_side_files(path: Path) -> list[Path]:
 
 
 def copy_erasures(source: Path, target: Path) -> None:
-    """Add the lines of one erasures.log that the other lacks: neither ever loses one. Folders are given."""
+    """Add the lines of one erasures.log that the other lacks: neither ever loses one. Folders are given.
+
+    Afterwards the other is there, if only empty: that nothing was erased is told apart from a log that is lost.
+    """
     wanted = _lines(source / ERASURES)
     known = _lines(target / ERASURES)
     added = [line for line in wanted if line not in set(known)]
-    if added:
+    if added or not (target / ERASURES).exists():
         write_whole(target / ERASURES, b"".join(known + added))
 
 

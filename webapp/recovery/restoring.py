@@ -24,28 +24,45 @@ from webapp.recovery.problem import RecoveryProblem
 from webapp.recovery.runs import begin_run, end_run, note_own_backup
 from webapp.recovery.settling import settle
 
-#: What later packages do to a restored database before it is called done, such as erasing again what was erased since.
-#: They register themselves in create_app(). The settings name the database as it is at that moment.
-after_restore: list[Callable[[Database, Settings], None]] = []
+#: Erases again, in a restored database, what erasures.log in DATA_DIR says, and returns how many that are. privacy/
+#: registers it in create_app(). The settings name the database as it is at that moment.
+after_restore: list[Callable[[Database, Settings], int]] = []
+_LOST = "If it is lost, --without-erasures-log restores all the same: then erase once more what you know of."
 
 
 @dataclass(frozen=True)
 class Restored:
-    """`held`: mails that wait for `flask release-mail`. `upgrades`: names of those that were applied."""
+    """`held`: mails that wait for `flask release-mail`. `erasures`: how many the log told of. `upgrades`: names."""
 
     manifest: Manifest
     held: int
+    erasures: int
     upgrades: list[str]
 
 
-def restore(settings: Settings, path: Path) -> Restored:
-    """Raises RecoveryProblem or InstallationError; then the place is as empty as before."""
+def restore(settings: Settings, path: Path, *, without_log: bool = False) -> Restored:
+    """Raises RecoveryProblem or InstallationError; then the place is as empty as before.
+
+    `without_log`: even where erasures.log is lost, or is older than the backup.
+    """
+    if not (without_log or any((each / places.ERASURES).exists() for each in (path.parent, settings.data_dir))):
+        raise RecoveryProblem(
+            f"There is no {places.ERASURES} beside the backup, nor in {settings.data_dir}: what was erased since would "
+            f"be back. Fetch it from where the backups were. {_LOST}"
+        )
     with told_as_problems(), places.only_one(settings), _empty_place(settings) as place:
         checked = open_checked(settings, path)
         different = compare(checked.reader.facts, put(checked, place))
         if different:
             raise RecoveryProblem(f"What was restored is not what was saved: {'; '.join(different[:5])}.")
-        return _finish(settings, place, checked, path.parent)
+        restored = _finish(settings, place, checked, path.parent)
+        known = checked.reader.facts.tables.get("erasure", 0)
+        if restored.erasures < known and not without_log:
+            raise RecoveryProblem(
+                f"{places.ERASURES} tells of {restored.erasures:,} erasures, and the backup knew of {known:,}: it is "
+                f"older than the backup. Fetch the newest one. {_LOST}"
+            )
+        return restored
 
 
 def _finish(settings: Settings, place: Settings, checked: Checked, beside: Path) -> Restored:
@@ -56,12 +73,15 @@ def _finish(settings: Settings, place: Settings, checked: Checked, beside: Path)
         note_own_backup(database, checked.manifest)
         held = settle(database, checked.manifest.facts.moment)
         places.copy_erasures(beside, settings.data_dir)
-        for hook in after_restore:
-            hook(database, place)
+        if not after_restore:
+            raise RecoveryProblem(
+                "Nothing is there that erases again what was erased since: this is no whole Callbook."
+            )
+        erasures = sum(hook(database, place) for hook in after_restore)
         end_run(database, run_id, checked.manifest)
     finally:
         database.dispose()
-    return Restored(checked.manifest, held, upgrades)
+    return Restored(checked.manifest, held, erasures, upgrades)
 
 
 @contextmanager
