@@ -316,6 +316,20 @@ def test_of_an_older_version_is_upgraded_before_anything_else(
     assert "applied 0008_of_a_test" in result.output and settled == [True]
 
 
+def test_the_backup_before_an_upgrade_is_made_and_restores_upgraded(
+    first_release: Settings, empty: Settings, restored: Database, tmp_path: Path
+) -> None:
+    result = run_at(first_release, "backup", "--to", tmp_path / "before")
+    assert result.exit_code == 0, result.output
+    assert "keeps no record of this backup. Next: flask upgrade-db." in result.output
+    (path,) = (tmp_path / "before").glob("*.backup")
+    result = run_at(empty, "restore", path)
+    assert result.exit_code == 0 and "applied 0001_one_waiting_invitation" in result.output, result.output
+    assert list_problems(restored, empty) == []
+    with reading_session(restored) as session:
+        assert [run.succeeded for run in list_runs(session, RunKind.RESTORE, 5)] == [True]
+
+
 @pytest.mark.parametrize("moment", ["open_checked", "settle"])
 def test_what_somebody_makes_there_meanwhile_stays(
     make: Make, backed_up: Callable[[], Kept], empty: Settings, monkeypatch: pytest.MonkeyPatch, moment: str
@@ -346,7 +360,7 @@ def test_what_somebody_makes_there_meanwhile_stays(
         assert organizations == 0 and not list(empty.data_dir.glob("*.restoring*"))
     else:
         assert result.exit_code == 0, result.output
-        assert "still runs" in refused[0] and organizations == 1
+        assert "still runs" in refused[0] and organizations == 2
 
 
 @pytest.mark.parametrize("side", ["wal", "shm", "journal"])

@@ -226,8 +226,11 @@ def read_installation(connection: Connection) -> Installation | None:
     return Installation(**row._mapping) if row else None
 
 
-def list_problems(database: Database, settings: Settings) -> list[str]:
-    """Why this database may not be served with these settings, each as a sentence with what to do. Empty: it may."""
+def list_problems(database: Database, settings: Settings, *, or_older: bool = False) -> list[str]:
+    """Why this database may not be served with these settings, each as a sentence with what to do. Empty: it may.
+
+    `or_older`: it is to be saved, not served, and an upgrade may be due.
+    """
     if database.dialect == "sqlite" and not database.sqlite_path.exists():
         return [f"There is no database at {database.sqlite_path} yet. Run `flask init-db`."]
     try:
@@ -237,7 +240,7 @@ def list_problems(database: Database, settings: Settings) -> list[str]:
             installation = read_installation(connection)
             if installation is None:
                 return ["The database is empty. Run `flask init-db`."]
-            found = [*_version_problems(installation, database), *_use_problems(installation, settings)]
+            found = [*_version_problems(installation, database, or_older), *_use_problems(installation, settings)]
             if database.dialect == "postgresql":
                 found += roles.list_problems(connection)
             return found
@@ -245,16 +248,23 @@ def list_problems(database: Database, settings: Settings) -> list[str]:
         return [f"The database does not answer: {_first_line(error)}. Check DATABASE_URL, and that the server runs."]
 
 
-def check_start(database: Database, settings: Settings) -> None:
+def is_older(database: Database) -> bool:
+    """Whether an upgrade is due: mapped classes may name what is not there."""
+    with database.reading.connect() as connection:
+        installation = read_installation(connection)
+    return installation is not None and installation.schema_version < newest_version(database.dialect)
+
+
+def check_start(database: Database, settings: Settings, *, or_older: bool = False) -> None:
     """Refuse to serve a database that is not the right one. Raises InstallationError with every reason."""
-    found = list_problems(database, settings)
+    found = list_problems(database, settings, or_older=or_older)
     if found:
         raise InstallationError("\n".join(found))
 
 
-def _version_problems(installation: Installation, database: Database) -> list[str]:
+def _version_problems(installation: Installation, database: Database, or_older: bool) -> list[str]:
     newest = newest_version(database.dialect)
-    if installation.schema_version < newest:
+    if installation.schema_version < newest and not or_older:
         return [
             f"The database has schema {installation.schema_version}, this version of Callbook needs {newest}. "
             "Make a backup, then run `flask upgrade-db`."

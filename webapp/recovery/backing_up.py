@@ -54,7 +54,7 @@ def make_backup(settings: Settings, told: Path | None = None) -> Made:
         _check_dump_role(settings)
     database = open_database(settings, pool_size=2)
     try:
-        check_start(database, settings)
+        check_start(database, settings, or_older=True)  # the backup that is asked for before an upgrade
         with places.only_one(settings), places.only_writer(target):
             return _recorded(settings, database, target)
     finally:
@@ -78,7 +78,7 @@ def _recorded(settings: Settings, database: Database, target: Path) -> Made:
     try:
         end_run(database, run_id, manifest)
         places.copy_erasures(settings.data_dir, target)
-        for hook in after_backup:
+        for hook in after_backup if run_id else ():
             hook(database, target)
         return Made(path, manifest, places.rotate(target, manifest.facts.installation, settings))
     except (OSError, DBAPIError) as error:

@@ -17,6 +17,7 @@ from flask.cli import with_appcontext
 from config import Settings, SettingsError, load_settings
 from webapp.audit.service_chain import note_for_service
 from webapp.database.installation import InstallationError, check_start, open_database
+from webapp.database.upgrade_files import newest_version
 from webapp.formatting import format_size
 from webapp.outbox.actions import release_held
 from webapp.recovery.backing_up import make_backup
@@ -80,6 +81,8 @@ def backup(folder: Path | None) -> None:
         "NUMBER_KEY, SECRET_KEY and the passphrase or key of the backups are not in it: keep copies of them elsewhere."
     )
     click.echo(f"{ERASURES} lies beside it, by which a restore erases again what was erased since.")
+    if facts.schema < newest_version(facts.engine):
+        click.echo("The database is to be upgraded: it keeps no record of this backup. Next: flask upgrade-db.")
 
 
 @click.command("restore")
