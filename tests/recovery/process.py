@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from config import load_settings
 from webapp.database import copies
-from webapp.privacy.erasures import apply_erasures
+from webapp.privacy.erasures import see_to_restored
 from webapp.recovery import backing_up, drilling, folder, opening, restoring
 
 
@@ -57,7 +57,7 @@ STEPS: dict[str, Callable[[], None]] = {
 def main() -> None:
     what, where, *files = sys.argv[1:]
     settings = load_settings()
-    restoring.after_restore.append(apply_erasures)  # as create_app() does
+    restoring.after_restore.append(see_to_restored)  # as create_app() does
     STEPS[where]()
     if what == "backup":
         backing_up.make_backup(settings)

@@ -2,15 +2,19 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import func, select
 
 from config import Settings
+from tests.accounts.authenticator import clock
 from tests.cast import Cast
 from tests.make import Make
 from tests.privacy.canary import plant
 from tests.recovery.conftest import run_at
+from tests.staff.chains import sentences
 from webapp.accounts.models import UserAccount
 from webapp.audit.verify import verify_chain
 from webapp.calls.models import CallRecord
@@ -18,13 +22,18 @@ from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.database.installation import list_problems
+from webapp.jobs.worker import Worker
+from webapp.outbox.models import MailState, OutboxMessage
+from webapp.privacy.closing import close_organization
 from webapp.privacy.erasures import LOG_NAME, log_erasure, read_log
 from webapp.privacy.models import Erasure, ErasureKind
 from webapp.recovery import restoring
 from webapp.recovery.folder import Kept
 from webapp.recovery.problem import RecoveryProblem
-from webapp.tenancy.models import Organization
+from webapp.tenancy.models import Organization, OrganizationState
 from webapp.tenancy.sessions import reading_session
+
+__all__ = ["clock"]
 
 
 def test_a_restore_erases_again_what_the_log_says(
@@ -52,6 +61,40 @@ def test_a_restore_erases_again_what_the_log_says(
         with reading_session(restored, organization_id) as session:
             assert session.scalar(select(func.count(CallRecord.record_key))) == records
     assert verify_chain(restored, 0).wrong is None
+    restored.dispose()
+
+
+def test_what_is_closed_in_the_backup_has_its_days_of_grace_anew(
+    clock: time_machine.Traveller, make: Make, cast: Cast, backed_up: Callable[[], Kept], empty: Settings
+) -> None:
+    """It may have been brought back since. The backup is of a day before its end, and restored a day after that."""
+    with make.session() as session:
+        close_organization(session, session.get_one(UserAccount, cast.olive.id), cast.harbour.name)
+        session.commit()
+    clock.shift(timedelta(days=13))
+    path = backed_up().path
+    clock.shift(timedelta(days=2))
+    result = run_at(empty, "restore", path)
+    assert result.exit_code == 0, result.output
+
+    restored = Database(empty.database_url)
+    for days in (0, 13):
+        clock.shift(timedelta(days=days))
+        Worker(restored, empty).run_due()
+        with reading_session(restored) as session:
+            harbour = session.get_one(Organization, cast.harbour.id)
+        assert harbour.state is OrganizationState.CLOSED and not harbour.is_to_be_erased(now())
+    with reading_session(restored) as session:
+        mails = session.scalars(select(OutboxMessage).where(OutboxMessage.state == MailState.WAITING)).all()
+    assert {(mail.to_address, mail.template) for mail in mails} == {
+        ("olive@example.com", "closing_begun"),
+        ("olive@example.com", "closing_soon"),
+    }
+    assert sentences(restored, cast.harbour.id)[-1].startswith("The service was restored from a backup in which")
+    clock.shift(timedelta(days=2))
+    Worker(restored, empty).run_due()
+    with reading_session(restored) as session:
+        assert session.get(Organization, cast.harbour.id) is None
     restored.dispose()
 
 

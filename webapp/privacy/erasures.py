@@ -19,6 +19,7 @@ from webapp.audit.service_chain import note_for_service
 from webapp.clock import from_ms, now, now_ms, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.privacy.closing import begin_grace_anew
 from webapp.privacy.erasing import begin_erasure, erase_rows
 from webapp.privacy.erasing_end import end_erasure
 from webapp.privacy.models import Erasure, ErasureKind
@@ -44,8 +45,8 @@ def register(database: Database, settings: Settings) -> None:
     """Called by create_app(): people who are erased are logged beside the database, a restored one is erased again."""
     _logs[database] = settings.data_dir / LOG_NAME
     leaving.when_deleted("privacy", note_person)
-    if apply_erasures not in restoring.after_restore:
-        restoring.after_restore.append(apply_erasures)
+    if see_to_restored not in restoring.after_restore:
+        restoring.after_restore.append(see_to_restored)
         backing_up.after_backup.append(complete_log)
 
 
@@ -104,18 +105,23 @@ def complete_log(database: Database, folder: Path) -> None:
             log_erasure(folder, each.kind, each.subject_id, to_ms(each.erased_at))
 
 
-def apply_erasures(database: Database, settings: Settings) -> int:
-    """Erase again, in the database at hand, everything that the log says. For a restored backup, before it serves.
+def see_to_restored(database: Database, settings: Settings) -> int:
+    """Before a restored backup serves: what was erased goes again, what is closed has its days of grace anew.
 
     Returns how many were ever erased, by the log.
     """
-    log = read_log(settings.data_dir)
-    for erased in log:
+    apply_erasures(database, settings)
+    begin_grace_anew(database)
+    return len({(each.kind, each.subject_id) for each in read_log(settings.data_dir)})
+
+
+def apply_erasures(database: Database, settings: Settings) -> None:
+    """Erase again, in the database at hand, everything that the log says."""
+    for erased in read_log(settings.data_dir):
         if erased.kind is ErasureKind.ORGANIZATION:
             _erase_organization_again(database, erased.subject_id)
         else:
             _erase_person_again(database, erased)
-    return len({(each.kind, each.subject_id) for each in log})
 
 
 def _erase_organization_again(database: Database, organization_id: int) -> None:

@@ -103,7 +103,10 @@ def restore_command(file: Path, without_erasures_log: bool) -> None:
         click.echo(f"applied {name}")
     erasures = "1 erasure" if restored.erasures == 1 else f"{restored.erasures:,} erasures"
     click.echo(f"{ERASURES} tells of {erasures}: what of that was in the backup is erased again.")
-    click.echo("Everybody is signed out, and what support was allowed has ended.")
+    click.echo(
+        "Everybody is signed out, what support was allowed has ended, and organizations that were closed at that "
+        "moment have all their days of grace anew."
+    )
     if restored.held:
         click.echo(
             f"{restored.held:,} {'mail' if restored.held == 1 else 'mails'} waited at that moment and may have gone "

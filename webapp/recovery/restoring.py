@@ -24,8 +24,8 @@ from webapp.recovery.problem import RecoveryProblem
 from webapp.recovery.runs import begin_run, end_run, note_own_backup
 from webapp.recovery.settling import settle
 
-#: Erases again, in a restored database, what erasures.log in DATA_DIR says, and returns how many that are. privacy/
-#: registers it in create_app(). The settings name the database as it is at that moment.
+#: What privacy/ does to a restored database, registered in create_app(): erases again what erasures.log in DATA_DIR
+#: has, and returns how many that are. The settings name the database as it is at that moment.
 after_restore: list[Callable[[Database, Settings], int]] = []
 _LOST = "If it is lost, --without-erasures-log restores all the same: then erase once more what you know of."
 
