@@ -85,9 +85,19 @@ def test_a_restore(make: Make, empty: Settings, backed_up: Callable[[], Kept], w
             initialize(empty)
     result = run_at(empty, "restore", path)
     if empty.dialect == "sqlite":
-        assert "There is no database at" in problem
+        assert "callbook.sqlite.restoring is left of it" in problem
         assert result.exit_code == 0, result.output
         assert [each.name for each in empty.data_dir.glob("callbook.sqlite*")] == ["callbook.sqlite"]
     else:
         assert "A restore into this database did not end" in problem
         assert result.exit_code == 1 and "is not empty" in result.output
+
+
+def test_what_a_killed_restore_left_goes_with_the_next_backup(make: Make, settings: Settings, run: Run) -> None:
+    if settings.dialect == "postgresql":
+        return
+    left = [settings.data_dir / f"callbook.sqlite.restoring{side}" for side in ("", "-wal", "-shm", "-journal")]
+    for path in left:
+        path.write_bytes(CANARY)
+    assert run("backup").exit_code == 0
+    assert not any(path.exists() for path in left) and Database(settings.database_url).sqlite_path.exists()

@@ -1,5 +1,6 @@
 """`flask restore`: only into an empty place, everything or nothing, and what is settled before it may serve."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -168,7 +169,7 @@ def test_security_50_hooks_run_before_it_is_done_and_with_the_log_of_erasures(
     assert run_at(empty, "restore", path).exit_code == 0
     ((log, (problem,), runs_still),) = seen
     assert log == "one line\n" and runs_still
-    assert "There is no database" in problem or "A restore into this database did not end, or still runs" in problem
+    assert "did not end, or still runs" in problem
 
 
 def fail(*_arguments: object) -> None:
@@ -319,6 +320,7 @@ def test_of_an_older_version_is_upgraded_before_anything_else(
 def test_the_backup_before_an_upgrade_is_made_and_restores_upgraded(
     first_release: Settings, empty: Settings, restored: Database, tmp_path: Path
 ) -> None:
+    (tmp_path / "before").mkdir()
     result = run_at(first_release, "backup", "--to", tmp_path / "before")
     assert result.exit_code == 0, result.output
     assert "keeps no record of this backup. Next: flask upgrade-db." in result.output
@@ -361,6 +363,19 @@ def test_what_somebody_makes_there_meanwhile_stays(
     else:
         assert result.exit_code == 0, result.output
         assert "still runs" in refused[0] and organizations == 2
+
+
+def test_root_restores_nothing_that_the_service_could_not_open(
+    make: Make, backed_up: Callable[[], Kept], empty: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = backed_up().path
+    empty.data_dir.mkdir()
+    if os.geteuid() == 0:
+        os.chown(empty.data_dir, 4711, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    result = run_at(empty, "restore", path)
+    assert result.exit_code == 1 and "Run it as that user: sudo -u '#" in result.output, result.output
+    assert not list(empty.data_dir.iterdir())
 
 
 @pytest.mark.parametrize("side", ["wal", "shm", "journal"])

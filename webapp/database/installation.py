@@ -27,7 +27,8 @@ from webapp.database.upgrade_files import newest_version
 _KEY_CHECK_WORDS = b"callbook: is this the number key?"
 _LOCK_NUMBER = 7_061_924_411  # any number: who initializes or upgrades holds this advisory lock
 #: PostgreSQL: a table of nothing, which a restore makes in its empty database and drops when all is done. It is of no
-#: schema and in no backup; while it is there nobody else makes, restores or serves anything here.
+#: schema and in no backup; while it is there nobody else makes, restores or serves anything here. SQLite: behind the
+#: name of the file that a restore writes.
 RESTORING = "restoring"
 _HALF_RESTORED = (
     "A restore into this database did not end, or still runs: erased data may be back, and mails may go twice. If none "
@@ -232,6 +233,12 @@ def list_problems(database: Database, settings: Settings, *, or_older: bool = Fa
     `or_older`: it is to be saved, not served, and an upgrade may be due.
     """
     if database.dialect == "sqlite" and not database.sqlite_path.exists():
+        left = restoring_path(database)
+        if left.exists():
+            return [
+                f"A restore did not end, or still runs. If none runs, {left} is left of it, and is not sealed: "
+                "run `flask restore` again, or remove it."
+            ]
         return [f"There is no database at {database.sqlite_path} yet. Run `flask init-db`."]
     try:
         with database.reading.connect() as connection:
@@ -246,6 +253,11 @@ def list_problems(database: Database, settings: Settings, *, or_older: bool = Fa
             return found
     except DBAPIError as error:
         return [f"The database does not answer: {_first_line(error)}. Check DATABASE_URL, and that the server runs."]
+
+
+def restoring_path(database: Database) -> Path:
+    """SQLite: what a restore writes beside the database, whose name it gets when all is done."""
+    return database.sqlite_path.with_name(f"{database.sqlite_path.name}.{RESTORING}")
 
 
 def is_older(database: Database) -> bool:

@@ -47,6 +47,7 @@ def register(database: Database, settings: Settings) -> None:
     leaving.when_deleted("privacy", note_person)
     if see_to_restored not in restoring.after_restore:
         restoring.after_restore.append(see_to_restored)
+    if complete_log not in backing_up.after_backup:
         backing_up.after_backup.append(complete_log)
 
 
@@ -90,7 +91,8 @@ def read_log(data_dir: Path) -> list[LoggedErasure]:
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise RecoveryProblem(
-                f"{path}, line {number}, is of no erasure: put the line right, by another copy of the file."
+                f"{path}, line {number}, is of no erasure. Put it right by another copy of the file, there and beside "
+                "the backups: their lines go together."
             ) from None
     return found
 

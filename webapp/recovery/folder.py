@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from config import Settings
+from webapp.database.engine import Database
+from webapp.database.installation import restoring_path
 from webapp.recovery.manifest import Manifest, read_manifest, write_manifest
 from webapp.recovery.problem import RecoveryProblem
 
@@ -136,7 +138,7 @@ def choose(moments: Iterable[datetime], days: int, weeks: int, months: int) -> s
 
 @contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
-    """Hold DATA_DIR/tmp for one backup, restore or drill; what a killed one left in it goes first.
+    """Hold DATA_DIR/tmp for one backup, restore or drill; what a killed one left in it, or beside the database, goes.
 
     Raises RecoveryProblem when another holds it. The system lets go of what a dead process held.
     """
@@ -146,6 +148,8 @@ def only_one(settings: Settings) -> Iterator[None]:
     with _held(tmp):
         for left in tmp.glob(f"{SCRATCH}*"):
             left.unlink()
+        if settings.dialect == "sqlite":
+            remove_scratch(restoring_path(Database(settings.database_url)))
         yield
 
 

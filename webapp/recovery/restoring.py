@@ -14,7 +14,7 @@ from config import Settings
 from webapp.database import dumps
 from webapp.database.copies import into_one_file
 from webapp.database.engine import Database
-from webapp.database.installation import open_as_owner, open_database
+from webapp.database.installation import open_as_owner, open_database, restoring_path
 from webapp.recovery import folder as places
 from webapp.recovery.backing_up import told_as_problems
 from webapp.recovery.manifest import Manifest, compare
@@ -45,6 +45,7 @@ def restore(settings: Settings, path: Path, *, without_log: bool = False) -> Res
 
     `without_log`: even where erasures.log is lost, or is older than the backup.
     """
+    _check_user(settings)
     if not (without_log or any((each / places.ERASURES).exists() for each in (path.parent, settings.data_dir))):
         raise RecoveryProblem(
             f"There is no {places.ERASURES} beside the backup, nor in {settings.data_dir}: what was erased since would "
@@ -63,6 +64,16 @@ def restore(settings: Settings, path: Path, *, without_log: bool = False) -> Res
                 f"older than the backup. Fetch the newest one. {_LOST}"
             )
         return restored
+
+
+def _check_user(settings: Settings) -> None:
+    """What root makes is closed to the service."""
+    owner = settings.data_dir.stat().st_uid if settings.data_dir.exists() else 0
+    if os.geteuid() == 0 != owner:
+        raise RecoveryProblem(
+            f"{settings.data_dir} belongs to user {owner}, and this is root: the service could not open what is "
+            f"restored. Run it as that user: sudo -u '#{owner}' ..."
+        )
 
 
 def _finish(settings: Settings, place: Settings, checked: Checked, beside: Path) -> Restored:
@@ -93,11 +104,10 @@ def _empty_place(settings: Settings) -> Iterator[Settings]:
 
 @contextmanager
 def _empty_file(settings: Settings) -> Iterator[Settings]:
-    path = Database(settings.database_url).sqlite_path
+    database = Database(settings.database_url)
+    path, part = database.sqlite_path, restoring_path(database)
     _check_nothing_there(path)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".restoring")
-    places.remove_scratch(part)
     try:
         yield replace(settings, database_url=f"sqlite:///{part}")
         into_one_file(part)
