@@ -71,8 +71,11 @@ class SealingWriter:
         self._count += 1
 
 
-def open_sealed(key: bytes, source: BinaryIO) -> Iterator[bytes]:
-    """The pieces as they were before sealing. Raises NotOpened, at the first piece that is not as it was."""
+def open_sealed(key: bytes, source: BinaryIO, what: str = "key") -> Iterator[bytes]:
+    """The pieces as they were before sealing. Raises NotOpened, at the first piece that is not as it was.
+
+    `what`: as people call the key.
+    """
     head = source.read(len(MAGIC) + _PREFIX_BYTES)
     if len(head) < len(MAGIC) + _PREFIX_BYTES or not head.startswith(MAGIC):
         raise NotOpened("This is no sealed archive of Callbook.")
@@ -83,7 +86,7 @@ def open_sealed(key: bytes, source: BinaryIO) -> Iterator[bytes]:
         try:
             yield cipher.decrypt(_nonce(head, count, last=not following), piece, head)
         except InvalidTag:
-            raise NotOpened(_why(count)) from None
+            raise NotOpened(_why(count, what)) from None
         if not following:
             return
         piece, count = following, count + 1
@@ -93,7 +96,7 @@ def _nonce(head: bytes, count: int, *, last: bool) -> bytes:
     return head[len(MAGIC) :] + count.to_bytes(4, "big") + bytes([last])
 
 
-def _why(count: int) -> str:
+def _why(count: int, what: str) -> str:
     if count == 0:
-        return "It does not open: the key is another one, or the file was changed or cut off."
+        return f"It does not open: the {what} is another one, or the file was changed or cut off."
     return f"The file was changed or cut off after {count} MiB: nothing that comes after can be trusted."

@@ -14,7 +14,9 @@ from flask import Flask
 from config import Settings
 from tests import postgresql
 from tests.conftest import make_settings
+from tests.database.test_first_release import FIRST_RELEASE
 from webapp import create_app
+from webapp.database import installation, schema
 from webapp.database.engine import Database
 from webapp.recovery.folder import Kept, list_kept
 
@@ -53,7 +55,21 @@ def backed_up(run: Run, settings: Settings) -> Callable[[], Kept]:
 @pytest.fixture
 def empty(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
     """Settings of another machine, with the same keys, where nothing is yet."""
-    data_dir = tmp_path / "elsewhere"
+    yield from _nothing_yet(tmp_path / "elsewhere")
+
+
+@pytest.fixture
+def first_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Of a machine whose database is as the first release made it."""
+    for place in _nothing_yet(tmp_path / "long ago"):
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "SCHEMA_FILE", FIRST_RELEASE)
+            patch.setattr(installation, "newest_version", lambda _dialect: 0)
+            installation.initialize(place)
+        yield place
+
+
+def _nothing_yet(data_dir: Path) -> Iterator[Settings]:
     if postgresql.server_url() is None:
         yield replace(make_settings(data_dir), backup_key=KEY)
         return

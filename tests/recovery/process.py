@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from config import load_settings
 from webapp.database import copies
-from webapp.recovery import backing_up, drilling, folder, restoring
+from webapp.privacy.erasures import see_to_restored
+from webapp.recovery import backing_up, drilling, folder, opening, restoring
 
 
 def die(*_arguments: object) -> Any:
@@ -47,6 +48,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "in the middle of the file": die_at_second_write,
     "the file is whole": at(folder, "write_whole"),
     "its manifest is there": at(folder, "sync_folder"),
+    "before it is counted": at(opening, "_count"),
     "before it is settled": at(restoring, "settle"),
     "before the drill looks": at(drilling, "compare"),
 }
@@ -55,6 +57,7 @@ STEPS: dict[str, Callable[[], None]] = {
 def main() -> None:
     what, where, *files = sys.argv[1:]
     settings = load_settings()
+    restoring.after_restore.append(see_to_restored)  # as create_app() does
     STEPS[where]()
     if what == "backup":
         backing_up.make_backup(settings)

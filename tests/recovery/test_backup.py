@@ -37,7 +37,7 @@ def test_one_sealed_file_and_its_manifest(run: Run, make: Make, settings: Settin
     assert result.exit_code == 0, result.output
     kept = newest(settings)
     assert str(kept.path) in result.output and "1 call of 2 organizations" in result.output
-    assert "NUMBER_KEY, SECRET_KEY" in result.output and ERASURES not in result.output
+    assert "NUMBER_KEY, SECRET_KEY" in result.output and ERASURES in result.output
     for path in (kept.path, folder.manifest_path(kept.path)):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(kept.path.parent).st_mode) == 0o700
@@ -141,15 +141,16 @@ def test_a_full_disk_leaves_nothing_half(
     assert runs(make.database) == [(False, "OSError")]
 
 
-def test_a_service_manager_that_ends_it_leaves_nothing_half(
-    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_service_manager_or_terminal_that_ends_it_leaves_nothing_half(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make, number: signal.Signals
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(backing_up.BackupWriter, "write", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    assert run("backup").exit_code == 143
+    before = signal.getsignal(number)
+    monkeypatch.setattr(backing_up.BackupWriter, "write", lambda *_: os.kill(os.getpid(), number))
+    assert run("backup").exit_code == 128 + number
     assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
     assert runs(make.database) == [(False, "SystemExit")]
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
 
 
 def test_a_disk_with_too_little_room_is_left_alone(
@@ -211,9 +212,10 @@ def test_the_log_of_erasures_lies_beside_it_and_never_loses_a_line(
     run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept]
 ) -> None:
     log = settings.data_dir / ERASURES
-    log.write_text('{"subject": 1}\n{"subject": 2}\n')
+    first, second, third = (f'{{"kind": "person", "id": {each}, "erased_at_ms": 1}}\n' for each in (1, 2, 3))
+    log.write_text(first + second)
     beside = backed_up().path.parent / ERASURES
     assert beside.read_text() == log.read_text() and stat.S_IMODE(os.stat(beside).st_mode) == 0o600
-    log.write_text('{"subject": 3}\n')  # a machine that was set up anew without it
+    log.write_text(third)  # a machine that was set up anew without it
     folder.copy_erasures(settings.data_dir, beside.parent)
-    assert beside.read_text() == '{"subject": 1}\n{"subject": 2}\n{"subject": 3}\n'
+    assert beside.read_text() == first + second + third

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from config import Settings
 from tests import postgresql
@@ -197,3 +198,16 @@ def test_a_named_file_from_elsewhere(run: Run, make: Make, tmp_path: Path, backe
     kept.path.rename(elsewhere)
     result = run("restore-drill", elsewhere)
     assert result.exit_code == 1 and "there is no manifest beside the backup" in result.output
+
+
+@pytest.mark.parametrize("step", ["begin_run", "end_run"])
+def test_a_database_that_cannot_be_written_is_told_in_a_line(
+    run: Run, make: Make, backed_up: Callable[[], Kept], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def busy(*_arguments: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database is locked"))
+
+    backed_up()
+    monkeypatch.setattr(drilling, step, busy)
+    result = run("restore-drill")
+    assert result.exit_code == 1 and "The database: database is locked" in result.output, result.exception

@@ -11,7 +11,7 @@ from tests.make import Make
 from tests.recovery.conftest import Run, left_behind, newest, run_at, run_process
 from tests.recovery.process import STEPS
 from webapp.database.engine import Database
-from webapp.database.installation import list_problems
+from webapp.database.installation import InstallationError, initialize, list_problems
 from webapp.recovery.folder import Kept, list_kept
 from webapp.recovery.models import RunKind
 from webapp.recovery.queries import latest_backup, list_runs
@@ -71,19 +71,33 @@ def test_a_drill(run: Run, make: Make, settings: Settings, backed_up: Callable[[
     assert left_behind(settings) == [] and list(plaintext(settings)) == []
 
 
-def test_a_restore(make: Make, empty: Settings, backed_up: Callable[[], Kept]) -> None:
+@pytest.mark.parametrize("where", ["before it is counted", "before it is settled"])
+def test_a_restore(make: Make, empty: Settings, backed_up: Callable[[], Kept], where: str) -> None:
     path = backed_up().path
-    died = run_process(empty, "restore", "before it is settled", path)
+    died = run_process(empty, "restore", where, path)
     assert died.returncode == -signal.SIGKILL, died.stderr
 
     database = Database(empty.database_url)
     (problem,) = list_problems(database, empty)
     database.dispose()
+    if empty.dialect == "postgresql":
+        with pytest.raises(InstallationError, match="did not end"):
+            initialize(empty)
     result = run_at(empty, "restore", path)
     if empty.dialect == "sqlite":
-        assert "There is no database at" in problem
+        assert "callbook.sqlite.restoring is left of it" in problem
         assert result.exit_code == 0, result.output
         assert [each.name for each in empty.data_dir.glob("callbook.sqlite*")] == ["callbook.sqlite"]
     else:
         assert "A restore into this database did not end" in problem
         assert result.exit_code == 1 and "is not empty" in result.output
+
+
+def test_what_a_killed_restore_left_goes_with_the_next_backup(make: Make, settings: Settings, run: Run) -> None:
+    if settings.dialect == "postgresql":
+        return
+    left = [settings.data_dir / f"callbook.sqlite.restoring{side}" for side in ("", "-wal", "-shm", "-journal")]
+    for path in left:
+        path.write_bytes(CANARY)
+    assert run("backup").exit_code == 0
+    assert not any(path.exists() for path in left) and Database(settings.database_url).sqlite_path.exists()

@@ -1,5 +1,6 @@
 """`flask restore`: only into an empty place, everything or nothing, and what is settled before it may serve."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -23,16 +24,18 @@ from webapp.calls.models import Call
 from webapp.database import dumps
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
-from webapp.database.installation import initialize, list_problems
+from webapp.database.installation import InstallationError, initialize, list_problems
 from webapp.jobs.models import Job, JobState, LiveWorker
 from webapp.outbox.actions import HELD, queue_mail
 from webapp.outbox.models import MailState, OutboxMessage
 from webapp.recovery import opening, restoring
 from webapp.recovery.folder import ERASURES, Kept
-from webapp.recovery.models import RecoveryRun, RunKind
+from webapp.recovery.models import RunKind
+from webapp.recovery.problem import RecoveryProblem
 from webapp.recovery.queries import latest_backup, list_runs
-from webapp.recovery.runs import begin_run
+from webapp.recovery.restoring import restore
 from webapp.tenancy.consent_models import AccessGrant, AccessOpening
+from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
 
@@ -144,23 +147,29 @@ def test_mails_that_waited_are_held_back_until_they_are_let_go(
 
 
 def test_security_50_hooks_run_before_it_is_done_and_with_the_log_of_erasures(
-    make: Make, settings: Settings, backed_up: Callable[[], Kept], empty: Settings, monkeypatch: pytest.MonkeyPatch
+    make: Make,
+    settings: Settings,
+    backed_up: Callable[[], Kept],
+    empty: Settings,
+    restored: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (settings.data_dir / ERASURES).write_text("one line\n")
     path = backed_up().path
     seen: list[tuple[str, list[str], bool]] = []
 
-    def hook(database: Database, place: Settings) -> None:
+    def hook(database: Database, place: Settings) -> int:
         with writing_session(database) as session:
             (run,) = list_runs(session, RunKind.RESTORE, 5)
         log = (place.data_dir / ERASURES).read_text()
-        seen.append((log, list_problems(database, place), run.ended_at is None))
+        seen.append((log, list_problems(restored, empty), run.ended_at is None))
+        return 0
 
     monkeypatch.setattr(restoring, "after_restore", [hook])
     assert run_at(empty, "restore", path).exit_code == 0
-    ((log, problems, runs_still),) = seen
+    ((log, (problem,), runs_still),) = seen
     assert log == "one line\n" and runs_still
-    assert len(problems) == 1 and "A restore into this database did not end" in problems[0]
+    assert "did not end, or still runs" in problem
 
 
 def fail(*_arguments: object) -> None:
@@ -308,14 +317,80 @@ def test_of_an_older_version_is_upgraded_before_anything_else(
     assert "applied 0008_of_a_test" in result.output and settled == [True]
 
 
-def test_a_restore_that_did_not_end_is_not_served(settings: Settings, make: Make, database: Database) -> None:
-    begin_run(database, RunKind.RESTORE, "callbook-20261126T031500Z.backup")
-    (problem,) = list_problems(database, settings)
-    assert "A restore into this database did not end" in problem
-    with writing_session(database) as session:
-        session.scalars(select(RecoveryRun)).one().ended_at = clock.now()
-        session.commit()
-    assert list_problems(database, settings) == []
+def test_the_backup_before_an_upgrade_is_made_and_restores_upgraded(
+    first_release: Settings, empty: Settings, restored: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "before").mkdir()
+    result = run_at(first_release, "backup", "--to", tmp_path / "before")
+    assert result.exit_code == 0, result.output
+    assert "keeps no record of this backup. Next: flask upgrade-db." in result.output
+    (path,) = (tmp_path / "before").glob("*.backup")
+    result = run_at(empty, "restore", path)
+    assert result.exit_code == 0 and "applied 0001_one_waiting_invitation" in result.output, result.output
+    assert list_problems(restored, empty) == []
+    with reading_session(restored) as session:
+        assert [run.succeeded for run in list_runs(session, RunKind.RESTORE, 5)] == [True]
+
+
+@pytest.mark.parametrize("moment", ["open_checked", "settle"])
+def test_what_somebody_makes_there_meanwhile_stays(
+    make: Make, backed_up: Callable[[], Kept], empty: Settings, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """SQLite: another made the file first. PostgreSQL: whoever was first holds the place, and the other is refused."""
+    path, step, refused = backed_up().path, getattr(restoring, moment), []
+
+    def meanwhile(*arguments: object) -> object:
+        done = step(*arguments)
+        elsewhere = replace(empty, data_dir=empty.data_dir.with_name("a second machine"))
+        try:
+            initialize(elsewhere)
+        except InstallationError as error:
+            refused.append(str(error))
+            with pytest.raises(RecoveryProblem, match="is not empty"):
+                restore(elsewhere, path)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, moment, meanwhile)
+        result = run_at(empty, "restore", path)
+    there = Database(empty.database_url)
+    with reading_session(there) as session:
+        organizations = len(session.scalars(select(Organization)).all())
+    there.dispose()
+    if empty.dialect == "sqlite":
+        assert result.exit_code == 1 and "is there already" in result.output, result.output
+        assert organizations == 0 and not list(empty.data_dir.glob("*.restoring*"))
+    else:
+        assert result.exit_code == 0, result.output
+        assert "still runs" in refused[0] and organizations == 2
+
+
+def test_root_restores_nothing_that_the_service_could_not_open(
+    make: Make, backed_up: Callable[[], Kept], empty: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = backed_up().path
+    empty.data_dir.mkdir()
+    if os.geteuid() == 0:
+        os.chown(empty.data_dir, 4711, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    result = run_at(empty, "restore", path)
+    assert result.exit_code == 1 and "Run it as that user: sudo -u '#" in result.output, result.output
+    assert not list(empty.data_dir.iterdir())
+
+
+@pytest.mark.parametrize("side", ["wal", "shm", "journal"])
+def test_a_side_file_that_lies_there_is_no_empty_place(
+    make: Make, backed_up: Callable[[], Kept], empty: Settings, side: str
+) -> None:
+    if empty.dialect == "postgresql":
+        return
+    path = backed_up().path
+    left = Path(f"{Database(empty.database_url).sqlite_path}-{side}")
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"of another database")
+    result = run_at(empty, "restore", path)
+    assert result.exit_code == 1 and f"{left} is there already" in result.output
+    assert left.read_bytes() == b"of another database"
 
 
 @pytest.mark.postgresql

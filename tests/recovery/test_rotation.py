@@ -59,7 +59,7 @@ def test_by_the_clock(settings: Settings, cast: Cast) -> None:
     assert "went: it is older than what is kept" in result.output
     names = [f"callbook-{now + timedelta(days=day):%Y%m%d}" for day in (3, 2)]
     assert [kept.path.name[:17] for kept in list_kept(few.backup_folder)] == names
-    assert len(list(few.backup_folder.iterdir())) == 4  # each with its manifest
+    assert len(list(few.backup_folder.iterdir())) == 5  # each with its manifest, and erasures.log
 
 
 def test_what_is_not_whole_or_not_ours_is_neither_taken_nor_removed(

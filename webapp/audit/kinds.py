@@ -301,6 +301,11 @@ KINDS: dict[str, Kind] = {
     ),
     "organization.closed": Kind("Closed the organization; it is erased on {erased_on}", ("erased_on",)),
     "organization.reopened": Kind("Took the closing of the organization back"),
+    "organization.grace_anew": Kind(
+        "The service was restored from a backup in which the organization is closed: it is erased on {erased_on}, "
+        "unless an owner takes that back",
+        ("erased_on",),
+    ),
     "support.reopened": Kind("{staff} of support took the closing back: {reason}", ("staff", "reason")),
     # ---- erasures; in the chain of the service itself, which names nobody
     "service.reopened": Kind("{staff} brought {organization} back: {reason}", ("staff", "organization", "reason")),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect
 
-from webapp.database.installation import read_installation
+from webapp.database.installation import RESTORING, read_installation
 
 #: Row-level security or not, a count of everything takes its time; commands wait for it.
 NO_LIMIT_MS = 24 * 60 * 60 * 1000
@@ -29,7 +29,7 @@ def read_contents(connection: Connection) -> Contents | None:
     installation = read_installation(connection)
     if installation is None:
         return None
-    names = sorted(inspect(connection).get_table_names())
+    names = sorted(name for name in inspect(connection).get_table_names() if name != RESTORING)
     quoted = connection.dialect.identifier_preparer.quote_identifier
     tables = {
         name: connection.exec_driver_sql(f"SELECT count(*) FROM {quoted(name)}").scalar_one()  # noqa: S608 - our own names

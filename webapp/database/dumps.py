@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.engine.url import URL
 
 from webapp.database.engine import Database
+from webapp.database.installation import RESTORING, lock_for_change
 from webapp.database.roles import DUMP, STAFF
 
 _AT_ONCE = 1024 * 1024
@@ -160,8 +161,27 @@ def is_empty(connection: Connection) -> bool:
     ).scalar_one()
 
 
+def claim_empty(database: Database) -> bool:
+    """Mark an empty database as one that is being restored; from then on all that is made there is of this restore.
+
+    False: something is there already, of a restore, of init-db, or of somebody else.
+    """
+    with database.writing.connect() as connection, connection.begin():
+        lock_for_change(connection)
+        if not is_empty(connection):
+            return False
+        connection.exec_driver_sql(f"CREATE TABLE {RESTORING} ()")
+        return True
+
+
+def end_claim(database: Database) -> None:
+    """All is done: it may be served."""
+    with database.writing.connect() as connection, connection.begin():
+        connection.exec_driver_sql(f"DROP TABLE {RESTORING}")
+
+
 def make_empty(database: Database) -> None:
-    """Take everything out that its owner made in it: what a restore that failed leaves behind."""
+    """Take everything out that its owner made in it: what a restore that failed put there since claim_empty()."""
     with database.writing.connect() as connection, connection.begin():
         schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
         tables = connection.exec_driver_sql(

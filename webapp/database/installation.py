@@ -26,6 +26,14 @@ from webapp.database.upgrade_files import newest_version
 
 _KEY_CHECK_WORDS = b"callbook: is this the number key?"
 _LOCK_NUMBER = 7_061_924_411  # any number: who initializes or upgrades holds this advisory lock
+#: PostgreSQL: a table of nothing, which a restore makes in its empty database and drops when all is done. It is of no
+#: schema and in no backup; while it is there nobody else makes, restores or serves anything here. SQLite: behind the
+#: name of the file that a restore writes.
+RESTORING = "restoring"
+_HALF_RESTORED = (
+    "A restore into this database did not end, or still runs: erased data may be back, and mails may go twice. If none "
+    "runs, drop the database, make an empty one, and run `flask restore` again."
+)
 
 
 class Installation(Base):
@@ -178,6 +186,8 @@ def _make_data_dir(settings: Settings) -> None:
 
 def _make_tables(connection: Connection, settings: Settings, holds_demo: bool) -> bool:
     tables = inspect(connection).get_table_names()
+    if RESTORING in tables:
+        raise InstallationError(_HALF_RESTORED)
     if Installation.__tablename__ in tables:
         return False
     if tables:
@@ -217,21 +227,27 @@ def read_installation(connection: Connection) -> Installation | None:
     return Installation(**row._mapping) if row else None
 
 
-def list_problems(database: Database, settings: Settings) -> list[str]:
-    """Why this database may not be served with these settings, each as a sentence with what to do. Empty: it may."""
+def list_problems(database: Database, settings: Settings, *, or_older: bool = False) -> list[str]:
+    """Why this database may not be served with these settings, each as a sentence with what to do. Empty: it may.
+
+    `or_older`: it is to be saved, not served, and an upgrade may be due.
+    """
     if database.dialect == "sqlite" and not database.sqlite_path.exists():
+        left = restoring_path(database)
+        if left.exists():
+            return [
+                f"A restore did not end, or still runs. If none runs, {left} is left of it, and is not sealed: "
+                "run `flask restore` again, or remove it."
+            ]
         return [f"There is no database at {database.sqlite_path} yet. Run `flask init-db`."]
     try:
         with database.reading.connect() as connection:
+            if inspect(connection).has_table(RESTORING):
+                return [_HALF_RESTORED]
             installation = read_installation(connection)
             if installation is None:
                 return ["The database is empty. Run `flask init-db`."]
-            found = [*_version_problems(installation, database), *_use_problems(installation, settings)]
-            if not found and _is_half_restored(connection):
-                found.append(
-                    "A restore into this database did not end: erased data may be back, and mails may go twice. Remove "
-                    "the database, make an empty one, and run `flask restore` again."
-                )
+            found = [*_version_problems(installation, database, or_older), *_use_problems(installation, settings)]
             if database.dialect == "postgresql":
                 found += roles.list_problems(connection)
             return found
@@ -239,22 +255,28 @@ def list_problems(database: Database, settings: Settings) -> list[str]:
         return [f"The database does not answer: {_first_line(error)}. Check DATABASE_URL, and that the server runs."]
 
 
-def _is_half_restored(connection: Connection) -> bool:
-    ended = connection.exec_driver_sql("SELECT ended_at FROM recovery_run WHERE kind = 2 ORDER BY id DESC LIMIT 1")
-    row = ended.one_or_none()
-    return row is not None and row[0] is None
+def restoring_path(database: Database) -> Path:
+    """SQLite: what a restore writes beside the database, whose name it gets when all is done."""
+    return database.sqlite_path.with_name(f"{database.sqlite_path.name}.{RESTORING}")
 
 
-def check_start(database: Database, settings: Settings) -> None:
+def is_older(database: Database) -> bool:
+    """Whether an upgrade is due: mapped classes may name what is not there."""
+    with database.reading.connect() as connection:
+        installation = read_installation(connection)
+    return installation is not None and installation.schema_version < newest_version(database.dialect)
+
+
+def check_start(database: Database, settings: Settings, *, or_older: bool = False) -> None:
     """Refuse to serve a database that is not the right one. Raises InstallationError with every reason."""
-    found = list_problems(database, settings)
+    found = list_problems(database, settings, or_older=or_older)
     if found:
         raise InstallationError("\n".join(found))
 
 
-def _version_problems(installation: Installation, database: Database) -> list[str]:
+def _version_problems(installation: Installation, database: Database, or_older: bool) -> list[str]:
     newest = newest_version(database.dialect)
-    if installation.schema_version < newest:
+    if installation.schema_version < newest and not or_older:
         return [
             f"The database has schema {installation.schema_version}, this version of Callbook needs {newest}. "
             "Make a backup, then run `flask upgrade-db`."

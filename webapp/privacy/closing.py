@@ -1,4 +1,5 @@
-"""An owner closes the organization, and takes that back within the days of grace. For closing_views.py and staff/.
+"""An owner closes the organization, and takes that back within the days of grace. For closing_views.py and staff/; the
+days begin anew in a restored backup (erasures.py).
 
 Closed, it is shown to nobody but on the pages for that, and phone systems are told to stop: nothing more is taken in
 that nobody could see. What was taken in before stays until the job erases everything (erasing_jobs.py).
@@ -12,14 +13,16 @@ from sqlalchemy import select
 from webapp.accounts.models import UserAccount
 from webapp.audit.actions import record
 from webapp.clock import now, to_ms
+from webapp.database.engine import Database
 from webapp.errors import Refused
 from webapp.jobs.queue import enqueue
 from webapp.organizations.support_mails import list_owners
 from webapp.outbox.actions import queue_mail
 from webapp.privacy.erasing import find_erasure
-from webapp.privacy.models import ErasureKind
+from webapp.privacy.models import Erasure, ErasureKind
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, OrganizationState
+from webapp.tenancy.sessions import reading_session, writing_session
 
 ERASE, REMIND = "privacy.erase", "privacy.remind_of_erasure"
 REMINDED_BEFORE = timedelta(days=3)
@@ -32,17 +35,40 @@ def close_organization(session: LockedSession, person: UserAccount, typed_name: 
         raise Refused("Somebody has closed or suspended it meanwhile.")
     if " ".join(typed_name.split()).casefold() != " ".join(organization.name.split()).casefold():
         raise Refused(f"Type the name as it stands here: {organization.name}", "name")
-    organization.state = OrganizationState.CLOSED
-    organization.closing_ms, organization.closing_by = to_ms(now()), person.id
-    session.flush()
+    organization.state, organization.closing_by = OrganizationState.CLOSED, person.id
+    _begin_grace(session, organization)
     erased_on = tell_erased_on(organization)
     record(session, "organization.closed", actor_id=person.id, object_id=organization.id, erased_on=erased_on)
     mail_owners(session, organization, person.name or person.email, reminder=False)
+    return organization
+
+
+def _begin_grace(session: LockedSession, organization: Organization) -> None:
+    organization.closing_ms = to_ms(now())
+    session.flush()
     payload = erasure_of(organization)
     assert organization.erased_from is not None
     enqueue(session, ERASE, payload, None, organization.erased_from)  # of no organization: it outlives what it erases
     enqueue(session, REMIND, payload, None, organization.erased_from - REMINDED_BEFORE)
-    return organization
+
+
+def begin_grace_anew(database: Database) -> None:
+    """In a restored database: who is closed there may have been brought back since, and is not erased for that.
+
+    Owners are told, and have all days again. What was being erased already goes on.
+    """
+    erased = select(Erasure.subject_id).where(Erasure.kind == ErasureKind.ORGANIZATION)
+    with reading_session(database) as session:
+        closed = select(Organization.id).where(Organization.state == OrganizationState.CLOSED)
+        organization_ids = session.scalars(closed.where(Organization.id.not_in(erased))).all()
+    for organization_id in organization_ids:
+        with writing_session(database, organization_id) as session:
+            organization = hold(session)
+            _begin_grace(session, organization)
+            erased_on = tell_erased_on(organization)
+            record(session, "organization.grace_anew", actor_id=None, object_id=organization_id, erased_on=erased_on)
+            mail_owners(session, organization, "Restoring the service from a backup", reminder=False)
+            session.commit()
 
 
 def erasure_of(organization: Organization) -> dict[str, int | None]:

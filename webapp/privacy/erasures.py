@@ -18,10 +18,12 @@ from webapp.accounts.models import UserAccount
 from webapp.audit.service_chain import note_for_service
 from webapp.clock import from_ms, now, now_ms, to_ms
 from webapp.database.engine import Database
+from webapp.privacy.closing import begin_grace_anew
 from webapp.privacy.erasing import erase_rows, note_erasure
 from webapp.privacy.erasing_end import end_erasure
-from webapp.privacy.models import ErasureKind
-from webapp.recovery import restoring
+from webapp.privacy.models import Erasure, ErasureKind
+from webapp.recovery import backing_up, restoring
+from webapp.recovery.problem import RecoveryProblem
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization, let_go
 from webapp.tenancy.models import Membership, Organization
@@ -42,8 +44,10 @@ def register(database: Database, settings: Settings) -> None:
     """Called by create_app(): people who are erased are logged beside the database, a restored one is erased again."""
     _logs[database] = settings.data_dir / LOG_NAME
     leaving.when_deleted("privacy", note_person)
-    if apply_erasures not in restoring.after_restore:
-        restoring.after_restore.append(apply_erasures)
+    if see_to_restored not in restoring.after_restore:
+        restoring.after_restore.append(see_to_restored)
+    if complete_log not in backing_up.after_backup:
+        backing_up.after_backup.append(complete_log)
 
 
 def log_erasure(data_dir: Path, kind: ErasureKind, subject_id: int, at_ms: int | None = None) -> None:
@@ -76,14 +80,44 @@ def read_log(data_dir: Path) -> list[LoggedErasure]:
     path = data_dir / LOG_NAME
     lines = path.read_bytes().split(b"\n") if path.exists() else []
     found = []
-    for line in [line for line in lines if line.endswith(b"}")]:
-        words = json.loads(line)
-        found.append(LoggedErasure(ErasureKind[words["kind"].upper()], words["id"], words["erased_at_ms"]))
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"}"):
+            continue
+        try:
+            words = json.loads(line)
+            found.append(
+                LoggedErasure(ErasureKind[words["kind"].upper()], int(words["id"]), int(words["erased_at_ms"]))
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise RecoveryProblem(
+                f"{path}, line {number}, is of no erasure. Put it right by another copy of the file, there and beside "
+                "the backups: their lines go together."
+            ) from None
     return found
 
 
+def complete_log(database: Database, folder: Path) -> None:
+    """Add to the log in a folder of backups the erasures that it lacks: of another machine over the same PostgreSQL."""
+    known = {(each.kind, each.subject_id) for each in read_log(folder)}
+    with reading_session(database) as session:
+        erased = session.scalars(select(Erasure).order_by(Erasure.id)).all()
+    for each in erased:
+        if (each.kind, each.subject_id) not in known:
+            log_erasure(folder, each.kind, each.subject_id, to_ms(each.erased_at))
+
+
+def see_to_restored(database: Database, settings: Settings) -> int:
+    """Before a restored backup serves: what was erased goes again, what is closed has its days of grace anew.
+
+    Returns how many were ever erased, by the log.
+    """
+    apply_erasures(database, settings)
+    begin_grace_anew(database)
+    return len({(each.kind, each.subject_id) for each in read_log(settings.data_dir)})
+
+
 def apply_erasures(database: Database, settings: Settings) -> None:
-    """Erase again, in the database at hand, everything that the log says. For a restored backup, before it serves."""
+    """Erase again, in the database at hand, everything that the log says."""
     for erased in read_log(settings.data_dir):
         if erased.kind is ErasureKind.ORGANIZATION:
             _erase_organization_again(database, erased.subject_id)

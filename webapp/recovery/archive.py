@@ -101,9 +101,9 @@ class BackupReader:
     def _inflated(self, file: BinaryIO) -> Iterator[bytes]:
         file.seek(len(self.line))
         try:
-            yield from _inflate(open_sealed(self._key, file))
+            yield from _inflate(open_sealed(self._key, file, "passphrase or key"))
         except NotOpened as error:
-            raise RecoveryProblem(f"{self._path.name}: {_told(error)}") from None
+            raise RecoveryProblem(f"{self._path.name} cannot be read. {error}") from None
         except zlib.error:
             raise RecoveryProblem(f"{self._path.name} opens, but holds no backup.") from None
 
@@ -131,7 +131,3 @@ def _inflate(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield inflating.flush()
     if not inflating.eof:
         raise zlib.error("the stream does not end")
-
-
-def _told(error: NotOpened) -> str:
-    return str(error).replace("It does not open: the key", "it does not open: the passphrase or key")

@@ -6,7 +6,7 @@ streams, as the dump role, of the same moment in which rows are counted. Called 
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,8 @@ from webapp.recovery.models import RunKind
 from webapp.recovery.problem import RecoveryProblem
 from webapp.recovery.runs import begin_run, end_run, note_failure
 
+#: What later packages write beside a backup that was made, in its folder. They register themselves in create_app().
+after_backup: list[Callable[[Database, Path], None]] = []
 #: What a backup leaves free for the service, as uploads do.
 KEPT_FREE_BYTES = 200 * 1024 * 1024
 _AT_ONCE = 1024 * 1024
@@ -52,7 +54,7 @@ def make_backup(settings: Settings, told: Path | None = None) -> Made:
         _check_dump_role(settings)
     database = open_database(settings, pool_size=2)
     try:
-        check_start(database, settings)
+        check_start(database, settings, or_older=True)  # the backup that is asked for before an upgrade
         with places.only_one(settings), places.only_writer(target):
             return _recorded(settings, database, target)
     finally:
@@ -76,6 +78,8 @@ def _recorded(settings: Settings, database: Database, target: Path) -> Made:
     try:
         end_run(database, run_id, manifest)
         places.copy_erasures(settings.data_dir, target)
+        for hook in after_backup if run_id else ():
+            hook(database, target)
         return Made(path, manifest, places.rotate(target, manifest.facts.installation, settings))
     except (OSError, DBAPIError) as error:
         raise RecoveryProblem(f"{path} is whole, but what comes after it failed: {tell_error(error)}.") from error

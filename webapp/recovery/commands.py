@@ -17,6 +17,7 @@ from flask.cli import with_appcontext
 from config import Settings, SettingsError, load_settings
 from webapp.audit.service_chain import note_for_service
 from webapp.database.installation import InstallationError, check_start, open_database
+from webapp.database.upgrade_files import newest_version
 from webapp.formatting import format_size
 from webapp.outbox.actions import release_held
 from webapp.recovery.backing_up import make_backup
@@ -36,15 +37,24 @@ def register_commands(app: Flask) -> None:
 
 @contextmanager
 def _explained() -> Iterator[Settings]:
-    """What a person can put right ends the command with its words. SIGTERM ends it as Ctrl-C does: tidied up."""
-    before = signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))
+    """What a person can put right ends the command with its words.
+
+    SIGTERM, and SIGHUP of a terminal that was closed, end it as Ctrl-C does: tidied up.
+    """
+    heard = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]  # nohup
+    before = {each: signal.signal(each, _end) for each in heard}
     try:
         known: Services | None = current_app.extensions.get("callbook")
         yield known.settings if known else load_settings()
     except (SettingsError, InstallationError, RecoveryProblem) as error:
         raise click.ClickException(str(error)) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 @click.command("backup")
@@ -70,18 +80,20 @@ def backup(folder: Path | None) -> None:
     click.echo(
         "NUMBER_KEY, SECRET_KEY and the passphrase or key of the backups are not in it: keep copies of them elsewhere."
     )
-    if (made.path.parent / ERASURES).exists():
-        click.echo(f"{ERASURES} lies beside it, by which a restore erases again what was erased since.")
+    click.echo(f"{ERASURES} lies beside it, by which a restore erases again what was erased since.")
+    if facts.schema < newest_version(facts.engine):
+        click.echo("The database is to be upgraded: it keeps no record of this backup. Next: flask upgrade-db.")
 
 
 @click.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--without-erasures-log", is_flag=True, help="Even where erasures.log is lost: what was erased is back.")
 @with_appcontext
-def restore_command(file: Path) -> None:
+def restore_command(file: Path, without_erasures_log: bool) -> None:
     """Restore a backup into an empty place: an SQLite file that is not there, or an empty PostgreSQL database."""
     began = time.monotonic()
     with _explained() as settings:
-        restored = restore(settings, file)
+        restored = restore(settings, file, without_log=without_erasures_log)
     facts = restored.manifest.facts
     click.echo(
         f"Restored as of {facts.moment:%Y-%m-%d %H:%M:%S} UTC: {_held(facts)}, "
@@ -89,7 +101,12 @@ def restore_command(file: Path) -> None:
     )
     for name in restored.upgrades:
         click.echo(f"applied {name}")
-    click.echo("Everybody is signed out, and what support was allowed has ended.")
+    erasures = "1 erasure" if restored.erasures == 1 else f"{restored.erasures:,} erasures"
+    click.echo(f"{ERASURES} tells of {erasures}: what of that was in the backup is erased again.")
+    click.echo(
+        "Everybody is signed out, what support was allowed has ended, and organizations that were closed at that "
+        "moment have all their days of grace anew."
+    )
     if restored.held:
         click.echo(
             f"{restored.held:,} {'mail' if restored.held == 1 else 'mails'} waited at that moment and may have gone "

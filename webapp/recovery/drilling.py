@@ -63,7 +63,8 @@ def _newest(settings: Settings) -> Path:
 
 
 def _recorded(settings: Settings, database: Database, path: Path) -> Drilled:
-    run_id = begin_run(database, RunKind.DRILL, path.name)
+    with told_as_problems():
+        run_id = begin_run(database, RunKind.DRILL, path.name)
     manifest: Manifest | None = None
     try:
         with told_as_problems():
@@ -75,7 +76,8 @@ def _recorded(settings: Settings, database: Database, path: Path) -> Drilled:
     except BaseException as error:
         note_failure(database, run_id, error)
         raise
-    end_run(database, run_id, manifest, "; ".join(different))
+    with told_as_problems():
+        end_run(database, run_id, manifest, "; ".join(different))
     return Drilled(path.name, manifest, different)
 
 

@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from config import Settings
+from webapp.database.engine import Database
+from webapp.database.installation import restoring_path
 from webapp.recovery.manifest import Manifest, read_manifest, write_manifest
 from webapp.recovery.problem import RecoveryProblem
 
@@ -136,7 +138,7 @@ def choose(moments: Iterable[datetime], days: int, weeks: int, months: int) -> s
 
 @contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
-    """Hold DATA_DIR/tmp for one backup, restore or drill; what a killed one left in it goes first.
+    """Hold DATA_DIR/tmp for one backup, restore or drill; what a killed one left in it, or beside the database, goes.
 
     Raises RecoveryProblem when another holds it. The system lets go of what a dead process held.
     """
@@ -146,6 +148,8 @@ def only_one(settings: Settings) -> Iterator[None]:
     with _held(tmp):
         for left in tmp.glob(f"{SCRATCH}*"):
             left.unlink()
+        if settings.dialect == "sqlite":
+            remove_scratch(restoring_path(Database(settings.database_url)))
         yield
 
 
@@ -184,20 +188,27 @@ def scratch_path(settings: Settings, word: str) -> Path:
 
 
 def remove_scratch(path: Path) -> None:
-    """With SQLite's side files."""
-    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal")):
+    for each in with_side_files(path):
         each.unlink(missing_ok=True)
+
+
+def with_side_files(path: Path) -> list[Path]:
+    """Of SQLite."""
+    return [path, *(Path(f"{path}-{word}") for word in ("wal", "shm", "journal"))]
 
 
 # ------------------------------------------------------------------------------------------------------ erasures.log
 
 
 def copy_erasures(source: Path, target: Path) -> None:
-    """Add the lines of one erasures.log that the other lacks: neither ever loses one. Folders are given."""
+    """Add the lines of one erasures.log that the other lacks: neither ever loses one. Folders are given.
+
+    Afterwards the other is there, if only empty: that nothing was erased is told apart from a log that is lost.
+    """
     wanted = _lines(source / ERASURES)
     known = _lines(target / ERASURES)
     added = [line for line in wanted if line not in set(known)]
-    if added:
+    if added or not (target / ERASURES).exists():
         write_whole(target / ERASURES, b"".join(known + added))
 
 

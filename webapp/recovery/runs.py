@@ -12,6 +12,7 @@ from webapp import clock
 from webapp.audit.service_chain import note_for_service
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.database.installation import is_older
 from webapp.recovery.manifest import Manifest
 from webapp.recovery.models import RecoveryRun, RunKind
 from webapp.tenancy.sessions import writing_session
@@ -19,8 +20,10 @@ from webapp.tenancy.sessions import writing_session
 _LONGEST_WORDS = 2000
 
 
-def begin_run(database: Database, kind: RunKind, backup_name: str) -> int:
-    """It runs: a row without an end is one that was killed."""
+def begin_run(database: Database, kind: RunKind, backup_name: str) -> int | None:
+    """It runs: a row without an end is one that was killed. None: of an older schema, in which nothing is recorded."""
+    if is_older(database):
+        return None
     run = RecoveryRun(
         id=new_id(),
         kind=kind,
@@ -42,8 +45,10 @@ def begin_run(database: Database, kind: RunKind, backup_name: str) -> int:
     return run.id
 
 
-def end_run(database: Database, run_id: int, manifest: Manifest | None, words: str = "") -> None:
+def end_run(database: Database, run_id: int | None, manifest: Manifest | None, words: str = "") -> None:
     """It ended: well without `words`; they say what was found different, or the class of an error."""
+    if run_id is None:
+        return
     with writing_session(database) as session:
         run = session.get_one(RecoveryRun, run_id)
         run.ended_at, run.succeeded, run.words = clock.now(), not words, words[:_LONGEST_WORDS]
@@ -64,7 +69,7 @@ def end_run(database: Database, run_id: int, manifest: Manifest | None, words: s
         session.commit()
 
 
-def note_failure(database: Database, run_id: int, error: BaseException) -> None:
+def note_failure(database: Database, run_id: int | None, error: BaseException) -> None:
     """It ended with an error, of which the class is kept. Where not even that can be written the row has no end."""
     with suppress(SQLAlchemyError):
         end_run(database, run_id, None, type(error.__cause__ or error).__name__)
