@@ -6,10 +6,12 @@ import signal
 import stat
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 
 from config import Settings
@@ -187,6 +189,35 @@ def test_a_damaged_copy_is_no_backup(run: Run, settings: Settings, monkeypatch: 
     result = run("backup")
     assert result.exit_code == 1 and "SQLite says that the database is damaged" in result.output
     assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
+
+
+@pytest.mark.parametrize("place", ["in the middle", "at the end"])
+def test_what_the_disk_did_not_keep_is_no_backup_and_costs_no_older_one(
+    run: Run,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Make,
+    backed_up: Callable[[], Kept],
+    place: str,
+) -> None:
+    older = backed_up()
+    end = backing_up.BackupWriter.end
+
+    def lose(writer: backing_up.BackupWriter) -> bytes:
+        digest = end(writer)
+        (part,) = older.path.parent.glob("*.part")
+        content = bytearray(part.read_bytes())
+        content[len(content) // 2 if place == "in the middle" else -1] ^= 1
+        part.write_bytes(content)
+        return digest
+
+    monkeypatch.setattr(backing_up.BackupWriter, "end", lose)
+    strict = replace(settings, backup_keep_days=0, backup_keep_weeks=0, backup_keep_months=0)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=1), tick=True):
+        result = run_at(strict, "backup")
+        assert result.exit_code == 1 and "was changed or cut off" in result.output, result.output
+        assert left_behind(settings) == [] and [kept.path for kept in list_kept(older.path.parent)] == [older.path]
+    assert runs(make.database) == [(False, "RecoveryProblem"), (True, "")]
 
 
 def test_one_at_a_time(run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept]) -> None:

@@ -23,7 +23,7 @@ from webapp.database.copies import NotWhole, copy_sqlite, into_one_file
 from webapp.database.engine import Database
 from webapp.database.installation import check_start, open_database
 from webapp.recovery import folder as places
-from webapp.recovery.archive import BackupWriter
+from webapp.recovery.archive import BackupReader, BackupWriter
 from webapp.recovery.keys import check_key
 from webapp.recovery.manifest import Facts, Manifest, facts_of
 from webapp.recovery.models import RunKind
@@ -37,11 +37,12 @@ _AT_ONCE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Made:
-    """`removed`: names of older backups that rotation took away."""
+    """`removed`: names of older backups that rotation took away; `ahead`: of those whose moment has not come yet."""
 
     path: Path
     manifest: Manifest
     removed: list[str]
+    ahead: list[str]
 
 
 def make_backup(settings: Settings, told: Path | None = None) -> Made:
@@ -76,7 +77,8 @@ def _recorded(settings: Settings, database: Database, target: Path) -> Made:
     try:
         end_run(database, run_id, manifest)
         places.copy_erasures(settings.data_dir, target)
-        return Made(path, manifest, places.rotate(target, manifest.facts.installation, settings))
+        removed = places.rotate(path, manifest.facts.installation, settings)
+        return Made(path, manifest, removed, places.list_ahead(target, manifest.facts.installation))
     except (OSError, DBAPIError) as error:
         raise RecoveryProblem(f"{path} is whole, but what comes after it failed: {tell_error(error)}.") from error
 
@@ -91,6 +93,8 @@ def _write(settings: Settings, database: Database, path: Path) -> Manifest:
             digest = writer.end()
         finally:
             writer.close()
+    if BackupReader(places.part_path(path), settings).check() != digest:
+        raise RecoveryProblem(f"What lies in {path.parent} is not what was written there. No older backup was removed.")
     manifest = Manifest(path.name, writer.byte_count, digest, facts)
     places.keep(path, manifest)
     return manifest

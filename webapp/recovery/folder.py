@@ -9,15 +9,18 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from config import Settings
+from webapp import clock
 from webapp.recovery.manifest import Manifest, read_manifest, write_manifest
 from webapp.recovery.problem import RecoveryProblem
 
 ERASURES = "erasures.log"
 _PATTERN, _PART, _MANIFEST = "callbook-*.backup", ".part", ".json"
+#: Clocks of two machines. A moment further ahead was written by a wrong one, and would be the newest for ever.
+_CLOCKS_DIFFER = timedelta(minutes=10)
 #: Before the names of everything that this package puts into DATA_DIR/tmp.
 SCRATCH = "recovery-"
 
@@ -88,6 +91,19 @@ def sync_folder(folder: Path) -> None:
 
 def list_kept(folder: Path, installation: str | None = None) -> list[Kept]:
     """The whole backups in a folder, of one installation if told; the newest first."""
+    return [kept for kept in _list_whole(folder, installation) if not _is_ahead(kept)]
+
+
+def list_ahead(folder: Path, installation: str) -> list[str]:
+    """Names of those whose moment has not come yet: nothing takes or removes them."""
+    return [kept.path.name for kept in _list_whole(folder, installation) if _is_ahead(kept)]
+
+
+def _is_ahead(kept: Kept) -> bool:
+    return kept.moment > clock.now() + _CLOCKS_DIFFER
+
+
+def _list_whole(folder: Path, installation: str | None) -> list[Kept]:
     found = []
     for path in folder.glob(_PATTERN):
         try:
@@ -103,16 +119,16 @@ def list_kept(folder: Path, installation: str | None = None) -> list[Kept]:
 # --------------------------------------------------------------------------------------------------------- rotation
 
 
-def rotate(folder: Path, installation: str, settings: Settings) -> list[str]:
-    """Remove this installation's backups that are no longer kept. Returns their names."""
-    kept = list_kept(folder, installation)
+def rotate(made: Path, installation: str, settings: Settings) -> list[str]:
+    """Remove this installation's backups beside the one just made that are no longer kept. Returns their names."""
+    kept = list_kept(made.parent, installation)
     stay = choose(
         (each.moment for each in kept),
         settings.backup_keep_days,
         settings.backup_keep_weeks,
         settings.backup_keep_months,
     )
-    gone = [each for each in kept if each.moment not in stay]
+    gone = [each for each in kept if each.moment not in stay and each.path != made]
     for each in gone:
         each.path.unlink()  # first: a manifest without its file is nothing, a file without manifest might be taken
         manifest_path(each.path).unlink(missing_ok=True)
