@@ -157,7 +157,8 @@ def _of_postgresql(settings: Settings, _database: Database) -> Iterator[tuple[Fa
                 )
             contents = read_contents(connection)
             assert contents is not None
-            yield facts_of(contents, moment, dumping.dialect), dumps.dump(settings.database_dump_url, snapshot)
+            schema = str(connection.exec_driver_sql("SELECT current_schema()").scalar_one())
+            yield facts_of(contents, moment, dumping.dialect), dumps.dump(settings.database_dump_url, snapshot, schema)
     finally:
         dumping.dispose()
 
@@ -169,10 +170,8 @@ def _check_dump_role(settings: Settings) -> None:
             "customer's rows; a role of its own does: DATABASE_DUMP_URL=postgresql://callbook_dump:password@host/name. "
             "`flask init-db` with it set makes that role."
         )
-    try:
-        dumps.check_tools()
-    except dumps.ToolFailed as error:
-        raise RecoveryProblem(str(error)) from None
+    with told_as_problems():
+        dumps.check_tools(settings.database_dump_url)
 
 
 @contextmanager
