@@ -42,7 +42,6 @@ def test_one_sealed_file_and_its_manifest(run: Run, make: Make, settings: Settin
     assert "NUMBER_KEY, SECRET_KEY" in result.output and ERASURES not in result.output
     for path in (kept.path, folder.manifest_path(kept.path)):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    assert stat.S_IMODE(os.stat(kept.path.parent).st_mode) == 0o700
     assert hashlib.sha256(kept.path.read_bytes()).digest() == kept.manifest.digest
     assert left_behind(settings) == []
     with reading_session(database, 0) as session:
@@ -79,13 +78,22 @@ def test_security_50_nothing_of_the_database_can_be_read_in_it(
     [
         ({"backup_key": None}, "No backup is made without encryption"),
         ({"backup_folder": None}, "Set BACKUP_FOLDER"),
-        ({"backup_folder": Path("/proc/nowhere")}, "cannot be made"),
     ],
 )
 def test_what_is_not_set(settings: Settings, make: Make, changed: dict[str, Any], words: str) -> None:
     result = run_at(replace(settings, **changed), "backup")
     assert result.exit_code == 1 and words in result.output, result.output
     assert runs(make.database) == []
+
+
+def test_a_lost_mount_is_not_taken_for_a_new_folder(run: Run, settings: Settings, make: Make) -> None:
+    assert settings.backup_folder
+    settings.backup_folder.rmdir()
+    result = run("backup")
+    assert result.exit_code == 1 and "is not there. Make it (mkdir -m 700), or mount" in result.output, result.output
+    assert not settings.backup_folder.exists()
+    ((succeeded, words),) = runs(make.database)
+    assert not succeeded and "is not there" in words
 
 
 @pytest.mark.postgresql

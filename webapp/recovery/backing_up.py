@@ -27,8 +27,8 @@ from webapp.recovery.archive import BackupReader, BackupWriter
 from webapp.recovery.keys import check_key
 from webapp.recovery.manifest import Facts, Manifest, facts_of
 from webapp.recovery.models import RunKind
-from webapp.recovery.problem import RecoveryProblem
-from webapp.recovery.runs import begin_run, end_run, note_failure
+from webapp.recovery.problem import NotBegun, RecoveryProblem
+from webapp.recovery.runs import begin_run, end_run, note_failure, note_not_begun
 
 #: What a backup leaves free for the service, as uploads do.
 KEPT_FREE_BYTES = 200 * 1024 * 1024
@@ -48,14 +48,17 @@ class Made:
 def make_backup(settings: Settings, told: Path | None = None) -> Made:
     """Into `told`, or BACKUP_FOLDER. Raises RecoveryProblem or InstallationError; then no file looks whole."""
     check_key(settings)
-    target = places.prepare_folder(settings, told)
     if settings.dialect == "postgresql":
         _check_dump_role(settings)
     database = open_database(settings, pool_size=2)
     try:
         check_start(database, settings)
+        target = places.find_folder(settings, told)
         with places.only_one(settings), places.only_writer(target):
             return _recorded(settings, database, target)
+    except NotBegun as problem:
+        note_not_begun(database, RunKind.BACKUP, problem)
+        raise
     finally:
         database.dispose()
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from config import Settings
 from webapp import clock
-from webapp.recovery.manifest import Manifest, read_manifest, write_manifest
-from webapp.recovery.problem import RecoveryProblem
+from webapp.database.installation import number_key, number_key_check
+from webapp.recovery.manifest import Manifest, installation_mark, read_manifest, write_manifest
+from webapp.recovery.problem import NotBegun, RecoveryProblem
 
 ERASURES = "erasures.log"
 _PATTERN, _PART, _MANIFEST = "callbook-*.backup", ".part", ".json"
@@ -37,17 +38,15 @@ class Kept:
         return self.manifest.facts.moment
 
 
-def prepare_folder(settings: Settings, told: Path | None) -> Path:
-    """The folder where backups go, made if it is not there. Raises RecoveryProblem."""
+def find_folder(settings: Settings, told: Path | None) -> Path:
+    """The folder where backups go. Not made: in the place of a mount that was lost it would lie on this disk."""
     folder = told or settings.backup_folder
     if folder is None:
         raise RecoveryProblem("Where to? Set BACKUP_FOLDER, or give --to FOLDER.")
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecoveryProblem(f"{folder} cannot be made: {error.strerror}.") from None
+    if not os.access(folder, os.F_OK):
+        raise NotBegun(f"{folder} is not there. Make it (mkdir -m 700), or mount what it lies on.")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RecoveryProblem(f"{folder} cannot be written by this user.")
+        raise NotBegun(f"{folder} cannot be written by this user.")
     return folder
 
 
@@ -92,6 +91,12 @@ def sync_folder(folder: Path) -> None:
 def list_kept(folder: Path, installation: str | None = None) -> list[Kept]:
     """The whole backups in a folder, of one installation if told; the newest first."""
     return [kept for kept in _list_whole(folder, installation) if not _is_ahead(kept)]
+
+
+def list_own(settings: Settings) -> list[Kept]:
+    """Those of this installation in BACKUP_FOLDER."""
+    assert settings.backup_folder
+    return list_kept(settings.backup_folder, installation_mark(number_key_check(number_key(settings))))
 
 
 def list_ahead(folder: Path, installation: str) -> list[str]:
@@ -159,6 +164,7 @@ def only_one(settings: Settings) -> Iterator[None]:
     tmp = settings.data_dir / "tmp"
     with suppress(OSError):  # said by whoever opens the folder
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # mkdir of tmp would make it for all to see
+        tmp.mkdir(mode=0o700, exist_ok=True)
     with _held(tmp):
         for left in tmp.glob(f"{SCRATCH}*"):
             left.unlink()
@@ -180,7 +186,6 @@ def only_writer(folder: Path) -> Iterator[None]:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise RecoveryProblem(f"{folder} cannot be opened: {error.strerror}.") from None
