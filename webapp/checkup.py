@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
@@ -194,7 +195,7 @@ def _check_backups(settings: Settings, database: Database) -> Finding:
     words = f"the last one holds {backup.backup_at:%Y-%m-%d %H:%M} UTC"
     if clock.now() - backup.backup_at > BACKUP_MADE_WITHIN:
         return Finding("backups", False, f"{words}: look why `flask backup` does not run, or what it says.")
-    if settings.backup_folder and not _holds_young(settings):
+    if settings.backup_folder and not _holds_young(settings, settings.backup_folder):
         words += f", but {settings.backup_folder} holds none so young: is what it lies on mounted?"
         return Finding("backups", False, words)
     if drill is None:
@@ -208,8 +209,8 @@ def _check_backups(settings: Settings, database: Database) -> Finding:
     return Finding("backups", True, f"{tried}.")
 
 
-def _holds_young(settings: Settings) -> bool:
-    newest = list_own(settings)[:1]
+def _holds_young(settings: Settings, folder: Path) -> bool:
+    newest = list_own(settings, folder)[:1]
     return bool(newest) and clock.now() - newest[0].moment <= BACKUP_MADE_WITHIN
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -168,12 +169,37 @@ def test_a_service_manager_that_ends_it_leaves_nothing_half(
 def test_a_disk_with_too_little_room_is_left_alone(
     run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
 ) -> None:
-    if settings.dialect == "postgresql":
-        return  # nothing is copied there
     monkeypatch.setattr(backing_up, "KEPT_FREE_BYTES", 10**18)
     result = run("backup")
     assert result.exit_code == 1 and "MB of free disk for a while" in result.output
     assert left_behind(settings) == []
+
+
+def test_room_is_asked_for_the_copy_and_for_a_file_as_large_as_the_last(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make, backed_up: Callable[[], Kept]
+) -> None:
+    asked: list[tuple[tuple[Path, int], ...]] = []
+    monkeypatch.setattr(backing_up, "check_room", lambda *needs: asked.append(needs))
+    last = backed_up()
+    make.call()
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=2), tick=True):
+        copy = 0
+        if settings.dialect == "sqlite":
+            path = make.database.sqlite_path
+            copy = path.stat().st_size + Path(f"{path}-wal").stat().st_size
+        backed_up()
+    tmp = settings.data_dir / "tmp"
+    assert asked[1][0] == (last.path.parent, last.manifest.byte_count)
+    assert asked[1][1][0] == tmp and copy <= asked[1][1][1] <= copy + 100_000  # the note that it began comes first
+
+
+def test_folders_of_one_disk_share_its_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = SimpleNamespace(free=backing_up.KEPT_FREE_BYTES + 150)
+    monkeypatch.setattr(backing_up.shutil, "disk_usage", lambda _folder: free)
+    (tmp_path / "beside").mkdir()
+    backing_up.check_room((tmp_path, 100), (Path("/proc"), 100))  # two disks
+    with pytest.raises(backing_up.RecoveryProblem, match=r"free disk for a while in .+ and .+beside; 2.. MB are free"):
+        backing_up.check_room((tmp_path, 100), (tmp_path / "beside", 100))
 
 
 def test_a_backup_that_cannot_be_recorded_is_there_all_the_same(

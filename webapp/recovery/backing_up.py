@@ -19,7 +19,7 @@ from config import Settings
 from webapp import clock
 from webapp.database import dumps, roles
 from webapp.database.contents import NO_LIMIT_MS, read_contents
-from webapp.database.copies import NotWhole, copy_sqlite, into_one_file
+from webapp.database.copies import NotWhole, copy_sqlite, count_bytes, into_one_file
 from webapp.database.engine import Database
 from webapp.database.installation import check_start, open_database
 from webapp.recovery import folder as places
@@ -87,6 +87,7 @@ def _recorded(settings: Settings, database: Database, target: Path) -> Made:
 
 
 def _write(settings: Settings, database: Database, path: Path) -> Manifest:
+    _check_room(settings, database, path.parent)
     content = _of_sqlite if settings.dialect == "sqlite" else _of_postgresql
     with content(settings, database) as (facts, blocks):
         writer = BackupWriter(places.part_path(path), settings, facts)
@@ -106,7 +107,6 @@ def _write(settings: Settings, database: Database, path: Path) -> Manifest:
 @contextmanager
 def _of_sqlite(settings: Settings, database: Database) -> Iterator[tuple[Facts, Iterator[bytes]]]:
     copy = places.scratch_path(settings, "backup")
-    check_room(copy.parent, database.sqlite_path)
     moment = clock.now()
     try:
         copy_sqlite(database.sqlite_path, copy)
@@ -135,14 +135,26 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         yield block
 
 
-def check_room(tmp: Path, source: Path) -> None:
-    """A copy is as large as the database at most; a full disk would stop the service. Raises RecoveryProblem."""
-    needed, free = source.stat().st_size + KEPT_FREE_BYTES, shutil.disk_usage(tmp).free
-    if free < needed:
-        raise RecoveryProblem(
-            f"This needs {needed // 1_000_000:,} MB of free disk for a while in {tmp}; {free // 1_000_000:,} MB "
-            "are free. Nothing was written."
-        )
+def _check_room(settings: Settings, database: Database, target: Path) -> None:
+    """For a file as large as the last one, and the copy of SQLite that lies there while it is written."""
+    copy = count_bytes(database.sqlite_path) if settings.dialect == "sqlite" else 0
+    newest = places.list_own(settings, target)[:1]
+    check_room((target, newest[0].manifest.byte_count if newest else copy), (settings.data_dir / "tmp", copy))
+
+
+def check_room(*needs: tuple[Path, int]) -> None:
+    """Folders, and the bytes that will lie there: a full disk would stop the service. Raises RecoveryProblem."""
+    disks: dict[int, list[tuple[Path, int]]] = {}
+    for folder, count in needs:
+        disks.setdefault(folder.stat().st_dev, []).append((folder, count))
+    for parts in disks.values():
+        needed, free = sum(count for _, count in parts) + KEPT_FREE_BYTES, shutil.disk_usage(parts[0][0]).free
+        if free < needed:
+            raise RecoveryProblem(
+                f"This needs {needed // 1_000_000:,} MB of free disk for a while in "
+                f"{' and '.join(str(folder) for folder, _ in parts)}; {free // 1_000_000:,} MB are free. "
+                "Nothing was written."
+            )
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from config import Settings
 from webapp.audit.service_chain import SERVICE_ID
 from webapp.audit.verify import verify_chain
 from webapp.database import dumps
+from webapp.database.copies import count_bytes
 from webapp.database.engine import Database
 from webapp.database.installation import check_start, open_database
 from webapp.database.roles import check_owner
@@ -58,7 +59,7 @@ def drill(settings: Settings, told: Path | None = None) -> Drilled:
 def _newest(settings: Settings) -> Path:
     if settings.backup_folder is None:
         raise RecoveryProblem("Which backup? Set BACKUP_FOLDER, or name a file.")
-    kept = places.list_own(settings)
+    kept = places.list_own(settings, settings.backup_folder)
     if not kept:
         raise NotBegun("BACKUP_FOLDER holds no whole backup of this installation.")
     return kept[0].path
@@ -111,7 +112,7 @@ def _scratch(settings: Settings) -> Iterator[Settings]:
     """Settings that name a scratch database in the place of the live one."""
     if settings.dialect == "sqlite":
         path = places.scratch_path(settings, "drill")
-        check_room(path.parent, Database(settings.database_url).sqlite_path)
+        check_room((path.parent, count_bytes(Database(settings.database_url).sqlite_path)))
         try:
             yield replace(settings, database_url=f"sqlite:///{path}")
         finally:

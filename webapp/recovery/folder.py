@@ -93,10 +93,9 @@ def list_kept(folder: Path, installation: str | None = None) -> list[Kept]:
     return [kept for kept in _list_whole(folder, installation) if not _is_ahead(kept)]
 
 
-def list_own(settings: Settings) -> list[Kept]:
-    """Those of this installation in BACKUP_FOLDER."""
-    assert settings.backup_folder
-    return list_kept(settings.backup_folder, installation_mark(number_key_check(number_key(settings))))
+def list_own(settings: Settings, folder: Path) -> list[Kept]:
+    """Those of this installation."""
+    return list_kept(folder, installation_mark(number_key_check(number_key(settings))))
 
 
 def list_ahead(folder: Path, installation: str) -> list[str]:
