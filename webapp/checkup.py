@@ -3,6 +3,7 @@
 Looks at the settings, the disk, the database and the mail relay; changes nothing, and connects to nobody else.
 """
 
+import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from config import Settings, SettingsError, load_settings
+from config import Settings, SettingsError, list_open_files, load_settings
 from webapp import clock
 from webapp.database.engine import Database
 from webapp.database.installation import list_problems, open_database
@@ -53,6 +54,8 @@ def check_everything(environ: Mapping[str, str] | None = None, mail_to: str | No
         yield Finding("everything else", False, "is not checked before the settings are right.")
         return
     yield Finding("settings", True, "all are well formed.")
+    for name, sentence in list_open_files(os.environ if environ is None else environ).items():
+        yield Finding(name, False, sentence)
     yield _check_address(settings)
     yield from _check_proxy(settings)
     yield _check_staff_networks(settings)

@@ -240,6 +240,15 @@ def test_the_status_says_whether_anything_is_wrong(
     assert ("ok" if ok else "wrong") in done.output
 
 
+def test_a_secret_that_everybody_may_read(environ: dict[str, str], worker: None, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(environ.pop("SECRET_KEY"))
+    key.chmod(0o644)
+    assert "chmod o=" in wrong({**environ, "SECRET_KEY_FILE": str(key)})["SECRET_KEY_FILE"]
+    key.chmod(0o640)
+    assert wrong({**environ, "SECRET_KEY_FILE": str(key)}) == {}
+
+
 def test_backups(environ: dict[str, str], settings: Settings, database: Database) -> None:
     folder = settings.data_dir / "backups"
     assert "none was made yet. Set BACKUP_FOLDER and a key" in wrong(environ)["backups"]

@@ -97,6 +97,18 @@ def test_a_lost_mount_is_not_taken_for_a_new_folder(run: Run, settings: Settings
     assert not succeeded and "is not there" in words
 
 
+def test_a_key_that_everybody_may_read(
+    run: Run, settings: Settings, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("ab" * 32)
+    key.chmod(0o644)
+    monkeypatch.setenv("BACKUP_KEY_FILE", str(key))
+    result = run("backup")
+    assert result.exit_code == 1 and f"BACKUP_KEY_FILE: everybody on this machine may read {key}" in result.output
+    assert len(runs(make.database)) == 1 and list_kept(settings.data_dir / "backups") == []
+
+
 @pytest.mark.postgresql
 def test_the_dump_role_is_needed(settings: Settings, make: Make) -> None:
     result = run_at(replace(settings, database_dump_url=None), "backup")

@@ -4,6 +4,7 @@ SQLite: a copy in DATA_DIR/tmp, which is checked, loses its name at once, and st
 streams, as the dump role, of the same moment in which rows are counted. Called by commands.py.
 """
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import BinaryIO
 
 from sqlalchemy.exc import DBAPIError
 
-from config import Settings
+from config import OF_BACKUPS, Settings, list_open_files
 from webapp import clock
 from webapp.database import dumps, roles
 from webapp.database.contents import NO_LIMIT_MS, read_contents
@@ -53,6 +54,8 @@ def make_backup(settings: Settings, told: Path | None = None) -> Made:
     database = open_database(settings, pool_size=2)
     try:
         check_start(database, settings)
+        for name, sentence in list_open_files(os.environ, OF_BACKUPS).items():
+            raise NotBegun(f"{name}: {sentence}")
         target = places.find_folder(settings, told)
         with places.only_one(settings), places.only_writer(target):
             return _recorded(settings, database, target)
