@@ -4,7 +4,9 @@ import hashlib
 import os
 import signal
 import stat
+import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -269,13 +271,48 @@ def test_what_the_disk_did_not_keep_is_no_backup_and_costs_no_older_one(
     assert runs(make.database) == [(False, "RecoveryProblem"), (True, "")]
 
 
-def test_one_at_a_time(run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept]) -> None:
+def test_one_at_a_time(
+    run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept], monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = backed_up()
+    monkeypatch.setattr(folder, "PATIENCE", timedelta(0))
     with only_one(settings):
         for command in (("backup",), ("restore-drill",), ("restore", kept.path)):
             result = run(*command)
             assert result.exit_code == 1 and "Another backup, restore or drill is running" in result.output, command
+    for kind in (RunKind.BACKUP, RunKind.DRILL):
+        assert runs(make.database, kind)[0] == (
+            False,
+            "Another backup, restore or drill is running here. Nothing was done.",
+        )
     assert run("restore-drill").exit_code == 0
+
+
+def test_a_drill_of_the_same_minute_waits_for_the_backup(
+    run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept]
+) -> None:
+    backed_up()
+    with ExitStack() as running:
+        running.enter_context(only_one(settings))
+        over = threading.Timer(1, running.close)
+        over.start()
+        result = run("restore-drill")
+        over.join()
+    assert result.exit_code == 0, result.output
+
+
+def test_the_file_that_another_machine_is_writing_is_left_alone(
+    settings: Settings, make: Make, backed_up: Callable[[], Kept]
+) -> None:
+    assert settings.backup_folder
+    theirs = [settings.backup_folder / f"callbook-20990105T000000Z.backup{end}" for end in (".part", ".json")]
+    for path in theirs:
+        path.write_bytes(b"begun")
+    backed_up()
+    assert all(path.exists() for path in theirs)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=61), tick=True):
+        backed_up()
+    assert not any(path.exists() for path in theirs)
 
 
 def test_with_a_passphrase(settings: Settings, make: Make, empty: Settings) -> None:

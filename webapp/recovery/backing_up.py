@@ -57,7 +57,7 @@ def make_backup(settings: Settings, told: Path | None = None) -> Made:
         for name, sentence in list_open_files(os.environ, OF_BACKUPS).items():
             raise NotBegun(f"{name}: {sentence}")
         target = places.find_folder(settings, told)
-        with places.only_one(settings), places.only_writer(target):
+        with places.only_one(settings, places.PATIENCE), places.only_writer(target):
             return _recorded(settings, database, target)
     except NotBegun as problem:
         note_not_begun(database, RunKind.BACKUP, problem)

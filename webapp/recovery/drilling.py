@@ -47,7 +47,7 @@ def drill(settings: Settings, told: Path | None = None) -> Drilled:
     database = open_database(settings, pool_size=2)
     try:
         check_start(database, settings)
-        with places.only_one(settings):
+        with places.only_one(settings, places.PATIENCE):
             return _recorded(settings, database, told or _newest(settings))
     except NotBegun as problem:
         note_not_begun(database, RunKind.DRILL, problem)

@@ -6,6 +6,7 @@ and drilling.py.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ ERASURES = "erasures.log"
 _PATTERN, _PART, _MANIFEST = "callbook-*.backup", ".part", ".json"
 #: Clocks of two machines. A moment further ahead was written by a wrong one, and would be the newest for ever.
 _CLOCKS_DIFFER = timedelta(minutes=10)
+#: How long a timer's backup or drill waits for another that runs: both may fall on the same minute.
+PATIENCE = timedelta(minutes=15)
+#: What nobody has written to for so long is of a run that was killed. A younger one may be another machine's.
+_DEAD_AFTER = timedelta(hours=1)
 #: Before the names of everything that this package puts into DATA_DIR/tmp.
 SCRATCH = "recovery-"
 
@@ -155,16 +160,16 @@ def choose(moments: Iterable[datetime], days: int, weeks: int, months: int) -> s
 
 
 @contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
+def only_one(settings: Settings, patience: timedelta = timedelta(0)) -> Iterator[None]:
     """Hold DATA_DIR/tmp for one backup, restore or drill; what a killed one left in it goes first.
 
-    Raises RecoveryProblem when another holds it. The system lets go of what a dead process held.
+    Raises NotBegun when another holds it for longer than `patience`. The system lets go of what a dead process held.
     """
     tmp = settings.data_dir / "tmp"
     with suppress(OSError):  # said by whoever opens the folder
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # mkdir of tmp would make it for all to see
         tmp.mkdir(mode=0o700, exist_ok=True)
-    with _held(tmp):
+    with _held(tmp, patience):
         for left in tmp.glob(f"{SCRATCH}*"):
             left.unlink()
         yield
@@ -172,30 +177,37 @@ def only_one(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """The same of the folder of the backups, which several installations may share."""
-    with _held(folder):
-        for left in folder.glob(f"{_PATTERN}*{_PART}"):
-            left.unlink()
-        for manifest in folder.glob(_PATTERN + _MANIFEST):
-            if not manifest.with_suffix("").exists():
-                manifest.unlink()
+    """The same of the folder of the backups, which several installations of this machine may share."""
+    with _held(folder, PATIENCE):
+        orphans = [path for path in folder.glob(_PATTERN + _MANIFEST) if not path.with_suffix("").exists()]
+        for left in (*folder.glob(f"{_PATTERN}*{_PART}"), *orphans):
+            if clock.now().timestamp() - left.stat().st_mtime > _DEAD_AFTER.total_seconds():
+                left.unlink()
         yield
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _held(folder: Path, patience: timedelta) -> Iterator[None]:
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise RecoveryProblem(f"{folder} cannot be opened: {error.strerror}.") from None
+        raise NotBegun(f"{folder} cannot be opened: {error.strerror}.") from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RecoveryProblem("Another backup, restore or drill is running here. Nothing was done.") from None
+        _lock(descriptor, patience)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, patience: timedelta) -> None:
+    until = time.monotonic() + patience.total_seconds()
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() >= until:
+            raise NotBegun("Another backup, restore or drill is running here. Nothing was done.")
+        time.sleep(0.5)
 
 
 def scratch_path(settings: Settings, word: str) -> Path:
