@@ -6,7 +6,9 @@ A wrong setting is refused at start by its name, all wrong ones at once.
 
 import ipaddress
 import os
-from collections.abc import Callable, Mapping
+import stat
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,10 @@ from sqlalchemy.exc import ArgumentError
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAKE_A_KEY = "python3 -c 'import secrets; print(secrets.token_hex(32))'"
 ROOT = Path(__file__).resolve().parent
+#: What seals backups, and all that nobody else on the machine may read.
+OF_BACKUPS = ("BACKUP_KEY", "BACKUP_PASSPHRASE")
+_URLS = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_STAFF_URL", "DATABASE_DUMP_URL", "SMTP_URL")
+SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "NUMBER_KEY", *OF_BACKUPS, *_URLS)
 
 
 class SettingsError(Exception):
@@ -122,6 +128,16 @@ def _reader(environ: Mapping[str, str], problems: dict[str, str]) -> Callable[[s
             return None
 
     return value
+
+
+def list_open_files(environ: Mapping[str, str], names: Iterable[str] = SECRETS) -> dict[str, str]:
+    """Files of secrets that everybody on the machine may read: a sentence by the setting's name."""
+    files = {f"{name}_FILE": Path(environ[f"{name}_FILE"]) for name in names if environ.get(f"{name}_FILE")}
+    return {
+        name: f"everybody on this machine may read {path}. Run: chmod o= {path}"
+        for name, path in files.items()
+        if path.stat().st_mode & stat.S_IRWXO
+    }
 
 
 def _trusted_hosts(text: str | None, base_url: str) -> tuple[str, ...]:
@@ -279,7 +295,9 @@ def _backup_settings(value: Callable[[str], str | None], problems: dict[str, str
     }
 
 
-def _backup_passphrase(text: str | None, problems: dict[str, str]) -> str | None:
+def _backup_passphrase(given: str | None, problems: dict[str, str]) -> str | None:
+    """The same from a file and from the environment, typed on whichever machine."""
+    text = None if given is None else unicodedata.normalize("NFC", given.strip())
     if text is not None and (len(text) < 16 or len(set(text)) < 8):
         sentence = (
             "is too short or too simple: at least 16 characters that nobody can guess, such as six words by dice."

@@ -76,6 +76,7 @@ def _recover(what: str, folder: str, *files: str) -> dict[str, Any]:
     """Make a backup in a folder, try the newest one there, or restore a file."""
     settings = replace(load_settings(), backup_folder=Path(folder), backup_key=bytes(range(32)))
     found: dict[str, Any] = {}
+    Path(folder).mkdir(parents=True, exist_ok=True)
     with Watch() as watch:
         if what == "backup":
             made = make_backup(settings)

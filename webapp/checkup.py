@@ -3,18 +3,20 @@
 Looks at the settings, the disk, the database and the mail relay; changes nothing, and connects to nobody else.
 """
 
+import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from config import Settings, SettingsError, load_settings
+from config import Settings, SettingsError, list_open_files, load_settings
 from webapp import clock
 from webapp.database.engine import Database
 from webapp.database.installation import list_problems, open_database
@@ -22,6 +24,7 @@ from webapp.jobs.models import LiveWorker
 from webapp.outbox.queries import MailCounts, count_mails
 from webapp.outbox.relay import RELAY_ERRORS, hand_over, open_relay
 from webapp.outbox.rendering import sender_address
+from webapp.recovery.folder import list_own
 from webapp.recovery.queries import latest_backup, latest_drill
 from webapp.tenancy.sessions import reading_session
 
@@ -29,6 +32,7 @@ _SMALLEST_FREE_BYTES = 1 << 30
 #: A worker says once a minute that it is alive; a long batch may delay it.
 WORKER_SEEN_WITHIN = timedelta(minutes=3)
 BACKUP_MADE_WITHIN = timedelta(days=1, hours=1)
+DRILL_TRIED_WITHIN = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ def check_everything(environ: Mapping[str, str] | None = None, mail_to: str | No
         yield Finding("everything else", False, "is not checked before the settings are right.")
         return
     yield Finding("settings", True, "all are well formed.")
+    for name, sentence in list_open_files(os.environ if environ is None else environ).items():
+        yield Finding(name, False, sentence)
     yield _check_address(settings)
     yield from _check_proxy(settings)
     yield _check_staff_networks(settings)
@@ -179,9 +185,7 @@ def _check_worker(database: Database) -> Finding:
 
 
 def _check_backups(settings: Settings, database: Database) -> Finding:
-    if settings.backup_folder is None:
-        return Finding("backups", True, "BACKUP_FOLDER is not set: `flask backup` makes none (docs/recovery.md).")
-    if settings.backup_key is None and settings.backup_passphrase is None:
+    if settings.backup_folder and settings.backup_key is None and settings.backup_passphrase is None:
         return Finding("backups", False, "neither BACKUP_KEY nor BACKUP_PASSPHRASE is set: `flask backup` makes none.")
     try:
         with reading_session(database) as session:
@@ -189,15 +193,28 @@ def _check_backups(settings: Settings, database: Database) -> Finding:
     except SQLAlchemyError as error:
         return Finding("backups", False, f"cannot be asked for: {type(error).__name__}.")
     if backup is None or backup.backup_at is None:
-        return Finding("backups", False, "none was made yet. Run `flask backup`, and let a timer run it.")
+        words = "none was made yet. Set BACKUP_FOLDER and a key (docs/recovery.md), and let a timer run `flask backup`."
+        return Finding("backups", False, words)
     words = f"the last one holds {backup.backup_at:%Y-%m-%d %H:%M} UTC"
     if clock.now() - backup.backup_at > BACKUP_MADE_WITHIN:
         return Finding("backups", False, f"{words}: look why `flask backup` does not run, or what it says.")
+    if settings.backup_folder and not _holds_young(settings, settings.backup_folder):
+        words += f", but {settings.backup_folder} holds none so young: is what it lies on mounted?"
+        return Finding("backups", False, words)
     if drill is None:
         return Finding("backups", True, f"{words}; none was tried yet: `flask restore-drill`.")
     if not drill.succeeded:
         return Finding("backups", False, f"the last drill failed: {drill.words}. Run `flask backup`, then try again.")
-    return Finding("backups", True, f"{words}, the last drill was good, {drill.ended_at:%Y-%m-%d %H:%M} UTC.")
+    assert drill.ended_at is not None
+    tried = f"{words}, the last drill was good, {drill.ended_at:%Y-%m-%d %H:%M} UTC"
+    if clock.now() - drill.ended_at > DRILL_TRIED_WITHIN:
+        return Finding("backups", False, f"{tried}, and is too long ago: let a timer run `flask restore-drill`.")
+    return Finding("backups", True, f"{tried}.")
+
+
+def _holds_young(settings: Settings, folder: Path) -> bool:
+    newest = list_own(settings, folder)[:1]
+    return bool(newest) and clock.now() - newest[0].moment <= BACKUP_MADE_WITHIN
 
 
 def _one_line(error: Exception) -> str:

@@ -19,7 +19,10 @@ from webapp import checkup, clock
 from webapp.checkup import Finding, check_everything
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.database.installation import number_key, number_key_check
 from webapp.jobs.models import LiveWorker
+from webapp.recovery.folder import file_name, manifest_path
+from webapp.recovery.manifest import Facts, Manifest, installation_mark, write_manifest
 from webapp.recovery.models import RecoveryRun, RunKind
 from webapp.tenancy.sessions import writing_session
 
@@ -37,8 +40,21 @@ def environ(settings: Settings) -> dict[str, str]:
 
 @pytest.fixture
 def worker(database: Database) -> None:
+    """A worker that is alive, and a young backup."""
     with writing_session(database) as session:
         session.add(LiveWorker(name="here", seen_at=clock.now()))
+        session.commit()
+    store_run(database, RunKind.BACKUP, timedelta(hours=2))
+
+
+def store_run(database: Database, kind: RunKind, ago: timedelta, words: str = "") -> None:
+    at = clock.now() - ago
+    row = RecoveryRun(
+        id=new_id(), kind=kind, started_at=at, ended_at=at, succeeded=not words, backup_name="b", backup_at=at,
+        byte_count=1, digest=b"", organizations=1, calls=1, heads_digest=b"", words=words,
+    )  # fmt: skip
+    with writing_session(database) as session:
+        session.add(row)
         session.commit()
 
 
@@ -224,28 +240,46 @@ def test_the_status_says_whether_anything_is_wrong(
     assert ("ok" if ok else "wrong") in done.output
 
 
-def test_backups(environ: dict[str, str], worker: None, settings: Settings, database: Database) -> None:
-    assert "BACKUP_FOLDER is not set" in right(environ)["backups"]
-    environ = {**environ, "BACKUP_FOLDER": str(settings.data_dir / "backups")}
+def test_a_secret_that_everybody_may_read(environ: dict[str, str], worker: None, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(environ.pop("SECRET_KEY"))
+    key.chmod(0o644)
+    assert "chmod o=" in wrong({**environ, "SECRET_KEY_FILE": str(key)})["SECRET_KEY_FILE"]
+    key.chmod(0o640)
+    assert wrong({**environ, "SECRET_KEY_FILE": str(key)}) == {}
+
+
+def test_backups(environ: dict[str, str], settings: Settings, database: Database) -> None:
+    folder = settings.data_dir / "backups"
+    assert "none was made yet. Set BACKUP_FOLDER and a key" in wrong(environ)["backups"]
+    store_run(database, RunKind.BACKUP, timedelta(hours=30))
+    assert "look why `flask backup` does not run" in wrong(environ)["backups"]
+    store_run(database, RunKind.BACKUP, timedelta(hours=2))
+    assert "none was tried yet" in right(environ)["backups"]
+
+    environ = {**environ, "BACKUP_FOLDER": str(folder)}
     assert "neither BACKUP_KEY nor BACKUP_PASSPHRASE" in wrong(environ)["backups"]
     environ = {**environ, "BACKUP_KEY": "ab" * 32}
-    assert "none was made yet" in wrong(environ)["backups"]
-
-    def store(kind: RunKind, hours: int, words: str = "") -> None:
-        at = clock.now() - timedelta(hours=hours)
-        row = RecoveryRun(
-            id=new_id(), kind=kind, started_at=at, ended_at=at, succeeded=not words, backup_name="b", backup_at=at,
-            byte_count=1, digest=b"", organizations=1, calls=1, heads_digest=b"", words=words,
-        )  # fmt: skip
-        with writing_session(database) as session:
-            session.add(row)
-            session.commit()
-
-    store(RunKind.BACKUP, 30)
-    assert "look why `flask backup` does not run" in wrong(environ)["backups"]
-    store(RunKind.BACKUP, 2)
+    assert f"but {folder} holds none so young" in wrong(environ)["backups"]
+    folder.mkdir()
+    put_backup(settings, folder, timedelta(hours=30))
+    assert "holds none so young: is what it lies on mounted?" in wrong(environ)["backups"]
+    put_backup(settings, folder, timedelta(hours=2))
     assert "none was tried yet" in right(environ)["backups"]
-    store(RunKind.DRILL, 1, words="rows of call: 2 in the manifest, 1 found")
+
+    store_run(database, RunKind.DRILL, timedelta(days=91))
+    assert "is too long ago" in wrong(environ)["backups"]
+    store_run(database, RunKind.DRILL, timedelta(hours=1), words="rows of call: 2 in the manifest, 1 found")
     assert "the last drill failed: rows of call: 2" in wrong(environ)["backups"]
-    store(RunKind.DRILL, 0)
+    store_run(database, RunKind.DRILL, timedelta(0))
     assert "the last drill was good" in right(environ)["backups"]
+
+
+def put_backup(settings: Settings, folder: Path, ago: timedelta) -> None:
+    """What lies there after a backup, as far as its name, its size and its manifest tell."""
+    moment = clock.now() - ago
+    path = folder / file_name(moment)
+    path.write_bytes(b"sealed")
+    mark = installation_mark(number_key_check(number_key(settings)))
+    facts = Facts(moment, settings.dialect, 7, mark, {}, {})
+    manifest_path(path).write_text(write_manifest(Manifest(path.name, 6, b"", facts)))

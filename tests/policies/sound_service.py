@@ -38,8 +38,16 @@ region = "England"
 """
 
 
-def backup(database: Database, *, kind: RunKind = RunKind.BACKUP, ago: timedelta, succeeded: bool = True) -> None:
-    """What `flask backup`, or a drill, would have written down."""
+def backup(
+    database: Database,
+    *,
+    kind: RunKind = RunKind.BACKUP,
+    ago: timedelta,
+    succeeded: bool = True,
+    took: timedelta = timedelta(0),
+    age: timedelta = timedelta(0),
+) -> None:
+    """What `flask backup`, or a drill, would have written down. `age`: of the backup when it ended."""
     moment = now() - ago
     values = {
         "byte_count": 4_000_000,
@@ -52,8 +60,8 @@ def backup(database: Database, *, kind: RunKind = RunKind.BACKUP, ago: timedelta
     with writing_session(database) as session:
         session.add(
             RecoveryRun(
-                id=new_id(), kind=kind, started_at=moment, ended_at=moment, succeeded=succeeded,
-                backup_name="callbook.backup", backup_at=moment, **values,
+                id=new_id(), kind=kind, started_at=moment - took, ended_at=moment, succeeded=succeeded,
+                backup_name="callbook.backup", backup_at=moment - age, **values,
             )
         )  # fmt: skip
         session.commit()

@@ -94,7 +94,7 @@ def test_each_turn_is_told_once(
     assert state_of(database).kept
     assert changes(database) == [False, True]
     assert told_in_the_chain(database) == [
-        ("There is a young backup", "not kept: The newest backup is older than 48 hours."),
+        ("There is a young backup", "not kept: The data of the newest backup is older than 24 hours."),
         ("There is a young backup", "kept again"),
     ]
     time_machine.move_to(start + timedelta(days=12), tick=True)

@@ -10,11 +10,12 @@ from flask import Flask
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
-from tests.policies.sound_service import store_browser
+from tests.policies.sound_service import backup, store_browser
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.organizations.actions import add_member
 from webapp.policies.checking import check_promises
+from webapp.recovery.models import RunKind
 from webapp.tenancy.models import Organization, Role
 from webapp.tenancy.sessions import writing_session
 
@@ -187,6 +188,7 @@ def test_what_retention_removes_next_and_the_last_backup(
     with make.session() as session:
         session.get_one(Organization, cast.harbour.id).keep_calls_days = 30
         session.commit()
+    backup(make.database, kind=RunKind.DRILL, ago=timedelta(hours=1), took=timedelta(seconds=130))
     client.sign_in(cast.olive)
     page = client.get(PAGE).text
     told = figures(page)
@@ -196,5 +198,5 @@ def test_what_retention_removes_next_and_the_last_backup(
     assert told["It removes calls"] == "1"
     assert re.fullmatch(r"(today|\d+ \w+ \d{4}|\d+ \w+) at 03:00", told["Retention runs next"])
     assert told["Last backup"].startswith(("today", "yesterday"))
-    assert told["Last drill"] != "never"
+    assert told["Last drill"] != "never" and told["Restoring took"] == "2 min"
     assert links(page)["Calls are kept"] == "/o/harbour/settings/retention"

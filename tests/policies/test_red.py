@@ -297,6 +297,27 @@ def test_each_promise_has_its_breaker_and_no_other() -> None:
     assert set(BREAKERS) == set(BY_KEY)
 
 
+@pytest.mark.parametrize(
+    ("hours", "why"), [(24.9, ""), (25.1, "The data of the newest backup is older than 24 hours.")]
+)
+def test_a_backup_is_as_young_as_promised_and_an_hour(
+    sound: Flask, past_locks: Execute, database: Database, hours: float, why: str
+) -> None:
+    past_locks("DELETE FROM recovery_run WHERE kind = 1")
+    backup(database, ago=timedelta(hours=hours))
+    assert check_promises(sound)["backups-young"] == why
+
+
+@pytest.mark.parametrize(
+    ("days", "why"), [(89, ""), (91, "The last try to restore was of a backup that was more than 90 days old.")]
+)
+def test_a_drill_of_an_old_backup_proves_nothing_of_today(
+    sound: Flask, database: Database, days: int, why: str
+) -> None:
+    backup(database, kind=RunKind.DRILL, ago=timedelta(hours=1), age=timedelta(days=days))
+    assert check_promises(sound)["drill-young"] == why
+
+
 def test_without_any_backup_it_says_so(sound: Flask, past_locks: Execute) -> None:
     past_locks("DELETE FROM recovery_run")
     came = check_promises(sound)

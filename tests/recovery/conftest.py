@@ -27,6 +27,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def settings(settings: Settings, tmp_path: Path) -> Settings:
+    (tmp_path / "backups").mkdir()
     return replace(settings, backup_folder=tmp_path / "backups", backup_key=KEY)
 
 
@@ -99,10 +100,8 @@ def newest(settings: Settings) -> Kept:
 def left_behind(settings: Settings) -> list[str]:
     """What lies in DATA_DIR/tmp, and in the folder of the backups what is no whole backup."""
     assert settings.backup_folder
-    names = os.listdir(settings.data_dir / "tmp")
-    if settings.backup_folder.exists():
-        names += [path.name for path in settings.backup_folder.iterdir() if path.suffix == ".part"]
-    return names
+    parts = [path.name for path in settings.backup_folder.iterdir() if path.suffix == ".part"]
+    return os.listdir(settings.data_dir / "tmp") + parts
 
 
 def run_process(place: Settings, *arguments: object) -> "subprocess.CompletedProcess[str]":

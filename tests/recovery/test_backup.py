@@ -4,12 +4,17 @@ import hashlib
 import os
 import signal
 import stat
+import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 
 from config import Settings
@@ -40,7 +45,6 @@ def test_one_sealed_file_and_its_manifest(run: Run, make: Make, settings: Settin
     assert "NUMBER_KEY, SECRET_KEY" in result.output and ERASURES in result.output
     for path in (kept.path, folder.manifest_path(kept.path)):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    assert stat.S_IMODE(os.stat(kept.path.parent).st_mode) == 0o700
     assert hashlib.sha256(kept.path.read_bytes()).digest() == kept.manifest.digest
     assert left_behind(settings) == []
     with reading_session(database, 0) as session:
@@ -77,13 +81,34 @@ def test_security_50_nothing_of_the_database_can_be_read_in_it(
     [
         ({"backup_key": None}, "No backup is made without encryption"),
         ({"backup_folder": None}, "Set BACKUP_FOLDER"),
-        ({"backup_folder": Path("/proc/nowhere")}, "cannot be made"),
     ],
 )
 def test_what_is_not_set(settings: Settings, make: Make, changed: dict[str, Any], words: str) -> None:
     result = run_at(replace(settings, **changed), "backup")
     assert result.exit_code == 1 and words in result.output, result.output
     assert runs(make.database) == []
+
+
+def test_a_lost_mount_is_not_taken_for_a_new_folder(run: Run, settings: Settings, make: Make) -> None:
+    assert settings.backup_folder
+    settings.backup_folder.rmdir()
+    result = run("backup")
+    assert result.exit_code == 1 and "is not there. Make it (mkdir -m 700), or mount" in result.output, result.output
+    assert not settings.backup_folder.exists()
+    ((succeeded, words),) = runs(make.database)
+    assert not succeeded and "is not there" in words
+
+
+def test_a_key_that_everybody_may_read(
+    run: Run, settings: Settings, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("ab" * 32)
+    key.chmod(0o644)
+    monkeypatch.setenv("BACKUP_KEY_FILE", str(key))
+    result = run("backup")
+    assert result.exit_code == 1 and f"BACKUP_KEY_FILE: everybody on this machine may read {key}" in result.output
+    assert len(runs(make.database)) == 1 and list_kept(settings.data_dir / "backups") == []
 
 
 @pytest.mark.postgresql
@@ -114,14 +139,17 @@ def test_no_password_is_in_an_argument(
 ) -> None:
     commands: list[list[str]] = []
     start = dumps.subprocess.Popen
+    monkeypatch.setenv("BACKUP_KEY", "stands in the environment")
 
     def listen(command: list[str], **options: Any) -> Any:
         commands.append(command)
+        assert "BACKUP_KEY" not in options.get("env", {})
         return start(command, **options)
 
     monkeypatch.setattr(dumps.subprocess, "Popen", listen)
     assert run("backup").exit_code == 0 and run("restore-drill").exit_code == 0
-    assert [Path(command[0]).name for command in commands] == ["pg_dump", "pg_restore", "pg_restore"]
+    tools = [Path(command[0]).name for command in commands if "--version" not in command]
+    assert tools == ["pg_dump", "pg_restore", "pg_restore"]
     assert settings.database_dump_url
     password = str(Database(settings.database_dump_url).url.password)
     assert password not in str(commands) and settings.secret_key not in str(commands)
@@ -156,12 +184,37 @@ def test_a_service_manager_or_terminal_that_ends_it_leaves_nothing_half(
 def test_a_disk_with_too_little_room_is_left_alone(
     run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make
 ) -> None:
-    if settings.dialect == "postgresql":
-        return  # nothing is copied there
     monkeypatch.setattr(backing_up, "KEPT_FREE_BYTES", 10**18)
     result = run("backup")
     assert result.exit_code == 1 and "MB of free disk for a while" in result.output
     assert left_behind(settings) == []
+
+
+def test_room_is_asked_for_the_copy_and_for_a_file_as_large_as_the_last(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, make: Make, backed_up: Callable[[], Kept]
+) -> None:
+    asked: list[tuple[tuple[Path, int], ...]] = []
+    monkeypatch.setattr(backing_up, "check_room", lambda *needs: asked.append(needs))
+    last = backed_up()
+    make.call()
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=2), tick=True):
+        copy = 0
+        if settings.dialect == "sqlite":
+            path = make.database.sqlite_path
+            copy = path.stat().st_size + Path(f"{path}-wal").stat().st_size
+        backed_up()
+    tmp = settings.data_dir / "tmp"
+    assert asked[1][0] == (last.path.parent, last.manifest.byte_count)
+    assert asked[1][1][0] == tmp and copy <= asked[1][1][1] <= copy + 100_000  # the note that it began comes first
+
+
+def test_folders_of_one_disk_share_its_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = SimpleNamespace(free=backing_up.KEPT_FREE_BYTES + 150)
+    monkeypatch.setattr(backing_up.shutil, "disk_usage", lambda _folder: free)
+    (tmp_path / "beside").mkdir()
+    backing_up.check_room((tmp_path, 100), (Path("/proc"), 100))  # two disks
+    with pytest.raises(backing_up.RecoveryProblem, match=r"free disk for a while in .+ and .+beside; 2.. MB are free"):
+        backing_up.check_room((tmp_path, 100), (tmp_path / "beside", 100))
 
 
 def test_a_backup_that_cannot_be_recorded_is_there_all_the_same(
@@ -190,13 +243,77 @@ def test_a_damaged_copy_is_no_backup(run: Run, settings: Settings, monkeypatch: 
     assert left_behind(settings) == [] and list_kept(settings.data_dir / "backups") == []
 
 
-def test_one_at_a_time(run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept]) -> None:
+@pytest.mark.parametrize("place", ["in the middle", "at the end"])
+def test_what_the_disk_did_not_keep_is_no_backup_and_costs_no_older_one(
+    run: Run,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Make,
+    backed_up: Callable[[], Kept],
+    place: str,
+) -> None:
+    older = backed_up()
+    end = backing_up.BackupWriter.end
+
+    def lose(writer: backing_up.BackupWriter) -> bytes:
+        digest = end(writer)
+        (part,) = older.path.parent.glob("*.part")
+        content = bytearray(part.read_bytes())
+        content[len(content) // 2 if place == "in the middle" else -1] ^= 1
+        part.write_bytes(content)
+        return digest
+
+    monkeypatch.setattr(backing_up.BackupWriter, "end", lose)
+    strict = replace(settings, backup_keep_days=0, backup_keep_weeks=0, backup_keep_months=0)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=1), tick=True):
+        result = run_at(strict, "backup")
+        assert result.exit_code == 1 and "was changed or cut off" in result.output, result.output
+        assert left_behind(settings) == [] and [kept.path for kept in list_kept(older.path.parent)] == [older.path]
+    assert runs(make.database) == [(False, "RecoveryProblem"), (True, "")]
+
+
+def test_one_at_a_time(
+    run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept], monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = backed_up()
+    monkeypatch.setattr(folder, "PATIENCE", timedelta(0))
     with only_one(settings):
         for command in (("backup",), ("restore-drill",), ("restore", kept.path)):
             result = run(*command)
             assert result.exit_code == 1 and "Another backup, restore or drill is running" in result.output, command
+    for kind in (RunKind.BACKUP, RunKind.DRILL):
+        assert runs(make.database, kind)[0] == (
+            False,
+            "Another backup, restore or drill is running here. Nothing was done.",
+        )
     assert run("restore-drill").exit_code == 0
+
+
+def test_a_drill_of_the_same_minute_waits_for_the_backup(
+    run: Run, settings: Settings, make: Make, backed_up: Callable[[], Kept]
+) -> None:
+    backed_up()
+    with ExitStack() as running:
+        running.enter_context(only_one(settings))
+        over = threading.Timer(1, running.close)
+        over.start()
+        result = run("restore-drill")
+        over.join()
+    assert result.exit_code == 0, result.output
+
+
+def test_the_file_that_another_machine_is_writing_is_left_alone(
+    settings: Settings, make: Make, backed_up: Callable[[], Kept]
+) -> None:
+    assert settings.backup_folder
+    theirs = [settings.backup_folder / f"callbook-20990105T000000Z.backup{end}" for end in (".part", ".json")]
+    for path in theirs:
+        path.write_bytes(b"begun")
+    backed_up()
+    assert all(path.exists() for path in theirs)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=61), tick=True):
+        backed_up()
+    assert not any(path.exists() for path in theirs)
 
 
 def test_with_a_passphrase(settings: Settings, make: Make, empty: Settings) -> None:

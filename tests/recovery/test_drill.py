@@ -18,8 +18,8 @@ from tests.staff.chains import sentences
 from webapp.database.engine import Database
 from webapp.recovery import drilling
 from webapp.recovery.folder import Kept, manifest_path
-from webapp.recovery.models import RecoveryRun, RunKind
-from webapp.recovery.queries import latest_drill, list_runs
+from webapp.recovery.models import RecoveryRun
+from webapp.recovery.queries import latest_drill
 from webapp.tenancy.sessions import reading_session
 
 
@@ -157,8 +157,9 @@ def _change_row(connection: Any, table: str, organization_id: int) -> None:
 def test_without_a_backup(run: Run, make: Make) -> None:
     result = run("restore-drill")
     assert result.exit_code == 1 and "holds no whole backup of this installation" in result.output
-    with reading_session(make.database) as session:
-        assert list_runs(session, RunKind.DRILL, 5) == []
+    found = last_drill(make.database)
+    assert not found.succeeded and "holds no whole backup" in found.words
+    assert sentences(make.database, 0)[-1] == "Restoring the backup (none) was tried: failed"
 
 
 def test_of_the_live_database_nothing_else_is_touched(

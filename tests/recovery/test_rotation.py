@@ -11,7 +11,7 @@ import time_machine
 from config import Settings
 from tests.cast import Cast
 from tests.recovery.conftest import run_at
-from webapp.recovery.folder import choose, list_kept, manifest_path
+from webapp.recovery.folder import Kept, choose, list_kept, manifest_path
 
 FIRST = datetime(2026, 1, 1, 3, 15, tzinfo=UTC)
 
@@ -51,7 +51,7 @@ def test_days_without_a_backup_count_for_nothing() -> None:
 def test_by_the_clock(settings: Settings, cast: Cast) -> None:
     few = replace(settings, backup_keep_days=2, backup_keep_weeks=0, backup_keep_months=0)
     assert few.backup_folder
-    now = datetime.now(UTC).replace(hour=3, minute=15, second=0, microsecond=0)
+    now = datetime.now(UTC).replace(hour=3, minute=15, second=0, microsecond=0) - timedelta(days=4)
     for day in range(4):
         with time_machine.travel(now + timedelta(days=day), tick=True):
             result = run_at(few, "backup")
@@ -98,7 +98,31 @@ def test_what_is_not_whole_or_not_ours_is_neither_taken_nor_removed(
     strict = replace(settings, backup_keep_days=0, backup_keep_weeks=0, backup_keep_months=0)
     with time_machine.travel(datetime.now(UTC) + timedelta(days=1), tick=True):
         assert run_at(strict, "backup").exit_code == 0
+        assert len(list_kept(folder, mark)) == 1
     assert not whole.path.exists() and not manifest_path(whole.path).exists()
     assert not orphan.exists()
     assert all(path.exists() for path in others)
-    assert len(list_kept(folder, mark)) == 1
+
+
+def test_one_from_the_future_is_passed_over_and_never_costs_the_one_just_made(
+    settings: Settings, cast: Cast, backed_up: Callable[[], Kept]
+) -> None:
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=400), tick=True):
+        ahead = backed_up()
+    few = replace(settings, backup_keep_days=1, backup_keep_weeks=0, backup_keep_months=0)
+    assert few.backup_folder
+    result = run_at(few, "backup")
+    assert result.exit_code == 0 and f"{ahead.path.name} is passed over" in result.output, result.output
+    (kept,) = list_kept(few.backup_folder)
+    assert kept.path != ahead.path and ahead.path.exists()
+    assert kept.path.name in run_at(few, "restore-drill").output
+
+
+def test_the_one_just_made_stays_beside_one_of_a_fast_clock(
+    settings: Settings, cast: Cast, backed_up: Callable[[], Kept]
+) -> None:
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=5), tick=True):
+        backed_up()
+    few = replace(settings, backup_keep_days=0, backup_keep_weeks=0, backup_keep_months=0)
+    assert run_at(few, "backup").exit_code == 0
+    assert few.backup_folder and len(list_kept(few.backup_folder)) == 2

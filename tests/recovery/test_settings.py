@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config import SettingsError, load_settings
+from config import SettingsError, list_open_files, load_settings
 from tests.recovery.conftest import PASSPHRASE
 
 BASE = {"SECRET_KEY": "a secret of this test, 32 characters and more"}
@@ -21,6 +21,23 @@ def test_what_is_set(tmp_path: Path) -> None:
     assert settings.backup_passphrase is None
     assert load_settings({**BASE, "BACKUP_PASSPHRASE": PASSPHRASE}).backup_passphrase == PASSPHRASE
     assert load_settings(BASE).backup_folder is None
+
+
+def test_a_passphrase_is_the_same_from_a_file_and_from_the_environment(tmp_path: Path) -> None:
+    decomposed = "  Bu\u0308cher und Ba\u0308nder 1907\n"
+    (tmp_path / "passphrase").write_text(decomposed)
+    for environ in ({"BACKUP_PASSPHRASE": decomposed}, {"BACKUP_PASSPHRASE_FILE": str(tmp_path / "passphrase")}):
+        assert load_settings({**BASE, **environ}).backup_passphrase == "B\u00fccher und B\u00e4nder 1907"
+
+
+@pytest.mark.parametrize(("mode", "is_open"), [(0o600, False), (0o640, False), (0o644, True), (0o602, True)])
+def test_files_of_secrets_that_everybody_may_read(tmp_path: Path, mode: int, is_open: bool) -> None:
+    key = tmp_path / "key"
+    key.write_text(KEY)
+    key.chmod(mode)
+    environ = {"BACKUP_KEY_FILE": str(key), "POLICY_FILE": "/etc/hostname", "HOST_FILE": "/etc/hostname"}
+    assert list(list_open_files(environ)) == (["BACKUP_KEY_FILE"] if is_open else [])
+    assert list_open_files(environ, ["SECRET_KEY"]) == {}
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,11 @@ def copy_sqlite(source: Path, target: Path) -> None:
     check_sqlite(target)
 
 
+def count_bytes(source: Path) -> int:
+    """What a database and its write-ahead log take; a copy takes no more."""
+    return sum(path.stat().st_size for path in (source, Path(f"{source}-wal")) if path.exists())
+
+
 def check_sqlite(path: Path) -> None:
     """Raises NotWhole: SQLite's own check of every page and index found something."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:

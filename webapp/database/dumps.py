@@ -1,7 +1,7 @@
 """PostgreSQL: pg_dump of one moment as a stream, pg_restore of a stream, and databases for a drill. For recovery/.
 
-Passwords go to these programs by the environment, never by an argument. What they say on standard error is told by its
-first line.
+Passwords go to these programs by the environment, never by an argument; nothing else of ours stands in it. What they
+say on standard error is told by the line of its first error.
 """
 
 import os
@@ -25,8 +25,15 @@ from webapp.database.roles import DUMP, STAFF
 _AT_ONCE = 1024 * 1024
 #: Debian and its kin keep the programs of each version here, those on PATH are wrappers.
 _DEBIAN = Path("/usr/lib/postgresql")
-#: Written anew for the roles of the place where it is restored: roles.py.
-_OF_ROLES = re.compile(rf" POLICY \S+ \S+ \S+_of_(?:{STAFF}|{DUMP}) ")
+#: From this version on pg_restore sets transaction_timeout, which older servers refuse.
+_SETS_TIMEOUT = 17
+#: Policies are written anew for the roles of the place where it is restored: roles.py. The rest is the place's own, and
+#: of more than its owner may make: dumps of 0.5.0 held all that was in the database.
+_NOT_RESTORED = re.compile(
+    rf" (?:POLICY \S+ \S+ \S+_of_(?:{STAFF}|{DUMP})|SCHEMA (?:- )?public|EXTENSION|PUBLICATION) "
+)
+#: What belongs to the place, and only a superuser may make, stays out: extensions, and what others keep beside us.
+_OURS_ALONE = ('--schema="{}"', "--no-publications", "--no-subscriptions")
 _SCRATCH_MARK = "callbook: scratch of a restore drill"
 
 
@@ -42,10 +49,11 @@ def one_moment(database: Database) -> Iterator[tuple[Connection, str]]:
         yield connection, str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
 
 
-def dump(url: str, snapshot: str) -> Iterator[bytes]:
-    """The dump of that moment, in the custom format, not compressed. Raises ToolFailed, at its end too."""
+def dump(url: str, snapshot: str, schema: str) -> Iterator[bytes]:
+    """The dump of that moment of a schema, in the custom format, not compressed. Raises ToolFailed, at its end too."""
     # With row_security = on the policies of the dump role count: roles.list_dump_problems() has asked for each.
     words = ["--format=custom", "--compress=0", "--no-password", "--enable-row-security", f"--snapshot={snapshot}"]
+    words += [word.format(schema) for word in _OURS_ALONE]
     with _started("pg_dump", words, url, stdout=subprocess.PIPE) as (process, said):
         assert process.stdout is not None
         while piece := process.stdout.read(_AT_ONCE):
@@ -65,19 +73,38 @@ def restore_dump(url: str, blocks: Iterable[bytes], contents: Path) -> None:
 
 
 def list_dump(blocks: Iterable[bytes]) -> str:
-    """What a dump holds, a line each, as pg_restore takes it; without what names roles of the place it came from."""
-    with _started("pg_restore", ["--list"], None, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as (process, said):
-        assert process.stdout is not None
-        _feed(process, blocks)  # it reads the beginning, answers and goes: less than a pipe holds
-        lines = process.stdout.read().decode().splitlines(keepends=True)
-        _check_end("pg_restore", process, said)
-    return "".join(line for line in lines if not _OF_ROLES.search(line))
+    """What a dump holds, a line each, as pg_restore takes it; without what is not restored."""
+    with tempfile.TemporaryFile() as listed:  # not a pipe: it reads the beginning, and goes when all is written
+        with _started("pg_restore", ["--list"], None, stdin=subprocess.PIPE, stdout=listed) as (process, said):
+            _feed(process, blocks)
+            _check_end("pg_restore", process, said)
+        listed.seek(0)
+        lines = listed.read().decode().splitlines(keepends=True)
+    return "".join(line for line in lines if not _NOT_RESTORED.search(line))
 
 
-def check_tools() -> None:
-    """Raises ToolFailed when pg_dump or pg_restore is not installed."""
+def check_tools(url: str) -> None:
+    """Raises ToolFailed when pg_dump or pg_restore is not installed, or not of a version for the server of this URL."""
+    server = _server_version(url)
     for tool in ("pg_dump", "pg_restore"):
-        _find(tool)
+        said = subprocess.run([_find(tool, server), "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603  # nosec B603
+        found = re.search(r"\) (\d+)", said)
+        its = int(found[1]) if found else 0
+        if its < server or (tool == "pg_restore" and its >= _SETS_TIMEOUT > server):
+            raise ToolFailed(
+                f"{tool} is of version {its}, the server of {server}: what the one writes the other does not take. "
+                f"Install the client programs of version {server} (Debian: postgresql-client-{server})."
+            )
+
+
+def _server_version(url: str) -> int:
+    server = Database(url, pool_size=1, statement_ms=0)
+    try:
+        with server.reading.connect() as connection:
+            number = connection.exec_driver_sql("SELECT current_setting('server_version_num')").scalar_one()
+        return int(number) // 10_000
+    finally:
+        server.dispose()
 
 
 def _feed(process: "subprocess.Popen[bytes]", blocks: Iterable[bytes]) -> None:
@@ -91,10 +118,11 @@ def _feed(process: "subprocess.Popen[bytes]", blocks: Iterable[bytes]) -> None:
 
 @contextmanager
 def _started(
-    tool: str, words: list[str], url: str | None, **pipes: int
+    tool: str, words: list[str], url: str | None, **pipes: int | IO[bytes]
 ) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
-    environ = {**os.environ, "LC_ALL": "C"}
-    command = [_find(tool), *words]
+    ours = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME") or name.startswith("PG")}
+    environ = {**ours, "LC_ALL": "C"}
+    command = [_find(tool, None if url is None else _server_version(url)), *words]
     if url is not None:
         conninfo, password = _conninfo(make_url(url))
         command.append(f"--dbname={conninfo}")
@@ -116,12 +144,15 @@ def _started(
 def _check_end(tool: str, process: "subprocess.Popen[bytes]", said: IO[bytes]) -> None:
     if process.wait() != 0:
         said.seek(0)
-        lines = [line for line in said.read(4000).decode("utf-8", "replace").splitlines() if line.strip()]
-        raise ToolFailed(f"{tool} failed: {lines[0] if lines else f'it ended with {process.returncode}'}")
+        lines = [line for line in said.read(64_000).decode("utf-8", "replace").splitlines() if line.strip()]
+        errors = [line for line in lines if "error:" in line] or lines or [f"it ended with {process.returncode}"]
+        raise ToolFailed(f"{tool} failed: {errors[0]}")
 
 
-def _find(tool: str) -> str:
-    found = shutil.which(tool)
+def _find(tool: str, version: int | None) -> str:
+    """The program of this version where Debian has it, else the one of PATH."""
+    own = _DEBIAN / str(version) / "bin" / tool
+    found = str(own) if own.exists() else shutil.which(tool)
     if found:
         return found
     beside = sorted(_DEBIAN.glob(f"*/bin/{tool}"), key=lambda path: path.parent.parent.name.zfill(4))
@@ -155,9 +186,11 @@ def _conninfo(url: URL) -> tuple[str, str]:
 
 
 def is_empty(connection: Connection) -> bool:
-    """Whether nothing was made in this database yet."""
+    """Whether nothing was made in this database yet; what an extension brought into it counts for nothing."""
     return not connection.exec_driver_sql(
-        "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+        "SELECT count(*) FROM pg_class AS its WHERE relnamespace = current_schema()::regnamespace"
+        " AND relkind NOT IN ('i', 'I', 'c') AND NOT EXISTS (SELECT 1 FROM pg_depend"
+        " WHERE classid = 'pg_class'::regclass AND objid = its.oid AND deptype = 'e')"
     ).scalar_one()
 
 

@@ -5,6 +5,7 @@ elsewhere is in none of them: who is narrowed gets figures of their own calls.
 """
 
 from datetime import date, datetime
+from math import ceil
 
 from sqlalchemy import func, select
 
@@ -25,6 +26,7 @@ from webapp.policies.models import Announcement, AnnouncementPerson, Policy, Pol
 from webapp.policies.promise import Asking, Figure
 from webapp.policies.who_can_see import count_waiting, count_who_sees, put_in_place
 from webapp.privacy.retention import next_run, next_run_day, preview, rules_of, tell_days
+from webapp.recovery.models import RecoveryRun
 from webapp.recovery.queries import latest_backup, latest_drill
 from webapp.tenancy.consent_models import AccessOpening
 from webapp.tenancy.models import Organization, OrganizationState, Role
@@ -221,8 +223,15 @@ def of_drills(asking: Asking) -> list[Figure]:
     return [
         Figure("Last drill", _tell_moment(asking, newest.ended_at if newest else None)),
         Figure("Calls compared", format_count(newest.calls) if newest else "none"),
+        Figure("Restoring took", _tell_duration(newest)),
         Figure("At least every", f"{days} days" if days else "not said yet"),
     ]
+
+
+def _tell_duration(drill: RecoveryRun | None) -> str:
+    if drill is None or drill.ended_at is None or not drill.succeeded:
+        return NEVER
+    return format_span(ceil((drill.ended_at - drill.started_at).total_seconds()))
 
 
 _KEPT = ("Calls are kept", "Who looked is kept", "Imported files are kept", "Takeouts are kept")

@@ -4,6 +4,7 @@ SQLite: a copy in DATA_DIR/tmp, which is checked, loses its name at once, and st
 streams, as the dump role, of the same moment in which rows are counted. Called by commands.py.
 """
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -15,20 +16,20 @@ from typing import BinaryIO
 
 from sqlalchemy.exc import DBAPIError
 
-from config import Settings
+from config import OF_BACKUPS, Settings, list_open_files
 from webapp import clock
 from webapp.database import dumps, roles
 from webapp.database.contents import NO_LIMIT_MS, read_contents
-from webapp.database.copies import NotWhole, copy_sqlite, into_one_file
+from webapp.database.copies import NotWhole, copy_sqlite, count_bytes, into_one_file
 from webapp.database.engine import Database
 from webapp.database.installation import check_start, open_database
 from webapp.recovery import folder as places
-from webapp.recovery.archive import BackupWriter
+from webapp.recovery.archive import BackupReader, BackupWriter
 from webapp.recovery.keys import check_key
 from webapp.recovery.manifest import Facts, Manifest, facts_of
 from webapp.recovery.models import RunKind
-from webapp.recovery.problem import RecoveryProblem
-from webapp.recovery.runs import begin_run, end_run, note_failure
+from webapp.recovery.problem import NotBegun, RecoveryProblem
+from webapp.recovery.runs import begin_run, end_run, note_failure, note_not_begun
 
 #: What later packages write beside a backup that was made, in its folder. They register themselves in create_app().
 after_backup: list[Callable[[Database, Path], None]] = []
@@ -39,24 +40,30 @@ _AT_ONCE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Made:
-    """`removed`: names of older backups that rotation took away."""
+    """`removed`: names of older backups that rotation took away; `ahead`: of those whose moment has not come yet."""
 
     path: Path
     manifest: Manifest
     removed: list[str]
+    ahead: list[str]
 
 
 def make_backup(settings: Settings, told: Path | None = None) -> Made:
     """Into `told`, or BACKUP_FOLDER. Raises RecoveryProblem or InstallationError; then no file looks whole."""
     check_key(settings)
-    target = places.prepare_folder(settings, told)
     if settings.dialect == "postgresql":
         _check_dump_role(settings)
     database = open_database(settings, pool_size=2)
     try:
         check_start(database, settings, or_older=True)  # the backup that is asked for before an upgrade
-        with places.only_one(settings), places.only_writer(target):
+        for name, sentence in list_open_files(os.environ, OF_BACKUPS).items():
+            raise NotBegun(f"{name}: {sentence}")
+        target = places.find_folder(settings, told)
+        with places.only_one(settings, places.PATIENCE), places.only_writer(target):
             return _recorded(settings, database, target)
+    except NotBegun as problem:
+        note_not_begun(database, RunKind.BACKUP, problem)
+        raise
     finally:
         database.dispose()
 
@@ -80,12 +87,14 @@ def _recorded(settings: Settings, database: Database, target: Path) -> Made:
         places.copy_erasures(settings.data_dir, target)
         for hook in after_backup if run_id else ():
             hook(database, target)
-        return Made(path, manifest, places.rotate(target, manifest.facts.installation, settings))
+        removed = places.rotate(path, manifest.facts.installation, settings)
+        return Made(path, manifest, removed, places.list_ahead(target, manifest.facts.installation))
     except (OSError, DBAPIError) as error:
         raise RecoveryProblem(f"{path} is whole, but what comes after it failed: {tell_error(error)}.") from error
 
 
 def _write(settings: Settings, database: Database, path: Path) -> Manifest:
+    _check_room(settings, database, path.parent)
     content = _of_sqlite if settings.dialect == "sqlite" else _of_postgresql
     with content(settings, database) as (facts, blocks):
         writer = BackupWriter(places.part_path(path), settings, facts)
@@ -95,6 +104,8 @@ def _write(settings: Settings, database: Database, path: Path) -> Manifest:
             digest = writer.end()
         finally:
             writer.close()
+    if BackupReader(places.part_path(path), settings).check() != digest:
+        raise RecoveryProblem(f"What lies in {path.parent} is not what was written there. No older backup was removed.")
     manifest = Manifest(path.name, writer.byte_count, digest, facts)
     places.keep(path, manifest)
     return manifest
@@ -103,7 +114,6 @@ def _write(settings: Settings, database: Database, path: Path) -> Manifest:
 @contextmanager
 def _of_sqlite(settings: Settings, database: Database) -> Iterator[tuple[Facts, Iterator[bytes]]]:
     copy = places.scratch_path(settings, "backup")
-    check_room(copy.parent, database.sqlite_path)
     moment = clock.now()
     try:
         copy_sqlite(database.sqlite_path, copy)
@@ -132,14 +142,26 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         yield block
 
 
-def check_room(tmp: Path, source: Path) -> None:
-    """A copy is as large as the database at most; a full disk would stop the service. Raises RecoveryProblem."""
-    needed, free = source.stat().st_size + KEPT_FREE_BYTES, shutil.disk_usage(tmp).free
-    if free < needed:
-        raise RecoveryProblem(
-            f"This needs {needed // 1_000_000:,} MB of free disk for a while in {tmp}; {free // 1_000_000:,} MB "
-            "are free. Nothing was written."
-        )
+def _check_room(settings: Settings, database: Database, target: Path) -> None:
+    """For a file as large as the last one, and the copy of SQLite that lies there while it is written."""
+    copy = count_bytes(database.sqlite_path) if settings.dialect == "sqlite" else 0
+    newest = places.list_own(settings, target)[:1]
+    check_room((target, newest[0].manifest.byte_count if newest else copy), (settings.data_dir / "tmp", copy))
+
+
+def check_room(*needs: tuple[Path, int]) -> None:
+    """Folders, and the bytes that will lie there: a full disk would stop the service. Raises RecoveryProblem."""
+    disks: dict[int, list[tuple[Path, int]]] = {}
+    for folder, count in needs:
+        disks.setdefault(folder.stat().st_dev, []).append((folder, count))
+    for parts in disks.values():
+        needed, free = sum(count for _, count in parts) + KEPT_FREE_BYTES, shutil.disk_usage(parts[0][0]).free
+        if free < needed:
+            raise RecoveryProblem(
+                f"This needs {needed // 1_000_000:,} MB of free disk for a while in "
+                f"{' and '.join(str(folder) for folder, _ in parts)}; {free // 1_000_000:,} MB are free. "
+                "Nothing was written."
+            )
 
 
 @contextmanager
@@ -157,7 +179,8 @@ def _of_postgresql(settings: Settings, _database: Database) -> Iterator[tuple[Fa
                 )
             contents = read_contents(connection)
             assert contents is not None
-            yield facts_of(contents, moment, dumping.dialect), dumps.dump(settings.database_dump_url, snapshot)
+            schema = str(connection.exec_driver_sql("SELECT current_schema()").scalar_one())
+            yield facts_of(contents, moment, dumping.dialect), dumps.dump(settings.database_dump_url, snapshot, schema)
     finally:
         dumping.dispose()
 
@@ -169,10 +192,8 @@ def _check_dump_role(settings: Settings) -> None:
             "customer's rows; a role of its own does: DATABASE_DUMP_URL=postgresql://callbook_dump:password@host/name. "
             "`flask init-db` with it set makes that role."
         )
-    try:
-        dumps.check_tools()
-    except dumps.ToolFailed as error:
-        raise RecoveryProblem(str(error)) from None
+    with told_as_problems():
+        dumps.check_tools(settings.database_dump_url)
 
 
 @contextmanager

@@ -77,6 +77,8 @@ def backup(folder: Path | None) -> None:
     )
     for name in made.removed:
         click.echo(f"{name} went: it is older than what is kept.")
+    for name in made.ahead:
+        click.echo(f"{name} is passed over: its moment has not come yet. Was a clock wrong?", err=True)
     click.echo(
         "NUMBER_KEY, SECRET_KEY and the passphrase or key of the backups are not in it: keep copies of them elsewhere."
     )

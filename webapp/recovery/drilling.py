@@ -16,16 +16,17 @@ from config import Settings
 from webapp.audit.service_chain import SERVICE_ID
 from webapp.audit.verify import verify_chain
 from webapp.database import dumps
+from webapp.database.copies import count_bytes
 from webapp.database.engine import Database
-from webapp.database.installation import check_start, number_key, number_key_check, open_database
+from webapp.database.installation import check_start, open_database
 from webapp.database.roles import check_owner
 from webapp.recovery import folder as places
 from webapp.recovery.backing_up import check_room, told_as_problems
-from webapp.recovery.manifest import Manifest, compare, digest_id, installation_mark
+from webapp.recovery.manifest import Manifest, compare, digest_id
 from webapp.recovery.models import RunKind
 from webapp.recovery.opening import Checked, bring_up_to_date, open_checked, put
-from webapp.recovery.problem import RecoveryProblem
-from webapp.recovery.runs import begin_run, end_run, note_failure
+from webapp.recovery.problem import NotBegun, RecoveryProblem
+from webapp.recovery.runs import begin_run, end_run, note_failure, note_not_begun
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session
 
@@ -46,9 +47,11 @@ def drill(settings: Settings, told: Path | None = None) -> Drilled:
     database = open_database(settings, pool_size=2)
     try:
         check_start(database, settings)
-        path = told or _newest(settings)
-        with places.only_one(settings):
-            return _recorded(settings, database, path)
+        with places.only_one(settings, places.PATIENCE):
+            return _recorded(settings, database, told or _newest(settings))
+    except NotBegun as problem:
+        note_not_begun(database, RunKind.DRILL, problem)
+        raise
     finally:
         database.dispose()
 
@@ -56,9 +59,9 @@ def drill(settings: Settings, told: Path | None = None) -> Drilled:
 def _newest(settings: Settings) -> Path:
     if settings.backup_folder is None:
         raise RecoveryProblem("Which backup? Set BACKUP_FOLDER, or name a file.")
-    kept = places.list_kept(settings.backup_folder, installation_mark(number_key_check(number_key(settings))))
+    kept = places.list_own(settings, settings.backup_folder)
     if not kept:
-        raise RecoveryProblem(f"{settings.backup_folder} holds no whole backup of this installation.")
+        raise NotBegun("BACKUP_FOLDER holds no whole backup of this installation.")
     return kept[0].path
 
 
@@ -111,7 +114,7 @@ def _scratch(settings: Settings) -> Iterator[Settings]:
     """Settings that name a scratch database in the place of the live one."""
     if settings.dialect == "sqlite":
         path = places.scratch_path(settings, "drill")
-        check_room(path.parent, Database(settings.database_url).sqlite_path)
+        check_room((path.parent, count_bytes(Database(settings.database_url).sqlite_path)))
         try:
             yield replace(settings, database_url=f"sqlite:///{path}")
         finally:

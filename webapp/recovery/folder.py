@@ -6,20 +6,28 @@ and drilling.py.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from config import Settings
+from webapp import clock
 from webapp.database.engine import Database
-from webapp.database.installation import restoring_path
-from webapp.recovery.manifest import Manifest, read_manifest, write_manifest
-from webapp.recovery.problem import RecoveryProblem
+from webapp.database.installation import number_key, number_key_check, restoring_path
+from webapp.recovery.manifest import Manifest, installation_mark, read_manifest, write_manifest
+from webapp.recovery.problem import NotBegun, RecoveryProblem
 
 ERASURES = "erasures.log"
 _PATTERN, _PART, _MANIFEST = "callbook-*.backup", ".part", ".json"
+#: Clocks of two machines. A moment further ahead was written by a wrong one, and would be the newest for ever.
+_CLOCKS_DIFFER = timedelta(minutes=10)
+#: How long a timer's backup or drill waits for another that runs: both may fall on the same minute.
+PATIENCE = timedelta(minutes=15)
+#: What nobody has written to for so long is of a run that was killed. A younger one may be another machine's.
+_DEAD_AFTER = timedelta(hours=1)
 #: Before the names of everything that this package puts into DATA_DIR/tmp.
 SCRATCH = "recovery-"
 
@@ -36,17 +44,15 @@ class Kept:
         return self.manifest.facts.moment
 
 
-def prepare_folder(settings: Settings, told: Path | None) -> Path:
-    """The folder where backups go, made if it is not there. Raises RecoveryProblem."""
+def find_folder(settings: Settings, told: Path | None) -> Path:
+    """The folder where backups go. Not made: in the place of a mount that was lost it would lie on this disk."""
     folder = told or settings.backup_folder
     if folder is None:
         raise RecoveryProblem("Where to? Set BACKUP_FOLDER, or give --to FOLDER.")
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecoveryProblem(f"{folder} cannot be made: {error.strerror}.") from None
+    if not os.access(folder, os.F_OK):
+        raise NotBegun(f"{folder} is not there. Make it (mkdir -m 700), or mount what it lies on.")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RecoveryProblem(f"{folder} cannot be written by this user.")
+        raise NotBegun(f"{folder} cannot be written by this user.")
     return folder
 
 
@@ -90,6 +96,24 @@ def sync_folder(folder: Path) -> None:
 
 def list_kept(folder: Path, installation: str | None = None) -> list[Kept]:
     """The whole backups in a folder, of one installation if told; the newest first."""
+    return [kept for kept in _list_whole(folder, installation) if not _is_ahead(kept)]
+
+
+def list_own(settings: Settings, folder: Path) -> list[Kept]:
+    """Those of this installation."""
+    return list_kept(folder, installation_mark(number_key_check(number_key(settings))))
+
+
+def list_ahead(folder: Path, installation: str) -> list[str]:
+    """Names of those whose moment has not come yet: nothing takes or removes them."""
+    return [kept.path.name for kept in _list_whole(folder, installation) if _is_ahead(kept)]
+
+
+def _is_ahead(kept: Kept) -> bool:
+    return kept.moment > clock.now() + _CLOCKS_DIFFER
+
+
+def _list_whole(folder: Path, installation: str | None) -> list[Kept]:
     found = []
     for path in folder.glob(_PATTERN):
         try:
@@ -105,16 +129,16 @@ def list_kept(folder: Path, installation: str | None = None) -> list[Kept]:
 # --------------------------------------------------------------------------------------------------------- rotation
 
 
-def rotate(folder: Path, installation: str, settings: Settings) -> list[str]:
-    """Remove this installation's backups that are no longer kept. Returns their names."""
-    kept = list_kept(folder, installation)
+def rotate(made: Path, installation: str, settings: Settings) -> list[str]:
+    """Remove this installation's backups beside the one just made that are no longer kept. Returns their names."""
+    kept = list_kept(made.parent, installation)
     stay = choose(
         (each.moment for each in kept),
         settings.backup_keep_days,
         settings.backup_keep_weeks,
         settings.backup_keep_months,
     )
-    gone = [each for each in kept if each.moment not in stay]
+    gone = [each for each in kept if each.moment not in stay and each.path != made]
     for each in gone:
         each.path.unlink()  # first: a manifest without its file is nothing, a file without manifest might be taken
         manifest_path(each.path).unlink(missing_ok=True)
@@ -137,15 +161,16 @@ def choose(moments: Iterable[datetime], days: int, weeks: int, months: int) -> s
 
 
 @contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
+def only_one(settings: Settings, patience: timedelta = timedelta(0)) -> Iterator[None]:
     """Hold DATA_DIR/tmp for one backup, restore or drill; what a killed one left in it, or beside the database, goes.
 
-    Raises RecoveryProblem when another holds it. The system lets go of what a dead process held.
+    Raises NotBegun when another holds it for longer than `patience`. The system lets go of what a dead process held.
     """
     tmp = settings.data_dir / "tmp"
     with suppress(OSError):  # said by whoever opens the folder
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # mkdir of tmp would make it for all to see
-    with _held(tmp):
+        tmp.mkdir(mode=0o700, exist_ok=True)
+    with _held(tmp, patience):
         for left in tmp.glob(f"{SCRATCH}*"):
             left.unlink()
         if settings.dialect == "sqlite":
@@ -155,31 +180,37 @@ def only_one(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """The same of the folder of the backups, which several installations may share."""
-    with _held(folder):
-        for left in folder.glob(f"{_PATTERN}*{_PART}"):
-            left.unlink()
-        for manifest in folder.glob(_PATTERN + _MANIFEST):
-            if not manifest.with_suffix("").exists():
-                manifest.unlink()
+    """The same of the folder of the backups, which several installations of this machine may share."""
+    with _held(folder, PATIENCE):
+        orphans = [path for path in folder.glob(_PATTERN + _MANIFEST) if not path.with_suffix("").exists()]
+        for left in (*folder.glob(f"{_PATTERN}*{_PART}"), *orphans):
+            if clock.now().timestamp() - left.stat().st_mtime > _DEAD_AFTER.total_seconds():
+                left.unlink()
         yield
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _held(folder: Path, patience: timedelta) -> Iterator[None]:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise RecoveryProblem(f"{folder} cannot be opened: {error.strerror}.") from None
+        raise NotBegun(f"{folder} cannot be opened: {error.strerror}.") from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RecoveryProblem("Another backup, restore or drill is running here. Nothing was done.") from None
+        _lock(descriptor, patience)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, patience: timedelta) -> None:
+    until = time.monotonic() + patience.total_seconds()
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() >= until:
+            raise NotBegun("Another backup, restore or drill is running here. Nothing was done.")
+        time.sleep(0.5)
 
 
 def scratch_path(settings: Settings, word: str) -> Path:

@@ -34,7 +34,8 @@ class Checked:
 def open_checked(settings: Settings, path: Path) -> Checked:
     """Raises RecoveryProblem; nothing was written."""
     if settings.dialect == "postgresql":
-        dumps.check_tools()
+        assert settings.database_owner_url  # whoever gives an empty place has signed in by it
+        dumps.check_tools(settings.database_owner_url)
     reader = BackupReader(path, settings)
     _check_fit(settings, reader.facts)
     beside = places.manifest_path(path)

@@ -15,6 +15,7 @@ from webapp.database.ids import new_id
 from webapp.database.installation import is_older
 from webapp.recovery.manifest import Manifest
 from webapp.recovery.models import RecoveryRun, RunKind
+from webapp.recovery.problem import NotBegun
 from webapp.tenancy.sessions import writing_session
 
 _LONGEST_WORDS = 2000
@@ -73,6 +74,11 @@ def note_failure(database: Database, run_id: int | None, error: BaseException) -
     """It ended with an error, of which the class is kept. Where not even that can be written the row has no end."""
     with suppress(SQLAlchemyError):
         end_run(database, run_id, None, type(error.__cause__ or error).__name__)
+
+
+def note_not_begun(database: Database, kind: RunKind, problem: NotBegun) -> None:
+    """A run that failed before there was a file to name."""
+    end_run(database, begin_run(database, kind, "(none)"), None, str(problem))
 
 
 def note_own_backup(database: Database, manifest: Manifest) -> None:
