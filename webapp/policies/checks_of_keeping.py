@@ -3,6 +3,7 @@
 Bounded by the number of organizations: a few reads each, by the key. Called by promises.py.
 """
 
+import json
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,8 +13,10 @@ from webapp.audit.models import AuditEvent
 from webapp.database.promised import oldest_feature_day
 from webapp.database.types import Instant
 from webapp.outbox.models import MailState, OutboxMessage
+from webapp.policies.models import Policy
 from webapp.policies.promise import CheckContext
-from webapp.policies.values import load_values
+from webapp.policies.values import ValuesError, load_values
+from webapp.policies.versions import find_newest
 from webapp.privacy.models import Takeout
 from webapp.privacy.retention import preview, rules_of
 from webapp.recovery.queries import latest_backup, latest_drill
@@ -24,12 +27,13 @@ from webapp.tenancy.models import Organization, OrganizationState
 #: Retention runs every night; a night may be missed while the machine is off.
 LATE_AFTER = timedelta(days=2)
 _MAIL_DAYS, _FEATURE_DAYS = 30, 400
+_PLACES = ("partners", "regions")
 _ANY_TAKEOUT = kept(select(Takeout.id).limit(1))
 
 
 def backups_young(context: CheckContext) -> str:
     """The data of the newest backup is no older than the policy says, with as much again for making it."""
-    hours = load_values(context.settings).backup_hours
+    hours = context.values.backup_hours
     if hours is None:
         return "Nobody has said how often a backup is made."
     with context.reading() as session:
@@ -43,7 +47,7 @@ def backups_young(context: CheckContext) -> str:
 
 def drill_young(context: CheckContext) -> str:
     """A backup was restored and compared within the days that the policy says, and nothing was found different."""
-    days = load_values(context.settings).drill_days
+    days = context.values.drill_days
     if days is None:
         return "Nobody has said how often restoring is tried."
     with context.reading() as session:
@@ -97,10 +101,16 @@ def _is_over(oldest: datetime | None, days: int, moment: datetime) -> bool:
 
 
 def own_database(context: CheckContext) -> str:
-    """Partners and regions are named, each with its place."""
-    values = load_values(context.settings)
-    if not values.partners or not values.regions:
+    """Partners and regions are named, and what the server's file names was published, in force already or to come."""
+    try:
+        listed = load_values(context.settings).filling()
+    except ValuesError:
+        return "The list of partners and regions on the server cannot be read."
+    with context.reading() as session:
+        newest = find_newest(session, Policy.PRIVACY)
+    published = json.loads(newest.frozen_values) if newest else listed
+    if any(listed.get(name) != published.get(name) for name in _PLACES):
+        return "The partners or the regions on the server are not those that were published."
+    if not context.values.partners or not context.values.regions:
         return "The partners that provide machines, network and mail, or the regions, are not named yet."
-    if any(not partner.name or not partner.region for partner in values.partners):
-        return "A partner is listed without its name or its region."
     return ""

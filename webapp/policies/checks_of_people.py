@@ -9,14 +9,7 @@ from datetime import timedelta
 from sqlalchemy import BigInteger, and_, bindparam, exists, or_, select
 
 from webapp.accounts.models import AccountState, Passkey, SessionState, UserAccount, WebSession
-from webapp.accounts.session_limits import (
-    ABSOLUTE_LIMIT,
-    IDLE_CHOICES,
-    STAFF_ABSOLUTE_LIMIT,
-    STAFF_IDLE_MINUTES,
-    USUAL_IDLE_MINUTES,
-    has_run_out,
-)
+from webapp.accounts.session_limits import STAFF_IDLE_MINUTES, USUAL_IDLE_MINUTES, has_run_out
 from webapp.audit.models import AuditEvent
 from webapp.audit.service_chain import SERVICE_ID
 from webapp.database.types import Instant
@@ -143,39 +136,50 @@ def disclosures_registered(context: CheckContext) -> str:
 
 
 def sessions_as_said(context: CheckContext) -> str:
-    """None lives longer, or may be quiet for longer, than the security policy says; and one that has run out counts
-    for nothing, which is tried with one made for it.
+    """None lives longer, or may be quiet for longer, than the security policy in force says; and one that has run out
+    counts for nothing, which is tried with some made for it.
     """
-    if not has_run_out(_session_of(context, created_ago=ABSOLUTE_LIMIT)):
-        return "A session that has run out would still be let in."
-    if not has_run_out(_session_of(context, seen_ago=timedelta(minutes=USUAL_IDLE_MINUTES))):
-        return "A session that was quiet for too long would still be let in."
-    moment = context.moment
+    said = context.said.number
+    oldest, quietest = timedelta(hours=said("session_hours")), timedelta(minutes=said("idle_minutes"))
+    staff_oldest, staff_quietest = timedelta(hours=said("staff_session_hours")), said("staff_idle_minutes")
+    tried = (
+        _session_of(context, created_ago=oldest),
+        _session_of(context, seen_ago=quietest),
+        _session_of(context, is_staff=True, created_ago=staff_oldest),
+        _session_of(context, is_staff=True, seen_ago=timedelta(minutes=staff_quietest)),
+    )
+    if not all(has_run_out(row) for row in tried):
+        return "A session that is too old, or was quiet for too long, would still be let in."
+    moment = context.moment - _SWEPT_WITHIN
+    old = or_(
+        WebSession.created_at < moment - oldest,
+        and_(WebSession.is_staff, WebSession.created_at < moment - staff_oldest),
+    )
+    long = or_(
+        WebSession.idle_minutes > said("longest_idle_hours") * 60,
+        and_(WebSession.is_staff, WebSession.idle_minutes > staff_quietest),
+    )
     with context.reading() as session:
-        old = or_(
-            WebSession.created_at < moment - ABSOLUTE_LIMIT - _SWEPT_WITHIN,
-            and_(WebSession.is_staff, WebSession.created_at < moment - STAFF_ABSOLUTE_LIMIT - _SWEPT_WITHIN),
-        )
         if session.scalars(select(WebSession.id).where(old).limit(1)).first() is not None:
             return "A session is still stored that should have been deleted when it ran out."
-        long = or_(
-            WebSession.idle_minutes > max(IDLE_CHOICES),
-            and_(WebSession.is_staff, WebSession.idle_minutes > STAFF_IDLE_MINUTES),
-        )
         if session.scalars(select(WebSession.id).where(long).limit(1)).first() is not None:
             return "A session may be quiet for longer than the security policy says."
     return ""
 
 
 def _session_of(
-    context: CheckContext, created_ago: timedelta = timedelta(), seen_ago: timedelta = timedelta()
+    context: CheckContext,
+    *,
+    is_staff: bool = False,
+    created_ago: timedelta = timedelta(),
+    seen_ago: timedelta = timedelta(),
 ) -> WebSession:
-    """In no session of the database: it is never stored."""
+    """As one is made today, in no session of the database: it is never stored."""
     return WebSession(
         state=SessionState.SIGNED_IN,
         user_account_id=0,
-        is_staff=False,
-        idle_minutes=USUAL_IDLE_MINUTES,
+        is_staff=is_staff,
+        idle_minutes=STAFF_IDLE_MINUTES if is_staff else USUAL_IDLE_MINUTES,
         created_at=context.moment - created_ago,
         last_seen_at=context.moment - seen_ago,
     )

@@ -11,6 +11,7 @@ from webapp.policies import checks_of_people as people
 from webapp.policies import figures
 from webapp.policies.models import Policy
 from webapp.policies.promise import Promise
+from webapp.policies.said import Said
 
 _PRIVACY, _SECURITY, _BOTH = (Policy.PRIVACY,), (Policy.SECURITY,), (Policy.PRIVACY, Policy.SECURITY)
 
@@ -234,3 +235,22 @@ PROMISES: tuple[Promise, ...] = (
     ),
 )
 BY_KEY = {promise.key: promise for promise in PROMISES}
+NOT_KNOWN = "This release of the service does not know this promise, so nothing checks it."
+
+
+def promise_of(key: str) -> Promise:
+    """By its key. One that a version in force names and this release has dropped is not kept, and says so."""
+    return BY_KEY.get(key) or Promise(
+        key,
+        (),
+        key.replace("-", " ").capitalize(),
+        NOT_KNOWN,
+        "We bring its check back, or publish a version that says what holds instead.",
+        "",
+        lambda _context: NOT_KNOWN,
+    )
+
+
+def list_promised(said: Said) -> list[Promise]:
+    """What the versions in force promise; before there is one, what the drafts would."""
+    return [promise_of(key) for key in said.promise_keys] or list(PROMISES)
