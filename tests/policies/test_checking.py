@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -145,6 +146,22 @@ def test_what_nobody_checks_any_more_is_not_called_kept(
     page = client.get("/privacy").text
     assert "Kept, as of" not in page
     assert page.count("Not checked since") > 5
+
+
+def test_what_was_not_kept_stays_so_when_nobody_checks_any_more(
+    sound: Flask, client: PageCheckingClient, past_locks: Execute, time_machine: time_machine.TimeMachineFixture
+) -> None:
+    time_machine.move_to(now(), tick=False)
+    past_locks("DELETE FROM recovery_run WHERE kind = 1")
+    check_promises(sound)
+    checked = f"{now():%H:%M} UTC"
+    assert f"Not kept since {checked}</h3>" in client.get("/security").text
+    time_machine.move_to(now() + FRESH_FOR + timedelta(minutes=1))
+    page = client.get("/security").text
+    assert "No backup was ever made." in page
+    assert re.search(rf"Not kept since [^<]*{checked}; last checked [^<]*{checked}", page)
+    row = client.get("/privacy/kept").text.partition("There is a young backup")[2].partition("</tr>")[0]
+    assert "Not kept since" in row
 
 
 def test_a_change_that_was_sent_to_everybody_is_kept(

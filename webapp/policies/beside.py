@@ -86,9 +86,11 @@ def tell_state(state: State | None, mark: str, moment: datetime, zone: ZoneInfo)
         return "Not checked yet"
     if mark == "unknown":
         return f"Not checked since {_tell_when(state.checked_at, moment, zone)}"
+    checked = _tell_when(state.checked_at, moment, zone)
     if mark == "kept":
-        return f"Kept, as of {_tell_when(state.checked_at, moment, zone)}"
-    return f"Not kept since {_tell_when(state.since_at, moment, zone)}"
+        return f"Kept, as of {checked}"
+    last = "" if state.is_fresh(moment) else f"; last checked {checked}"
+    return f"Not kept since {_tell_when(state.since_at, moment, zone)}{last}"
 
 
 def _tell_when(instant: datetime, moment: datetime, zone: ZoneInfo) -> str:
@@ -99,10 +101,10 @@ def _tell_when(instant: datetime, moment: datetime, zone: ZoneInfo) -> str:
 
 
 def mark_of(state: State | None, moment: datetime) -> str:
-    """What was not checked lately is not known, whatever it was."""
-    if state is None or not state.is_fresh(moment):
-        return "unknown"
-    return "kept" if state.kept else "broken"
+    """That it is kept is known while it is checked; what was not kept stays so until a check finds it kept again."""
+    if state is not None and not state.kept:
+        return "broken"
+    return "kept" if state is not None and state.is_fresh(moment) else "unknown"
 
 
 def ask_publicly(session: LockedSession, database: Database, said: Said, request: Request) -> Asking:
