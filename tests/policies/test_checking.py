@@ -8,11 +8,10 @@ from datetime import timedelta
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from tests.policies.conftest import Publish
 from tests.policies.sound_service import Execute, backup
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now
@@ -21,11 +20,11 @@ from webapp.jobs.worker import Worker
 from webapp.outbox.models import OutboxMessage
 from webapp.policies import checking
 from webapp.policies.checking import COULD_NOT_RUN, TEMPLATE, check_promises
-from webapp.policies.models import AnnouncementPerson, Policy, PromiseChange
+from webapp.policies.models import PromiseChange
 from webapp.policies.promise import CheckContext
 from webapp.policies.promises import PROMISES
 from webapp.policies.states import FRESH_FOR, State, list_states
-from webapp.tenancy.sessions import reading_session, writing_session
+from webapp.tenancy.sessions import reading_session
 
 KEY = "backups-young"
 
@@ -162,27 +161,6 @@ def test_what_was_not_kept_stays_so_when_nobody_checks_any_more(
     assert re.search(rf"Not kept since [^<]*{checked}; last checked [^<]*{checked}", page)
     row = client.get("/privacy/kept").text.partition("There is a young backup")[2].partition("</tr>")[0]
     assert "Not kept since" in row
-
-
-def test_a_change_that_was_sent_to_everybody_is_kept(
-    sound: Flask,
-    publish_now: Publish,
-    database: Database,
-    cast: Cast,
-    time_machine: time_machine.TimeMachineFixture,
-) -> None:
-    """Published and told as it really is; then one of those who were told is found to have been left out."""
-    start = now()
-    publish_now(Policy.PRIVACY)
-    publish_now(Policy.PRIVACY, law='"France"', significant=True, effective_at=start + timedelta(days=20))
-    Worker(database, sound.extensions["callbook"].settings).run_due()
-    time_machine.move_to(start + timedelta(days=21))
-    assert check_promises(sound)["changes-told"] == ""
-
-    with writing_session(database) as session:
-        session.execute(delete(AnnouncementPerson).where(AnnouncementPerson.user_account_id == cast.vera.id))
-        session.commit()
-    assert check_promises(sound)["changes-told"] == "Not everybody was sent the privacy policy that is in force."
 
 
 def test_staff_see_what_is_red(sound: Flask, staff_client: PageCheckingClient, database: Database) -> None:

@@ -6,15 +6,13 @@ Called by promises.py.
 
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, and_, bindparam, exists, or_, select
+from sqlalchemy import and_, exists, or_, select
 
-from webapp.accounts.models import AccountState, Passkey, SessionState, UserAccount, WebSession
+from webapp.accounts.models import Passkey, SessionState, UserAccount, WebSession
 from webapp.accounts.session_limits import STAFF_IDLE_MINUTES, USUAL_IDLE_MINUTES, has_run_out
 from webapp.audit.models import AuditEvent
 from webapp.audit.service_chain import SERVICE_ID
-from webapp.database.types import Instant
 from webapp.organizations.models import Invitation, InvitationState
-from webapp.policies.models import Announcement, AnnouncementPerson, Policy, PolicyVersion
 from webapp.policies.promise import CheckContext
 from webapp.tenancy.consent_models import (
     AccessGrant,
@@ -24,16 +22,13 @@ from webapp.tenancy.consent_models import (
     DisclosureState,
     RequestState,
 )
-from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.lock import kept
 from webapp.tenancy.models import Membership
 
 #: Sessions that have run out are swept every hour: this long after, one of them is a fault.
 _SWEPT_WITHIN = timedelta(hours=3)
 #: Whoever of staff has no second factor yet has this long to set one up, and can do nothing else meanwhile.
 _SETS_UP_WITHIN = timedelta(minutes=30)
-
-#: Mails to everybody are queued some at a time.
-_TOLD_WITHIN = timedelta(days=1)
 
 _UNINVITED = kept(
     select(Membership.user_account_id)
@@ -71,27 +66,6 @@ _PRODUCED = kept(
     select(
         Disclosure.id, Disclosure.asked_by, Disclosure.agreed_by, Disclosure.agreed_at, Disclosure.manifest_digest
     ).where(Disclosure.state == DisclosureState.PRODUCED)
-)
-
-
-_MISSED = kept(
-    select(Membership.user_account_id)
-    .join(UserAccount, UserAccount.id == Membership.user_account_id)
-    .join(
-        Invitation,
-        and_(Invitation.organization_id == Membership.organization_id, Invitation.id == Membership.invitation_id),
-    )
-    .where(
-        UserAccount.state == AccountState.ACTIVE,
-        Membership.created_at < bindparam("told_all", type_=Instant),
-        Invitation.ended_at < bindparam("told_all", type_=Instant),
-        or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("present", type_=Instant)),
-        ~exists().where(
-            AnnouncementPerson.announcement_id == bindparam("announcement", type_=BigInteger),
-            AnnouncementPerson.user_account_id == UserAccount.id,
-        ),
-    )
-    .limit(1)
 )
 
 
@@ -209,41 +183,3 @@ def second_factor_for_staff(context: CheckContext) -> str:
         if session.scalars(query).first() is not None:
             return "Somebody of our staff is signed in without a second factor."
     return ""
-
-
-def changes_told(context: CheckContext) -> str:
-    """Every person with a membership was sent each version in force that is significant, and not the first."""
-    with context.reading() as session:
-        for policy in Policy:
-            why = _told_of(session, context, policy)
-            if why:
-                return why
-    return ""
-
-
-def _told_of(session: LockedSession, context: CheckContext, policy: Policy) -> str:
-    in_force = session.scalars(
-        select(PolicyVersion)
-        .where(PolicyVersion.policy == policy, PolicyVersion.effective_at <= context.moment)
-        .order_by(PolicyVersion.version.desc())
-        .limit(1)
-    ).first()
-    if in_force is None or not in_force.significant:
-        return ""
-    name = policy.name.lower()
-    announced = session.scalars(
-        select(Announcement).where(Announcement.policy == policy, Announcement.version == in_force.version)
-    ).first()
-    if announced is None:
-        return "" if in_force.version == 1 else f"A significant change of the {name} policy was announced to nobody."
-    if context.moment - announced.created_at < _TOLD_WITHIN:
-        return ""  # the first version of all may be in force at once, while its mails are still queued
-    if announced.told_all_at is None or _is_anybody_missed(context, announced):
-        return f"Not everybody was sent the {name} policy that is in force."
-    return ""
-
-
-def _is_anybody_missed(context: CheckContext, announced: Announcement) -> bool:
-    """Of those who were members by the time all were told; whoever came later was told on joining, or has read it."""
-    values = {"announcement": announced.id, "told_all": announced.told_all_at, "present": context.moment}
-    return any(session.rows(_MISSED, values) for session in context.each_organization())

@@ -8,6 +8,7 @@ from webapp.policies import checks_of_database as database
 from webapp.policies import checks_of_keeping as keeping
 from webapp.policies import checks_of_pages as pages
 from webapp.policies import checks_of_people as people
+from webapp.policies import checks_of_telling as telling
 from webapp.policies import figures
 from webapp.policies.models import Policy
 from webapp.policies.promise import Promise
@@ -134,10 +135,11 @@ PROMISES: tuple[Promise, ...] = (
         _PRIVACY,
         "You are told of changes before they count",
         "A significant change is mailed once to everybody who has access to an organization. That it was, is written "
-        "down in the same step as the mail.",
+        "down in the same step as the mail, and what became of it. A mail that does not leave within a day of its turn "
+        "counts as not sent. An address that the relay refuses is listed for our people; its owner reads the notice.",
         "We send it to whoever did not get it, and let it take effect later.",
         "tests/policies/test_announcing.py::test_everybody_with_a_membership_is_told_once",
-        people.changes_told,
+        telling.changes_told,
         (),
         figures.of_changes,
     ),
