@@ -7,9 +7,9 @@ import json
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
-from webapp.audit.models import AuditEvent
+from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.database.promised import oldest_feature_day
 from webapp.database.types import Instant
 from webapp.outbox.models import MailState, OutboxMessage
@@ -19,6 +19,7 @@ from webapp.policies.values import ValuesError, load_values
 from webapp.policies.versions import find_newest
 from webapp.privacy.models import Takeout
 from webapp.privacy.retention import preview, rules_of
+from webapp.privacy.retention_actions import SETTINGS
 from webapp.recovery.queries import latest_backup, latest_drill
 from webapp.tallies import today
 from webapp.tenancy.lock import LockedSession, kept
@@ -26,6 +27,8 @@ from webapp.tenancy.models import Organization, OrganizationState
 
 #: Retention runs every night; a night may be missed while the machine is off.
 LATE_AFTER = timedelta(days=2)
+#: An erasure is put in by the hour, and comes again when it fails.
+_ERASED_WITHIN = timedelta(days=1)
 _MAIL_DAYS, _FEATURE_DAYS = 30, 400
 _PLACES = ("partners", "regions")
 _ANY_TAKEOUT = kept(select(Takeout.id).limit(1))
@@ -62,10 +65,9 @@ def drill_young(context: CheckContext) -> str:
 
 
 def retention_runs(context: CheckContext) -> str:
-    """No organization has anything that is older than it keeps; nor has the service's own."""
+    """No organization has anything that is older than it keeps, or is there past its end; nor has the service's own."""
     with context.reading() as session:
-        staying = select(Organization).where(Organization.state != OrganizationState.CLOSED)
-        organizations = session.scalars(staying.order_by(Organization.id)).all()
+        organizations = session.scalars(select(Organization).order_by(Organization.id)).all()
         mailed = select(func.min(OutboxMessage.ended_at, type_=Instant())).where(
             OutboxMessage.state == MailState.HANDED_OVER
         )
@@ -76,6 +78,10 @@ def retention_runs(context: CheckContext) -> str:
     if oldest_day is not None and oldest_day < today() - _FEATURE_DAYS - LATE_AFTER.days:
         return "Counts of use are still kept that should have been deleted."
     for organization in organizations:
+        if organization.state == OrganizationState.CLOSED:
+            if organization.is_to_be_erased(context.moment - _ERASED_WITHIN):
+                return "An organization that has left should have been erased by now."
+            continue
         with context.reading(organization.id) as session:
             if _is_behind(session, organization, context.moment):
                 return "Data is still kept that an organization wanted deleted by now."
@@ -90,10 +96,17 @@ def _is_behind(session: LockedSession, organization: Organization, moment: datet
         return False  # as most of them: nothing that could be behind
     if preview(session, local_day).is_empty:
         return False
-    changed = select(AuditEvent.position).where(
-        AuditEvent.kind == "settings.changed", AuditEvent.at > moment - LATE_AFTER
+    changed = (
+        select(AuditDetail.words)
+        .join(
+            AuditEvent,
+            and_(
+                AuditEvent.organization_id == AuditDetail.organization_id, AuditEvent.position == AuditDetail.position
+            ),
+        )
+        .where(AuditEvent.kind == "settings.changed", AuditEvent.at > moment - LATE_AFTER)
     )
-    return session.scalars(changed.limit(1)).first() is None
+    return not any(json.loads(words or "{}").get("setting") in SETTINGS.values() for words in session.scalars(changed))
 
 
 def _is_over(oldest: datetime | None, days: int, moment: datetime) -> bool:

@@ -6,7 +6,7 @@ Called by promises.py.
 
 from datetime import timedelta
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from webapp.accounts.models import Passkey, SessionState, UserAccount, WebSession
 from webapp.accounts.session_limits import STAFF_IDLE_MINUTES, USUAL_IDLE_MINUTES, has_run_out
@@ -67,11 +67,12 @@ _PRODUCED = kept(
         Disclosure.id, Disclosure.asked_by, Disclosure.agreed_by, Disclosure.agreed_at, Disclosure.manifest_digest
     ).where(Disclosure.state == DisclosureState.PRODUCED)
 )
+_SHARED = kept(select(Membership.invitation_id).group_by(Membership.invitation_id).having(func.count() > 1).limit(1))
 
 
 def only_invited(context: CheckContext) -> str:
-    """Every membership names an invitation of its organization that was accepted."""
-    if any(session.rows(_UNINVITED) for session in context.each_organization()):
+    """Every membership names an invitation of its organization that was accepted, and no two the same one."""
+    if any(session.rows(_UNINVITED) or session.rows(_SHARED) for session in context.each_organization()):
         return "Somebody is a member of an organization without an invitation that they accepted."
     return ""
 
