@@ -8,17 +8,16 @@ import pytest
 
 from config import Settings
 from tests.cast import Cast
-from tests.policies.sound_service import past_locks, sound  # noqa: F401 - fixtures of the tests of promises
+from tests.policies.sound_service import BY_COMMAND, past_locks, sound  # noqa: F401 - fixtures of the tests of promises
 from webapp.database.engine import Database
 from webapp.policies import notices
 from webapp.policies.models import Policy, PolicyVersion
-from webapp.policies.publishing import Change, Publisher, publish
+from webapp.policies.publishing import Change, publish
 from webapp.policies.values import load_values
 from webapp.policies.versions import draft_of
 from webapp.tenancy.sessions import writing_session
 
 FILLED_IN = Path(__file__).resolve().parents[1] / "data" / "policies" / "policy.toml"
-BY_COMMAND = Publisher(None, "The operator", "by command")
 
 Publish = Callable[..., PolicyVersion]
 Fill = Callable[..., None]

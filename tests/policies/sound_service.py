@@ -17,6 +17,11 @@ from webapp.accounts.models import SessionState, UserAccount, WebSession
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.policies import notices
+from webapp.policies.models import Policy
+from webapp.policies.publishing import Change, Publisher, publish
+from webapp.policies.values import load_values
+from webapp.policies.versions import draft_of
 from webapp.recovery.models import RecoveryRun, RunKind
 from webapp.tenancy.sessions import writing_session
 
@@ -36,6 +41,7 @@ name = "Dockside Machines"
 purpose = "machines and network"
 region = "England"
 """
+BY_COMMAND = Publisher(None, "The operator", "by command")
 
 
 def backup(
@@ -94,9 +100,15 @@ def store_browser(database: Database, person: UserAccount, **fields: Any) -> int
 
 @pytest.fixture
 def sound(app: Flask, settings: Settings, database: Database, cast: Cast) -> Flask:
-    """An app of which every promise is kept."""
+    """An app whose policies are in force, and of which every promise is kept."""
     settings.data_dir.chmod(0o700)
     (settings.data_dir / "policy.toml").write_text(VALUES)
+    with writing_session(database) as session:
+        for policy in Policy:
+            draft = draft_of(session, settings, load_values(settings), policy)
+            publish(session, draft, Change("The first version of all.", significant=False), BY_COMMAND, 14)
+        session.commit()
+    notices.forget(database)
     backup(database, ago=timedelta(hours=3))
     backup(database, kind=RunKind.DRILL, ago=timedelta(days=10))
     return app

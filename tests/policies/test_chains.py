@@ -13,6 +13,7 @@ from webapp.database.engine import Database
 from webapp.policies import chains
 from webapp.policies.checks_of_database import audit_whole
 from webapp.policies.promise import CheckContext
+from webapp.policies.said import Said
 from webapp.policies.states import State
 from webapp.tenancy.sessions import writing_session
 
@@ -75,7 +76,7 @@ def test_red_stays_red_after_a_start_until_everything_was_looked_at(
 ) -> None:
     found = sound.extensions["callbook"]
     before = {"audit-whole": State(False, now(), now(), "It was changed.")}
-    context = CheckContext(sound, database, found.staff_database, found.settings, now(), before)
+    context = CheckContext(sound, database, found.staff_database, found.settings, now(), Said({}, {}), before)
     monkeypatch.setattr(chains, "ROWS_AT_LEAST", 2)
     assert audit_whole(context) == "It was changed."
     monkeypatch.undo()

@@ -2,17 +2,17 @@
 
 import dataclasses
 import json
+import re
 from datetime import timedelta
 
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from tests.policies.conftest import Publish
-from tests.policies.sound_service import backup
+from tests.policies.sound_service import Execute, backup
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now
 from webapp.database.engine import Database
@@ -20,11 +20,11 @@ from webapp.jobs.worker import Worker
 from webapp.outbox.models import OutboxMessage
 from webapp.policies import checking
 from webapp.policies.checking import COULD_NOT_RUN, TEMPLATE, check_promises
-from webapp.policies.models import AnnouncementPerson, Policy, PromiseChange
+from webapp.policies.models import PromiseChange
 from webapp.policies.promise import CheckContext
 from webapp.policies.promises import PROMISES
 from webapp.policies.states import FRESH_FOR, State, list_states
-from webapp.tenancy.sessions import reading_session, writing_session
+from webapp.tenancy.sessions import reading_session
 
 KEY = "backups-young"
 
@@ -103,7 +103,8 @@ def test_each_turn_is_told_once(
     assert changes(database) == [False, True, False]
 
 
-def test_a_mail_holds_all_that_turned_and_no_name(sound: Flask, database: Database, cast: Cast) -> None:
+def test_a_mail_holds_all_that_turned_and_no_name(sound: Flask, database: Database, past_locks: Execute) -> None:
+    past_locks("DELETE FROM recovery_run")
     (sound.extensions["callbook"].settings.data_dir / "policy.toml").unlink()
     check_promises(sound)
     first = mails(database)[0]
@@ -146,25 +147,20 @@ def test_what_nobody_checks_any_more_is_not_called_kept(
     assert page.count("Not checked since") > 5
 
 
-def test_a_change_that_was_sent_to_everybody_is_kept(
-    sound: Flask,
-    publish_now: Publish,
-    database: Database,
-    cast: Cast,
-    time_machine: time_machine.TimeMachineFixture,
+def test_what_was_not_kept_stays_so_when_nobody_checks_any_more(
+    sound: Flask, client: PageCheckingClient, past_locks: Execute, time_machine: time_machine.TimeMachineFixture
 ) -> None:
-    """Published and told as it really is; then one of those who were told is found to have been left out."""
-    start = now()
-    publish_now(Policy.PRIVACY)
-    publish_now(Policy.PRIVACY, law='"France"', significant=True, effective_at=start + timedelta(days=20))
-    Worker(database, sound.extensions["callbook"].settings).run_due()
-    time_machine.move_to(start + timedelta(days=21))
-    assert check_promises(sound)["changes-told"] == ""
-
-    with writing_session(database) as session:
-        session.execute(delete(AnnouncementPerson).where(AnnouncementPerson.user_account_id == cast.vera.id))
-        session.commit()
-    assert check_promises(sound)["changes-told"] == "Not everybody was sent the privacy policy that is in force."
+    time_machine.move_to(now(), tick=False)
+    past_locks("DELETE FROM recovery_run WHERE kind = 1")
+    check_promises(sound)
+    checked = f"{now():%H:%M} UTC"
+    assert f"Not kept since {checked}</h3>" in client.get("/security").text
+    time_machine.move_to(now() + FRESH_FOR + timedelta(minutes=1))
+    page = client.get("/security").text
+    assert "No backup was ever made." in page
+    assert re.search(rf"Not kept since [^<]*{checked}; last checked [^<]*{checked}", page)
+    row = client.get("/privacy/kept").text.partition("There is a young backup")[2].partition("</tr>")[0]
+    assert "Not kept since" in row
 
 
 def test_staff_see_what_is_red(sound: Flask, staff_client: PageCheckingClient, database: Database) -> None:
@@ -174,7 +170,7 @@ def test_staff_see_what_is_red(sound: Flask, staff_client: PageCheckingClient, d
     check_promises(sound)
     page = staff_client.get("/staff/service").text
     assert "You know where your data is, and with whom" in page
-    assert "are not named yet." in page
+    assert "are not those that were published." in page
 
 
 @pytest.fixture

@@ -176,16 +176,18 @@ def no_region_is_named(hand: Hand) -> None:
 def a_change_nobody_was_sent(hand: Hand) -> None:
     long_ago = now() - timedelta(days=3)
     with writing_session(hand.database) as session:
+        first = session.get_one(PolicyVersion, (Policy.PRIVACY, 1))
         session.add(
             PolicyVersion(
-                policy=Policy.PRIVACY, version=1, published_at=long_ago, effective_at=now() - timedelta(minutes=1),
-                significant=True, summary="Everything", body="b", frozen_values="{}", digest=b"d", published_by=None,
+                policy=Policy.PRIVACY, version=2, published_at=long_ago, effective_at=now() - timedelta(minutes=1),
+                significant=True, summary="Everything", body=first.body, frozen_values=first.frozen_values,
+                digest=first.digest, published_by=None,
             )
         )  # fmt: skip
         session.flush()
         session.add(
             Announcement(
-                id=new_id(), kind=AnnouncementKind.POLICY, policy=Policy.PRIVACY, version=1, organization_id=None,
+                id=new_id(), kind=AnnouncementKind.POLICY, policy=Policy.PRIVACY, version=2, organization_id=None,
                 subject="s", words="w", shown_until=now(), created_by=None, created_at=long_ago,
                 told_all_at=now() + timedelta(seconds=5),
             )

@@ -17,10 +17,10 @@ from webapp.database.engine import Database
 from webapp.formatting import format_moment, format_time
 from webapp.policies.evidence import Evidence, evidence_of
 from webapp.policies.promise import Asking, Cookie, Figure, Promise
-from webapp.policies.promises import BY_KEY, PROMISES
+from webapp.policies.promises import promise_of
+from webapp.policies.said import Said
 from webapp.policies.states import State, list_states
 from webapp.policies.text import Section
-from webapp.policies.values import Values
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.reader import Reader
@@ -55,21 +55,22 @@ class Besides:
         self.states = list_states(asking.session)
 
     def __call__(self, section: Section) -> list[Card]:
-        """Of the promises that the section names; one that this release does not know is passed over."""
-        keys = [key for named in section.promises for key in (named, *self._also(named))]
-        return [self._show(BY_KEY[key]) for key in keys if key in BY_KEY]
+        """Of the promises that the section names."""
+        return [self._show(promise_of(key)) for named in section.promises for key in (named, *self._also(named))]
 
     def _also(self, key: str) -> tuple[str, ...]:
         return _ALSO.get(key, ()) if self.asking.organization is not None else ()
 
     @property
-    def kept_count(self) -> int:
-        """How many are kept, as of the last check."""
-        return sum(mark_of(self.states.get(promise.key), self.asking.moment) == "kept" for promise in PROMISES)
+    def all_count(self) -> int:
+        """How many promises are in force. Drafts promise nothing."""
+        return len(self.asking.said.promise_keys)
 
     @property
-    def all_count(self) -> int:
-        return len(PROMISES)
+    def kept_count(self) -> int:
+        """How many of them are kept, as of the last check."""
+        keys = self.asking.said.promise_keys
+        return sum(mark_of(self.states.get(key), self.asking.moment) == "kept" for key in keys)
 
     def _show(self, promise: Promise) -> Card:
         state = self.states.get(promise.key)
@@ -85,9 +86,11 @@ def tell_state(state: State | None, mark: str, moment: datetime, zone: ZoneInfo)
         return "Not checked yet"
     if mark == "unknown":
         return f"Not checked since {_tell_when(state.checked_at, moment, zone)}"
+    checked = _tell_when(state.checked_at, moment, zone)
     if mark == "kept":
-        return f"Kept, as of {_tell_when(state.checked_at, moment, zone)}"
-    return f"Not kept since {_tell_when(state.since_at, moment, zone)}"
+        return f"Kept, as of {checked}"
+    last = "" if state.is_fresh(moment) else f"; last checked {checked}"
+    return f"Not kept since {_tell_when(state.since_at, moment, zone)}{last}"
 
 
 def _tell_when(instant: datetime, moment: datetime, zone: ZoneInfo) -> str:
@@ -98,21 +101,21 @@ def _tell_when(instant: datetime, moment: datetime, zone: ZoneInfo) -> str:
 
 
 def mark_of(state: State | None, moment: datetime) -> str:
-    """What was not checked lately is not known, whatever it was."""
-    if state is None or not state.is_fresh(moment):
-        return "unknown"
-    return "kept" if state.kept else "broken"
+    """That it is kept is known while it is checked; what was not kept stays so until a check finds it kept again."""
+    if state is not None and not state.kept:
+        return "broken"
+    return "kept" if state is not None and state.is_fresh(moment) else "unknown"
 
 
-def ask_publicly(session: LockedSession, database: Database, values: Values, request: Request) -> Asking:
+def ask_publicly(session: LockedSession, database: Database, said: Said, request: Request) -> Asking:
     """For the pages that everybody may read: the service's own figures, in UTC."""
-    return Asking(session, database, now(), PUBLIC_ZONE, values, read_cookie(request))
+    return Asking(session, database, now(), PUBLIC_ZONE, said, read_cookie(request))
 
 
 def ask_for(
     session: LockedSession,
     database: Database,
-    values: Values,
+    said: Said,
     request: Request,
     organization: Organization,
     membership: Membership,
@@ -128,7 +131,7 @@ def ask_for(
 
     zone = ZoneInfo(organization.time_zone)
     whose: dict[str, Any] = {"organization": organization, "membership": membership, "reader": reader}
-    return Asking(session, database, now(), zone, values, read_cookie(request), may_open=may_open, **whose)
+    return Asking(session, database, now(), zone, said, read_cookie(request), may_open=may_open, **whose)
 
 
 def read_cookie(request: Request) -> Cookie:

@@ -22,7 +22,8 @@ from webapp.jobs.handlers import register_chore
 from webapp.outbox.actions import queue_mail
 from webapp.policies.models import PromiseChange, PromiseState
 from webapp.policies.promise import CheckContext, Promise
-from webapp.policies.promises import BY_KEY, PROMISES
+from webapp.policies.promises import BY_KEY, NOT_KNOWN, PROMISES, promise_of
+from webapp.policies.said import find_said
 from webapp.policies.states import State, list_states
 from webapp.services import Services
 from webapp.tenancy.lock import LockedSession
@@ -57,9 +58,13 @@ def check_promises(app: Flask, rest: Callable[[], None] = lambda: None) -> Mappi
     """
     found: Services = app.extensions["callbook"]
     with reading_session(found.database) as session:
-        before = list_states(session)
-    context = CheckContext(app, found.database, found.staff_database, found.settings, now(), before, rest)
-    came = {promise.key: _check(promise, context) for promise in PROMISES}
+        moment, before = now(), list_states(session)
+        said = find_said(session, found.settings, moment)
+    context = CheckContext(app, found.database, found.staff_database, found.settings, moment, said, before, rest)
+    dropped = [promise_of(key) for key in said.promise_keys if key not in BY_KEY]
+    came = {promise.key: _check(promise, context) for promise in (*PROMISES, *dropped)}
+    # What nothing promises any more is not broken for ever.
+    came |= {key: "" for key, state in before.items() if state.why == NOT_KNOWN and key not in came}
     with writing_session(found.database) as session:
         _keep(session, came)
         session.commit()
@@ -93,7 +98,7 @@ def _keep(session: LockedSession, came: Mapping[str, str]) -> None:
         _tell_staff(session, red)
     for key in turned:
         state = f"not kept: {came[key]}" if came[key] else "kept again"
-        note_for_service(session, "service.promise_turned", None, None, promise=BY_KEY[key].name, state=state)
+        note_for_service(session, "service.promise_turned", None, None, promise=promise_of(key).name, state=state)
 
 
 def _is_turn(before: State | None, why: str) -> bool:
@@ -103,7 +108,7 @@ def _is_turn(before: State | None, why: str) -> bool:
 
 def _tell_staff(session: LockedSession, red: Mapping[str, str]) -> None:
     """One mail to each of them for all that turned at this check."""
-    lines = "\n".join(f"{BY_KEY[key].name}: {why}" for key, why in red.items())
+    lines = "\n".join(f"{promise_of(key).name}: {why}" for key, why in red.items())
     turn = spell_id(new_id())
     staff = select(UserAccount).where(UserAccount.is_staff, UserAccount.state == AccountState.ACTIVE)
     for person in session.scalars(staff.order_by(UserAccount.id)).all():

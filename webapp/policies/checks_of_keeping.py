@@ -3,19 +3,23 @@
 Bounded by the number of organizations: a few reads each, by the key. Called by promises.py.
 """
 
+import json
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
-from webapp.audit.models import AuditEvent
+from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.database.promised import oldest_feature_day
 from webapp.database.types import Instant
 from webapp.outbox.models import MailState, OutboxMessage
+from webapp.policies.models import Policy
 from webapp.policies.promise import CheckContext
-from webapp.policies.values import load_values
+from webapp.policies.values import ValuesError, load_values
+from webapp.policies.versions import find_newest
 from webapp.privacy.models import Takeout
 from webapp.privacy.retention import preview, rules_of
+from webapp.privacy.retention_actions import SETTINGS
 from webapp.recovery.queries import latest_backup, latest_drill
 from webapp.tallies import today
 from webapp.tenancy.lock import LockedSession, kept
@@ -25,13 +29,16 @@ from webapp.tenancy.models import Organization, OrganizationState
 LATE_AFTER = timedelta(days=2)
 #: A backup takes its time, and timers are not exact.
 _MAKING = timedelta(hours=1)
+#: An erasure is put in by the hour, and comes again when it fails.
+_ERASED_WITHIN = timedelta(days=1)
 _MAIL_DAYS, _FEATURE_DAYS = 30, 400
+_PLACES = ("partners", "regions")
 _ANY_TAKEOUT = kept(select(Takeout.id).limit(1))
 
 
 def backups_young(context: CheckContext) -> str:
     """The data of the newest backup is no older than the policy says, with an hour for making it."""
-    hours = load_values(context.settings).backup_hours
+    hours = context.values.backup_hours
     if hours is None:
         return "Nobody has said how often a backup is made."
     with context.reading() as session:
@@ -45,7 +52,7 @@ def backups_young(context: CheckContext) -> str:
 
 def drill_young(context: CheckContext) -> str:
     """A young backup was restored and compared within the days that the policy says, and nothing was different."""
-    days = load_values(context.settings).drill_days
+    days = context.values.drill_days
     if days is None:
         return "Nobody has said how often restoring is tried."
     with context.reading() as session:
@@ -62,10 +69,9 @@ def drill_young(context: CheckContext) -> str:
 
 
 def retention_runs(context: CheckContext) -> str:
-    """No organization has anything that is older than it keeps; nor has the service's own."""
+    """No organization has anything that is older than it keeps, or is there past its end; nor has the service's own."""
     with context.reading() as session:
-        staying = select(Organization).where(Organization.state != OrganizationState.CLOSED)
-        organizations = session.scalars(staying.order_by(Organization.id)).all()
+        organizations = session.scalars(select(Organization).order_by(Organization.id)).all()
         mailed = select(func.min(OutboxMessage.ended_at, type_=Instant())).where(
             OutboxMessage.state == MailState.HANDED_OVER
         )
@@ -76,6 +82,10 @@ def retention_runs(context: CheckContext) -> str:
     if oldest_day is not None and oldest_day < today() - _FEATURE_DAYS - LATE_AFTER.days:
         return "Counts of use are still kept that should have been deleted."
     for organization in organizations:
+        if organization.state == OrganizationState.CLOSED:
+            if organization.is_to_be_erased(context.moment - _ERASED_WITHIN):
+                return "An organization that has left should have been erased by now."
+            continue
         with context.reading(organization.id) as session:
             if _is_behind(session, organization, context.moment):
                 return "Data is still kept that an organization wanted deleted by now."
@@ -90,10 +100,17 @@ def _is_behind(session: LockedSession, organization: Organization, moment: datet
         return False  # as most of them: nothing that could be behind
     if preview(session, local_day).is_empty:
         return False
-    changed = select(AuditEvent.position).where(
-        AuditEvent.kind == "settings.changed", AuditEvent.at > moment - LATE_AFTER
+    changed = (
+        select(AuditDetail.words)
+        .join(
+            AuditEvent,
+            and_(
+                AuditEvent.organization_id == AuditDetail.organization_id, AuditEvent.position == AuditDetail.position
+            ),
+        )
+        .where(AuditEvent.kind == "settings.changed", AuditEvent.at > moment - LATE_AFTER)
     )
-    return session.scalars(changed.limit(1)).first() is None
+    return not any(json.loads(words or "{}").get("setting") in SETTINGS.values() for words in session.scalars(changed))
 
 
 def _is_over(oldest: datetime | None, days: int, moment: datetime) -> bool:
@@ -101,10 +118,16 @@ def _is_over(oldest: datetime | None, days: int, moment: datetime) -> bool:
 
 
 def own_database(context: CheckContext) -> str:
-    """Partners and regions are named, each with its place."""
-    values = load_values(context.settings)
-    if not values.partners or not values.regions:
+    """Partners and regions are named, and what the server's file names was published, in force already or to come."""
+    try:
+        listed = load_values(context.settings).filling()
+    except ValuesError:
+        return "The list of partners and regions on the server cannot be read."
+    with context.reading() as session:
+        newest = find_newest(session, Policy.PRIVACY)
+    published = json.loads(newest.frozen_values) if newest else listed
+    if any(listed.get(name) != published.get(name) for name in _PLACES):
+        return "The partners or the regions on the server are not those that were published."
+    if not context.values.partners or not context.values.regions:
         return "The partners that provide machines, network and mail, or the regions, are not named yet."
-    if any(not partner.name or not partner.region for partner in values.partners):
-        return "A partner is listed without its name or its region."
     return ""

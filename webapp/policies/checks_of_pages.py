@@ -13,13 +13,14 @@ from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
 from webapp import access
-from webapp.headers import CONTENT_SECURITY_POLICY
 from webapp.policies.checks_of_people import disclosures_registered
 from webapp.policies.promise import CheckContext
 
 SECURITY_TXT = "/.well-known/security.txt"
 #: Read by strangers, without a form: no cookie at all.
 _WITHOUT = ("/", "/privacy", "/security")
+_OURS = {"'self'", "'none'"}
+_ORDERED = {"default-src", "form-action", "base-uri"}  #: the last two do not follow the first
 _SHAPE = re.compile(r"[\w-]{43}\.[\w-]{43}")  #: 32 random bytes, and their signature
 
 
@@ -62,10 +63,17 @@ def _is_as_said(cookie: str, name: str, *, secure: bool) -> bool:
 
 def no_third_party(context: CheckContext) -> str:
     """Browsers are told to ask nobody but us; what the law made us hand out is in the register."""
-    for path in ("/", "/sign-in"):
-        if ask(context, path).headers.get("Content-Security-Policy") != CONTENT_SECURITY_POLICY:
-            return "Pages are sent without the order to browsers that they ask nobody but us."
+    for path in list_public_paths(context.app):
+        context.rest()
+        if _lets_ask_others(ask(context, path).headers.get("Content-Security-Policy", "")):
+            return "A page is sent without the order to browsers that they ask nobody but us."
     return disclosures_registered(context)
+
+
+def _lets_ask_others(policy: str) -> bool:
+    """Whether a browser is left free by it to load something, or to send a form, anywhere but from and to us."""
+    orders = {name: set(sources) for name, *sources in (part.split() for part in policy.split(";") if part.strip())}
+    return not orders.keys() >= _ORDERED or any(sources - _OURS for sources in orders.values())
 
 
 def security_txt(context: CheckContext) -> str:

@@ -6,22 +6,13 @@ Called by promises.py.
 
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, and_, bindparam, exists, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
-from webapp.accounts.models import AccountState, Passkey, SessionState, UserAccount, WebSession
-from webapp.accounts.session_limits import (
-    ABSOLUTE_LIMIT,
-    IDLE_CHOICES,
-    STAFF_ABSOLUTE_LIMIT,
-    STAFF_IDLE_MINUTES,
-    USUAL_IDLE_MINUTES,
-    has_run_out,
-)
+from webapp.accounts.models import Passkey, SessionState, UserAccount, WebSession
+from webapp.accounts.session_limits import STAFF_IDLE_MINUTES, USUAL_IDLE_MINUTES, has_run_out
 from webapp.audit.models import AuditEvent
 from webapp.audit.service_chain import SERVICE_ID
-from webapp.database.types import Instant
 from webapp.organizations.models import Invitation, InvitationState
-from webapp.policies.models import Announcement, AnnouncementPerson, Policy, PolicyVersion
 from webapp.policies.promise import CheckContext
 from webapp.tenancy.consent_models import (
     AccessGrant,
@@ -31,16 +22,13 @@ from webapp.tenancy.consent_models import (
     DisclosureState,
     RequestState,
 )
-from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.lock import kept
 from webapp.tenancy.models import Membership
 
 #: Sessions that have run out are swept every hour: this long after, one of them is a fault.
 _SWEPT_WITHIN = timedelta(hours=3)
 #: Whoever of staff has no second factor yet has this long to set one up, and can do nothing else meanwhile.
 _SETS_UP_WITHIN = timedelta(minutes=30)
-
-#: Mails to everybody are queued some at a time.
-_TOLD_WITHIN = timedelta(days=1)
 
 _UNINVITED = kept(
     select(Membership.user_account_id)
@@ -79,32 +67,12 @@ _PRODUCED = kept(
         Disclosure.id, Disclosure.asked_by, Disclosure.agreed_by, Disclosure.agreed_at, Disclosure.manifest_digest
     ).where(Disclosure.state == DisclosureState.PRODUCED)
 )
-
-
-_MISSED = kept(
-    select(Membership.user_account_id)
-    .join(UserAccount, UserAccount.id == Membership.user_account_id)
-    .join(
-        Invitation,
-        and_(Invitation.organization_id == Membership.organization_id, Invitation.id == Membership.invitation_id),
-    )
-    .where(
-        UserAccount.state == AccountState.ACTIVE,
-        Membership.created_at < bindparam("told_all", type_=Instant),
-        Invitation.ended_at < bindparam("told_all", type_=Instant),
-        or_(Membership.ends_at.is_(None), Membership.ends_at > bindparam("present", type_=Instant)),
-        ~exists().where(
-            AnnouncementPerson.announcement_id == bindparam("announcement", type_=BigInteger),
-            AnnouncementPerson.user_account_id == UserAccount.id,
-        ),
-    )
-    .limit(1)
-)
+_SHARED = kept(select(Membership.invitation_id).group_by(Membership.invitation_id).having(func.count() > 1).limit(1))
 
 
 def only_invited(context: CheckContext) -> str:
-    """Every membership names an invitation of its organization that was accepted."""
-    if any(session.rows(_UNINVITED) for session in context.each_organization()):
+    """Every membership names an invitation of its organization that was accepted, and no two the same one."""
+    if any(session.rows(_UNINVITED) or session.rows(_SHARED) for session in context.each_organization()):
         return "Somebody is a member of an organization without an invitation that they accepted."
     return ""
 
@@ -143,39 +111,50 @@ def disclosures_registered(context: CheckContext) -> str:
 
 
 def sessions_as_said(context: CheckContext) -> str:
-    """None lives longer, or may be quiet for longer, than the security policy says; and one that has run out counts
-    for nothing, which is tried with one made for it.
+    """None lives longer, or may be quiet for longer, than the security policy in force says; and one that has run out
+    counts for nothing, which is tried with some made for it.
     """
-    if not has_run_out(_session_of(context, created_ago=ABSOLUTE_LIMIT)):
-        return "A session that has run out would still be let in."
-    if not has_run_out(_session_of(context, seen_ago=timedelta(minutes=USUAL_IDLE_MINUTES))):
-        return "A session that was quiet for too long would still be let in."
-    moment = context.moment
+    said = context.said.number
+    oldest, quietest = timedelta(hours=said("session_hours")), timedelta(minutes=said("idle_minutes"))
+    staff_oldest, staff_quietest = timedelta(hours=said("staff_session_hours")), said("staff_idle_minutes")
+    tried = (
+        _session_of(context, created_ago=oldest),
+        _session_of(context, seen_ago=quietest),
+        _session_of(context, is_staff=True, created_ago=staff_oldest),
+        _session_of(context, is_staff=True, seen_ago=timedelta(minutes=staff_quietest)),
+    )
+    if not all(has_run_out(row) for row in tried):
+        return "A session that is too old, or was quiet for too long, would still be let in."
+    moment = context.moment - _SWEPT_WITHIN
+    old = or_(
+        WebSession.created_at < moment - oldest,
+        and_(WebSession.is_staff, WebSession.created_at < moment - staff_oldest),
+    )
+    long = or_(
+        WebSession.idle_minutes > said("longest_idle_hours") * 60,
+        and_(WebSession.is_staff, WebSession.idle_minutes > staff_quietest),
+    )
     with context.reading() as session:
-        old = or_(
-            WebSession.created_at < moment - ABSOLUTE_LIMIT - _SWEPT_WITHIN,
-            and_(WebSession.is_staff, WebSession.created_at < moment - STAFF_ABSOLUTE_LIMIT - _SWEPT_WITHIN),
-        )
         if session.scalars(select(WebSession.id).where(old).limit(1)).first() is not None:
             return "A session is still stored that should have been deleted when it ran out."
-        long = or_(
-            WebSession.idle_minutes > max(IDLE_CHOICES),
-            and_(WebSession.is_staff, WebSession.idle_minutes > STAFF_IDLE_MINUTES),
-        )
         if session.scalars(select(WebSession.id).where(long).limit(1)).first() is not None:
             return "A session may be quiet for longer than the security policy says."
     return ""
 
 
 def _session_of(
-    context: CheckContext, created_ago: timedelta = timedelta(), seen_ago: timedelta = timedelta()
+    context: CheckContext,
+    *,
+    is_staff: bool = False,
+    created_ago: timedelta = timedelta(),
+    seen_ago: timedelta = timedelta(),
 ) -> WebSession:
-    """In no session of the database: it is never stored."""
+    """As one is made today, in no session of the database: it is never stored."""
     return WebSession(
         state=SessionState.SIGNED_IN,
         user_account_id=0,
-        is_staff=False,
-        idle_minutes=USUAL_IDLE_MINUTES,
+        is_staff=is_staff,
+        idle_minutes=STAFF_IDLE_MINUTES if is_staff else USUAL_IDLE_MINUTES,
         created_at=context.moment - created_ago,
         last_seen_at=context.moment - seen_ago,
     )
@@ -205,41 +184,3 @@ def second_factor_for_staff(context: CheckContext) -> str:
         if session.scalars(query).first() is not None:
             return "Somebody of our staff is signed in without a second factor."
     return ""
-
-
-def changes_told(context: CheckContext) -> str:
-    """Every person with a membership was sent each version in force that is significant, and not the first."""
-    with context.reading() as session:
-        for policy in Policy:
-            why = _told_of(session, context, policy)
-            if why:
-                return why
-    return ""
-
-
-def _told_of(session: LockedSession, context: CheckContext, policy: Policy) -> str:
-    in_force = session.scalars(
-        select(PolicyVersion)
-        .where(PolicyVersion.policy == policy, PolicyVersion.effective_at <= context.moment)
-        .order_by(PolicyVersion.version.desc())
-        .limit(1)
-    ).first()
-    if in_force is None or not in_force.significant:
-        return ""
-    name = policy.name.lower()
-    announced = session.scalars(
-        select(Announcement).where(Announcement.policy == policy, Announcement.version == in_force.version)
-    ).first()
-    if announced is None:
-        return "" if in_force.version == 1 else f"A significant change of the {name} policy was announced to nobody."
-    if context.moment - announced.created_at < _TOLD_WITHIN:
-        return ""  # the first version of all may be in force at once, while its mails are still queued
-    if announced.told_all_at is None or _is_anybody_missed(context, announced):
-        return f"Not everybody was sent the {name} policy that is in force."
-    return ""
-
-
-def _is_anybody_missed(context: CheckContext, announced: Announcement) -> bool:
-    """Of those who were members by the time all were told; whoever came later was told on joining, or has read it."""
-    values = {"announcement": announced.id, "told_all": announced.told_all_at, "present": context.moment}
-    return any(session.rows(_MISSED, values) for session in context.each_organization())

@@ -22,7 +22,9 @@ from webapp.formatting import format_count, format_date, format_moment, format_s
 from webapp.organizations.disclosures import count_told
 from webapp.organizations.looks import list_looks
 from webapp.organizations.room import find_room
-from webapp.policies.models import Announcement, AnnouncementPerson, Policy, PolicyVersion
+from webapp.outbox.models import OutboxMessage
+from webapp.policies.models import Announcement, AnnouncementPerson, Outcome, Policy
+from webapp.policies.outcomes import outcome_of
 from webapp.policies.promise import Asking, Figure
 from webapp.policies.who_can_see import count_waiting, count_who_sees, put_in_place
 from webapp.privacy.retention import next_run, next_run_day, preview, rules_of, tell_days
@@ -162,29 +164,36 @@ def of_partners(asking: Asking) -> list[Figure]:
 
 
 def of_changes(asking: Asking) -> list[Figure]:
-    """Which version is in force, and when the person who asks was told of it."""
-    session = asking.session
-    in_force = session.scalars(
-        select(PolicyVersion)
-        .where(PolicyVersion.policy == Policy.PRIVACY, PolicyVersion.effective_at <= asking.moment)
-        .order_by(PolicyVersion.version.desc())
-        .limit(1)
-    ).first()
+    """Which version is in force, and what became of the mail about it to the person who asks."""
+    in_force = asking.said.in_force.get(Policy.PRIVACY)
     if in_force is None:
         return [Figure("Version in force", "none yet")]
     figures = [Figure("Version in force", str(in_force.version))]
-    if asking.membership is not None:
-        told = session.scalar(
-            select(AnnouncementPerson.told_at)
-            .join(Announcement, Announcement.id == AnnouncementPerson.announcement_id)
-            .where(
-                AnnouncementPerson.user_account_id == asking.membership.user_account_id,
-                Announcement.policy == Policy.PRIVACY,
-                Announcement.version == in_force.version,
-            )
+    if asking.membership is None:
+        return figures
+    mails = asking.session.execute(
+        select(AnnouncementPerson, OutboxMessage.state, OutboxMessage.ended_at)
+        .join(Announcement, Announcement.id == AnnouncementPerson.announcement_id)
+        .outerjoin(OutboxMessage, OutboxMessage.id == AnnouncementPerson.outbox_message_id)
+        .where(
+            AnnouncementPerson.user_account_id == asking.membership.user_account_id,
+            Announcement.policy == Policy.PRIVACY,
+            Announcement.version == in_force.version,
         )
-        figures += [Figure("Sent to you", _tell_day(asking, told))] if told else []
+    )
+    for told, state, ended_at in mails:
+        outcome = outcome_of(told.outcome, state)
+        instant = told.told_at if outcome == Outcome.QUEUED else told.outcome_at or ended_at
+        figures.append(Figure("Mail to you about it", f"{_OUTCOMES[outcome]} on {_tell_day(asking, instant)}"))
     return figures
+
+
+_OUTCOMES = {
+    Outcome.QUEUED: "queued",
+    Outcome.HANDED_OVER: "handed over",
+    Outcome.REFUSED: "refused",
+    Outcome.CAME_BACK: "came back, noted",
+}
 
 
 def of_sessions(asking: Asking) -> list[Figure]:

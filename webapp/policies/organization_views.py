@@ -10,7 +10,8 @@ from webapp import access, clock
 from webapp.policies import pages
 from webapp.policies.beside import PUBLIC_ZONE, Besides, ask_for, mark_of
 from webapp.policies.models import Policy
-from webapp.policies.promises import BY_KEY, PROMISES
+from webapp.policies.promises import BY_KEY, list_promised
+from webapp.policies.said import find_said
 from webapp.policies.states import list_changes, list_states
 from webapp.services import services
 from webapp.tenancy.models import Role
@@ -25,8 +26,8 @@ bp = Blueprint("promises", __name__)
 def privacy() -> ResponseReturnValue:
     """The same page as /privacy, with what is true of this organization and this reader at this moment."""
     session, settings, reader = db(), services().settings, current_reader()
-    values, whose = pages.known_values(settings), (current_organization(), current_membership(), reader)
-    asking = ask_for(session, services().database, values, request, *whose)
+    said, whose = find_said(session, settings, clock.now()), (current_organization(), current_membership(), reader)
+    asking = ask_for(session, services().database, said, request, *whose)
     return render_template(
         "policies/organization.html",
         shown=pages.show_now(session, settings, Policy.PRIVACY),
@@ -40,9 +41,11 @@ def privacy() -> ResponseReturnValue:
 def kept() -> ResponseReturnValue:
     """Every promise as it stands, and every change of one, the newest first."""
     moment, states = clock.now(), list_states(db())
+    said = find_said(db(), services().settings, moment)
     return render_template(
         "policies/kept.html",
-        lines=[(promise, states.get(promise.key), mark_of(states.get(promise.key), moment)) for promise in PROMISES],
+        lines=[(each, states.get(each.key), mark_of(states.get(each.key), moment)) for each in list_promised(said)],
+        is_draft=not said.in_force,
         changes=list_changes(db()),
         by_key=BY_KEY,
         zone=PUBLIC_ZONE,

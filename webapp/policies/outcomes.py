@@ -84,7 +84,7 @@ def list_failed(session: LockedSession, announcement_id: int) -> Sequence[Failed
     return [
         FailedMail(person.user_account_id, outcome, person.outcome_at or ended_at, person.error or error or "")
         for person, state, ended_at, error in rows
-        if (outcome := _outcome(person.outcome, state)) in (Outcome.REFUSED, Outcome.CAME_BACK)
+        if (outcome := outcome_of(person.outcome, state)) in (Outcome.REFUSED, Outcome.CAME_BACK)
     ]
 
 
@@ -120,11 +120,11 @@ def _count(session: LockedSession, announcement: Announcement) -> Told:
     ).all()
     counts = dict.fromkeys(Outcome, 0)
     for outcome, state, count in rows:
-        counts[_outcome(outcome, state)] += count
+        counts[outcome_of(outcome, state)] += count
     return Told(announcement, *(counts[outcome] for outcome in Outcome))
 
 
-def _outcome(noted: Outcome, state: MailState | None) -> Outcome:
+def outcome_of(noted: Outcome, state: MailState | None) -> Outcome:
     """What is noted for good stays; else as the outbox has it now."""
     if noted == Outcome.CAME_BACK or state is None:
         return noted

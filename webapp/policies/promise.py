@@ -16,6 +16,7 @@ from sqlalchemy import select
 from config import Settings
 from webapp.database.engine import Database
 from webapp.policies.models import Policy
+from webapp.policies.said import Said
 from webapp.policies.states import State
 from webapp.policies.values import Values
 from webapp.tenancy.lock import LockedSession
@@ -26,7 +27,7 @@ from webapp.tenancy.sessions import reading_session
 
 @dataclass(frozen=True)
 class CheckContext:
-    """The running service, as a check sees it. `before`: what the checks found the last time.
+    """The running service, as a check sees it. `said`: what it promises. `before`: what the checks found the last time.
 
     `rest` is called between the parts of long checks: the same process answers people meanwhile.
     """
@@ -36,8 +37,14 @@ class CheckContext:
     staff_database: Database | None
     settings: Settings
     moment: datetime
+    said: Said
     before: Mapping[str, State] = field(default_factory=dict)
     rest: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def values(self) -> Values:
+        """Those in force, which are not those of the file."""
+        return self.said.values
 
     @contextmanager
     def reading(self, organization_id: int | None = None) -> Iterator[LockedSession]:
@@ -81,12 +88,17 @@ class Asking:
     database: Database
     moment: datetime
     zone: ZoneInfo
-    values: Values
+    said: Said
     cookie: Cookie
     organization: Organization | None = None
     membership: Membership | None = None
     reader: Reader | None = None
     may_open: Callable[[str], str] = lambda _endpoint: ""  #: the address of a page, "" where the reader may not see it
+
+    @property
+    def values(self) -> Values:
+        """Those in force."""
+        return self.said.values
 
 
 Check = Callable[[CheckContext], str]
@@ -113,7 +125,7 @@ class Promise:
 
     @property
     def tests(self) -> tuple[str, ...]:
-        return (self.test, *self.also)
+        return tuple(filter(None, (self.test, *self.also)))
 
 
 def first_of(problems: list[str]) -> str:

@@ -8,9 +8,11 @@ from webapp.policies import checks_of_database as database
 from webapp.policies import checks_of_keeping as keeping
 from webapp.policies import checks_of_pages as pages
 from webapp.policies import checks_of_people as people
+from webapp.policies import checks_of_telling as telling
 from webapp.policies import figures
 from webapp.policies.models import Policy
 from webapp.policies.promise import Promise
+from webapp.policies.said import Said
 
 _PRIVACY, _SECURITY, _BOTH = (Policy.PRIVACY,), (Policy.SECURITY,), (Policy.PRIVACY, Policy.SECURITY)
 
@@ -133,10 +135,11 @@ PROMISES: tuple[Promise, ...] = (
         _PRIVACY,
         "You are told of changes before they count",
         "A significant change is mailed once to everybody who has access to an organization. That it was, is written "
-        "down in the same step as the mail.",
+        "down in the same step as the mail, and what became of it. A mail that does not leave within a day of its turn "
+        "counts as not sent. An address that the relay refuses is listed for our people; its owner reads the notice.",
         "We send it to whoever did not get it, and let it take effect later.",
         "tests/policies/test_announcing.py::test_everybody_with_a_membership_is_told_once",
-        people.changes_told,
+        telling.changes_told,
         (),
         figures.of_changes,
     ),
@@ -234,3 +237,22 @@ PROMISES: tuple[Promise, ...] = (
     ),
 )
 BY_KEY = {promise.key: promise for promise in PROMISES}
+NOT_KNOWN = "This release of the service does not know this promise, so nothing checks it."
+
+
+def promise_of(key: str) -> Promise:
+    """By its key. One that a version in force names and this release has dropped is not kept, and says so."""
+    return BY_KEY.get(key) or Promise(
+        key,
+        (),
+        key.replace("-", " ").capitalize(),
+        NOT_KNOWN,
+        "We bring its check back, or publish a version that says what holds instead.",
+        "",
+        lambda _context: NOT_KNOWN,
+    )
+
+
+def list_promised(said: Said) -> list[Promise]:
+    """What the versions in force promise; before there is one, what the drafts would."""
+    return [promise_of(key) for key in said.promise_keys] or list(PROMISES)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from webapp.policies.models import PromiseChange, PromiseState
 from webapp.tenancy.lock import LockedSession
 
-#: Checks run every hour: what is older is told as what it is, no matter how it came out.
+#: Checks run every hour: what was kept longer ago is not called kept any more.
 FRESH_FOR = timedelta(hours=2, minutes=10)
 CHANGES_SHOWN = 200
 

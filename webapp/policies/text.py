@@ -93,9 +93,12 @@ def placeholders(body: str) -> set[str]:
     return set(_PLACEHOLDER.findall(body))
 
 
+def list_promise_keys(body: str) -> list[str]:
+    """Of all promises that a text names, in its order."""
+    return [key.strip() for named in _PROMISES.findall(body) for key in named.split(",")]
+
+
 def _read_section(title: str, words: str, filling: Filling) -> Section:
-    found = _PROMISES.search(words)
-    promises = tuple(key.strip() for key in found[1].split(",")) if found else ()
     markdown = _markdown()
     tokens = list(_fill_blocks(markdown.parse(_PROMISES.sub("", words)), filling))
     html = markdown.renderer.render(tokens, markdown.options, {})
@@ -103,7 +106,7 @@ def _read_section(title: str, words: str, filling: Filling) -> Section:
         html, tags=_TAGS, attributes=_ATTRIBUTES, attribute_filter=_only_plain_links, link_rel=None, strip_comments=True
     )
     anchor = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-    return Section(title, anchor, Markup(clean), promises, tuple(_list_blocks(tokens)))  # noqa: S704 - cleaned  # nosec B704
+    return Section(title, anchor, Markup(clean), tuple(list_promise_keys(words)), tuple(_list_blocks(tokens)))  # noqa: S704 - cleaned  # nosec B704
 
 
 def _only_plain_links(_tag: str, attribute: str, value: str) -> str | None:

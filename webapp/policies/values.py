@@ -65,6 +65,14 @@ class Values:
         filled: dict[str, str | list[list[str]]] = {**texts, "regions": _join(self.regions), "partners": rows}
         return {name: value for name, value in filled.items() if value}
 
+    @classmethod
+    def of(cls, filling: Mapping[str, Any]) -> "Values":
+        """What filling() gave, as a version has frozen it. All regions together are one text there."""
+        read: dict[str, Any] = {name: filling[name] for name in _TEXTS if name in filling}
+        read |= {name: int(filling[name]) for name in _NUMBERS if name in filling}
+        regions = (filling["regions"],) if "regions" in filling else ()
+        return cls(**read, partners=tuple(Partner(*row) for row in filling.get("partners", ())), regions=regions)
+
 
 def values_file(settings: Settings) -> Path:
     return settings.policy_file or settings.data_dir / NAME

@@ -18,6 +18,7 @@ from webapp.policies.beside import Besides, ask_publicly, nothing_beside
 from webapp.policies.differences import compare
 from webapp.policies.feed import make_feed, make_security_txt
 from webapp.policies.models import Policy
+from webapp.policies.said import find_said
 from webapp.policies.versions import get_version, in_force, list_versions, text_of
 from webapp.services import services
 from webapp.tenancy.models import Role
@@ -33,7 +34,7 @@ _POLICY = "/<any(privacy,security):policy_name>"
 def show(policy_name: str) -> ResponseReturnValue:
     settings = services().settings
     shown = pages.show_now(db(), settings, _policy(policy_name))
-    asking = ask_publicly(db(), services().database, pages.known_values(settings), request)
+    asking = ask_publicly(db(), services().database, find_said(db(), settings, now()), request)
     return render_template("policies/policy.html", shown=shown, beside=Besides(asking))
 
 

@@ -8,7 +8,8 @@ from webapp.privacy.retention_planning import plan_run
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
 
-_SETTINGS = {
+#: As the audit names them.
+SETTINGS = {
     "calls": "How long calls are kept",
     "audit": "How long this list is kept",
     "files": "How long files that were imported are kept",
@@ -32,6 +33,6 @@ def store_rules(session: LockedSession, actor_id: int, rules: Rules) -> None:
         known = getattr(before, name)
         if days != known:
             before_it, after = tell_days(known), tell_days(days)
-            setting = _SETTINGS[name]
+            setting = SETTINGS[name]
             record(session, "settings.changed", actor_id=actor_id, setting=setting, before=before_it, after=after)
     plan_run(session, organization)
