@@ -37,6 +37,11 @@ MAILS_AT_ONCE, AT_ONCE_EVERY = 250, timedelta(minutes=20)
 SUBJECT_AT_MOST, WORDS_AT_MOST = 120, 3000
 
 
+def mails_leave_within(people: int) -> timedelta:
+    """How long after an announcement the mail of the last of so many people is due."""
+    return people // MAILS_AT_ONCE * AT_ONCE_EVERY
+
+
 def announce_version(session: LockedSession, version: PolicyVersion, title: str, staff_id: int | None) -> Announcement:
     """That a significant change is to come, or has come."""
     told = Announcement(

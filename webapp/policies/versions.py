@@ -109,5 +109,11 @@ def find_in_force(session: LockedSession, policy: Policy) -> PolicyVersion | Non
     return in_force(list_versions(session, policy))
 
 
+def standing(newest_first: Sequence[PolicyVersion]) -> list[PolicyVersion]:
+    """The one in force and those that are to come, the newest first: people are bound by each of them, or will be."""
+    present = in_force(newest_first)
+    return [version for version in newest_first if present is None or version.version >= present.version]
+
+
 def in_force(newest_first: Sequence[PolicyVersion]) -> PolicyVersion | None:
     return next((version for version in newest_first if version.effective_at <= now()), None)
