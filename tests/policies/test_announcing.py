@@ -3,7 +3,8 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -26,6 +27,8 @@ from webapp.jobs.handlers import chores
 from webapp.jobs.models import Job, JobState
 from webapp.jobs.queue import MOST_ATTEMPTS
 from webapp.jobs.worker import Worker
+from webapp.organizations.members import change_member
+from webapp.organizations.offers import offer_of_membership
 from webapp.outbox import claims
 from webapp.outbox.models import MailState, OutboxMessage
 from webapp.policies import announcing, jobs
@@ -272,6 +275,52 @@ def test_who_joins_afterwards_reads_what_is_in_force(
     work()
     with time_machine.travel(now() + timedelta(days=16)):
         assert count_of(database, make.member(email="rosa@example.com")) == 0
+
+
+def set_end(database: Database, cast: Cast, ends_at: datetime | None) -> None:
+    """Of Vera's access."""
+    with writing_session(database, cast.harbour.id) as session:
+        session.execute(update(Membership).where(Membership.user_account_id == cast.vera.id).values(ends_at=ends_at))
+        session.commit()
+
+
+@pytest.mark.parametrize("days", [5, 20])
+def test_whose_access_begins_again_is_told_then(
+    announce: Announce, work: Work, database: Database, cast: Cast, days: int
+) -> None:
+    """Also when the version is in force by then: they have been told of the one before alone."""
+    set_end(database, cast, now() - timedelta(days=1))
+    announce()
+    work()
+    assert count_of(database, cast.vera) == 0
+    with time_machine.travel(now() + timedelta(days=days)), writing_session(database, cast.harbour.id) as session:
+        owner = session.get_one(Membership, (cast.harbour.id, cast.olive.id))
+        theirs = session.get_one(Membership, (cast.harbour.id, cast.vera.id))
+        offer = replace(offer_of_membership(session, theirs), ends_at=now() + timedelta(days=30))
+        for _turn in range(2):
+            change_member(session, owner, cast.vera, offer)
+        session.commit()
+    assert count_of(database, cast.vera) == 1
+
+
+@pytest.mark.parametrize("days", [5, 20])
+def test_whoever_was_missed_is_found_every_hour_as_long_as_the_version_counts(
+    announce: Announce, work: Work, database: Database, cast: Cast, make: Make, days: int
+) -> None:
+    set_end(database, cast, now() - timedelta(days=1))
+    announce()
+    work()
+    go_on(database)
+    with time_machine.travel(now() + timedelta(days=days)):
+        rosa = make.member(email="rosa@example.com")
+        work()
+        assert count_of(database, cast.vera) == 0
+        set_end(database, cast, None)
+        go_on(database), work(), go_on(database)
+        assert count_of(database, cast.vera) == 1
+        assert count_of(database, rosa) == int(days == 5), "who came when it was in force has read it"
+    with reading_session(database) as session:
+        assert session.scalars(select(Job.id).where(Job.kind == TELL, Job.state == JobState.WAITING)).all() == []
 
 
 # ------------------------------------------------------------------------------------------------------ incidents
