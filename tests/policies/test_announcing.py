@@ -20,6 +20,7 @@ from tests.policies.many_people import add_people
 from tests.policies.workers import KILLED, Workers, running_workers
 from tests.staff.told import told
 from webapp.accounts.models import AccountState, UserAccount
+from webapp.accounts.people import add_address, make_primary
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.errors import Refused
@@ -154,6 +155,48 @@ def test_many_mails_fall_due_in_portions(
     assert len(due) >= 5
     steps = [round((each - due[0]) / announcing.AT_ONCE_EVERY) for each in due]
     assert steps == [number // 2 for number in range(len(due))]
+
+
+def test_a_job_that_comes_again_later_puts_off_nobody(
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Portions count from the announcement, and who joins later waits behind nobody."""
+    monkeypatch.setattr(announcing, "MAILS_AT_ONCE", 1)
+    announce()
+    with time_machine.travel(now() + timedelta(hours=1), tick=False):
+        work()
+        due = [row.due_at for row in Mailbox(database, settings).rows()]
+        assert len(due) >= 5 and min(due) == now()
+        assert max(due) < now() + (len(due) - 3) * announcing.AT_ONCE_EVERY
+
+
+def test_who_joins_gets_the_mail_at_once_and_by_themselves(
+    announce: Announce, work: Work, database: Database, settings: Settings, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcing, "MAILS_AT_ONCE", 1)
+    announce()
+    work()
+    make.member(email="rosa@example.com")
+    [mail] = [row for row in Mailbox(database, settings).rows("rosa@example.com") if row.template == "policy_changes"]
+    assert mail.due_at <= now()
+    assert mail.organization_id is None, "it goes when the organization does not"
+
+
+def test_a_mail_that_waits_goes_to_the_primary_address_of_then(
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast
+) -> None:
+    announce()
+    work()
+    with writing_session(database) as session:
+        vera = session.get_one(UserAccount, cast.vera.id)
+        add_address(session, vera, "vera@home.example")
+        make_primary(session, vera, "vera@home.example")
+        session.commit()
+    mailbox = Mailbox(database, settings)
+    assert [row.template for row in mailbox.rows("vera@home.example")] == ["policy_changes"]
+    assert mailbox.rows(cast.vera.email) == []
+    work()
+    assert len(people_told(database)) == len(mailbox.rows())
 
 
 # ------------------------------------------------------------------------------------------------------ crashes

@@ -136,8 +136,12 @@ def _untold(session: LockedSession, announcement: Announcement) -> Select[int]:
     )
 
 
-def tell(session: LockedSession, announcement_id: int, people: Sequence[int]) -> int:
-    """Queue the mail of each of these who is not told yet; returns how many. Holds the announcement until the end."""
+def tell(session: LockedSession, announcement_id: int, people: Sequence[int], *, at_once: bool = False) -> int:
+    """Queue the mail of each of these who is not told yet; returns how many. Holds the announcement until the end.
+
+    `at_once`: out of turn, for a single one. The others' mails fall due in portions, counted from the announcement: a
+    job that comes again after a crash puts off nobody.
+    """
     announcement = hold_announcement(session, announcement_id)
     told = select(AnnouncementPerson.user_account_id).where(
         AnnouncementPerson.announcement_id == announcement_id, AnnouncementPerson.user_account_id.in_(people)
@@ -154,7 +158,8 @@ def tell(session: LockedSession, announcement_id: int, people: Sequence[int]) ->
     )
     words = _mail_words(session, announcement)
     for number, person in enumerate(found, start=count or 0):
-        _tell_one(session, announcement, person, words, now() + number // MAILS_AT_ONCE * AT_ONCE_EVERY)
+        in_turn = announcement.created_at + (timedelta() if at_once else mails_leave_within(number))
+        _tell_one(session, announcement, person, words, max(now(), in_turn))
     session.flush()
     return len(found)
 
@@ -166,7 +171,7 @@ def tell_newcomer(session: LockedSession, person: UserAccount) -> None:
     for announcement in list_open(session):
         is_concerned = announcement.organization_id in (None, session.organization_id)
         if is_concerned and session.scalars(_untold(session, announcement).where(UserAccount.id == person.id)).first():
-            tell(session, announcement.id, [person.id])
+            tell(session, announcement.id, [person.id], at_once=True)
 
 
 def hold_announcement(session: LockedSession, announcement_id: int) -> Announcement:
@@ -185,6 +190,7 @@ def _tell_one(
         words=words,
         due_at=due_at,
     )
+    mail.organization_id = None  # whatever the session is bound to: it is about the person's own account
     session.add(
         AnnouncementPerson(
             announcement_id=announcement.id,
