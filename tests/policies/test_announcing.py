@@ -36,14 +36,14 @@ from webapp.policies import announcing, jobs
 from webapp.policies.announcing import TELL, list_untold
 from webapp.policies.incidents import Incident, tell_of_incident
 from webapp.policies.jobs import go_on, note_outcomes
-from webapp.policies.models import Announcement, AnnouncementPerson, Outcome
+from webapp.policies.models import Announcement, AnnouncementPerson, Outcome, Policy
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
 __all__ = ["mailing", "relay"]
 
-Announce = Callable[[], Announcement]
+Announce = Callable[..., Announcement]
 Work = Callable[[], None]
 
 
@@ -66,11 +66,11 @@ def work(database: Database, settings: Settings, app: object) -> Work:
 def announce(publish_now: Publish, database: Database) -> Announce:
     """A significant change, 15 days ahead; nobody is told yet."""
 
-    def do() -> Announcement:
-        publish_now()
-        publish_now(
-            law='"France"', summary="Another law applies.", significant=True, effective_at=now() + timedelta(days=15)
-        )
+    def do(policy: Policy = Policy.PRIVACY) -> Announcement:
+        publish_now(policy)
+        values = {"law": '"France"', "recovery_time": '"2 days"'}
+        ahead = now() + timedelta(days=15)
+        publish_now(policy, summary="Another law applies.", significant=True, effective_at=ahead, **values)
         with reading_session(database) as session:
             return session.scalars(select(Announcement)).one()
 
@@ -125,19 +125,20 @@ def test_disabled_people_and_those_whose_access_ended_are_not(
     assert not addresses & {cast.vera.email, cast.max.email}
 
 
+@pytest.mark.parametrize("policy", Policy)
 def test_the_mail_says_what_changes_from_when_and_where_to_read_it(
-    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast, policy: Policy
 ) -> None:
-    announce()
+    announce(policy)
     work()
     mail = Mailbox(database, settings).newest(cast.olive.email)
-    assert str(mail["Subject"]).startswith("Privacy policy changes on ")
+    assert str(mail["Subject"]).startswith(f"{policy.word.capitalize()} policy changes on ")
     words = text_of(mail)
     for expected in (
         "Another law applies.",
-        "http://localhost:8080/privacy/2",
-        "http://localhost:8080/privacy/1/to/2",
-        "Example Telephony GmbH",
+        f"http://localhost:8080/{policy.word}/2",
+        f"http://localhost:8080/{policy.word}/1/to/2",
+        "Example Telephony GmbH sends this once",
         "You need not do anything.",
     ):
         assert expected in words

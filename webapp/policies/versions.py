@@ -67,8 +67,8 @@ def draft_of(session: LockedSession, settings: Settings, values: Values, policy:
 
 
 def freeze(body: str, filling: Filling) -> tuple[str, tuple[str, ...]]:
-    """The values that this text names, as they are stored; and the names of those that are missing."""
-    wanted = placeholders(body)
+    """The values that this text names, and who promises it, as they are stored; and the names of those missing."""
+    wanted = placeholders(body) | {"operator"}
     there = {name: filling[name] for name in wanted if filling.get(name)}
     return json.dumps(there, ensure_ascii=False, sort_keys=True, separators=(",", ":")), tuple(
         sorted(wanted - there.keys())
