@@ -207,6 +207,8 @@ def _tell_one(
 
 def _mail_words(session: LockedSession, announcement: Announcement) -> dict[str, str]:
     words = {"subject": announcement.subject, "words": announcement.words}
+    if announcement.organization_id is not None:
+        return {**words, "organization": session.get_one(Organization, announcement.organization_id).name}
     if announcement.policy is None or announcement.version is None:
         return words
     version = session.get_one(PolicyVersion, (announcement.policy, announcement.version))
