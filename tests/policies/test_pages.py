@@ -175,11 +175,15 @@ def test_employees_read_what_is_recorded_who_sees_it_and_how_long(
         assert words in page
     assert "Harbour" not in page
     with writing_session(database) as session:
-        values = {"keep_calls_days": 400, "contact": "Ann of the works council"}
+        values = {"keep_calls_days": 365, "keep_audit_days": 90, "contact": "Ann of the works council"}
         session.execute(update(Organization).where(Organization.id == cast.harbour.id).values(**values))
         session.commit()
     client.sign_in(cast.vera)
     own = client.get("/o/harbour/privacy/employees").text
-    assert "Harbour Boats" in own and "Calls: 400 days." in own and "Ann of the works council" in own
+    assert "Harbour Boats" in own and "Calls: 1 year." in own and "Ann of the works council" in own
+    assert "Who looked at them: 90 days." in own
+    assert "The files that the telephone system wrote: as long as the company is a customer." in own, "they stay"
+    elsewhere = client.get("/privacy/employees", base_url="https://localhost:8080").text
+    assert "The whole policy: http://localhost:8080/privacy" in elsewhere
     assert client.get("/o/quayside/privacy/employees").status_code == 404
     assert app.test_client().get("/o/harbour/privacy/employees").status_code == 303

@@ -17,6 +17,7 @@ from webapp.policies.differences import compare
 from webapp.policies.feed import make_feed, make_security_txt
 from webapp.policies.models import Policy
 from webapp.policies.versions import get_version, in_force, list_versions, text_of
+from webapp.privacy.retention import tell_days
 from webapp.services import services
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_organization, db
@@ -112,5 +113,12 @@ def _policy(name: str) -> Policy:
 
 
 def _of_operator() -> dict[str, Any]:
-    values = pages.known_values(services().settings)
-    return {"operator": values.operator, "privacy_contact": values.contact, "today": now().date()}
+    settings = services().settings
+    values = pages.known_values(settings)
+    return {
+        "operator": values.operator,
+        "privacy_contact": values.contact,
+        "policy_address": f"{settings.base_url}/privacy",
+        "tell_days": tell_days,
+        "today": now().date(),
+    }
