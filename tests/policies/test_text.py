@@ -156,6 +156,16 @@ def test_a_missing_value_is_a_gap_that_one_sees() -> None:
     ]
 
 
+def test_the_title_and_where_links_lead_are_words_too() -> None:
+    """So that a version in which nothing else changed differs from the one before."""
+    text = read_body("---\ntitle: Our policy\n---\n## One\nRead [this](/one) and [that](https://two.example).\n", {})
+    assert [(block.kind, block.words) for block in text.blocks] == [
+        ("h1", "Our policy"),
+        ("h2", "One"),
+        ("p", "Read this (/one) and that (https://two.example)."),
+    ]
+
+
 def test_a_value_of_rows_is_a_table() -> None:
     [section] = read_body("## One\n{partners}\n", {"partners": [["A & B", "<iron>", "DE"]]}).sections
     assert "<td>A &amp; B</td><td>&lt;iron&gt;</td><td>DE</td>" in section.html
