@@ -4,7 +4,6 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -15,7 +14,6 @@ from bench.timing import Watch
 from tests.outbox.conftest import Relay, running
 from tests.policies.many_people import add_people
 from tests.policies.workers import KILLED, Workers, running_workers
-from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.organizations.actions import create_organization
 from webapp.outbox.models import OutboxMessage
@@ -64,10 +62,9 @@ def _announce(place: Place, database: Database) -> None:
     settings = replace(place.settings, policy_file=ROOT / "demo" / "policy.toml")
     values = load_values(settings)
     with writing_session(database) as session:
-        for law, significant, ahead in (("Germany", False, 0), ("France", True, 15)):
+        for law, significant in (("Germany", False), ("France", True)):
             draft = draft_of(session, settings, replace(values, law=law), Policy.PRIVACY)
-            day = now() + timedelta(days=ahead) if ahead else None
-            change = Change("Another law applies from then on.", significant, day)
+            change = Change("Another law applies from then on.", significant)
             publish(session, draft, change, _OPERATOR, values.notice_days)
         session.commit()
 

@@ -36,9 +36,7 @@ def main() -> None:
     if _POSTGRESQL.exists() or os.environ.get("TEST_DATABASE_URL"):
         _run("PostgreSQL", others, ["--postgresql"], results)
     day, version = date.today().isoformat(), read_version()  # noqa: DTZ011 - the day of whoever runs it
-    recorded = {
-        test: {"day": day, "results": results.get(test, {"nowhere": "not run"}), "version": version} for test in tests
-    }
+    recorded = {test: {"day": day, "results": results.get(test, {}), "version": version} for test in tests}
     FILE.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n", "utf-8")
     failed = [test for test in tests if set(recorded[test]["results"].values()) != {PASSED}]
     for test in failed:

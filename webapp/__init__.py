@@ -37,7 +37,7 @@ from webapp.organizations import who_looked_views as who_looked
 from webapp.outbox import demo_views as outbox
 from webapp.outbox.claims import sweep
 from webapp.outbox.sender import send_due
-from webapp.policies import announcing
+from webapp.policies import announcing, notice_views
 from webapp.policies import checking as promise_checking
 from webapp.policies import foot as who_sees_foot
 from webapp.policies import jobs as policy_jobs
@@ -98,7 +98,7 @@ FEATURES = (
     reports,
     *(retention, closing),
     *(takeout, inventory),
-    *(policies, promises),
+    *(policies, promises, notice_views),
     staff_notices,
     staff_policies,
     *(staff_organizations, staff_closing),

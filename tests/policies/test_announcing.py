@@ -3,7 +3,8 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -19,6 +20,7 @@ from tests.policies.many_people import add_people
 from tests.policies.workers import KILLED, Workers, running_workers
 from tests.staff.told import told
 from webapp.accounts.models import AccountState, UserAccount
+from webapp.accounts.people import add_address, make_primary
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.errors import Refused
@@ -26,20 +28,22 @@ from webapp.jobs.handlers import chores
 from webapp.jobs.models import Job, JobState
 from webapp.jobs.queue import MOST_ATTEMPTS
 from webapp.jobs.worker import Worker
+from webapp.organizations.members import change_member
+from webapp.organizations.offers import offer_of_membership
 from webapp.outbox import claims
 from webapp.outbox.models import MailState, OutboxMessage
 from webapp.policies import announcing, jobs
 from webapp.policies.announcing import TELL, list_untold
 from webapp.policies.incidents import Incident, tell_of_incident
 from webapp.policies.jobs import go_on, note_outcomes
-from webapp.policies.models import Announcement, AnnouncementPerson, Outcome
+from webapp.policies.models import Announcement, AnnouncementPerson, Outcome, Policy
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
 __all__ = ["mailing", "relay"]
 
-Announce = Callable[[], Announcement]
+Announce = Callable[..., Announcement]
 Work = Callable[[], None]
 
 
@@ -62,11 +66,11 @@ def work(database: Database, settings: Settings, app: object) -> Work:
 def announce(publish_now: Publish, database: Database) -> Announce:
     """A significant change, 15 days ahead; nobody is told yet."""
 
-    def do() -> Announcement:
-        publish_now()
-        publish_now(
-            law='"France"', summary="Another law applies.", significant=True, effective_at=now() + timedelta(days=15)
-        )
+    def do(policy: Policy = Policy.PRIVACY) -> Announcement:
+        publish_now(policy)
+        values = {"law": '"France"', "recovery_time": '"2 days"'}
+        ahead = now() + timedelta(days=15)
+        publish_now(policy, summary="Another law applies.", significant=True, effective_at=ahead, **values)
         with reading_session(database) as session:
             return session.scalars(select(Announcement)).one()
 
@@ -121,19 +125,20 @@ def test_disabled_people_and_those_whose_access_ended_are_not(
     assert not addresses & {cast.vera.email, cast.max.email}
 
 
+@pytest.mark.parametrize("policy", Policy)
 def test_the_mail_says_what_changes_from_when_and_where_to_read_it(
-    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast, policy: Policy
 ) -> None:
-    announce()
+    announce(policy)
     work()
     mail = Mailbox(database, settings).newest(cast.olive.email)
-    assert str(mail["Subject"]).startswith("Privacy policy changes on ")
+    assert str(mail["Subject"]).startswith(f"{policy.word.capitalize()} policy changes on ")
     words = text_of(mail)
     for expected in (
         "Another law applies.",
-        "http://localhost:8080/privacy/2",
-        "http://localhost:8080/privacy/1/to/2",
-        "Example Telephony GmbH",
+        f"http://localhost:8080/{policy.word}/2",
+        f"http://localhost:8080/{policy.word}/1/to/2",
+        "Example Telephony GmbH sends this once",
         "You need not do anything.",
     ):
         assert expected in words
@@ -151,6 +156,48 @@ def test_many_mails_fall_due_in_portions(
     assert len(due) >= 5
     steps = [round((each - due[0]) / announcing.AT_ONCE_EVERY) for each in due]
     assert steps == [number // 2 for number in range(len(due))]
+
+
+def test_a_job_that_comes_again_later_puts_off_nobody(
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Portions count from the announcement, and who joins later waits behind nobody."""
+    monkeypatch.setattr(announcing, "MAILS_AT_ONCE", 1)
+    announce()
+    with time_machine.travel(now() + timedelta(hours=1), tick=False):
+        work()
+        due = [row.due_at for row in Mailbox(database, settings).rows()]
+        assert len(due) >= 5 and min(due) == now()
+        assert max(due) < now() + (len(due) - 3) * announcing.AT_ONCE_EVERY
+
+
+def test_who_joins_gets_the_mail_at_once_and_by_themselves(
+    announce: Announce, work: Work, database: Database, settings: Settings, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcing, "MAILS_AT_ONCE", 1)
+    announce()
+    work()
+    make.member(email="rosa@example.com")
+    [mail] = [row for row in Mailbox(database, settings).rows("rosa@example.com") if row.template == "policy_changes"]
+    assert mail.due_at <= now()
+    assert mail.organization_id is None, "it goes when the organization does not"
+
+
+def test_a_mail_that_waits_goes_to_the_primary_address_of_then(
+    announce: Announce, work: Work, database: Database, settings: Settings, cast: Cast
+) -> None:
+    announce()
+    work()
+    with writing_session(database) as session:
+        vera = session.get_one(UserAccount, cast.vera.id)
+        add_address(session, vera, "vera@home.example")
+        make_primary(session, vera, "vera@home.example")
+        session.commit()
+    mailbox = Mailbox(database, settings)
+    assert [row.template for row in mailbox.rows("vera@home.example")] == ["policy_changes"]
+    assert mailbox.rows(cast.vera.email) == []
+    work()
+    assert len(people_told(database)) == len(mailbox.rows())
 
 
 # ------------------------------------------------------------------------------------------------------ crashes
@@ -272,6 +319,52 @@ def test_who_joins_afterwards_reads_what_is_in_force(
     work()
     with time_machine.travel(now() + timedelta(days=16)):
         assert count_of(database, make.member(email="rosa@example.com")) == 0
+
+
+def set_end(database: Database, cast: Cast, ends_at: datetime | None) -> None:
+    """Of Vera's access."""
+    with writing_session(database, cast.harbour.id) as session:
+        session.execute(update(Membership).where(Membership.user_account_id == cast.vera.id).values(ends_at=ends_at))
+        session.commit()
+
+
+@pytest.mark.parametrize("days", [5, 20])
+def test_whose_access_begins_again_is_told_then(
+    announce: Announce, work: Work, database: Database, cast: Cast, days: int
+) -> None:
+    """Also when the version is in force by then: they have been told of the one before alone."""
+    set_end(database, cast, now() - timedelta(days=1))
+    announce()
+    work()
+    assert count_of(database, cast.vera) == 0
+    with time_machine.travel(now() + timedelta(days=days)), writing_session(database, cast.harbour.id) as session:
+        owner = session.get_one(Membership, (cast.harbour.id, cast.olive.id))
+        theirs = session.get_one(Membership, (cast.harbour.id, cast.vera.id))
+        offer = replace(offer_of_membership(session, theirs), ends_at=now() + timedelta(days=30))
+        for _turn in range(2):
+            change_member(session, owner, cast.vera, offer)
+        session.commit()
+    assert count_of(database, cast.vera) == 1
+
+
+@pytest.mark.parametrize("days", [5, 20])
+def test_whoever_was_missed_is_found_every_hour_as_long_as_the_version_counts(
+    announce: Announce, work: Work, database: Database, cast: Cast, make: Make, days: int
+) -> None:
+    set_end(database, cast, now() - timedelta(days=1))
+    announce()
+    work()
+    go_on(database)
+    with time_machine.travel(now() + timedelta(days=days)):
+        rosa = make.member(email="rosa@example.com")
+        work()
+        assert count_of(database, cast.vera) == 0
+        set_end(database, cast, None)
+        go_on(database), work(), go_on(database)
+        assert count_of(database, cast.vera) == 1
+        assert count_of(database, rosa) == int(days == 5), "who came when it was in force has read it"
+    with reading_session(database) as session:
+        assert session.scalars(select(Job.id).where(Job.kind == TELL, Job.state == JobState.WAITING)).all() == []
 
 
 # ------------------------------------------------------------------------------------------------------ incidents

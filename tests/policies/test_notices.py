@@ -12,6 +12,7 @@ from sqlalchemy import event, select
 from config import Settings
 from tests.cast import Cast
 from tests.client import PART, PageCheckingClient
+from tests.mailbox import Mailbox, text_of
 from tests.policies.conftest import BY_COMMAND, Publish
 from webapp.clock import now
 from webapp.database.engine import Database
@@ -124,6 +125,32 @@ def test_an_incident_is_for_those_alone_whom_it_concerns(
     assert isinstance(other, PageCheckingClient)
     other.sign_in(cast.quentin)
     assert "A disk was stolen" not in other.get("/o/quayside/calls").text
+
+
+def test_an_incident_has_a_page_with_every_word_for_those_who_were_told(
+    app: Flask, client: PageCheckingClient, cast: Cast, database: Database, settings: Settings
+) -> None:
+    """Also once it is put away; the notice is cut short, and says whose it is."""
+    words = f"On Monday <b>at</b> night. {'It was taken. ' * 60}\n\nWhat you should do:\nchange your password."
+    with writing_session(database) as session:
+        told = tell_of_incident(session, Incident("A disk was stolen", words, cast.harbour), BY_COMMAND)
+        session.commit()
+    Worker(database, settings).run_due()
+    mail = text_of(Mailbox(database, settings).newest(cast.vera.email))
+    assert "once to the people of Harbour Boats" in mail
+    page = f"/notices/{spell_id(told.id)}"
+    assert client.get(page).status_code == 303
+    client.sign_in(cast.vera)
+    notice = client.get("/o/harbour/calls").text
+    assert page in notice and "Harbour Boats: A disk" in notice and "What you should do" not in notice
+    client.send(f"{page}/dismiss")
+    whole = client.get(page).text
+    assert "<p>What you should do:\nchange your password.</p>" in whole
+    assert "Monday &lt;b&gt;at" in whole and "<strong>Harbour Boats</strong>" in whole
+    other = app.test_client()
+    assert isinstance(other, PageCheckingClient)
+    other.sign_in(cast.quentin)
+    assert other.get(page).status_code == 404
 
 
 @contextmanager

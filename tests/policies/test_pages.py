@@ -16,8 +16,9 @@ from webapp.accounts.models import WebSession
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.policies import text, versions
-from webapp.policies.feed import ATOM
+from webapp.policies.feed import ATOM, make_feed
 from webapp.policies.models import Policy
+from webapp.policies.pages import list_everything
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -91,6 +92,29 @@ def test_one_that_is_to_come_is_told_and_takes_its_place_by_itself(
         assert "This is an older version." in client.get("/privacy/1").text
 
 
+def test_each_of_two_that_are_to_come_is_told(client: PageCheckingClient, publish_now: Publish, cast: Cast) -> None:
+    publish_now()
+    publish_now(law='"France"', summary="Another law applies.", effective_at=now() + timedelta(days=20))
+    publish_now(law='"Spain"', summary="And yet another one.", effective_at=now() + timedelta(days=40))
+    client.sign_in(cast.vera)
+    for path in ("/privacy", "/o/harbour/privacy"):
+        page = client.get(path).text
+        assert page.index("Version 2 takes effect on") < page.index("Another law applies."), path
+        assert page.index("Another law applies.") < page.index("Version 3 takes effect on"), path
+        assert "/privacy/1/to/3" in page, path
+
+
+def test_what_differs_in_no_word_is_not_said_to_be_the_same(
+    client: PageCheckingClient, publish_now: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_now()
+    body = text.load_body(Policy.PRIVACY)
+    monkeypatch.setattr(versions, "load_body", lambda _policy: body.replace("strict", "**strict**"))
+    publish_now()
+    assert "No word differs." in client.get("/privacy/1/to/2").text
+    assert "The two say the same, word for word." in client.get("/privacy/2/to/2").text
+
+
 def test_the_difference_shows_words_and_folds_the_rest(client: PageCheckingClient, two: None) -> None:
     page = client.get("/privacy/1/to/2").text
     assert re.search(r"stored in\s+<del>Germany\.</del> <ins>Germany and France\.</ins>", page)
@@ -139,11 +163,24 @@ def test_the_feed_is_atom_and_has_every_version(client: PageCheckingClient, two:
     entries = feed.findall("a:entry", names)
     assert len(entries) == 3
     ids = [entry.findtext("a:id", "", names) for entry in entries]
-    assert ids[0] == "http://localhost:8080/privacy/2" and len(set(ids)) == 3
+    assert len(set(ids)) == 3 and all(each.startswith("urn:uuid:") for each in ids)
     assert "We store in France too." in entries[0].findtext("a:summary", "", names)
     assert all(
         re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry.findtext("a:updated", "", names)) for entry in entries
     )
+
+
+def test_the_feed_keeps_its_ids_at_another_address(publish_now: Publish, two: None, database: Database) -> None:
+    """RFC 4287, 4.2.6; and when another version is published."""
+    with reading_session(database) as session:
+        known = list_everything(session)
+    feeds = [
+        ET.fromstring(make_feed(*made, "Operator", now()))  # noqa: S314 - our own
+        for made in (("http://a.example", known), ("https://b.example", known), ("https://b.example", known[1:]))
+    ]
+    ids = [[element.text for element in feed.iter(f"{{{ATOM}}}id")] for feed in feeds]
+    assert ids[0] == ids[1]
+    assert ids[2] == [ids[0][0], *ids[0][2:]]
 
 
 def test_an_empty_feed_is_one_too(client: PageCheckingClient) -> None:
@@ -175,11 +212,15 @@ def test_employees_read_what_is_recorded_who_sees_it_and_how_long(
         assert words in page
     assert "Harbour" not in page
     with writing_session(database) as session:
-        values = {"keep_calls_days": 400, "contact": "Ann of the works council"}
+        values = {"keep_calls_days": 365, "keep_audit_days": 90, "contact": "Ann of the works council"}
         session.execute(update(Organization).where(Organization.id == cast.harbour.id).values(**values))
         session.commit()
     client.sign_in(cast.vera)
     own = client.get("/o/harbour/privacy/employees").text
-    assert "Harbour Boats" in own and "Calls: 400 days." in own and "Ann of the works council" in own
+    assert "Harbour Boats" in own and "Calls: 1 year." in own and "Ann of the works council" in own
+    assert "Who looked at them: 90 days." in own
+    assert "The files that the telephone system wrote: as long as the company is a customer." in own, "they stay"
+    elsewhere = client.get("/privacy/employees", base_url="https://localhost:8080").text
+    assert "The whole policy: http://localhost:8080/privacy" in elsewhere
     assert client.get("/o/quayside/privacy/employees").status_code == 404
     assert app.test_client().get("/o/harbour/privacy/employees").status_code == 303

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from config import Settings
 from tests import postgresql
 from tests.cast import Cast
+from tests.make import Make
 from tests.policies.conftest import BY_COMMAND, Fill, Publish
 from tests.staff.told import told
 from webapp.accounts import session_limits
@@ -20,6 +21,7 @@ from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.errors import Refused
 from webapp.jobs.models import Job
+from webapp.policies import announcing
 from webapp.policies.announcing import TELL
 from webapp.policies.models import Announcement, Policy, PolicyVersion
 from webapp.policies.publishing import Change, publish
@@ -90,7 +92,7 @@ def test_a_significant_change_is_announced_ahead(publish_now: Publish, database:
         with pytest.raises(Refused, match="announced 14 days ahead") as refused:
             publish_now(**wanted)
         assert refused.value.field == "effective_on"
-        publish_now(**wanted | {"effective_at": now() + timedelta(days=14, minutes=1)})
+        publish_now(**wanted | {"effective_at": now() + timedelta(days=15)})
     else:
         publish_now(**wanted)
     with reading_session(database) as session:
@@ -108,6 +110,39 @@ def test_without_a_day_a_significant_change_leaves_everybody_the_whole_notice(pu
         publish_now()
         version = publish_now(significant=True, law='"France"')
     assert version.effective_at == datetime(2026, 12, 11, tzinfo=UTC)
+
+
+def test_a_day_of_ones_own_leaves_everybody_the_whole_notice_too(
+    publish_now: Publish, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From when the last of the mails is due."""
+    make.member(), make.member()
+    wanted: dict[str, Any] = {"significant": True, "law": '"France"'}
+    with time_machine.travel(datetime(2026, 11, 26, 23, 30, tzinfo=UTC), tick=False):
+        publish_now()
+        monkeypatch.setattr(announcing, "MAILS_AT_ONCE", 1)
+        with pytest.raises(Refused, match=r"14 days ahead\. Give 12 December 2026 or later"):
+            publish_now(**wanted, effective_at=datetime(2026, 12, 11, tzinfo=UTC))
+        assert publish_now(**wanted).effective_at == datetime(2026, 12, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_the_notice_that_was_promised_counts_until_another_is_in_force(publish_now: Publish, policy: Policy) -> None:
+    """And a longer one from when it is published."""
+    publish_now(notice_days="14"), publish_now(Policy.SECURITY, notice_days="14")
+    wanted: dict[str, Any] = {"significant": True, "law": '"France"', "recovery_time": '"2 days"'}
+    with pytest.raises(Refused, match="announced 14 days ahead"):
+        publish_now(policy, notice_days="1", effective_at=now() + timedelta(days=3), **wanted)
+    publish_now(notice_days="20", effective_at=now() + timedelta(days=2))
+    with pytest.raises(Refused, match="announced 20 days ahead"):
+        publish_now(policy, notice_days="1", effective_at=now() + timedelta(days=16), **wanted)
+
+
+def test_nobody_is_told_of_the_first_version(publish_now: Publish, database: Database) -> None:
+    version = publish_now(significant=True)
+    assert version.effective_at == version.published_at
+    with reading_session(database) as session:
+        assert session.scalars(select(Announcement)).all() == []
 
 
 def test_the_operator_says_how_long_ahead(publish_now: Publish) -> None:

@@ -20,7 +20,7 @@ def test_the_template_as_it_is_promises_nothing(settings: Settings) -> None:
 
 
 def test_the_template_names_every_value(settings: Settings) -> None:
-    text = _TEMPLATE.read_text("utf-8").replace('""', '"Words"').replace("[]", '["Germany"]')
+    text = _TEMPLATE.read_text("utf-8").replace('""', '"https://words.example"').replace("[]", '["Germany"]')
     uncommented = re.sub(r"^# (?=\w+ = |\[\[)", "", text, flags=re.MULTILINE)
     (settings.data_dir / "policy.toml").write_text(uncommented, "utf-8")
     values = load_values(settings)
@@ -61,6 +61,8 @@ def test_several_regions_read_as_words(settings: Settings, fill: Fill) -> None:
         ("operator = 3", "operator in policy.toml must be a text in quotes"),
         (f"operator = '{'x' * 501}'", "at most 500 characters"),
         ('operator = "a\\u0007b"', "characters that cannot be shown"),
+        ("security_contact = 'call us'", "must be an e-mail address, or a page"),
+        ("security_contact = 'http://example.com'", "must be an e-mail address, or a page"),
         ("drill_days = 0", "a whole number from 1 to 10000"),
         ("drill_days = true", "a whole number"),
         ("drill_days = '90'", "a whole number"),

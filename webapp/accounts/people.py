@@ -16,6 +16,7 @@ from webapp.accounts.session_ends import end_rows
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import NotFound, Refused
+from webapp.outbox.actions import send_after
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership
 
@@ -104,8 +105,9 @@ def remove_address(session: Session, person: UserAccount, address: str) -> None:
 
 
 def make_primary(session: Session, person: UserAccount, address: str) -> None:
-    """Send policy and security mail there from now on. Raises NotFound."""
-    person.email = _get_address(session, person, address).email
+    """Send policy and security mail there from now on, what waits to go of policies too. Raises NotFound."""
+    before, person.email = person.email, _get_address(session, person, address).email
+    send_after(session, before, person.email)
     end_links(session, person, LinkKind.NEW_PASSWORD)
     session.flush()
 

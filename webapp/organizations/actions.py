@@ -25,8 +25,16 @@ _when_joined: dict[str, Callable[[LockedSession, UserAccount], None]] = {}
 
 
 def when_joined(name: str, hook: Callable[[LockedSession, UserAccount], None]) -> None:
-    """Call `hook` with everybody who joins, in that transaction: later packages register it in create_app()."""
+    """Call `hook` with everybody who joins, or whose access has ended and begins again, in that transaction: later
+    packages register it in create_app().
+    """
     _when_joined[name] = hook
+
+
+def tell_joined(session: LockedSession, person: UserAccount) -> None:
+    """Call what when_joined() was given."""
+    for hook in _when_joined.values():
+        hook(session, person)
 
 
 def create_organization(session: LockedSession, slug: str, name: str, time_zone: str, region: str) -> Organization:
@@ -136,8 +144,7 @@ def join(session: LockedSession, person: UserAccount, invitation: Invitation) ->
         email=person.email,
         role=invitation.role.word,
     )
-    for hook in _when_joined.values():
-        hook(session, person)
+    tell_joined(session, person)
     return membership
 
 

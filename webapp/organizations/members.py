@@ -9,6 +9,7 @@ from webapp.audit.actions import record
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.errors import Forbidden, NotFound, Refused
+from webapp.organizations.actions import tell_joined
 from webapp.organizations.models import Invitation, InvitationState
 from webapp.organizations.offers import Offer, check_within, is_within, offer_of_membership, replace_spans, write_offer
 from webapp.tenancy.guard import list_places
@@ -51,8 +52,12 @@ def change_member(session: LockedSession, actor: Membership, person: UserAccount
     _keep_an_owner(session, membership, person, offer)
     if offer != offer_of_membership(session, membership):
         renew_all_sessions(session, person)
+    had_ended = membership.ends_at is not None and membership.ends_at <= now()
     write_offer(membership, offer)
     replace_spans(session, person, offer.spans)
+    session.flush()
+    if had_ended:
+        tell_joined(session, person)
     return membership
 
 

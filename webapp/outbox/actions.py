@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from webapp.alarms import wake_workers_after_commit
 from webapp.clock import now
@@ -21,6 +22,7 @@ from webapp.tenancy.lock import LockedSession
 #: Why a mail is held: it waited when the backup was made, and may have gone since.
 HELD = "held back by a restore"
 Words = Mapping[str, str | int | None]
+_following: set[str] = set()
 
 
 def queue_mail(
@@ -73,6 +75,18 @@ def queue_mail(
         return known
     wake_workers_after_commit(session)
     return message
+
+
+def follow_primary(template: str) -> None:
+    """Mails of this template that wait go to the person's primary address, also when that is another by then."""
+    _following.add(template)
+
+
+def send_after(session: Session, before: str, now_primary: str) -> None:
+    """What waits to go to the address that was a person's primary one, and should follow them, does."""
+    theirs = (OutboxMessage.to_address == before, OutboxMessage.template.in_(_following))
+    moved = update(OutboxMessage).where(*theirs, OutboxMessage.state == MailState.WAITING)
+    session.execute(moved.values(to_address=now_primary).execution_options(synchronize_session=False))
 
 
 def _find(session: LockedSession, whole_cause: str) -> OutboxMessage | None:

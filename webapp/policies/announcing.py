@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from webapp.accounts.models import AccountState, UserAccount
@@ -35,6 +35,11 @@ SHOWN_AFTER = timedelta(days=30)  #: on public pages, after a version is in forc
 #: Mails of one announcement fall due in portions: the relay's hourly limit is everybody's, a new password's link too.
 MAILS_AT_ONCE, AT_ONCE_EVERY = 250, timedelta(minutes=20)
 SUBJECT_AT_MOST, WORDS_AT_MOST = 120, 3000
+
+
+def mails_leave_within(people: int) -> timedelta:
+    """How long after an announcement the mail of the last of so many people is due."""
+    return people // MAILS_AT_ONCE * AT_ONCE_EVERY
 
 
 def announce_version(session: LockedSession, version: PolicyVersion, title: str, staff_id: int | None) -> Announcement:
@@ -94,31 +99,49 @@ def _begin(session: LockedSession, told: Announcement) -> Announcement:
 # --------------------------------------------------------------------------------------------------- telling people
 
 
+def list_open(session: LockedSession) -> Sequence[Announcement]:
+    """Of which somebody may have to be told still: those not through, and every version in force or to come."""
+    newer = aliased(PolicyVersion)
+    is_over = exists().where(
+        newer.policy == Announcement.policy, newer.version > Announcement.version, newer.effective_at <= now()
+    )
+    wanted = or_(Announcement.told_all_at.is_(None), and_(Announcement.policy.is_not(None), ~is_over))
+    return session.scalars(select(Announcement).where(wanted).order_by(Announcement.id)).all()
+
+
 def list_untold(session: LockedSession, announcement_id: int, after: int, at_most: int) -> Sequence[int]:
     """Members of the bound organization who are not told yet, by id."""
-    told = aliased(AnnouncementPerson)
-    is_told = (
-        select(told.user_account_id)
-        .where(told.announcement_id == announcement_id, told.user_account_id == UserAccount.id)
-        .exists()
+    untold = _untold(session, session.get_one(Announcement, announcement_id)).where(UserAccount.id > after)
+    return session.scalars(untold.order_by(UserAccount.id).limit(at_most)).all()
+
+
+def _untold(session: LockedSession, announcement: Announcement) -> Select[int]:
+    """Whoever came when all were told, and the version was in force, has read that one."""
+    is_told = exists().where(
+        AnnouncementPerson.announcement_id == announcement.id, AnnouncementPerson.user_account_id == UserAccount.id
     )
-    return session.scalars(
+    until = announcement.told_all_at or now()
+    if announcement.policy is not None and announcement.version is not None:
+        until = max(until, session.get_one(PolicyVersion, (announcement.policy, announcement.version)).effective_at)
+    return (
         select(UserAccount.id)
         .join(Membership, Membership.user_account_id == UserAccount.id)
         .where(
             Membership.organization_id == session.organization_id,
+            Membership.created_at <= until,
             or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
             UserAccount.state == AccountState.ACTIVE,
-            UserAccount.id > after,
             ~is_told,
         )
-        .order_by(UserAccount.id)
-        .limit(at_most)
-    ).all()
+    )
 
 
-def tell(session: LockedSession, announcement_id: int, people: Sequence[int]) -> int:
-    """Queue the mail of each of these who is not told yet; returns how many. Holds the announcement until the end."""
+def tell(session: LockedSession, announcement_id: int, people: Sequence[int], *, at_once: bool = False) -> int:
+    """Queue the mail of each of these who is not told yet; returns how many. Holds the announcement until the end.
+
+    `at_once`: out of turn, for a single one. The others' mails fall due in portions, counted from the announcement: a
+    job that comes again after a crash puts off nobody.
+    """
     announcement = hold_announcement(session, announcement_id)
     told = select(AnnouncementPerson.user_account_id).where(
         AnnouncementPerson.announcement_id == announcement_id, AnnouncementPerson.user_account_id.in_(people)
@@ -135,21 +158,20 @@ def tell(session: LockedSession, announcement_id: int, people: Sequence[int]) ->
     )
     words = _mail_words(session, announcement)
     for number, person in enumerate(found, start=count or 0):
-        _tell_one(session, announcement, person, words, now() + number // MAILS_AT_ONCE * AT_ONCE_EVERY)
+        in_turn = announcement.created_at + (timedelta() if at_once else mails_leave_within(number))
+        _tell_one(session, announcement, person, words, max(now(), in_turn))
     session.flush()
     return len(found)
 
 
 def tell_newcomer(session: LockedSession, person: UserAccount) -> None:
-    """Of changes that are still to come, and of what others are being told just now. Called on joining."""
-    changing = select(Announcement.id).outerjoin(
-        PolicyVersion,
-        (PolicyVersion.policy == Announcement.policy) & (PolicyVersion.version == Announcement.version),
-    )
-    mine = or_(Announcement.organization_id.is_(None), Announcement.organization_id == session.organization_id)
-    open_still = or_(PolicyVersion.effective_at > now(), Announcement.told_all_at.is_(None))
-    for announcement_id in session.scalars(changing.where(mine, open_still).order_by(Announcement.id)).all():
-        tell(session, announcement_id, [person.id])
+    """Of changes that are still to come, and of what others are being told just now. Called on joining, and when an
+    access that had ended begins again: then also of what was missed meanwhile and is in force.
+    """
+    for announcement in list_open(session):
+        is_concerned = announcement.organization_id in (None, session.organization_id)
+        if is_concerned and session.scalars(_untold(session, announcement).where(UserAccount.id == person.id)).first():
+            tell(session, announcement.id, [person.id], at_once=True)
 
 
 def hold_announcement(session: LockedSession, announcement_id: int) -> Announcement:
@@ -168,6 +190,7 @@ def _tell_one(
         words=words,
         due_at=due_at,
     )
+    mail.organization_id = None  # whatever the session is bound to: it is about the person's own account
     session.add(
         AnnouncementPerson(
             announcement_id=announcement.id,
@@ -184,6 +207,8 @@ def _tell_one(
 
 def _mail_words(session: LockedSession, announcement: Announcement) -> dict[str, str]:
     words = {"subject": announcement.subject, "words": announcement.words}
+    if announcement.organization_id is not None:
+        return {**words, "organization": session.get_one(Organization, announcement.organization_id).name}
     if announcement.policy is None or announcement.version is None:
         return words
     version = session.get_one(PolicyVersion, (announcement.policy, announcement.version))

@@ -82,7 +82,7 @@ def _publish_command(writing: Writing) -> click.Command:
             f"Version {version.version} of the {name} policy is published, in force from "
             f"{format_date(version.effective_at.date())}. SHA-256 {draft.digest.hex()}"
         )
-        if significant:
+        if significant and version.version > 1:
             click.echo("The worker tells everybody by mail and notice.")
 
     return publish_policy

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from config import ROOT
+from webapp.formatting import format_date
 
 FILE = Path(__file__).resolve().parent / "evidence.json"
 PASSED = "passed"
@@ -21,7 +22,7 @@ PASSED = "passed"
 class Evidence:
     """Of one test. `results`: by where it ran ("SQLite", "PostgreSQL", "Chromium"), "passed" or "failed".
 
-    `day` None: it has never run.
+    `day`: when all tests ran last; None: this one was not among them yet.
     """
 
     test: str
@@ -34,9 +35,14 @@ class Evidence:
         return bool(self.results) and all(result == PASSED for result in self.results.values())
 
     @property
-    def places(self) -> str:
-        """Where it ran: "PostgreSQL and SQLite"."""
-        return " and ".join(sorted(self.results))
+    def words(self) -> str:
+        """What it came to: "Last proved 20 November 2026, version 1.4, on PostgreSQL and SQLite."."""
+        if self.day is None or not self.results:
+            return "Not proved yet: the test has not been run."
+        when = f"{format_date(self.day)}, version {self.version}"
+        if self.is_proved:
+            return f"Last proved {when}, on {' and '.join(sorted(self.results))}."
+        return f"Not proved: the test failed on {when}."
 
 
 @cache

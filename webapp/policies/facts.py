@@ -13,15 +13,16 @@ from webapp.policies.values import Values
 #: Which locks keep customers apart, by the database.
 _LOCKS = {
     "sqlite": (
-        "Two locks keep them apart on this database (SQLite). The program adds your company to every question it asks, "
-        "in one place that nothing goes around, and refuses a question that it cannot narrow. The connections of our "
-        "own administration interface cannot open the tables with your calls at all: the database engine refuses them."
+        "One lock keeps them apart on this database (SQLite). The program adds your company to every question it asks, "
+        "in one place that nothing goes around, and refuses a question that it cannot narrow. A second lock keeps our "
+        "staff out: the connections of our own administration interface cannot open the tables with your calls at all, "
+        "since the database engine refuses them."
     ),
     "postgresql": (
         "Two locks keep them apart on this database (PostgreSQL). The program adds your company to every question it "
         "asks, in one place that nothing goes around, and refuses one that it cannot narrow. The database itself "
         "forces row-level security on every table with your data, and the program signs in as somebody who cannot turn "
-        "it off."
+        "it off. Each lock holds by itself."
     ),
 }
 _BY_TLS = "between your browser and us everything travels by TLS, and browsers are told never to come by another way."

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID, uuid5
 from xml.etree import ElementTree as ET  # nosec B405 - written with it, never parsed
 
 from webapp.formatting import format_date
 from webapp.policies.models import PolicyVersion
 
 ATOM = "http://www.w3.org/2005/Atom"
+_OURS = UUID("5d1c7f0e-2b0a-4c7e-9a55-6f1f6c5d1f0b")
 _LIVES = timedelta(days=180)  #: of a security.txt: looked at anew at each request
 
 
@@ -15,11 +17,10 @@ def make_feed(base_url: str, versions: Sequence[PolicyVersion], operator: str, m
     """The newest first. `moment`: its date while nothing is published."""
     ET.register_namespace("", ATOM)
     feed = ET.Element(f"{{{ATOM}}}feed")
-    address = f"{base_url}/policies.atom"
     _add(feed, "title", "Privacy and security policies")
-    _add(feed, "id", address)
+    _add(feed, "id", _identify("feed", *versions[-1:]))
     _add(feed, "updated", _spell(max((version.published_at for version in versions), default=moment)))
-    _add(feed, "link", rel="self", type="application/atom+xml", href=address)
+    _add(feed, "link", rel="self", type="application/atom+xml", href=f"{base_url}/policies.atom")
     _add(feed, "link", rel="alternate", type="text/html", href=f"{base_url}/privacy")
     _add(_add(feed, "author"), "name", operator or "Callbook")
     for version in versions:
@@ -33,12 +34,17 @@ def _add_entry(feed: ET.Element, base_url: str, version: PolicyVersion) -> None:
     weight = "Significant: " if version.significant else ""
     entry = _add(feed, "entry")
     _add(entry, "title", f"{version.policy.word.capitalize()} policy, version {version.version}")
-    _add(entry, "id", page)
+    _add(entry, "id", _identify(f"{version.policy.word}/{version.version}", version))
     _add(entry, "link", rel="alternate", type="text/html", href=page)
     _add(entry, "published", _spell(version.published_at))
     _add(entry, "updated", _spell(version.published_at))
     words = f"{weight}{version.summary} In force from {format_date(version.effective_at.date())}."
     _add(entry, "summary", words, type="text")
+
+
+def _identify(what: str, *of: PolicyVersion) -> str:
+    """The same for ever, also when the service moves to another address (RFC 4287, 4.2.6): by what was frozen."""
+    return uuid5(_OURS, "/".join([what, *(version.digest.hex() for version in of)])).urn
 
 
 def _add(parent: ET.Element, name: str, words: str = "", **attributes: str) -> ET.Element:

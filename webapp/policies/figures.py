@@ -62,10 +62,12 @@ def of_access(asking: Asking) -> list[Figure]:
 
 
 def of_locks(asking: Asking) -> list[Figure]:
-    return [Figure("Locks between customers", "2"), Figure("Database", _ENGINES[asking.database.dialect])]
+    engine, locks = _ENGINES[asking.database.dialect]
+    return [Figure("Locks between customers", locks), Figure("Database", engine)]
 
 
-_ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+#: Name, and locks between customers: the program's own, and row-level security where there is such a thing.
+_ENGINES = {"sqlite": ("SQLite", "1"), "postgresql": ("PostgreSQL", "2")}
 
 
 def of_disclosures(asking: Asking) -> list[Figure]:

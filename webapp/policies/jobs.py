@@ -13,8 +13,9 @@ from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.jobs.handlers import Work, register, register_chore
 from webapp.jobs.queue import enqueue, find_open_job, list_open_jobs
+from webapp.outbox.actions import follow_primary
 from webapp.outbox.models import MailState, OutboxMessage
-from webapp.policies.announcing import TELL, hold_announcement, list_untold, tell
+from webapp.policies.announcing import TELL, TEMPLATES, hold_announcement, list_open, list_untold, tell
 from webapp.policies.models import Announcement, AnnouncementPerson, Outcome
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
@@ -30,6 +31,8 @@ _QUEUED_AGAIN = (MailState.WAITING, MailState.SENDING)
 def register_jobs() -> None:
     """Called by create_app()."""
     register(TELL, do_tell)
+    for template in TEMPLATES.values():
+        follow_primary(template)
     # Chores run by their names: this one before "outbox.sweep", which forgets mails that ended long ago.
     register_chore("announcements.note_outcomes", note_outcomes)
     register_chore("announcements.go_on", go_on)
@@ -42,7 +45,6 @@ def do_tell(work: Work) -> None:
     for batch, people in enumerate(_list_batches(work.database, announcement_id), start=1):
         if not work.keep():
             return
-        # Bound to no organization: the mail is about the person's own account.
         with writing_session(work.database) as session:
             tell(session, announcement_id, people)
             if batch == batches:
@@ -57,10 +59,19 @@ def do_tell(work: Work) -> None:
 
 
 def go_on(database: Database) -> None:
-    """Every hour: an announcement that not everybody was told of, and that no job sees to, gets one."""
+    """Every hour: an announcement that not everybody was told of, and that no job sees to, gets one.
+
+    Also long after all were told: somebody was away while they were, and is back.
+    """
+    with reading_session(database) as session:
+        open_still = list_open(session)
+    untold = [
+        each.id
+        for each in open_still
+        if each.told_all_at is None or any(True for _people in _list_batches(database, each.id))
+    ]
     with writing_session(database) as session:
         working = {payload["announcement_id"] for payload in list_open_jobs(session, TELL, None)}
-        untold = session.scalars(select(Announcement.id).where(Announcement.told_all_at.is_(None))).all()
         for announcement_id in sorted(set(untold) - working):
             enqueue(session, TELL, {"announcement_id": announcement_id}, None)
         session.commit()

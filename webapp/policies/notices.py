@@ -22,20 +22,27 @@ from webapp.errors import NotFound
 from webapp.policies.models import Announcement, AnnouncementKind, AnnouncementPerson
 from webapp.services import services
 from webapp.tenancy.lock import LockedSession, kept
+from webapp.tenancy.models import Organization
 from webapp.tenancy.request import db
 from webapp.tenancy.sessions import reading_session
 
 _EVERY_SECONDS = 60.0
 _REMEMBERED_AT_MOST = 10_000
-_UNREAD = kept(
-    select(Announcement)
+_TOLD = (
+    select(Announcement, Organization)
     .join(AnnouncementPerson, AnnouncementPerson.announcement_id == Announcement.id)
-    .where(
-        AnnouncementPerson.user_account_id == bindparam("person", type_=BigInteger),
-        AnnouncementPerson.dismissed_at.is_(None),
-    )
-    .order_by(Announcement.id)
+    .outerjoin(Organization, Organization.id == Announcement.organization_id)
+    .where(AnnouncementPerson.user_account_id == bindparam("person", type_=BigInteger))
 )
+_UNREAD = kept(_TOLD.where(AnnouncementPerson.dismissed_at.is_(None)).order_by(Announcement.id))
+
+
+@dataclass(frozen=True)
+class Notice:
+    """`whose`: the organization whose people alone were told, or ""."""
+
+    announcement: Announcement
+    whose: str
 
 
 @dataclass
@@ -43,7 +50,7 @@ class _Known:
     """Of one database: the public notices with when they were read, and who had none when."""
 
     at: float = float("-inf")
-    public: Sequence[Announcement] = field(default_factory=tuple)
+    public: Sequence[Notice] = field(default_factory=tuple)
     have_none: dict[int, float] = field(default_factory=dict)
 
 
@@ -55,7 +62,7 @@ def register(app: Flask) -> None:
     tell_of(AnnouncementPerson)
 
 
-def list_public() -> list[Announcement]:
+def list_public() -> list[Notice]:
     """Changes of policies, from their publishing until 30 days after they took effect."""
     database = services().database
     known, moment = _known.setdefault(database, _Known()), now()
@@ -66,15 +73,15 @@ def list_public() -> list[Announcement]:
                 known.public = _find_public(session)
         except SQLAlchemyError:
             return []
-    return [each for each in known.public if each.shown_until > moment]
+    return [each for each in known.public if each.announcement.shown_until > moment]
 
 
-def _find_public(session: LockedSession) -> Sequence[Announcement]:
+def _find_public(session: LockedSession) -> Sequence[Notice]:
     wanted = (Announcement.kind == AnnouncementKind.POLICY, Announcement.shown_until > now())
-    return session.scalars(select(Announcement).where(*wanted).order_by(Announcement.id)).all()
+    return [Notice(each, "") for each in session.scalars(select(Announcement).where(*wanted).order_by(Announcement.id))]
 
 
-def list_mine() -> list[Announcement]:
+def list_mine() -> list[Notice]:
     """What the signed-in person was told and has not put away."""
     if not current_user.is_authenticated or current_user.is_staff:
         return []
@@ -82,7 +89,7 @@ def list_mine() -> list[Announcement]:
     if time.monotonic() - known.have_none.get(person, float("-inf")) < _EVERY_SECONDS:
         return []
     try:
-        unread = [row[0] for row in db().rows(_UNREAD, {"person": person})]
+        unread = [_notice(*row) for row in db().rows(_UNREAD, {"person": person})]
     except SQLAlchemyError:
         return []
     if not unread:
@@ -90,6 +97,18 @@ def list_mine() -> list[Announcement]:
             known.have_none.clear()
         known.have_none[person] = time.monotonic()
     return unread
+
+
+def get_notice(session: LockedSession, announcement_id: int, person: int) -> Notice:
+    """One that the person was told, put away or not. Raises NotFound."""
+    found = session.execute(_TOLD.where(Announcement.id == announcement_id), {"person": person}).first()
+    if found is None:
+        raise NotFound
+    return _notice(*found)
+
+
+def _notice(announcement: Announcement, organization: Organization | None) -> Notice:
+    return Notice(announcement, organization.name if organization is not None else "")
 
 
 def dismiss(session: LockedSession, announcement_id: int, person: int) -> None:

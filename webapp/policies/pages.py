@@ -1,6 +1,7 @@
 """What the pages of the policies show. Called by views.py; knows no Flask."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -20,14 +21,15 @@ log = logging.getLogger(__name__)
 class Shown:
     """A policy on its page. `version` None: a draft. `until`: of an older one, that which took its place.
 
-    `coming`: one that is published and not in force yet. `present`: that in force, where this one is not.
+    `coming`: those that are published and not in force yet, the next one first. `present`: that in force, where this
+    one is not.
     """
 
     policy: Policy
     text: PolicyText
     version: PolicyVersion | None
     until: PolicyVersion | None = None
-    coming: PolicyVersion | None = None
+    coming: Sequence[PolicyVersion] = ()
     present: PolicyVersion | None = None
 
     @property
@@ -48,7 +50,7 @@ def show_now(session: LockedSession, settings: Settings, policy: Policy) -> Show
     """The version in force; before one is, the draft."""
     versions = list_versions(session, policy)
     version = in_force(versions)
-    coming = versions[0] if versions and versions[0].effective_at > now() else None
+    coming = [each for each in reversed(versions) if each.effective_at > now()]
     if version is None:
         draft = draft_of(session, settings, known_values(settings), policy)
         return Shown(policy, draft.text, None, coming=coming)

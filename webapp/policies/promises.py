@@ -33,10 +33,10 @@ PROMISES: tuple[Promise, ...] = (
         "tenants-apart",
         _BOTH,
         "One customer's data is apart from another's",
-        "Every question to the database is narrowed to your organization twice: by the program, in one place that "
-        "refuses what it cannot narrow, and by the database itself (on SQLite, for our staff). Whoever is not on your "
-        "list gets the same answer as for a page that does not exist.",
-        "We take the service out of use until both locks hold again, and tell everybody whose data was open.",
+        "Every question to the database is narrowed to your organization by the program, in one place that refuses "
+        "what it cannot narrow, and on PostgreSQL once more by the database itself. Whoever is not on your list gets "
+        "the same answer as for a page that does not exist.",
+        "We take the service out of use until every lock holds again, and tell everybody whose data was open.",
         "tests/house/test_permissions.py::test_security_22_another_organization_is_closed_to_all",
         database.tenants_apart,
         (

@@ -3,18 +3,21 @@
 It stands in the service's own chain with its hash, and where it is significant everybody is told, in one transaction.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from webapp.accounts.models import AccountState, UserAccount
 from webapp.audit.service_chain import note_for_service
 from webapp.clock import now
 from webapp.errors import Refused
 from webapp.formatting import format_date
-from webapp.policies.announcing import announce_version
-from webapp.policies.models import PolicyVersion
-from webapp.policies.versions import Draft
+from webapp.policies.announcing import announce_version, mails_leave_within
+from webapp.policies.models import Policy, PolicyVersion
+from webapp.policies.versions import Draft, list_versions, standing
 from webapp.tenancy.lock import LockedSession
 
 SUMMARY_AT_LEAST, SUMMARY_AT_MOST = 10, 600
@@ -39,14 +42,13 @@ class Change:
 
 
 def publish(session: LockedSession, draft: Draft, change: Change, by: Publisher, notice_days: int) -> PolicyVersion:
-    """Raises Refused with the field that is wrong."""
+    """`notice_days`: as the operator's values say. Raises Refused with the field that is wrong."""
     moment = now()
     summary = " ".join(change.summary.split())
-    # Nobody has to be told of the first version of all.
-    notice = timedelta(days=notice_days) if change.significant and draft.newest is not None else timedelta(0)
-    effective_at = change.effective_at or _earliest(moment, notice)
     _check(draft, summary)
-    _check_day(draft, effective_at, moment, notice)
+    # Nobody has to be told of the first version of all.
+    is_told = change.significant and draft.newest is not None
+    effective_at = _day(session, draft, change.effective_at, moment, promised_notice(session, notice_days) * is_told)
     version = PolicyVersion(
         policy=draft.policy,
         version=draft.newest.version + 1 if draft.newest else 1,
@@ -65,7 +67,7 @@ def publish(session: LockedSession, draft: Draft, change: Change, by: Publisher,
             session.flush()
     except IntegrityError:
         raise Refused("Somebody has published a version meanwhile. Look at what is new now.") from None
-    if change.significant:
+    if is_told:
         announce_version(session, version, draft.text.title, by.staff_id)
     note_for_service(
         session,
@@ -95,22 +97,40 @@ def _check(draft: Draft, summary: str) -> None:
         )
 
 
-def _earliest(moment: datetime, notice: timedelta) -> datetime:
-    """At once, or the first midnight (UTC) that leaves everybody the whole notice, once their mails are out too."""
-    return datetime.combine((moment + notice).date() + timedelta(days=1), time(), UTC) if notice else moment
+def promised_notice(session: LockedSession, notice_days: int) -> int:
+    """How many days ahead people are told: as the values say, and never less than what they were promised so far.
+
+    The privacy policy promises it for both.
+    """
+    bound_by = (json.loads(version.frozen_values) for version in standing(list_versions(session, Policy.PRIVACY)))
+    return max([notice_days, *(int(values.get("notice_days", 0)) for values in bound_by)])
 
 
-def _check_day(draft: Draft, effective_at: datetime, moment: datetime, notice: timedelta) -> None:
-    if effective_at < moment:
+def _day(session: LockedSession, draft: Draft, wanted: datetime | None, moment: datetime, notice_days: int) -> datetime:
+    """From when it is in force. `notice_days` 0: nobody is told of it ahead. Raises Refused."""
+    earliest = _earliest(session, moment, notice_days) if notice_days else moment
+    day = wanted or earliest
+    if day < moment:
         raise Refused("This day is over or has begun. Give a later one, or none.", "effective_on")
-    if draft.newest is not None and effective_at <= draft.newest.effective_at:
-        day = format_date(draft.newest.effective_at.date())
+    if draft.newest is not None and day <= draft.newest.effective_at:
+        taken = format_date(draft.newest.effective_at.date())
         raise Refused(
-            f"Version {draft.newest.version} takes effect on {day}: a newer one comes after it. Give a later day.",
+            f"Version {draft.newest.version} takes effect on {taken}: a newer one comes after it. Give a later day.",
             "effective_on",
         )
-    if effective_at < moment + notice:
-        day = format_date(_earliest(moment, notice).date())
+    if day < earliest:
+        first = format_date(earliest.date())
         raise Refused(
-            f"A significant change is announced {notice.days} days ahead. Give {day} or later, or none.", "effective_on"
+            f"A significant change is announced {notice_days} days ahead. Give {first} or later, or none.",
+            "effective_on",
         )
+    return day
+
+
+def _earliest(session: LockedSession, moment: datetime, days: int) -> datetime:
+    """The first midnight (UTC) that leaves everybody so many whole days, from when the last of the mails is due."""
+    people = select(func.count(UserAccount.id)).where(
+        UserAccount.state == AccountState.ACTIVE, ~UserAccount.is_staff, UserAccount.alone_since.is_(None)
+    )
+    told_at = moment + mails_leave_within(session.scalar(people) or 0)
+    return datetime.combine(told_at.date() + timedelta(days=days + 1), time(), UTC)

@@ -40,7 +40,9 @@ _RULES = ["list", "emphasis", "link", "escape", "newline", "balance_pairs", "fra
 
 @dataclass(frozen=True)
 class Block:
-    """A heading ("h2"), paragraph ("p"), point of a list ("li") or row of a table ("tr") in plain words."""
+    """The title ("h1"), a heading ("h2"), paragraph ("p"), point of a list ("li") or row of a table ("tr") in plain
+    words; where a link leads stands behind its own.
+    """
 
     kind: str
     words: str
@@ -62,7 +64,8 @@ class PolicyText:
 
     @property
     def blocks(self) -> list[Block]:
-        return [block for section in self.sections for block in (Block("h2", section.title), *section.blocks)]
+        sections = (block for section in self.sections for block in (Block("h2", section.title), *section.blocks))
+        return [Block("h1", self.title), *sections]
 
 
 @cache
@@ -204,10 +207,17 @@ def _list_blocks(tokens: Sequence[Token]) -> Iterator[Block]:
     for token in tokens:
         depth += {"list_item_open": 1, "list_item_close": -1}.get(token.type, 0)
         if token.type == "inline":
-            words = (" " if child.type == "softbreak" else child.content for child in token.children or [])
-            yield Block("li" if depth else "p", " ".join("".join(words).split()))
+            yield Block("li" if depth else "p", " ".join("".join(_list_words(token.children or [])).split()))
         elif token.type == "text":
             cells.append(token.content)
         elif token.type == "tr_close":
             yield Block("tr", " · ".join(cells))
             cells = []
+
+
+def _list_words(children: Sequence[Token]) -> Iterator[str]:
+    target = ""
+    for child in children:
+        if child.type == "link_open":
+            target = f" ({child.attrGet('href')})"
+        yield {"softbreak": " ", "link_close": target}.get(child.type, child.content)

@@ -5,6 +5,7 @@ without values: pages show gaps, `flask check-policies` names them, and nothing 
 that a change counts at once (in a draft: what is published stays as it was).
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ NAME = "policy.toml"
 _TEXTS = ("operator", "address", "law", "contact", "security_contact", "recovery_point", "recovery_time")
 _NUMBERS = ("backup_hours", "drill_days", "notice_days", "breach_hours")
 _LONGEST = 500
+#: RFC 9116 wants an address that machines read.
+_REACHED = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+|https://\S+")
 
 
 class ValuesError(Refused):
@@ -91,6 +94,9 @@ def load_values(settings: Settings) -> Values:
     if unknown:
         raise ValuesError(f"{path.name} has {unknown[0]!r}, which is no value of the policies.")
     read: dict[str, Any] = {name: _text(found, name) for name in _TEXTS if name in found}
+    reached = read.get("security_contact")
+    if reached and not _REACHED.fullmatch(reached):
+        raise ValuesError(f"security_contact in {NAME} must be an e-mail address, or a page (https://…).")
     read |= {name: _number(found, name) for name in _NUMBERS if name in found}
     return Values(**read, partners=_partners(found), regions=_regions(found))
 

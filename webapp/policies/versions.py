@@ -67,8 +67,8 @@ def draft_of(session: LockedSession, settings: Settings, values: Values, policy:
 
 
 def freeze(body: str, filling: Filling) -> tuple[str, tuple[str, ...]]:
-    """The values that this text names, as they are stored; and the names of those that are missing."""
-    wanted = placeholders(body)
+    """The values that this text names, and who promises it, as they are stored; and the names of those missing."""
+    wanted = placeholders(body) | {"operator"}
     there = {name: filling[name] for name in wanted if filling.get(name)}
     return json.dumps(there, ensure_ascii=False, sort_keys=True, separators=(",", ":")), tuple(
         sorted(wanted - there.keys())
@@ -107,6 +107,12 @@ def find_newest(session: LockedSession, policy: Policy) -> PolicyVersion | None:
 def find_in_force(session: LockedSession, policy: Policy) -> PolicyVersion | None:
     """The one that counts at this moment."""
     return in_force(list_versions(session, policy))
+
+
+def standing(newest_first: Sequence[PolicyVersion]) -> list[PolicyVersion]:
+    """The one in force and those that are to come, the newest first: people are bound by each of them, or will be."""
+    present = in_force(newest_first)
+    return [version for version in newest_first if present is None or version.version >= present.version]
 
 
 def in_force(newest_first: Sequence[PolicyVersion]) -> PolicyVersion | None:

@@ -1,25 +1,24 @@
 """The policies for everybody: as they are, every version, what changed, as a feed, and for employees. Holds `bp`.
 
-None of these sets a cookie or makes a session. A member puts a notice away here too.
+None of these sets a cookie or makes a session.
 """
 
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from webapp import access, htmx
-from webapp.addresses import own_path
 from webapp.clock import now
 from webapp.errors import NotFound
-from webapp.policies import notices, pages
+from webapp.policies import pages
 from webapp.policies.beside import Besides, ask_publicly, nothing_beside
 from webapp.policies.differences import compare
 from webapp.policies.feed import make_feed, make_security_txt
 from webapp.policies.models import Policy
 from webapp.policies.said import find_said
 from webapp.policies.versions import get_version, in_force, list_versions, text_of
+from webapp.privacy.retention import tell_days
 from webapp.services import services
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_organization, db
@@ -110,18 +109,17 @@ def employees_of() -> ResponseReturnValue:
     return render_template("policies/employees.html", organization=current_organization(), **_of_operator())
 
 
-@bp.post("/notices/<id:announcement_id>/dismiss")
-@access.signed_in
-def dismiss(announcement_id: int) -> ResponseReturnValue:
-    notices.dismiss(db(), announcement_id, current_user.id)
-    db().commit()
-    return htmx.go_to(own_path(request.form.get("next")) or "/")
-
-
 def _policy(name: str) -> Policy:
     return Policy[name.upper()]
 
 
 def _of_operator() -> dict[str, Any]:
-    values = pages.known_values(services().settings)
-    return {"operator": values.operator, "privacy_contact": values.contact, "today": now().date()}
+    settings = services().settings
+    values = pages.known_values(settings)
+    return {
+        "operator": values.operator,
+        "privacy_contact": values.contact,
+        "policy_address": f"{settings.base_url}/privacy",
+        "tell_days": tell_days,
+        "today": now().date(),
+    }

@@ -15,6 +15,7 @@ from webapp.policies.differences import compare
 from webapp.policies.incidents import Incident, tell_of_incident
 from webapp.policies.models import Policy
 from webapp.policies.pages import known_values
+from webapp.policies.publishing import promised_notice
 from webapp.policies.publishing import publish as publish_version
 from webapp.policies.values import load_values, values_file
 from webapp.policies.versions import draft_of, find_in_force, text_of
@@ -135,6 +136,7 @@ def _publish_page(form: PublishForm, policy: Policy) -> ResponseReturnValue:
     values = known_values(settings)
     with console_session() as session:
         draft = draft_of(session, settings, values, policy)
+        notice_days = promised_notice(session, values.notice_days)
     before = text_of(draft.newest).blocks if draft.newest else []
     return htmx.render(
         "staff/publish_policy.html",
@@ -143,7 +145,7 @@ def _publish_page(form: PublishForm, policy: Policy) -> ResponseReturnValue:
         form=form,
         draft=draft,
         difference=compare(before, draft.text.blocks) if before else [],
-        notice_days=values.notice_days,
+        notice_days=notice_days,
         file=values_file(settings).name,
         **_times(),
     )
