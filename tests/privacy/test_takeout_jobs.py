@@ -199,13 +199,17 @@ def test_what_has_run_out_is_deleted_and_the_row_stays(
     assert told(database, make.organization.id, "takeout.")[-1][0] == "takeout.deleted"
 
 
-def test_how_long_it_is_kept_is_the_organizations_setting(
-    make: Make, database: Database, settings: Settings, asked: int
+def test_how_long_it_is_kept_is_the_organizations_setting_when_it_is_ready(
+    make: Make, database: Database, own_work: OwnWork, asked: int
 ) -> None:
-    with make.session() as session:
-        session.merge(make.organization).keep_exports_days = 2
-        session.commit()
-    work(database, settings)
+    def keep() -> bool:
+        with make.session() as session:
+            session.merge(make.organization).keep_exports_days = 2
+            session.commit()
+        return True
+
+    own_work.keep = keep
+    make_takeout(own_work)
     takeout = row_of(database, make.organization.id, asked)
     assert takeout.expires_at is not None and takeout.ready_at is not None
     assert takeout.expires_at - takeout.ready_at == timedelta(days=2)
