@@ -62,6 +62,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a file has many, and a page of rows one."""
     monkeypatch.setattr(takeout_writing, "CHUNK_BYTES", 40)
     monkeypatch.setattr(takeout_tables, "_ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(takeout_tables, "_CALLS_AT_ONCE", 1)
 
 
 def stopped_after(pieces: int) -> Callable[[], bool]:
@@ -97,6 +98,7 @@ def test_it_is_made_and_told(make: Make, cast: Cast, database: Database, setting
     [mail] = Mailbox(database, settings).messages()
     assert mail["To"] == cast.olive.email
     assert f"{settings.base_url}/o/harbour/takeout" in text_of(mail)
+    assert "was read between" in " ".join(text_of(mail).split())
     assert "+44" not in text_of(mail)  # nothing of what is in it
     kinds = [kind for kind, _actor, _words in told(database, make.organization.id, "takeout.")]
     assert kinds == ["takeout.asked", "takeout.ready"]

@@ -110,12 +110,17 @@ def _finish(archive: Archive, about: About) -> None:
 def _mail(session: LockedSession, takeout: Takeout, organization: Organization) -> None:
     """To whoever asked, or to every owner where staff did. What is in it stands in no mail."""
     owners = list_owners(session)
-    assert takeout.expires_at is not None
-    last = takeout.expires_at.astimezone(ZoneInfo(organization.time_zone)).date()
+    assert takeout.moment_at is not None and takeout.ready_at is not None and takeout.expires_at is not None
+    begun, ended, last = (
+        instant.astimezone(ZoneInfo(organization.time_zone))
+        for instant in (takeout.moment_at, takeout.ready_at, takeout.expires_at)
+    )
     words: dict[str, str | int | None] = {
         "organization": organization.name,
         "slug": organization.slug,
-        "until": format_date(last),
+        "read_from": f"{begun:%H:%M} on {format_date(begun.date())}",
+        "read_until": f"{ended:%H:%M} on {format_date(ended.date())}",
+        "until": format_date(last.date()),
         "by_staff": int(takeout.by_staff),
     }
     for owner in [each for each in owners if each.id == takeout.asked_by] or owners:
