@@ -101,7 +101,7 @@ def read_takeout(database: Database, organization_id: int, takeout_id: int, owne
     position = 0
     while True:
         with reading_session(database, organization_id) as session:
-            check_may_have_all(check_owner(session, owner_id))
+            check_may_have_all(check_owner(session, owner_id, while_suspended=True))
             content = session.scalar(
                 select(TakeoutChunk.content)
                 .join(
