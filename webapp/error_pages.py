@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from email.utils import parseaddr
 
-from flask import Flask, Response, current_app, make_response, render_template, request, url_for
+from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -105,12 +105,12 @@ def register(app: Flask) -> None:
 
 
 def answer(
-    status: int, words: Words, sentence: str = "", way: tuple[str, str] | None = None, support: str = ""
+    status: int, words: Words, sentence: str = "", way: tuple[str, str] | None = None, owned: str = ""
 ) -> Response:
     """The page, or the fragment for htmx. `sentence` says what to do better than the general words; `way` is where that
     is done, and its label.
 
-    `support`: the address of the page on which an owner sees, and ends, what support may see; "" for everybody else.
+    `owned`: the name in addresses of a suspended organization, to whose owner some pages of it stay open; else "".
     """
     if _asked_by_pbx():
         return _answer_pbx(status, words, sentence)
@@ -120,7 +120,7 @@ def answer(
         words=words,
         sentence=sentence,
         way=way or ("/", "To the first page"),
-        support=support,
+        owned=owned,
         reference=logs.request_id(),
         get_flashed_messages=lambda **_options: [],
     )
@@ -157,7 +157,7 @@ def _answer_suspended(error: errors.Suspended) -> Response:
         "systems go on delivering.",
         f"Ask the person who runs Callbook{f' ({address})' if address else ''} when it opens again.",
     )
-    return answer(403, words, support=url_for("support.index", slug=error.owned) if error.owned else "")
+    return answer(403, words, owned=error.owned)
 
 
 def _answer_closed(error: errors.Closed) -> Response:

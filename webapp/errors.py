@@ -23,7 +23,7 @@ class Forbidden(CallbookError):
 class Suspended(CallbookError):
     """The organization is suspended: 403 for its people, who read why. `name` is the organization's.
 
-    `owned`: its name in addresses, for one of its owners, to whom Support stays open; else "".
+    `owned`: its name in addresses, for one of its owners, to whom Support, Takeout and closing it stay open; else "".
     """
 
     def __init__(self, name: str, reason: str, owned: str = "") -> None:

@@ -166,6 +166,50 @@ def test_phone_systems_are_told_to_stop(app: Flask, cast: Cast, make: Make, clie
     assert delivering.send_json(own_call(2)).status_code == 200
 
 
+# --------------------------------------------------------------------------------------------------------- suspended
+
+
+@pytest.fixture
+def suspended(clock: time_machine.Traveller, client: PageCheckingClient, cast: Cast, make: Make) -> PageCheckingClient:
+    """Olive's browser, her organization being suspended."""
+    client.sign_in(cast.olive)
+    with make.session() as session:
+        found = session.get_one(Organization, cast.harbour.id)
+        found.state, found.suspended_for = OrganizationState.SUSPENDED, "The bill of May"
+        session.commit()
+    return client
+
+
+def test_an_owner_of_a_suspended_organization_is_led_to_what_stays_open(suspended: PageCheckingClient) -> None:
+    refused = suspended.get("/o/harbour/calls")
+    assert refused.status_code == 403
+    for page in (refused.text, suspended.get("/").text):
+        assert all(f'href="{address}"' in page for address in ("/o/harbour/support", "/o/harbour/takeout", CLOSE))
+    assert all(suspended.get(address).status_code == 200 for address in ("/o/harbour/takeout", CLOSE))
+
+
+def test_a_suspended_organization_is_closed_and_is_suspended_again_once_that_is_taken_back(
+    suspended: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    suspended.get(CLOSE)
+    assert suspended.send(CLOSE, SURE).location == CLOSING
+    assert state(database, cast) is OrganizationState.CLOSED
+    suspended.get(CLOSING)
+    assert suspended.send(f"{CLOSING}/take-back").location == "/o/harbour/takeout"
+    assert state(database, cast) is OrganizationState.SUSPENDED
+    assert "still suspended" in suspended.get("/o/harbour/takeout").text
+    assert suspended.get("/o/harbour/calls").status_code == 403
+
+
+def test_others_of_a_suspended_organization_neither_close_it_nor_take_it_out(
+    suspended: PageCheckingClient, app: Flask, cast: Cast
+) -> None:
+    for person, status in ((cast.max, 403), (cast.vera, 403), (cast.quentin, 404)):
+        somebody = other(app)
+        somebody.sign_in(person)
+        assert somebody.get(CLOSE).status_code == somebody.get("/o/harbour/takeout").status_code == status
+
+
 # ------------------------------------------------------------------------------------------------------------- staff
 
 

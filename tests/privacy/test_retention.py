@@ -11,6 +11,7 @@ import time_machine
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
+from config import Settings
 from tests.accounts.authenticator import clock
 from tests.cast import Cast
 from tests.ingest.importing import Importing, asterisk_row
@@ -27,11 +28,16 @@ from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.destinations.models import Party
 from webapp.jobs.models import Job, StoredChunk, StoredFile
+from webapp.jobs.queue import enqueue
 from webapp.jobs.stored_files import store_stream
+from webapp.jobs.worker import Worker
+from webapp.organizations.company import Company, change_company
 from webapp.privacy import retention_jobs
 from webapp.privacy.models import RetentionRun, Takeout, TakeoutChunk, TakeoutState
 from webapp.privacy.retention import Rules, next_run, next_run_day, preview, tell_days
+from webapp.privacy.retention_actions import store_rules
 from webapp.privacy.retention_jobs import plan_retention, run_retention
+from webapp.privacy.takeout_jobs import sweep_takeouts
 from webapp.tenancy.models import Organization
 from webapp.tenancy.reader import Reader
 from webapp.tenancy.sessions import reading_session, writing_session
@@ -239,14 +245,18 @@ def test_what_a_checkpoint_covers_and_is_not_deleted_yet_goes_the_next_night(
 # --------------------------------------------------------------------------------------------------------- archives
 
 
+def ready_takeout(cast: Cast, days_ago: int, kept: int = 7) -> Takeout:
+    ready_at = now() - timedelta(days=days_ago)
+    return Takeout(
+        id=new_id(), state=TakeoutState.READY, asked_by=cast.olive.id, by_staff=False, asked_at=ready_at,
+        ready_at=ready_at, expires_at=ready_at + timedelta(days=kept), step=1, steps=1, row_count=1, byte_count=10,
+    )  # fmt: skip
+
+
 def test_an_archive_goes_after_its_days(harbour: Importing, cast: Cast) -> None:
     with writing_session(harbour.database, harbour.organization.id) as session:
         for days in (8, 2):
-            takeout = Takeout(
-                id=new_id(), state=TakeoutState.READY, asked_by=cast.olive.id, by_staff=False,
-                asked_at=now() - timedelta(days=days), ready_at=now() - timedelta(days=days), step=1, steps=1,
-                row_count=1, byte_count=10,
-            )  # fmt: skip
+            takeout = ready_takeout(cast, days)
             session.add(takeout)
             session.flush()
             session.add_all(TakeoutChunk(takeout_id=takeout.id, position=turn, content=b"x") for turn in range(9))
@@ -259,6 +269,57 @@ def test_an_archive_goes_after_its_days(harbour: Importing, cast: Cast) -> None:
         TakeoutState.READY,
     ]
     assert len(harbour.all(TakeoutChunk)) == 9
+
+
+def the_takeout(harbour: Importing) -> Takeout:
+    [takeout] = harbour.all(Takeout)
+    return takeout
+
+
+def store(harbour: Importing, cast: Cast, rules: Rules) -> None:
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        store_rules(session, cast.olive.id, rules)
+        session.commit()
+
+
+def test_a_shorter_rule_for_takeouts_is_in_force_from_the_night_that_was_told(
+    clock: time_machine.Traveller, harbour: Importing, cast: Cast
+) -> None:
+    choose(harbour, Rules(None, None, None, 30))
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        session.add(ready_takeout(cast, 5, kept=30))
+        session.commit()
+    shorter, told = Rules(None, None, None, 1), next_run(harbour.stored())
+    assert (say_at(harbour, shorter).archives, say_at(harbour, Rules(None, None, None, 7)).archives) == (1, 0)
+    store(harbour, cast, shorter)
+    assert the_takeout(harbour).expires_at == told, "where the page says until when, it says so"
+    sweep_takeouts(harbour.database)
+    assert the_takeout(harbour).state == TakeoutState.READY
+    clock.move_to(told + timedelta(minutes=1))
+    run = night(harbour)
+    assert run is not None and run.archives == 1
+    assert the_takeout(harbour).state == TakeoutState.GONE
+
+
+def test_a_longer_rule_keeps_no_takeout_longer_than_its_mail_said(harbour: Importing, cast: Cast) -> None:
+    takeout = ready_takeout(cast, 5)
+    said = takeout.expires_at
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        session.add(takeout)
+        session.commit()
+    store(harbour, cast, Rules(None, None, None, 30))
+    assert the_takeout(harbour).expires_at == said
+
+
+def test_a_takeout_that_failed_stays_told_as_failed(harbour: Importing, cast: Cast) -> None:
+    takeout = ready_takeout(cast, 40)
+    takeout.state, takeout.expires_at = TakeoutState.FAILED, None
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        session.add(takeout)
+        session.commit()
+    assert say(harbour).is_empty
+    assert night(harbour) is None
+    assert the_takeout(harbour).state == TakeoutState.FAILED
 
 
 # ------------------------------------------------------------------------------------------------------------- when
@@ -279,6 +340,66 @@ def test_a_night_is_planned_once_for_those_who_keep_for_a_time(harbour: Importin
     assert (job.organization_id, job.run_at) == (harbour.organization.id, next_run(harbour.stored()))
 
 
+def test_by_new_rules_nothing_goes_before_the_night_that_was_told(
+    harbour: Importing, cast: Cast, settings: Settings
+) -> None:
+    """No worker was there this night; one comes right after an owner has chosen to keep less."""
+    load(harbour)
+    overdue(harbour)
+    store(harbour, cast, YEAR)
+    Worker(harbour.database, settings).run_due()
+    assert len(harbour.all(Call)) == 6
+    [job] = jobs(harbour.database)
+    assert job.run_at == next_run(harbour.stored())
+
+
+def test_the_same_rules_again_leave_an_overdue_night_alone(harbour: Importing, cast: Cast) -> None:
+    choose(harbour, YEAR)
+    due = overdue(harbour)
+    store(harbour, cast, YEAR)
+    plan_retention(harbour.database)
+    assert [job.run_at for job in jobs(harbour.database)] == [due]
+
+
+def overdue(harbour: Importing) -> datetime:
+    due = now().replace(microsecond=0) - timedelta(hours=9)
+    with writing_session(harbour.database) as session:
+        enqueue(session, retention_jobs.RUN, {}, harbour.organization.id, due)
+        session.commit()
+    return due
+
+
+@pytest.mark.usefixtures("app")  # what follows a zone registers itself there
+@pytest.mark.parametrize("with_calls", [False, True])
+def test_a_planned_night_follows_the_zone(
+    clock: time_machine.Traveller, harbour: Importing, cast: Cast, settings: Settings, with_calls: bool
+) -> None:
+    clock.move_to(datetime(2026, 11, 22, 12, tzinfo=UTC))
+    if with_calls:
+        load(harbour)
+    store(harbour, cast, Rules(None, 365, None, 7))
+    assert [job.run_at for job in jobs(harbour.database)] == [datetime(2026, 11, 23, 3, tzinfo=UTC)]
+    with writing_session(harbour.database, harbour.organization.id) as session:
+        change_company(session, cast.olive.id, Company("Harbour", "America/New_York", "GB", ""))
+        session.commit()
+    Worker(harbour.database, settings).run_due()
+    assert harbour.stored().time_zone == "America/New_York"
+    assert [job.run_at for job in jobs(harbour.database)] == [datetime(2026, 11, 23, 8, tzinfo=UTC)]
+
+
+def test_the_chore_moves_what_lies_ahead_at_another_hour_and_nothing_that_is_tried_again(harbour: Importing) -> None:
+    choose(harbour, YEAR)
+    plan_retention(harbour.database)
+    coming, soon = next_run(harbour.stored()), now().replace(microsecond=0) + timedelta(minutes=7)
+    for attempts, then in ((0, coming), (1, soon)):
+        with writing_session(harbour.database) as session:
+            [job] = session.scalars(select(Job).where(Job.kind == retention_jobs.RUN))
+            job.run_at, job.attempts = soon, attempts
+            session.commit()
+        plan_retention(harbour.database)
+        assert [job.run_at for job in jobs(harbour.database)] == [then]
+
+
 @pytest.mark.parametrize(
     ("zone", "after", "night"),
     [
@@ -286,6 +407,9 @@ def test_a_night_is_planned_once_for_those_who_keep_for_a_time(harbour: Importin
         ("Europe/London", "2026-07-15T01:59", "2026-07-15T02:00"),
         ("Europe/London", "2026-10-24T12:00", "2026-10-25T03:00"),
         ("America/New_York", "2026-03-07T12:00", "2026-03-08T07:00"),
+        ("Europe/Helsinki", "2026-03-28T12:00", "2026-03-29T01:00"),  # 03:00 is missing: 04:00 by the clock
+        ("Europe/Helsinki", "2026-10-24T12:00", "2026-10-25T00:00"),  # the first of two
+        ("Europe/Helsinki", "2026-10-25T00:00", "2026-10-26T01:00"),  # the second is no night of its own
     ],
 )
 def test_a_night_is_of_the_organization(zone: str, after: str, night: str) -> None:

@@ -21,7 +21,7 @@ from webapp.errors import Forbidden
 from webapp.organizations.actions import add_member
 from webapp.privacy.models import Takeout, TakeoutState
 from webapp.privacy.takeouts import list_takeouts, read_takeout
-from webapp.tenancy.models import Numbers, Role
+from webapp.tenancy.models import Numbers, Organization, OrganizationState, Role
 from webapp.tenancy.sessions import reading_session
 
 PAGE = "/o/harbour/takeout"
@@ -180,6 +180,20 @@ def test_whoever_is_no_owner_any_more_gets_no_further_piece(make: Make, cast: Ca
     make.membership(cast.olive, role=Role.MANAGER)
     with pytest.raises(Forbidden):
         next(pieces)
+
+
+def test_an_owner_of_a_suspended_organization_takes_everything_out(
+    olive: PageCheckingClient, make: Make, cast: Cast, database: Database, settings: Settings
+) -> None:
+    with make.session() as session:
+        found = session.get_one(Organization, cast.harbour.id)
+        found.state, found.suspended_for = OrganizationState.SUSPENDED, "The bill of May"
+        session.commit()
+    assert olive.send(PAGE).location == PAGE
+    work(database, settings)
+    [takeout] = takeouts(database, cast.harbour.id)
+    fetched = olive.send(archive_of(takeout.id))
+    assert fetched.status_code == 200 and zipfile.is_zipfile(io.BytesIO(fetched.data))
 
 
 def test_the_settings_lead_there(olive: PageCheckingClient) -> None:

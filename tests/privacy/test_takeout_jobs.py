@@ -62,6 +62,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a file has many, and a page of rows one."""
     monkeypatch.setattr(takeout_writing, "CHUNK_BYTES", 40)
     monkeypatch.setattr(takeout_tables, "_ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(takeout_tables, "_CALLS_AT_ONCE", 1)
 
 
 def stopped_after(pieces: int) -> Callable[[], bool]:
@@ -97,6 +98,7 @@ def test_it_is_made_and_told(make: Make, cast: Cast, database: Database, setting
     [mail] = Mailbox(database, settings).messages()
     assert mail["To"] == cast.olive.email
     assert f"{settings.base_url}/o/harbour/takeout" in text_of(mail)
+    assert "was read between" in " ".join(text_of(mail).split())
     assert "+44" not in text_of(mail)  # nothing of what is in it
     kinds = [kind for kind, _actor, _words in told(database, make.organization.id, "takeout.")]
     assert kinds == ["takeout.asked", "takeout.ready"]
@@ -199,13 +201,17 @@ def test_what_has_run_out_is_deleted_and_the_row_stays(
     assert told(database, make.organization.id, "takeout.")[-1][0] == "takeout.deleted"
 
 
-def test_how_long_it_is_kept_is_the_organizations_setting(
-    make: Make, database: Database, settings: Settings, asked: int
+def test_how_long_it_is_kept_is_the_organizations_setting_when_it_is_ready(
+    make: Make, database: Database, own_work: OwnWork, asked: int
 ) -> None:
-    with make.session() as session:
-        session.merge(make.organization).keep_exports_days = 2
-        session.commit()
-    work(database, settings)
+    def keep() -> bool:
+        with make.session() as session:
+            session.merge(make.organization).keep_exports_days = 2
+            session.commit()
+        return True
+
+    own_work.keep = keep
+    make_takeout(own_work)
     takeout = row_of(database, make.organization.id, asked)
     assert takeout.expires_at is not None and takeout.ready_at is not None
     assert takeout.expires_at - takeout.ready_at == timedelta(days=2)

@@ -31,6 +31,7 @@ __all__ = [
     "enqueue_held",
     "find_open_job",
     "list_open_jobs",
+    "move_waiting",
     "register",
     "register_chore",
     "retry_dead",
@@ -127,6 +128,13 @@ def list_open_jobs(session: LockedSession, kind: str, organization_id: int | Non
         select(Job.payload).where(Job.state.in_(open_states), Job.kind == kind, Job.organization_id == organization_id)
     )
     return [json.loads(payload) for payload in payloads]
+
+
+def move_waiting(session: LockedSession, job_id: int, run_at: datetime) -> None:
+    """Have a job run at another time; one that is no longer waiting is left alone."""
+    statement = update(Job).where(Job.id == job_id, Job.state == JobState.WAITING).values(run_at=run_at)
+    session.execute(statement.execution_options(synchronize_session=False))
+    wake_workers_after_commit(session)
 
 
 def retry_dead(session: LockedSession, job_id: int) -> None:

@@ -2,6 +2,7 @@
 
 Whoever sums something by the days of the time zone registers itself with `sum_by_days` (create_app() does). Where there
 is such a thing, another zone is only noted here; the job COUNT_DAYS, whose code is ingest/zone_change.py, brings it.
+Whoever goes by its clock registers itself with `when_zone_moved`.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from webapp.tenancy.models import Organization
 CONTACT_AT_MOST = 200
 COUNT_DAYS = "organizations.count_days"
 _summed_by_days: dict[str, Callable[[LockedSession], bool]] = {}
+_when_zone_moved: dict[str, Callable[[LockedSession, Organization], None]] = {}
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,17 @@ class Company:
 def sum_by_days(name: str, has_any: Callable[[LockedSession], bool]) -> None:
     """In organizations for which `has_any` is true, another zone takes a job to come."""
     _summed_by_days[name] = has_any
+
+
+def when_zone_moved(name: str, hook: Callable[[LockedSession, Organization], None]) -> None:
+    """Call `hook` once an organization is in another zone; perhaps more than once."""
+    _when_zone_moved[name] = hook
+
+
+def tell_zone_moved(session: LockedSession, organization: Organization) -> None:
+    """Called by whoever has brought the zone, the bound organization being in it."""
+    for hook in _when_zone_moved.values():
+        hook(session, organization)
 
 
 def has_stopped(session: LockedSession, organization: Organization) -> bool:
@@ -84,6 +97,7 @@ def _change_zone(session: LockedSession, actor_id: int, organization: Organizati
         return
     if not any(has_any(session) for has_any in _summed_by_days.values()):
         organization.time_zone, organization.next_time_zone = zone, None
+        tell_zone_moved(session, organization)
     else:
         organization.next_time_zone = None if zone == organization.time_zone else zone
         # Always: a job that is running may have looked for the last time.

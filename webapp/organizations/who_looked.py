@@ -223,8 +223,9 @@ def _csv_row(event: Event, people: dict[int, Person], zone: ZoneInfo, masked: bo
     )
 
 
-def check_owner(session: LockedSession, reader_id: int) -> Membership:
-    """What the reader is at this moment. Raises Forbidden where they may not read the audit any more."""
+def check_owner(session: LockedSession, reader_id: int, *, while_suspended: bool = False) -> Membership:
+    """What the reader is at this moment. Raises Forbidden where they are no owner any more who sees everything."""
+    states = set(OrganizationState) - (set() if while_suspended else {OrganizationState.SUSPENDED})
     found = session.scalar(
         select(Membership)
         .join(Organization, Organization.id == Membership.organization_id)
@@ -233,7 +234,7 @@ def check_owner(session: LockedSession, reader_id: int) -> Membership:
             Membership.user_account_id == reader_id,
             Membership.organization_id == session.organization_id,
             ~Membership.narrowed,
-            Organization.state != OrganizationState.SUSPENDED,  # of a closed one owners take everything with them
+            Organization.state.in_(states),  # of a closed one owners take everything with them
             or_(Membership.ends_at.is_(None), Membership.ends_at > now()),
             UserAccount.state == AccountState.ACTIVE,
         )

@@ -27,6 +27,7 @@ CALLS = (
         seen_by=EVERYBODY,
         takeout=Exported(
             "calls/calls",
+            key="call_key",
             parties=("caller_id", "dialed_id", "callee_id", "answered_by_id", "did_id"),
             left_out={"party_ids": "calls/who-took-part says the same"},
         ),

@@ -29,10 +29,12 @@ REMINDED_BEFORE = timedelta(days=3)
 
 
 def close_organization(session: LockedSession, person: UserAccount, typed_name: str) -> Organization:
-    """Close the bound organization: in GRACE it is erased. Raises Refused."""
+    """Close the bound organization, suspended or not: in GRACE it is erased. Raises Refused."""
     organization = hold(session)
-    if organization.state != OrganizationState.OPEN:
-        raise Refused("Somebody has closed or suspended it meanwhile.")
+    if organization.state == OrganizationState.CLOSED:
+        raise Refused(
+            "Another owner has closed it meanwhile. Reload the page: it says until when you can take that back."
+        )
     if " ".join(typed_name.split()).casefold() != " ".join(organization.name.split()).casefold():
         raise Refused(f"Type the name as it stands here: {organization.name}", "name")
     organization.state, organization.closing_by = OrganizationState.CLOSED, person.id
@@ -80,11 +82,14 @@ def reopen_organization(session: LockedSession) -> Organization:
     """Open the bound organization again, as it was. Raises Refused. The caller records who it was, and why."""
     organization = hold(session)
     if organization.state != OrganizationState.CLOSED or organization.closing_ms is None:
-        raise Refused("It is not closed any more.")
+        raise Refused("It is not closed any more: somebody has taken that back. There is nothing left to do.")
     is_begun = find_erasure(session, ErasureKind.ORGANIZATION, organization.id) is not None
     if is_begun or organization.is_to_be_erased(now()):
-        raise Refused("Its days of grace are over: it is being erased.")
-    organization.state = OrganizationState.OPEN
+        raise Refused(
+            "Its days of grace are over: it is being erased, and nobody can stop that. Its owners get a receipt."
+        )
+    is_suspended = organization.suspended_for is not None  # for what it was before, its people still wait
+    organization.state = OrganizationState.SUSPENDED if is_suspended else OrganizationState.OPEN
     organization.closing_ms = organization.closing_by = None
     session.flush()
     return organization

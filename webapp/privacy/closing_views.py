@@ -22,7 +22,7 @@ from webapp.organizations.settings_views import bp
 from webapp.organizations.support_mails import list_owners
 from webapp.privacy.closing import close_organization, take_back
 from webapp.tenancy.guard import hold_and_check
-from webapp.tenancy.models import Organization, OrganizationState, Role
+from webapp.tenancy.models import GRACE, Organization, OrganizationState, Role
 from webapp.tenancy.request import current_membership, current_organization, db
 
 __all__ = ["bp"]
@@ -38,6 +38,7 @@ class CloseForm(FlaskForm):  # type: ignore[misc]
 
 @bp.route("/close", methods=["GET", "POST"])
 @access.member(Role.OWNER)
+@access.while_suspended
 @access.proved
 def close() -> ResponseReturnValue:
     if request.method == "POST":
@@ -53,7 +54,7 @@ def close() -> ResponseReturnValue:
             db().commit()
             return htmx.go_to(url_for("settings.closing"))
     status = 422 if form.errors else 200
-    return htmx.render("settings/close.html", "settings/_close.html", status=status, form=form, days=14)
+    return htmx.render("settings/close.html", "settings/_close.html", status=status, form=form, days=GRACE.days)
 
 
 @bp.get("/closing")
@@ -75,6 +76,11 @@ def take_closing_back() -> ResponseReturnValue:
     hold_and_check()
     organization = take_back(db(), current_user.id)
     db().commit()
+    if organization.state == OrganizationState.SUSPENDED:
+        flash(
+            f"{organization.name} is no longer closed, and has everything that was there. It is still suspended.", "ok"
+        )
+        return htmx.go_to(url_for("takeout.index"))
     flash(f"{organization.name} is open again, with everything that was there.", "ok")
     return htmx.go_to(organization_home(organization.slug))
 

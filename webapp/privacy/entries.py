@@ -84,6 +84,7 @@ class Exported:
 
     file: str
     rows: Rows = Rows.BY_ORGANIZATION
+    key: str = ""  # a unique column that never changes, where the primary key may while it is read
     days: tuple[str, ...] = ()  # columns that count days since 1970-01-01
     months: tuple[str, ...] = ()  # that count months since January 1970
     quarters: tuple[str, ...] = ()  # that count quarter hours since 1970, UTC

@@ -24,7 +24,7 @@ from webapp.privacy.models import RetentionRun, Takeout, TakeoutState
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import MembershipParty, Organization
 
-NIGHT = time(3)  #: no clock is put forward or back over it
+NIGHT = time(3)  #: of the local day; the hour after, where the clocks are put forward over it (Helsinki, Athens)
 FOR_EVER = "as long as we are here"
 LONG_CHOICES = (30, 90, 180, 365, 730, 1095, 1825, 3650)
 AUDIT_AT_LEAST = 90
@@ -56,7 +56,6 @@ class Edges(NamedTuple):
     calls: datetime | None
     audit: datetime | None
     files: datetime | None
-    exports: datetime
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,12 @@ def next_run(organization: Organization, after: datetime | None = None) -> datet
     """When the nightly run of an organization comes next."""
     zone, moment = ZoneInfo(organization.time_zone), after or now()
     today = moment.astimezone(zone).date()
-    nights = (datetime.combine(today + timedelta(days=days), NIGHT, zone).astimezone(UTC) for days in (0, 1))
+    nights = (_night_of(today + timedelta(days=days), zone) for days in (0, 1))
     return next(night for night in nights if night > moment)
+
+
+def _night_of(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, NIGHT, zone).astimezone(UTC)
 
 
 def next_run_day(organization: Organization) -> date:
@@ -120,14 +123,14 @@ def edges_of(rules: Rules, time_zone: str, today: date) -> Edges:
     def edge(days: int) -> datetime:
         return datetime.combine(today - timedelta(days=days), time.min, zone).astimezone(UTC)
 
-    calls, audit, files = (None if days is None else edge(days) for days in rules[:3])
-    return Edges(calls, audit, files, edge(rules.exports))
+    return Edges(*(None if days is None else edge(days) for days in rules[:3]))
 
 
 def preview(session: LockedSession, today: date, rules: Rules | None = None) -> Preview:
     """What a run on this local day removes from the bound organization, by its rules or by others."""
     organization = session.get_one(Organization, session.organization_id)
-    edges = edges_of(rules or rules_of(organization), organization.time_zone, today)
+    rules, zone = rules or rules_of(organization), organization.time_zone
+    edges, night = edges_of(rules, zone, today), _night_of(today, ZoneInfo(zone))
     calls, records, first_at, last_at, parties, lines = _count_calls(session, edges.calls)
     files, file_bytes = count_old_files(session, edges.files)
     return Preview(
@@ -141,7 +144,7 @@ def preview(session: LockedSession, today: date, rules: Rules | None = None) -> 
         files=files,
         file_bytes=file_bytes,
         audit_events=count_purgeable(session, edges.audit),
-        archives=session.scalar(select(func.count(Takeout.id)).where(*old_archives(edges.exports))) or 0,
+        archives=_count_archives(session, night, rules.exports),
     )
 
 
@@ -226,10 +229,10 @@ def _old_files(edge: datetime) -> tuple[ColumnElement[bool], ...]:
     return (StoredFile.created_at < edge, StoredFile.complete.is_(True), *(~each for each in used))
 
 
-def old_archives(edge: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Takeouts that can be fetched no more, or never came to an end."""
-    over = func.coalesce(Takeout.ready_at, Takeout.asked_at) < edge
-    return (Takeout.state.in_((TakeoutState.READY, TakeoutState.FAILED)), over)
+def _count_archives(session: LockedSession, night: datetime, days: int) -> int:
+    """Takeouts whose time is over by that night: by what their mail said, or by a rule of so many days before it."""
+    over = or_(Takeout.expires_at <= night, Takeout.ready_at <= night - timedelta(days=days))
+    return session.scalar(select(func.count(Takeout.id)).where(Takeout.state == TakeoutState.READY, over)) or 0
 
 
 def list_runs(session: LockedSession, limit: int) -> Sequence[RetentionRun]:

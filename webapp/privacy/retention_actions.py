@@ -3,8 +3,9 @@
 from sqlalchemy import select
 
 from webapp.audit.actions import record
-from webapp.privacy.retention import Rules, rules_of, tell_days
+from webapp.privacy.retention import Rules, next_run, rules_of, tell_days
 from webapp.privacy.retention_planning import plan_run
+from webapp.privacy.takeouts import shorten_takeouts
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
 
@@ -18,7 +19,7 @@ SETTINGS = {
 
 
 def store_rules(session: LockedSession, actor_id: int, rules: Rules) -> None:
-    """In force from the next run on, which is planned with it."""
+    """In force from the next run on, which is planned with it, and not before."""
     organization = session.scalars(
         select(Organization)
         .where(Organization.id == session.organization_id)
@@ -29,10 +30,11 @@ def store_rules(session: LockedSession, actor_id: int, rules: Rules) -> None:
     organization.keep_calls_days, organization.keep_audit_days = rules.calls, rules.audit
     organization.keep_files_days, organization.keep_exports_days = rules.files, rules.exports
     session.flush()
+    shorten_takeouts(session, rules.exports, next_run(organization))
     for name, days in rules._asdict().items():
         known = getattr(before, name)
         if days != known:
             before_it, after = tell_days(known), tell_days(days)
             setting = SETTINGS[name]
             record(session, "settings.changed", actor_id=actor_id, setting=setting, before=before_it, after=after)
-    plan_run(session, organization)
+    plan_run(session, organization, rules_changed=rules != before)

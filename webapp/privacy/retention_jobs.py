@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, select, update
 
 from webapp.audit.actions import record
 from webapp.audit.checkpoints import remove_covered, set_checkpoint
@@ -21,9 +21,11 @@ from webapp.ingest.purge import move_watermark, purge_calls, purge_refused_lines
 from webapp.jobs.handlers import Work
 from webapp.jobs.queue import register, register_chore
 from webapp.jobs.stored_files import delete_stored_file
-from webapp.privacy.models import RetentionRun, Takeout, TakeoutChunk, TakeoutEntry, TakeoutState
-from webapp.privacy.retention import Edges, edges_of, list_old_files, old_archives, rules_of
+from webapp.organizations.company import when_zone_moved
+from webapp.privacy.models import RetentionRun
+from webapp.privacy.retention import Edges, edges_of, list_old_files, rules_of
 from webapp.privacy.retention_planning import RUN, is_planned, plan_run
+from webapp.privacy.takeout_jobs import end_expired
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Organization, OrganizationState
@@ -32,7 +34,6 @@ from webapp.tenancy.sessions import reading_session, writing_session
 RUNS_KEPT = 400
 _EVENTS_AT_ONCE = 200
 _FILES_AT_ONCE = 20
-_CHUNKS_AT_ONCE = 4
 _PAUSE_SECONDS = 0.05
 _AUDIT_REMOVED = "retention.audit_removed"
 _COUNTS = ("calls", "records", "parties", "files", "audit_events", "archives")
@@ -42,6 +43,7 @@ def register_jobs() -> None:
     """Called by create_app()."""
     register(RUN, run_retention, leaves_nothing=True)
     register_chore("privacy.plan_retention", plan_retention)
+    when_zone_moved("retention", plan_run)
 
 
 def plan_retention(database: Database) -> None:
@@ -52,20 +54,16 @@ def plan_retention(database: Database) -> None:
         ).all()
     for organization in organizations:
         with reading_session(database, organization.id) as session:
-            if not _has_rules(session, organization) or is_planned(session, organization):
+            if not _has_rules(organization) or is_planned(session, organization):
                 continue
         with writing_session(database, organization.id) as session:
             plan_run(session, organization)
             session.commit()
 
 
-def _has_rules(session: LockedSession, organization: Organization) -> bool:
-    """Whether a night can find something: a rule, a watermark that no rule keeps up any more, or a takeout."""
-    rules = rules_of(organization)
-    if any(days is not None for days in rules[:3]) or organization.keeps_from is not None:
-        return True
-    archive = select(Takeout.id).where(Takeout.state.in_((TakeoutState.READY, TakeoutState.FAILED))).limit(1)
-    return session.scalars(archive).first() is not None
+def _has_rules(organization: Organization) -> bool:
+    """Whether a night can find something: a rule, or a watermark that no rule keeps up any more."""
+    return any(days is not None for days in rules_of(organization)[:3]) or organization.keeps_from is not None
 
 
 def run_retention(work: Work) -> None:
@@ -150,40 +148,12 @@ class _Run:
                 return False
 
     def _archives(self, run_id: int) -> bool:
-        with writing_session(self._database, self._organization_id) as session:
-            gone = session.scalars(select(Takeout).where(*old_archives(self._edges.exports))).all()
-            for takeout in gone:
-                takeout.state = TakeoutState.GONE
-            self._add(session, run_id, archives=len(gone))
-            session.commit()
-        while self._remove_pieces():
-            if not self._rest():
-                return False
+        ended = end_expired(self._database, self._organization_id)
+        if ended:
+            with writing_session(self._database, self._organization_id) as session:
+                self._add(session, run_id, archives=ended)
+                session.commit()
         return True
-
-    def _remove_pieces(self) -> bool:
-        """Some of what archives that are gone still have. False: nothing."""
-        with writing_session(self._database, self._organization_id) as session:
-            is_gone = exists(
-                select(1).where(
-                    Takeout.organization_id == TakeoutChunk.organization_id,
-                    Takeout.id == TakeoutChunk.takeout_id,
-                    Takeout.state == TakeoutState.GONE,
-                )
-            )
-            keys = (TakeoutChunk.takeout_id, TakeoutChunk.position)
-            chunks = session.execute(select(*keys).where(is_gone).order_by(*keys).limit(_CHUNKS_AT_ONCE)).all()
-            for takeout_id, position in chunks:
-                session.execute(delete(TakeoutChunk).where(keys[0] == takeout_id, keys[1] == position))
-            if not chunks:
-                gone = select(Takeout.id).where(Takeout.state == TakeoutState.GONE)
-                session.execute(
-                    delete(TakeoutEntry)
-                    .where(TakeoutEntry.takeout_id.in_(gone))
-                    .execution_options(synchronize_session=False)
-                )
-            session.commit()
-            return bool(chunks)
 
     def _end(self, run_id: int) -> None:
         """Close the run; of a night that removed nothing there is no row."""

@@ -19,7 +19,7 @@ from webapp.privacy.retention import Preview, Rules, list_runs, next_run, next_r
 from webapp.privacy.retention_actions import store_rules
 from webapp.privacy.retention_forms import RetentionForm
 from webapp.tenancy.guard import hold_and_check
-from webapp.tenancy.models import Role
+from webapp.tenancy.models import GRACE, Role
 from webapp.tenancy.request import current_organization, db
 
 __all__ = ["bp"]
@@ -98,6 +98,7 @@ def _page(form: RetentionForm, status: int = 200) -> Response:
         goes=_foresee(),
         keeps_from=current_organization().keeps_from,
         runs=list_runs(db(), _RUNS_SHOWN),
+        grace_days=GRACE.days,
     )
 
 

@@ -30,6 +30,7 @@ from webapp.privacy.takeout_writing import (
 )
 from webapp.privacy.takeouts import BEING_MADE, MAKE
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.members import hold_organization
 from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
@@ -86,12 +87,14 @@ def _write(archive: Archive, planned: PlannedFile, about: About) -> None:
 
 def _finish(archive: Archive, about: About) -> None:
     with archive.writing() as session:
+        hold_organization(session)  # how long it is kept is as its owners say at this moment
+        organization = session.get_one(Organization, archive.organization_id)
         takeout = hold_takeout(session, archive.takeout_id)
         if takeout.state != TakeoutState.IS_WRITTEN:
             return
         takeout.byte_count = add_directory(session, archive, about)
         takeout.state, takeout.ready_at = TakeoutState.READY, now()
-        takeout.expires_at = takeout.ready_at + timedelta(days=about.organization.keep_exports_days)
+        takeout.expires_at = takeout.ready_at + timedelta(days=organization.keep_exports_days)
         takeout.steps = takeout.step = len(archive.entries)
         takeout.manifest_digest = next(entry.digest for entry in archive.entries if entry.name == MANIFEST)
         size = format_size(takeout.byte_count)
@@ -99,20 +102,25 @@ def _finish(archive: Archive, about: About) -> None:
         for earlier in session.scalars(select(Takeout).where(Takeout.state == TakeoutState.READY)):
             if earlier.id != takeout.id:
                 earlier.state = TakeoutState.GONE
-        _mail(session, takeout, about)
+        _mail(session, takeout, organization)
         session.commit()
     _clear(archive.database, archive.organization_id)
 
 
-def _mail(session: LockedSession, takeout: Takeout, about: About) -> None:
+def _mail(session: LockedSession, takeout: Takeout, organization: Organization) -> None:
     """To whoever asked, or to every owner where staff did. What is in it stands in no mail."""
     owners = list_owners(session)
-    assert takeout.expires_at is not None
-    last = takeout.expires_at.astimezone(ZoneInfo(about.organization.time_zone)).date()
+    assert takeout.moment_at is not None and takeout.ready_at is not None and takeout.expires_at is not None
+    begun, ended, last = (
+        instant.astimezone(ZoneInfo(organization.time_zone))
+        for instant in (takeout.moment_at, takeout.ready_at, takeout.expires_at)
+    )
     words: dict[str, str | int | None] = {
-        "organization": about.organization.name,
-        "slug": about.organization.slug,
-        "until": format_date(last),
+        "organization": organization.name,
+        "slug": organization.slug,
+        "read_from": f"{begun:%H:%M} on {format_date(begun.date())}",
+        "read_until": f"{ended:%H:%M} on {format_date(ended.date())}",
+        "until": format_date(last.date()),
         "by_staff": int(takeout.by_staff),
     }
     for owner in [each for each in owners if each.id == takeout.asked_by] or owners:
@@ -137,22 +145,28 @@ def sweep_takeouts(database: Database) -> None:
     with reading_session(database) as session:
         organization_ids = session.scalars(select(Organization.id)).all()
     for organization_id in organization_ids:
-        with reading_session(database, organization_id) as session:
-            due = session.scalars(
-                select(Takeout.id).where(Takeout.state == TakeoutState.READY, Takeout.expires_at <= now())
-            ).all()
-        for takeout_id in due:
-            _end(database, organization_id, takeout_id)
-        _clear(database, organization_id)
+        end_expired(database, organization_id)
 
 
-def _end(database: Database, organization_id: int, takeout_id: int) -> None:
+def end_expired(database: Database, organization_id: int) -> int:
+    """Delete what has run out in one, by the hour and in its night (retention_jobs.py). Returns how many takeouts."""
+    over = Takeout.state == TakeoutState.READY, Takeout.expires_at <= now()
+    with reading_session(database, organization_id) as session:
+        due = session.scalars(select(Takeout.id).where(*over)).all()
+    ended = sum(_end(database, organization_id, takeout_id) for takeout_id in due)
+    _clear(database, organization_id)
+    return ended
+
+
+def _end(database: Database, organization_id: int, takeout_id: int) -> bool:
     with writing_session(database, organization_id) as session:
         takeout = hold_takeout(session, takeout_id)
-        if takeout.state == TakeoutState.READY:
-            takeout.state = TakeoutState.GONE
-            record(session, "takeout.deleted", actor_id=None, object_id=takeout.id)
-            session.commit()
+        if takeout.state != TakeoutState.READY:
+            return False
+        takeout.state = TakeoutState.GONE
+        record(session, "takeout.deleted", actor_id=None, object_id=takeout.id)
+        session.commit()
+        return True
 
 
 def _clear(database: Database, organization_id: int) -> None:

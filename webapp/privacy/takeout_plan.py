@@ -41,7 +41,8 @@ _NOTES = (
     "for a formula has an apostrophe before it.",
     "JSON Lines files hold the same rows for programs: an object a line, times in UTC.",
     "In lines of phone systems a backslash stands twice, and a byte that is no UTF-8 as \\xNN.",
-    "Tables were read one after the other while Callbook went on: a row is as it was when it was read.",
+    "Tables were read one after the other while Callbook went on, and so were the two files of a table: a row is as it "
+    "was when it was read. Rows stand in the order of their keys: sort calls by when they started.",
 )
 
 
@@ -169,9 +170,11 @@ def _index(about: About, finished: Sequence[TakeoutEntry]) -> Iterator[Piece]:
         if csv is not None:
             told = {"file": exported.file, "what": table.what, "rows": csv.row_count}
             groups.setdefault(str(table.group), []).append(told)
+    zone = ZoneInfo(about.organization.time_zone)
     page = _environment().get_template("privacy/takeout_index.html").render(
         organization=about.organization,
-        moment=about.moment.astimezone(ZoneInfo(about.organization.time_zone)),
+        begun=about.moment.astimezone(zone),
+        ended=now().astimezone(zone),
         groups=groups,
         originals=[entry for entry in finished if entry.name.startswith("files/")],
         left_out=list_left_out(),

@@ -1,7 +1,8 @@
 """The tables of a takeout as pieces of files: every row of the organization, read by key in short transactions.
 
 Called by takeout_plan.py. Which tables, columns and rows there are says the catalogue. Nothing is held between two
-pages, so a row that is changed meanwhile is read as it is when its page is.
+pages, so a row that is changed meanwhile is read as it is when its page is. None is missed that was there all the time:
+a late record gives its call an earlier start, so calls, and with them who took part, are read by keys that stay.
 """
 
 import csv
@@ -9,26 +10,30 @@ import io
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, inspect, select, tuple_
+from sqlalchemy import Select, and_, bindparam, column, inspect, select, tuple_, values
 
 from webapp.accounts.models import UserAccount
-from webapp.calls.models import Pbx
+from webapp.calls.models import Call, CallParty, Pbx
 from webapp.csv_out import Cell, guard_cell
 from webapp.database.engine import Database
 from webapp.destinations.models import Destination, Party
+from webapp.ingest.call_writer import unpack_ids
 from webapp.organizations.who_looked import name_people
 from webapp.privacy.catalogue import mapped_class
 from webapp.privacy.entries import Exported, Rows, Table
 from webapp.privacy.takeout_cells import as_stored, cell_of, json_of, read_as
-from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.lock import LockedSession, kept
 from webapp.tenancy.models import Membership
 from webapp.tenancy.sessions import reading_session
 
 _ROWS_AT_ONCE = 2000
+_CALLS_AT_ONCE = 500
+_KEYS_AT_ONCE = 1500
+_OF_CALL_PARTY = ("party_id", "started_at", "call_key")
 _NAMES_AT_ONCE = 1000
 _NAMES_AT_MOST = 20_000
 _BOM = "\ufeff"  # else Excel reads UTF-8 as cp1252
@@ -37,6 +42,8 @@ _BOM = "\ufeff"  # else Excel reads UTF-8 as cp1252
 Learn = Callable[[LockedSession, Sequence[Any]], None]
 Namer = Callable[[LockedSession, Collection[int]], dict[int, str]]
 Naming = tuple[Namer | None, str]
+_After = tuple[Any, ...]  #: the key of the last row that was read; () at the beginning
+_Read = Callable[[LockedSession, _After], tuple[Sequence[Any], _After | None]]
 
 
 @dataclass(frozen=True)
@@ -70,10 +77,10 @@ def csv_pieces(source: Source, table: Table) -> Iterator[Piece]:
     writer.writerow(_headings(columns, namings))
     for rows in _pages(source, table, columns, partial(names.learn_of, namings)):
         spelt = []
-        for spell, (namer, _heading), values in zip(spellers, namings, zip(*rows, strict=True), strict=bool(rows)):
-            spelt.append(["" if value is None else spell(value) for value in values])
+        for spell, (namer, _heading), cells in zip(spellers, namings, zip(*rows, strict=True), strict=bool(rows)):
+            spelt.append(["" if cell is None else spell(cell) for cell in cells])
             if namer is not None:
-                spelt.append(names.of(namer, values))
+                spelt.append(names.of(namer, cells))
         writer.writerows(zip(*spelt, strict=True))
         yield Piece(buffer.getvalue().encode(), len(rows))
         buffer.seek(0)
@@ -111,25 +118,65 @@ def _columns(table: Table) -> list[Any]:
 
 
 def _pages(source: Source, table: Table, columns: list[Any], learn: Learn | None = None) -> Iterator[Sequence[Any]]:
-    """In the order of the primary key, each page in a transaction of its own, in which `learn` may ask for more."""
-    mapped, names = mapped_class(table), [column.key for column in columns]
-    keys = [getattr(mapped, column.name) for column in inspect(mapped).primary_key if column.name != "organization_id"]
-    places = [names.index(key.key) for key in keys]
-    query = _rows_of(source, table, mapped, select(*(read_as(column) for column in columns)))
-    query = query.order_by(*keys).limit(_ROWS_AT_ONCE)
-    after: tuple[Any, ...] | None = None
-    while True:
-        page = query
-        if after is not None:
-            page = query.where(tuple_(*keys) > tuple_(*after, types=[key.type for key in keys]))
+    """All rows, each page read in a transaction of its own, in which `learn` may ask for more."""
+    read = _by_call(columns) if table.name == CallParty.__tablename__ else _by_key(source, table, columns)
+    after: _After | None = ()
+    while after is not None:
         with source.reading() as session:
-            rows = session.execute(page).all()
+            rows, after = read(session, after)
             if learn is not None:
                 learn(session, rows)
         yield rows
+
+
+def _by_key(source: Source, table: Table, columns: list[Any]) -> _Read:
+    """In the order of the table's key."""
+    mapped, names = mapped_class(table), [column.key for column in columns]
+    primary = [column.name for column in inspect(mapped).primary_key if column.name != "organization_id"]
+    keys = [getattr(mapped, name) for name in ([_exported(table).key] if _exported(table).key else primary)]
+    places = [names.index(key.key) for key in keys]
+    query = _rows_of(source, table, mapped, select(*(read_as(column) for column in columns)))
+    query = query.order_by(*keys).limit(_ROWS_AT_ONCE)
+
+    def read(session: LockedSession, after: _After) -> tuple[Sequence[Any], _After | None]:
+        page = query.where(tuple_(*keys) > tuple_(*after, types=[key.type for key in keys])) if after else query
+        rows = session.execute(page).all()
         if len(rows) < _ROWS_AT_ONCE or not keys:
-            return
-        after = tuple(as_stored(key, rows[-1][place]) for key, place in zip(keys, places, strict=True))
+            return rows, None
+        return rows, tuple(as_stored(key, rows[-1][place]) for key, place in zip(keys, places, strict=True))
+
+    return read
+
+
+def _by_call(columns: list[Any]) -> _Read:
+    """Who took part, in the order of the calls: each call says which rows are its own."""
+    next_calls = select(Call.call_key, Call.started_at, Call.party_ids).order_by(Call.call_key).limit(_CALLS_AT_ONCE)
+    by_key = _parties_by_key(tuple(columns), _KEYS_AT_ONCE)
+    nothing = {f"{name}{place}": None for name in _OF_CALL_PARTY for place in range(_KEYS_AT_ONCE)}
+
+    def read(session: LockedSession, after: _After) -> tuple[Sequence[Any], _After | None]:
+        calls = session.execute(next_calls.where(Call.call_key > after[0]) if after else next_calls).all()
+        keys = [(party, call.started_at, call.call_key) for call in calls for party in unpack_ids(call.party_ids)]
+        rows: list[Any] = []
+        for first in range(0, len(keys), _KEYS_AT_ONCE):
+            wanted = dict(nothing)
+            for place, key in enumerate(keys[first : first + _KEYS_AT_ONCE]):
+                wanted |= {f"{name}{place}": value for name, value in zip(_OF_CALL_PARTY, key, strict=True)}
+            rows += session.rows(by_key, wanted)
+        return rows, (calls[-1].call_key,) if len(calls) == _CALLS_AT_ONCE else None
+
+    return read
+
+
+@cache
+def _parties_by_key(columns: tuple[Any, ...], count: int) -> Select[Any]:
+    """The rows of so many keys. A join, for SQLite reads every row for IN of several columns; and one statement, for to
+    spell that many keys anew takes far longer than to find their rows."""
+    key = [getattr(CallParty, name) for name in _OF_CALL_PARTY]
+    places = [tuple(bindparam(f"{each.key}{place}", type_=each.type) for each in key) for place in range(count)]
+    wanted = values(*(column(each.key, each.type) for each in key), name="wanted").data(places).cte()
+    query = select(*(read_as(each) for each in columns))
+    return kept(query.join(wanted, and_(*(each == wanted.c[each.key] for each in key))))
 
 
 def _rows_of(source: Source, table: Table, mapped: Any, query: Select[Any]) -> Select[Any]:

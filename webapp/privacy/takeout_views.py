@@ -40,6 +40,7 @@ def _register_jobs(_state: BlueprintSetupState) -> None:
 @bp.get("")
 @access.member(Role.OWNER)
 @access.while_closed
+@access.while_suspended
 @access.sees_every_call
 def index() -> ResponseReturnValue:
     return htmx.render(PAGE, PART, **_shown())
@@ -48,6 +49,7 @@ def index() -> ResponseReturnValue:
 @bp.post("")
 @access.member(Role.OWNER)
 @access.while_closed
+@access.while_suspended
 @access.sees_every_call
 @access.proved
 def ask() -> ResponseReturnValue:
@@ -65,6 +67,7 @@ def ask() -> ResponseReturnValue:
 @bp.get("/progress")
 @access.member(Role.OWNER)
 @access.while_closed
+@access.while_suspended
 @access.sees_every_call
 @access.polling
 def progress() -> ResponseReturnValue:
@@ -77,6 +80,7 @@ def progress() -> ResponseReturnValue:
 @bp.post("/<id:takeout_id>/archive")
 @access.member(Role.OWNER)
 @access.while_closed
+@access.while_suspended
 @access.sees_every_call
 @access.proved
 def fetch(takeout_id: int) -> ResponseReturnValue:

@@ -19,7 +19,7 @@ from webapp.ingest.zone_change import follow_zone
 from webapp.jobs.handlers import Work, register, register_chore, register_errand
 from webapp.jobs.models import StoredFile
 from webapp.jobs.stored_files import delete_stored_file
-from webapp.organizations.company import COUNT_DAYS
+from webapp.organizations.company import COUNT_DAYS, tell_zone_moved
 from webapp.sources.imports import IMPORT, READ_AGAIN, UNDO
 from webapp.sources.route_lookups import sweep_lookups
 from webapp.sources.storing import store_due
@@ -71,6 +71,9 @@ def read_records_again(work: Work) -> None:
 def count_days(work: Work) -> None:
     assert work.organization_id is not None
     follow_zone(work.database, work.organization_id, work.keep)
+    with writing_session(work.database, work.organization_id) as session:
+        tell_zone_moved(session, session.get_one(Organization, work.organization_id))
+        session.commit()
 
 
 def import_died(work: Work) -> None:
