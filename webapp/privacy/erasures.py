@@ -20,6 +20,7 @@ from webapp.clock import from_ms, now, now_ms, to_ms
 from webapp.database.engine import Database
 from webapp.privacy.erasing import erase_rows, note_erasure
 from webapp.privacy.erasing_end import end_erasure
+from webapp.privacy.forgetting import forget_person
 from webapp.privacy.models import ErasureKind
 from webapp.recovery import restoring
 from webapp.tenancy.lock import LockedSession
@@ -121,8 +122,8 @@ def _erase_person_again(database: Database, erased: LoggedErasure) -> None:
             )
             session.commit()
     with writing_session(database) as session:
-        session.execute(delete(UserAccount).where(UserAccount.id == erased.subject_id))
         _note(session, erased)
+        session.execute(delete(UserAccount).where(UserAccount.id == erased.subject_id))
         session.commit()
 
 
@@ -137,5 +138,6 @@ def note_person(database: Database, session: LockedSession, user_account_id: int
 
 
 def _note(session: LockedSession, erased: LoggedErasure) -> None:
+    forget_person(session, erased.subject_id)
     note_erasure(session, erased.kind, erased.subject_id, from_ms(erased.erased_at_ms), row_count=1)
     note_for_service(session, "service.person_erased", None, erased.subject_id)
