@@ -56,3 +56,21 @@ def test_two_apps_of_one_process_keep_logs_of_their_own(
     assert [each.subject_id for each in read_log(elsewhere)] == [cast.vera.id]
     assert read_log(settings.data_dir) == []
     other.dispose()
+
+
+def test_a_deletion_that_is_not_committed_is_taken_back_from_the_log(
+    app: Flask, cast: Cast, database: Database, settings: Settings
+) -> None:
+    steps = delete_account(database, cast.vera.id, [cast.harbour.id])
+    next(steps).commit()
+    next(steps)
+    assert [each.subject_id for each in read_log(settings.data_dir)] == [cast.vera.id], "before the commit"
+    steps.close()
+    assert read_log(settings.data_dir) == []
+    apply_erasures(database, settings)
+    with reading_session(database) as session:
+        assert session.get(UserAccount, cast.vera.id) is not None
+
+    for step in delete_account(database, cast.vera.id, []):
+        step.commit()
+    assert [each.subject_id for each in read_log(settings.data_dir)] == [cast.vera.id]

@@ -1,16 +1,19 @@
 """What was erased for good, and its log: DATA_DIR/erasures.log, by which a restored backup erases it again.
 
 A line of JSON an erasure, with ids and no name; written and synced before the first row goes, so that nothing that was
-erased can come back with a backup. Keep the file where backups of the database do not overwrite it.
+erased can come back with a backup. One whose transaction failed is taken back by another line. Keep the file where
+backups of the database do not overwrite it.
 """
 
 import json
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
+from sqlalchemy.orm import Session, SessionTransaction
 
 from config import Settings
 from webapp.accounts import leaving
@@ -53,9 +56,18 @@ def log_erasure(data_dir: Path, kind: ErasureKind, subject_id: int, at_ms: int |
 
 
 def _append(path: Path, erased: LoggedErasure) -> None:
-    if any((each.kind, each.subject_id) == (erased.kind, erased.subject_id) for each in read_log(path.parent)):
-        return
-    words = {"kind": erased.kind.name.lower(), "id": erased.subject_id, "erased_at_ms": erased.erased_at_ms}
+    if not _list_logged(path, erased):
+        _write(path, erased)
+
+
+def _list_logged(path: Path, erased: LoggedErasure) -> list[LoggedErasure]:
+    """What the log has of the same."""
+    whose = (erased.kind, erased.subject_id)
+    return [each for each in read_log(path.parent) if (each.kind, each.subject_id) == whose]
+
+
+def _write(path: Path, erased: LoggedErasure, **also: bool) -> None:
+    words = {"kind": erased.kind.name.lower(), "id": erased.subject_id, "erased_at_ms": erased.erased_at_ms, **also}
     is_new = not path.exists()
     after_a_crash = not is_new and not path.read_bytes().endswith(b"\n")
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -73,14 +85,20 @@ def _append(path: Path, erased: LoggedErasure) -> None:
 
 
 def read_log(data_dir: Path) -> list[LoggedErasure]:
-    """All that was erased, the oldest first. A line that was cut off by a crash is of an erasure that did not begin."""
+    """All that was erased, the oldest first; what was taken back was not. A line that was cut off by a crash is of an
+    erasure that did not begin.
+    """
     path = data_dir / LOG_NAME
     lines = path.read_bytes().split(b"\n") if path.exists() else []
-    found = []
+    found, taken_back = [], set()
     for line in [line for line in lines if line.endswith(b"}")]:
         words = json.loads(line)
-        found.append(LoggedErasure(ErasureKind[words["kind"].upper()], words["id"], words["erased_at_ms"]))
-    return found
+        erased = LoggedErasure(ErasureKind[words["kind"].upper()], words["id"], words["erased_at_ms"])
+        if words.get("taken_back"):
+            taken_back.add(erased)
+        else:
+            found.append(erased)
+    return [erased for erased in found if erased not in taken_back]
 
 
 def apply_erasures(database: Database, settings: Settings) -> None:
@@ -135,6 +153,21 @@ def note_person(database: Database, session: LockedSession, user_account_id: int
     if path is not None:
         session.flush()
         _append(path, erased)
+        event.listen(session, "after_transaction_end", partial(_take_back_if_there, database, path, erased))
+
+
+def _take_back_if_there(
+    database: Database, path: Path, erased: LoggedErasure, _session: Session, transaction: SessionTransaction
+) -> None:
+    """The transaction is over: whoever is there still would go with the next restore. Asks the database, since a commit
+    that failed may have come about.
+    """
+    if transaction.parent is not None:
+        return
+    with reading_session(database) as session:
+        if session.get(UserAccount, erased.subject_id) is not None:
+            for each in _list_logged(path, erased):
+                _write(path, each, taken_back=True)
 
 
 def _note(session: LockedSession, erased: LoggedErasure) -> None:
