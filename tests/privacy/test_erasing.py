@@ -28,10 +28,10 @@ from tests.cast import Cast
 from tests.ingest.importing import Importing, asterisk_row
 from tests.make import Make
 from tests.privacy.canary import Planted, plant
-from webapp import create_app, logs
+from webapp import logs
 from webapp.accounts.jobs import forget_alone
 from webapp.accounts.leaving import delete_account
-from webapp.accounts.models import UserAccount
+from webapp.accounts.models import FactorRemoval, UserAccount
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.audit.service_chain import note_for_service
 from webapp.audit.verify import verify_chain
@@ -43,6 +43,7 @@ from webapp.jobs.worker import Worker
 from webapp.outbox import claims
 from webapp.outbox.models import OutboxMessage
 from webapp.outbox.rendering import render_mail
+from webapp.policies.models import Announcement
 from webapp.privacy.catalogue import TABLES
 from webapp.privacy.closing import close_organization
 from webapp.privacy.entries import How, Whose
@@ -50,7 +51,7 @@ from webapp.privacy.erasing import Receipt
 from webapp.privacy.erasures import LOG_NAME, apply_erasures, log_erasure, read_log
 from webapp.privacy.models import Erasure, ErasureKind
 from webapp.tenancy.consent_models import Disclosure
-from webapp.tenancy.models import Membership, Organization
+from webapp.tenancy.models import Organization
 from webapp.tenancy.sessions import reading_session, writing_session
 
 __all__ = ["clock"]
@@ -82,8 +83,33 @@ def planted(clock: time_machine.Traveller, app: Flask, make: Make, cast: Cast) -
         told = {"staff": "Stella", "organization": f"{WORD}-slug", "reason": f"{WORD}-reason"}
         note_for_service(session, "service.resumed", cast.stella.id, cast.harbour.id, **told)
         session.commit()
+    note_what_staff_did(make, cast, own)
     Importing(make.database, cast.harbour).load(make.pbx().id, asterisk_row(name=f"{WORD}-caller"))
     return own
+
+
+def note_what_staff_did(make: Make, cast: Cast, own: Planted) -> None:
+    """Before it had its name of today, and of its people: in the service's own chain."""
+    with make.session() as session:
+        disclosure_id = session.scalars(select(Disclosure.id)).one()
+        announcement = select(Announcement.id).where(Announcement.organization_id == cast.harbour.id)
+        announcement_id = session.scalars(announcement).one()
+        removal = select(FactorRemoval.id).where(FactorRemoval.user_account_id == own.person.id)
+        removal_id = session.scalars(removal).one()
+        staff, address = f"{WORD}-staff", f"{WORD}@example.com"
+        told: list[tuple[str, int, dict[str, str]]] = [
+            ("legal.told", disclosure_id, {"organization": f"{WORD}-before", "authority": f"{WORD}-authority"}),
+            (
+                "service.incident_announced",
+                announcement_id,
+                {"staff": "Stella", "whom": f"everybody of {WORD}-before", "subject": "Down", "reason": "It was down"},
+            ),
+            ("help_code.used", own.person.id, {"staff": staff, "email": address}),
+            ("lost_factor.stopped", removal_id, {"email": address, "why": "They found it"}),
+        ]
+        for kind, object_id, words in told:
+            note_for_service(session, kind, cast.stella.id, object_id, **words)
+        session.commit()
 
 
 def close(make: Make, cast: Cast) -> None:
@@ -159,7 +185,7 @@ def test_security_49_after_leaving_no_canary_is_anywhere(
     persons = {key for key in planted.strings if TABLES[key[0]].whose is Whose.PERSON}
     found = {key for key, text in planted.strings.items() if is_anywhere(text, left)}
     assert found <= persons, "what is the organization's is gone"
-    assert not any(is_anywhere(f"{WORD}-{each}", left) for each in ("name", "slug", "reason", "caller"))
+    assert not any(is_anywhere(f"{WORD}-{each}", left) for each in ("name", "slug", "reason", "caller", "before"))
     assert is_anywhere(OTHER, left), "of nobody else anything is gone"
 
     clock.shift(timedelta(days=91))
@@ -335,49 +361,6 @@ def test_a_restored_backup_is_erased_again(
     with closing(sqlite3.connect(backup)) as connection:
         connection.execute("VACUUM")
     assert not is_anywhere(WORD, backup.read_bytes())
-
-
-# --------------------------------------------------------------------------------------------------------- people
-
-
-def test_a_person_who_deletes_their_account_is_an_erasure(
-    app: Flask, cast: Cast, database: Database, settings: Settings
-) -> None:
-    for step in delete_account(database, cast.vera.id, [cast.harbour.id]):
-        step.commit()
-    with reading_session(database) as session:
-        erased = session.scalars(select(Erasure)).one()
-    assert (erased.kind, erased.subject_id, erased.row_count) == (ErasureKind.PERSON, cast.vera.id, 1)
-    assert [(each.kind, each.subject_id) for each in read_log(settings.data_dir)] == [
-        (ErasureKind.PERSON, cast.vera.id)
-    ]
-    with reading_session(database, 0) as session:
-        kinds = list(session.scalars(select(AuditEvent.kind)))
-    assert kinds == ["service.person_erased"]
-
-
-def test_the_only_owner_of_a_backup_is_erased_again_too(
-    app: Flask, cast: Cast, database: Database, settings: Settings
-) -> None:
-    log_erasure(settings.data_dir, ErasureKind.PERSON, cast.quentin.id)
-    apply_erasures(database, settings)
-    with reading_session(database, cast.quayside.id) as session:
-        assert session.get(UserAccount, cast.quentin.id) is None
-        assert session.scalars(select(Membership).where(Membership.organization_id == cast.quayside.id)).all() == []
-
-
-def test_two_apps_of_one_process_keep_logs_of_their_own(
-    app: Flask, cast: Cast, database: Database, settings: Settings, tmp_path: Path
-) -> None:
-    other = Database(settings.database_url)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    create_app(Settings(**{**vars(settings), "data_dir": elsewhere}), other)
-    for step in delete_account(other, cast.vera.id, [cast.harbour.id]):
-        step.commit()
-    assert [each.subject_id for each in read_log(elsewhere)] == [cast.vera.id]
-    assert read_log(settings.data_dir) == []
-    other.dispose()
 
 
 def test_calls_of_others_are_untouched(

@@ -23,7 +23,7 @@ _when_deleted: dict[str, WhenDeleted] = {}
 
 
 def when_deleted(name: str, tell: WhenDeleted) -> None:
-    """Have a later package told of each account that is deleted, in that transaction."""
+    """Have a later package told of each account that is deleted, in that transaction, while it is there."""
     _when_deleted[name] = tell
 
 
@@ -67,7 +67,7 @@ def delete_account(
             leave(session, user_account_id)
             yield session
     with writing_session(database) as session:
-        session.execute(delete(UserAccount).where(UserAccount.id == user_account_id))
         for tell in _when_deleted.values():
             tell(database, session, user_account_id)
+        session.execute(delete(UserAccount).where(UserAccount.id == user_account_id))
         yield session

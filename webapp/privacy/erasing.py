@@ -21,6 +21,7 @@ from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.privacy.catalogue import list_erasable
 from webapp.privacy.entries import How, Table
+from webapp.privacy.forgetting import forget_organization
 from webapp.privacy.models import Erasure, ErasureKind
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.sessions import writing_session
@@ -79,6 +80,7 @@ def note_erasure(
 
 def erase_rows(database: Database, organization_id: int, keep_going: Callable[[], bool] = lambda: True) -> bool:
     """Delete everything but AT_THE_END. False: stopped before that by `keep_going`."""
+    forget_organization(database, organization_id)
     with writing_session(database, organization_id) as session:
         cover_chain(session)  # without a checkpoint the database lets nothing of it go
         session.commit()

@@ -13,7 +13,6 @@ from sqlalchemy import CursorResult, delete, select, update
 from webapp.accounts.models import UserAccount
 from webapp.accounts.people import end_sessions_of_members
 from webapp.audit.checkpoints import cover_chain
-from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.audit.service_chain import SERVICE_ID, note_for_service
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
@@ -23,18 +22,18 @@ from webapp.outbox.actions import queue_mail
 from webapp.privacy.catalogue import list_erasable, mapped_class
 from webapp.privacy.entries import How, Table
 from webapp.privacy.erasing import UNTOLD, Receipt, find_erasure
+from webapp.privacy.forgetting import forget_organization
 from webapp.privacy.models import ErasureKind
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.sessions import writing_session
 
 RECEIPT = "erasure_receipt"
-_DETAILS_AT_ONCE = 500
 
 
 def end_erasure(database: Database, organization_id: int, *, tell: bool) -> Receipt | None:
     """None where somebody else has ended it. `tell`: its owners get the receipt."""
-    forget_in_service_chain(database, organization_id)
+    forget_organization(database, organization_id)
     with writing_session(database, organization_id) as session:
         organization = session.get(Organization, organization_id, with_for_update=True)
         if organization is None:
@@ -120,35 +119,3 @@ def _mail_receipt(session: LockedSession, receipt: Receipt, owners: Sequence[str
 
 def _tell_day(ms: int | None) -> str:
     return "a day that is not known" if ms is None else f"{datetime.fromtimestamp(ms / 1000, now().tzinfo):%-d %B %Y}"
-
-
-def forget_in_service_chain(database: Database, organization_id: int) -> None:
-    """Erase the words in our own audit that name the organization: what was done stays, and about which id."""
-    with writing_session(database, organization_id) as session:
-        organization = session.get(Organization, organization_id)
-        names = {organization.slug, organization.name} if organization else set()
-    after = 0
-    while True:
-        with writing_session(database, SERVICE_ID) as session:
-            rows = session.execute(
-                select(AuditDetail, AuditEvent.object_id)
-                .join(
-                    AuditEvent,
-                    (AuditEvent.organization_id == AuditDetail.organization_id)
-                    & (AuditEvent.position == AuditDetail.position),
-                )
-                .where(AuditDetail.position > after)
-                .order_by(AuditDetail.position)
-                .limit(_DETAILS_AT_ONCE)
-            ).all()
-            for detail, object_id in rows:
-                if detail.words is not None and (object_id == organization_id or _names(detail.words, names)):
-                    detail.words, detail.salt = None, b""
-            session.commit()
-        if len(rows) < _DETAILS_AT_ONCE:
-            return
-        after = rows[-1][0].position
-
-
-def _names(words: str, names: set[str]) -> bool:
-    return any(value in names for value in json.loads(words).values() if isinstance(value, str))

@@ -1,16 +1,19 @@
 """What was erased for good, and its log: DATA_DIR/erasures.log, by which a restored backup erases it again.
 
 A line of JSON an erasure, with ids and no name; written and synced before the first row goes, so that nothing that was
-erased can come back with a backup. Keep the file where backups of the database do not overwrite it.
+erased can come back with a backup. One whose transaction failed is taken back by another line. Keep the file where
+backups of the database do not overwrite it.
 """
 
 import json
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
+from sqlalchemy.orm import Session, SessionTransaction
 
 from config import Settings
 from webapp.accounts import leaving
@@ -21,6 +24,7 @@ from webapp.database.engine import Database
 from webapp.privacy.closing import begin_grace_anew
 from webapp.privacy.erasing import erase_rows, note_erasure
 from webapp.privacy.erasing_end import end_erasure
+from webapp.privacy.forgetting import forget_person
 from webapp.privacy.models import Erasure, ErasureKind
 from webapp.recovery import backing_up, restoring
 from webapp.recovery.problem import RecoveryProblem
@@ -56,9 +60,18 @@ def log_erasure(data_dir: Path, kind: ErasureKind, subject_id: int, at_ms: int |
 
 
 def _append(path: Path, erased: LoggedErasure) -> None:
-    if any((each.kind, each.subject_id) == (erased.kind, erased.subject_id) for each in read_log(path.parent)):
-        return
-    words = {"kind": erased.kind.name.lower(), "id": erased.subject_id, "erased_at_ms": erased.erased_at_ms}
+    if not _list_logged(path, erased):
+        _write(path, erased)
+
+
+def _list_logged(path: Path, erased: LoggedErasure) -> list[LoggedErasure]:
+    """What the log has of the same."""
+    whose = (erased.kind, erased.subject_id)
+    return [each for each in read_log(path.parent) if (each.kind, each.subject_id) == whose]
+
+
+def _write(path: Path, erased: LoggedErasure, **also: bool) -> None:
+    words = {"kind": erased.kind.name.lower(), "id": erased.subject_id, "erased_at_ms": erased.erased_at_ms, **also}
     is_new = not path.exists()
     after_a_crash = not is_new and not path.read_bytes().endswith(b"\n")
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -76,24 +89,28 @@ def _append(path: Path, erased: LoggedErasure) -> None:
 
 
 def read_log(data_dir: Path) -> list[LoggedErasure]:
-    """All that was erased, the oldest first. A line that was cut off by a crash is of an erasure that did not begin."""
+    """All that was erased, the oldest first; what was taken back was not. A line that was cut off by a crash is of an
+    erasure that did not begin.
+    """
     path = data_dir / LOG_NAME
     lines = path.read_bytes().split(b"\n") if path.exists() else []
-    found = []
+    found, taken_back = [], set()
     for number, line in enumerate(lines, start=1):
         if not line.endswith(b"}"):
             continue
         try:
             words = json.loads(line)
-            found.append(
-                LoggedErasure(ErasureKind[words["kind"].upper()], int(words["id"]), int(words["erased_at_ms"]))
-            )
+            erased = LoggedErasure(ErasureKind[words["kind"].upper()], int(words["id"]), int(words["erased_at_ms"]))
+            if words.get("taken_back"):
+                taken_back.add(erased)
+            else:
+                found.append(erased)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise RecoveryProblem(
                 f"{path}, line {number}, is of no erasure. Put it right by another copy of the file, there and beside "
                 "the backups: their lines go together."
             ) from None
-    return found
+    return [erased for erased in found if erased not in taken_back]
 
 
 def complete_log(database: Database, folder: Path) -> None:
@@ -155,8 +172,8 @@ def _erase_person_again(database: Database, erased: LoggedErasure) -> None:
             )
             session.commit()
     with writing_session(database) as session:
-        session.execute(delete(UserAccount).where(UserAccount.id == erased.subject_id))
         _note(session, erased)
+        session.execute(delete(UserAccount).where(UserAccount.id == erased.subject_id))
         session.commit()
 
 
@@ -168,8 +185,24 @@ def note_person(database: Database, session: LockedSession, user_account_id: int
     if path is not None:
         session.flush()
         _append(path, erased)
+        event.listen(session, "after_transaction_end", partial(_take_back_if_there, database, path, erased))
+
+
+def _take_back_if_there(
+    database: Database, path: Path, erased: LoggedErasure, _session: Session, transaction: SessionTransaction
+) -> None:
+    """The transaction is over: whoever is there still would go with the next restore. Asks the database, since a commit
+    that failed may have come about.
+    """
+    if transaction.parent is not None:
+        return
+    with reading_session(database) as session:
+        if session.get(UserAccount, erased.subject_id) is not None:
+            for each in _list_logged(path, erased):
+                _write(path, each, taken_back=True)
 
 
 def _note(session: LockedSession, erased: LoggedErasure) -> None:
+    forget_person(session, erased.subject_id)
     note_erasure(session, erased.kind, erased.subject_id, from_ms(erased.erased_at_ms), row_count=1)
     note_for_service(session, "service.person_erased", None, erased.subject_id)
