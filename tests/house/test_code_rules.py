@@ -63,7 +63,7 @@ WHERE_COMMITS_STAND = (
     "lost_factor_jobs.py",
     *("takeout_jobs.py", "takeout_writing.py"),  # a chunk of an archive a transaction, each finished file with its row
     *("retention_jobs.py", "erasing_jobs.py"),
-    "erasing_end.py",  # each its own step of an erasure, which no request asks for
+    *("erasing_end.py", "forgetting.py"),  # each its own step of an erasure, which no request asks for
     "erasures.py",
     "cli.py",
     "run_demo.py",

@@ -24,7 +24,7 @@ from webapp.policies import chains
 from webapp.privacy import erasing
 from webapp.privacy.catalogue import TABLES, mapped_class
 from webapp.privacy.erasing_end import end_erasure
-from webapp.privacy.models import Erasure, ErasureKind
+from webapp.privacy.models import Erasure
 from webapp.recovery.settling import settle
 from webapp.staff.feature_use import FEATURE_USE
 from webapp.tenancy.models import Organization
@@ -34,8 +34,8 @@ __all__ = ["clock", "planted"]
 
 
 def begin(database: Database, organization_id: int) -> None:
-    with writing_session(database) as session:
-        erasing.note_erasure(session, ErasureKind.ORGANIZATION, organization_id)
+    with writing_session(database, organization_id) as session:
+        erasing.begin_erasure(session, organization_id)
         session.commit()
 
 

@@ -24,7 +24,6 @@ from webapp.privacy.entries import How, Table
 from webapp.privacy.forgetting import forget_organization
 from webapp.privacy.models import Erasure, ErasureKind
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.sessions import writing_session
 
 #: They go last, in one transaction with the organization's own row: until then its chain has its end, to be verified by
 #: and appended to, and it is known whom to tell.
@@ -69,7 +68,7 @@ def find_erasure(session: LockedSession, kind: ErasureKind, subject_id: int) -> 
 def note_erasure(
     session: LockedSession, kind: ErasureKind, subject_id: int, at: datetime | None = None, row_count: int = 0
 ) -> None:
-    """Note it, once. An organization is erased from then on, and gone on with whoever dies."""
+    """Note it, once."""
     if find_erasure(session, kind, subject_id) is None:
         row = Erasure(
             id=new_id(), kind=kind, subject_id=subject_id, erased_at=at or now(), row_count=row_count, receipt="{}"
@@ -78,12 +77,17 @@ def note_erasure(
         session.flush()
 
 
+def begin_erasure(session: LockedSession, organization_id: int) -> None:
+    """The bound organization is erased from now on, whoever dies. Each time that it is gone on with, too: something may
+    have been recorded meanwhile, and without a checkpoint the database lets nothing of a chain go.
+    """
+    note_erasure(session, ErasureKind.ORGANIZATION, organization_id)
+    cover_chain(session)
+
+
 def erase_rows(database: Database, organization_id: int, keep_going: Callable[[], bool] = lambda: True) -> bool:
-    """Delete everything but AT_THE_END. False: stopped before that by `keep_going`."""
+    """Delete everything but AT_THE_END, once begin_erasure() is committed. False: stopped by `keep_going`."""
     forget_organization(database, organization_id)
-    with writing_session(database, organization_id) as session:
-        cover_chain(session)  # without a checkpoint the database lets nothing of it go
-        session.commit()
     for table in list_erasable():
         if table.name in AT_THE_END or table.erased.how is How.WITH_PERSON:
             continue  # people go by a rule of their own, once they belong nowhere

@@ -14,7 +14,7 @@ from webapp.jobs.handlers import Work
 from webapp.jobs.queue import enqueue, find_open_job, register, register_chore
 from webapp.outbox.claims import wipe_once_sent
 from webapp.privacy.closing import ERASE, REMIND, erasure_of, mail_owners
-from webapp.privacy.erasing import erase_rows, note_erasure
+from webapp.privacy.erasing import begin_erasure, erase_rows
 from webapp.privacy.erasing_end import RECEIPT, end_erasure
 from webapp.privacy.erasures import log_erasure
 from webapp.privacy.models import ErasureKind
@@ -69,7 +69,7 @@ def _begin(work: Work) -> bool:
         if organization is None or not organization.is_to_be_erased(now()):
             return False
         log_erasure(work.settings.data_dir, ErasureKind.ORGANIZATION, organization.id)
-        note_erasure(session, ErasureKind.ORGANIZATION, organization.id)
+        begin_erasure(session, organization.id)
         session.commit()
     return True
 

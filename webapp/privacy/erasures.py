@@ -22,7 +22,7 @@ from webapp.audit.service_chain import note_for_service
 from webapp.clock import from_ms, now, now_ms, to_ms
 from webapp.database.engine import Database
 from webapp.privacy.closing import begin_grace_anew
-from webapp.privacy.erasing import erase_rows, note_erasure
+from webapp.privacy.erasing import begin_erasure, erase_rows, note_erasure
 from webapp.privacy.erasing_end import end_erasure
 from webapp.privacy.forgetting import forget_person
 from webapp.privacy.models import Erasure, ErasureKind
@@ -146,8 +146,8 @@ def _erase_organization_again(database: Database, organization_id: int) -> None:
     with reading_session(database) as session:
         if session.get(Organization, organization_id) is None:
             return
-    with writing_session(database) as session:
-        note_erasure(session, ErasureKind.ORGANIZATION, organization_id)
+    with writing_session(database, organization_id) as session:
+        begin_erasure(session, organization_id)
         session.commit()
     erase_rows(database, organization_id)
     end_erasure(database, organization_id, tell=False)
