@@ -118,26 +118,26 @@ def at_the_edge(harbour: Importing) -> datetime:
     return datetime.combine(today(harbour) - timedelta(days=365), time.min, ZoneInfo("Europe/London"))
 
 
-def leg(start: datetime, call: int, turn: int) -> bytes:
+def leg(start: datetime, call: int, turn: int, caller: int | None = None) -> bytes:
     """A record of a call, that says what it began with."""
     words = dict.fromkeys(("start", "answer"), f"{start:%Y-%m-%d %H:%M:%S}")
     linked = f"1720951200.{call}"
     end = f"{start + timedelta(minutes=5):%Y-%m-%d %H:%M:%S}"
-    return asterisk_row(unique=f"{linked}{turn}", linked=linked, source=f"0207946013{call}", end=end, **words)
+    return asterisk_row(unique=f"{linked}{turn}", linked=linked, source=f"0207946013{caller or call}", end=end, **words)
 
 
 def test_calls_around_the_edge_are_foreseen_as_they_go(harbour: Importing) -> None:
     """By turns: over before it, still on at midnight, with a record of the next day, begun on that day."""
     edge, minute = at_the_edge(harbour), timedelta(minutes=1)
-    before = [leg(edge - 30 * minute, 1, 0), leg(edge - 2 * minute, 2, 0)]
+    before = [leg(edge - 30 * minute, 1, 0), leg(edge - 2 * minute, 2, 0), leg(edge - 9 * minute, 5, 0, caller=3)]
     goes_on = [leg(edge - 2 * minute, 3, 0), leg(edge + 2 * minute, 3, 1)]
     harbour.load(harbour.pbx(), b"".join([*before, *goes_on, leg(edge + minute, 4, 0)]))
     foreseen = say(harbour, YEAR)
-    assert (foreseen.calls, foreseen.records, foreseen.parties) == (2, 2, 2)
+    assert (foreseen.calls, foreseen.records, foreseen.parties) == (3, 3, 2)
     assert (foreseen.first_at, foreseen.last_at) == (edge - 30 * minute, edge - 2 * minute)
     choose(harbour, YEAR)
     run = night(harbour)
-    assert run is not None and (run.calls, run.records, run.parties) == (2, 2, 2)
+    assert run is not None and (run.calls, run.records, run.parties) == (3, 3, 2)
     harbour.check()
 
 
