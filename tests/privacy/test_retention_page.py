@@ -91,8 +91,8 @@ def test_what_was_not_counted_to_the_end_is_told_so(
         make.refused_line(file, line_number=line)
     client.sign_in(cast.olive)
     page = text_of(client.get(look(client)).text)
-    assert "Calls 3, from" in page and "Their records more than 2" in page
-    assert "Numbers more than 3 that no other call has" in page
+    assert "Calls 3, from" in page and "Their records at least 3" in page
+    assert "Numbers at least 3 that no other call has" in page
     assert "Lines not read more than 2 that could not be read" in page
 
 

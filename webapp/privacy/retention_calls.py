@@ -26,8 +26,8 @@ _IDS_AT_ONCE = 1000
 
 
 class OldCalls(NamedTuple):
-    """Those that go. `first_at`, `last_at`: when the first and the last of them began. `has_more`: there are more
-    records and parties than these, of calls that were not looked at."""
+    """Those that go. `first_at`, `last_at`: when the first and the last of them began. `has_more`: not all were looked
+    at, so there are at least as many records and parties."""
 
     calls: int = 0
     first_at: datetime | None = None
@@ -60,7 +60,7 @@ def foresee_calls(session: LockedSession, edge: datetime | None, zone: ZoneInfo)
         calls=calls,
         first_at=oldest[0].started_at,
         last_at=last_at,
-        records=sum(call.record_count for call in oldest),
+        records=sum(call.record_count for call in oldest) + calls - len(oldest),  # one each, at least
         parties=_count_going(session, edge, parties),
         has_more=calls > len(oldest),
     )
