@@ -50,6 +50,12 @@ def test_an_entry_is_written_out(table: Table) -> None:
 
 
 @ENTRIES
+def test_what_owners_take_out_is_not_told_to_be_seen_by_others_alone(table: Table) -> None:
+    if isinstance(table.takeout, Exported):
+        assert re.search(r"\bowners\b|Everybody|members", table.seen_by, re.IGNORECASE)
+
+
+@ENTRIES
 def test_it_refers_to_what_schema_sql_says(table: Table) -> None:
     named = re.findall(r"FOREIGN KEY \((?:organization_id, )?(\w+)\)\s+REFERENCES (\w+) \(", BLOCKS[table.name])
     own = "".join(column for column, other in named if other == table.name)

@@ -1,14 +1,15 @@
 """The nightly run removes what the preview said, no more and no less; the rest stays right, whatever breaks it off."""
 
 import io
+import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import event, select
 from werkzeug.datastructures import MultiDict
 
 from config import Settings
@@ -32,7 +33,7 @@ from webapp.jobs.queue import enqueue
 from webapp.jobs.stored_files import store_stream
 from webapp.jobs.worker import Worker
 from webapp.organizations.company import Company, change_company
-from webapp.privacy import retention_jobs
+from webapp.privacy import retention_calls, retention_jobs
 from webapp.privacy.models import RetentionRun, Takeout, TakeoutChunk, TakeoutState
 from webapp.privacy.retention import Rules, next_run, next_run_day, preview, tell_days
 from webapp.privacy.retention_actions import store_rules
@@ -111,6 +112,63 @@ def test_a_night_removes_what_the_preview_says(harbour: Importing) -> None:
     harbour.check()
     assert say(harbour).is_empty
     assert harbour.stored().keeps_from == foreseen.edges.calls
+
+
+def at_the_edge(harbour: Importing) -> datetime:
+    return datetime.combine(today(harbour) - timedelta(days=365), time.min, ZoneInfo("Europe/London"))
+
+
+def leg(start: datetime, call: int, turn: int, caller: int | None = None) -> bytes:
+    """A record of a call, that says what it began with."""
+    words = dict.fromkeys(("start", "answer"), f"{start:%Y-%m-%d %H:%M:%S}")
+    linked = f"1720951200.{call}"
+    end = f"{start + timedelta(minutes=5):%Y-%m-%d %H:%M:%S}"
+    return asterisk_row(unique=f"{linked}{turn}", linked=linked, source=f"0207946013{caller or call}", end=end, **words)
+
+
+def test_calls_around_the_edge_are_foreseen_as_they_go(harbour: Importing) -> None:
+    """By turns: over before it, still on at midnight, with a record of the next day, begun on that day."""
+    edge, minute = at_the_edge(harbour), timedelta(minutes=1)
+    before = [leg(edge - 30 * minute, 1, 0), leg(edge - 2 * minute, 2, 0), leg(edge - 9 * minute, 5, 0, caller=3)]
+    goes_on = [leg(edge - 2 * minute, 3, 0), leg(edge + 2 * minute, 3, 1)]
+    harbour.load(harbour.pbx(), b"".join([*before, *goes_on, leg(edge + minute, 4, 0)]))
+    foreseen = say(harbour, YEAR)
+    assert (foreseen.calls, foreseen.records, foreseen.parties) == (3, 3, 2)
+    assert (foreseen.first_at, foreseen.last_at) == (edge - 30 * minute, edge - 2 * minute)
+    choose(harbour, YEAR)
+    run = night(harbour)
+    assert run is not None and (run.calls, run.records, run.parties) == (3, 3, 2)
+    harbour.check()
+
+
+def test_of_many_calls_the_preview_looks_at_some_and_says_so(
+    harbour: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_calls, "_LOOKED_AT", 2)
+    load(harbour)
+    foreseen = say(harbour, YEAR)
+    assert (foreseen.calls, foreseen.records, foreseen.has_more) == (5, 5, True)
+    assert foreseen.parties in (1, 2), "one of the five numbers calls now, too"
+    assert not say(harbour).has_more
+
+
+def test_the_preview_counts_no_calls(harbour: Importing) -> None:
+    """They are millions; the totals know how many."""
+    load(harbour)
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(" ".join(statement.split()))
+
+    event.listen(harbour.database.reading, "before_cursor_execute", note)
+    try:
+        assert say(harbour, YEAR).calls == 5
+    finally:
+        event.remove(harbour.database.reading, "before_cursor_execute", note)
+    assert any("FROM call_day" in each for each in asked)
+    assert not [
+        each for each in asked if re.match(r"SELECT (count|sum)\([^)]*\)[^(]* FROM call(_record|_party)? ", each)
+    ]
 
 
 def test_a_night_that_removes_nothing_leaves_no_row(harbour: Importing) -> None:

@@ -15,6 +15,7 @@ from tests.make import NOON, Make
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.database.engine import Database
 from webapp.jobs.models import Job
+from webapp.privacy import retention_calls, retention_views
 from webapp.privacy.retention import Rules, rules_of
 from webapp.privacy.retention_planning import RUN
 from webapp.tenancy.models import Organization
@@ -75,6 +76,24 @@ def test_what_would_go_is_shown_and_then_stored(
     ]
     with reading_session(database) as session:
         assert [job.organization_id for job in session.scalars(select(Job).where(Job.kind == RUN))] == [cast.harbour.id]
+
+
+def test_what_was_not_counted_to_the_end_is_told_so(
+    client: PageCheckingClient, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_calls, "_LOOKED_AT", 2)
+    monkeypatch.setattr("webapp.privacy.retention.LINES_AT_MOST", 2)
+    monkeypatch.setattr(retention_views, "LINES_AT_MOST", 2)
+    for days in (900, 800, 700):
+        make.call(caller=f"+442079460{days}", callee="204", started_at=NOON - timedelta(days=days))
+    file = make.import_file(created_at=NOON - timedelta(days=900))
+    for line in range(3):
+        make.refused_line(file, line_number=line)
+    client.sign_in(cast.olive)
+    page = text_of(client.get(look(client)).text)
+    assert "Calls 3, from" in page and "Their records at least 3" in page
+    assert "Numbers at least 3 that no other call has" in page
+    assert "Lines not read more than 2 that could not be read" in page
 
 
 @pytest.mark.parametrize(

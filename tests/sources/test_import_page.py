@@ -1,12 +1,14 @@
 """The page of one import: the preview, the work with its progress, how it ends, and what can go wrong on the way."""
 
 import gzip
+import io
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from tests.cast import Cast
@@ -14,9 +16,12 @@ from tests.client import PART
 from tests.make import Make
 from tests.sources.conftest import HARBOUR, START, HandsIn, asterisk_file, asterisk_row
 from webapp.calls.models import ImportFile, ImportState, Pbx
+from webapp.database.engine import Database
 from webapp.database.ids import spell_id
 from webapp.ingest import importer
 from webapp.jobs import handlers, queue
+from webapp.jobs.models import StoredChunk, StoredFile
+from webapp.jobs.stored_files import store_stream
 from webapp.jobs.worker import Worker
 from webapp.sources import jobs
 from webapp.sources.imports import IMPORT
@@ -394,6 +399,16 @@ def test_files_that_no_import_names_are_swept(hands_in: SignIn, cast: Cast, make
         jobs.sweep_unclaimed(hands.database)
     assert hands.client.get(kept).status_code == 200
     assert "The first 5 calls" in hands.client.get(kept).text
+
+
+def test_a_file_of_contacts_that_waits_for_a_yes_is_not_swept(make: Make, database: Database, cast: Cast) -> None:
+    waiting, _nobodys = (store_stream(database, cast.harbour.id, io.BytesIO(b"name,number\n")) for _file in range(2))
+    make.contact_import(stored_file_id=waiting)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=2)):
+        jobs.sweep_unclaimed(database)
+    with make.session() as session:
+        assert session.scalars(select(StoredFile.id)).all() == [waiting]
+        assert session.scalars(select(StoredChunk.stored_file_id)).all() == [waiting]
 
 
 def test_the_region_alone_is_answered_to_htmx(hands_in: SignIn, cast: Cast, make: Make) -> None:

@@ -1,8 +1,9 @@
 """Removes the calls that are older than what an organization keeps, with their records and all that was made of them.
 
 Called by privacy/retention_jobs.py, in short transactions with pauses between them. A call goes as a whole, once each
-of its records is old: one that began before midnight and went on after it stays another day. So whatever is there has
-all of its records, and what comes late can neither wake a purged call nor make half of it anew.
+of its records that came is old: one that began before midnight and went on after it stays another day. So no call that
+stays loses a record. What comes late is taken by its own start alone: a record of a purged call that starts after the
+edge makes a call of its own, half of the old one; one that starts before it, of a call that stays, is too old.
 """
 
 import time

@@ -27,7 +27,8 @@ from webapp.policies.models import Announcement, AnnouncementPerson, Outcome, Po
 from webapp.policies.outcomes import outcome_of
 from webapp.policies.promise import Asking, Figure
 from webapp.policies.who_can_see import count_waiting, count_who_sees, put_in_place
-from webapp.privacy.retention import next_run, next_run_day, preview, rules_of, tell_days
+from webapp.privacy.retention import count_old_files, edges_of, next_run, next_run_day, rules_of, tell_days
+from webapp.privacy.retention_calls import count_old_calls
 from webapp.recovery.models import RecoveryRun
 from webapp.recovery.queries import latest_backup, latest_drill
 from webapp.tenancy.consent_models import AccessOpening
@@ -260,12 +261,12 @@ def of_retention(asking: Asking) -> list[Figure]:
     ]
     if reader.narrowing is not None or (rules.calls is None and rules.audit is None and rules.files is None):
         return figures
-    removed = preview(asking.session, next_run_day(organization))
+    edges = edges_of(rules, organization.time_zone, next_run_day(organization))
     return [
         *figures,
         Figure("Retention runs next", _tell_moment(asking, next_run(organization))),
-        Figure("It removes calls", format_count(removed.calls)),
-        Figure("It removes files", format_count(removed.files)),
+        Figure("It removes calls", format_count(count_old_calls(asking.session, edges.calls, asking.zone))),
+        Figure("It removes files", format_count(count_old_files(asking.session, edges.files)[0])),
     ]
 
 

@@ -1,6 +1,6 @@
 """The catalogue: calls, the numbers in them, and what is counted of them. Read by catalogue.py."""
 
-from webapp.privacy.entries import AS_CALLS, EVERYBODY, NOBODY, THE_PERSON, Exported, Group, LeftOut, entry
+from webapp.privacy.entries import AS_CALLS, EVERYBODY, NOBODY, Exported, Group, LeftOut, entry
 
 HASHES = "keyed digests, worked out of the records beside them"
 
@@ -67,7 +67,7 @@ CALLS = (
             "digits": "its digits, by which it is searched",
             "name": "the name that a phone system gave it",
         },
-        kept="As long as one of your calls has it, or you gave it a name.",
+        kept="As long as one of your calls has it, somebody is let see it, or it is listed as a number of yours.",
         seen_by=EVERYBODY,
         takeout=Exported("calls/numbers-seen"),
         refers_to="pbx",
@@ -167,7 +167,7 @@ CALLS = (
         columns="identifier: organization_id id user_account_id personal: words instant: created_at",
         personal={"words": "the words and numbers searched for"},
         kept="A day.",
-        seen_by="Whoever searched, alone.",
+        seen_by="Whoever searched; owners, in a takeout.",
         takeout=Exported("calls/searches", people=("user_account_id",)),
         refers_to="organization",
     ),
@@ -197,7 +197,7 @@ CALLS = (
         "That somebody wants a mail every morning which says how many callers wait.",
         columns="identifier: organization_id user_account_id instant: last_on",
         kept="Until the person wants it no more.",
-        seen_by=THE_PERSON,
+        seen_by="The person; owners, in a takeout.",
         takeout=Exported("calls/morning-mails", days=("last_on",), people=("user_account_id",)),
         refers_to="membership",
     ),

@@ -57,7 +57,7 @@ DESTINATIONS = (
         Group.DESTINATIONS,
         "Whose a number is, from when on.",
         columns="identifier: organization_id party_id instant: from_at identifier: destination_id",
-        kept="As long as one of your calls has the number, or you gave it a name.",
+        kept="As long as the number; by the patterns of a destination it comes again with the number.",
         seen_by=EVERYBODY,
         takeout=Exported("destinations/holders", parties=("party_id",), destinations=("destination_id",)),
         refers_to="party destination",

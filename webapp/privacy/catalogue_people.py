@@ -1,10 +1,10 @@
 """The catalogue: organizations and the people in them. Read by catalogue.py."""
 
 from webapp.privacy.entries import (
+    IN_TAKEOUT,
     MANAGERS,
-    NOBODY,
     OWNERS,
-    STAFF_COUNTS,
+    STAFF_AND_TAKEOUT,
     Erased,
     Exported,
     Group,
@@ -51,7 +51,7 @@ ORGANIZATION = (
             instant: last_call_day last_sign_in_day""",
         personal={"owners": "the e-mail addresses of its owners"},
         kept="Counted anew every hour; only the newest is kept.",
-        seen_by=STAFF_COUNTS,
+        seen_by=STAFF_AND_TAKEOUT,
         takeout=Exported("organization/what-staff-see", days=("last_call_day", "last_sign_in_day")),
         refers_to="organization",
     ),
@@ -62,7 +62,7 @@ ORGANIZATION = (
         columns="instant: day identifier: organization_id fact: feature count: uses",
         purpose=Purpose.IMPROVE,
         kept="400 days.",
-        seen_by=STAFF_COUNTS,
+        seen_by=STAFF_AND_TAKEOUT,
         takeout=Exported("organization/feature-use", days=("day",)),
     ),
     entry(
@@ -76,7 +76,7 @@ ORGANIZATION = (
             count: failures
             instant: last_at""",
         kept="7 days.",
-        seen_by=STAFF_COUNTS,
+        seen_by=STAFF_AND_TAKEOUT,
         takeout=Exported("organization/failures", days=("day",)),
     ),
     entry(
@@ -181,7 +181,7 @@ ORGANIZATION = (
             instant: created_at ended_at""",
         personal={"to_address": "the address it goes to", "words": "names and figures that it tells"},
         kept="30 days once it is handed over.",
-        seen_by=NOBODY,
+        seen_by=IN_TAKEOUT,
         takeout=Exported("organization/mails", rows=Rows.MAILS),
     ),
     entry(
@@ -200,7 +200,7 @@ ORGANIZATION = (
             fact: error_class
             instant: created_at ended_at""",
         kept="30 days once it has ended.",
-        seen_by=NOBODY,
+        seen_by=IN_TAKEOUT,
         takeout=Exported("organization/background-work"),
     ),
 )

@@ -2,6 +2,7 @@
 
 from webapp.privacy.entries import (
     FOR_EVER,
+    IN_TAKEOUT,
     NOBODY,
     OWNERS,
     PUBLIC,
@@ -79,7 +80,7 @@ RECORDED = (
         "That a person's look at something is recorded already for this quarter of an hour.",
         columns="identifier: organization_id user_account_id fact: kind identifier: object_id instant: slot",
         kept="A day.",
-        seen_by=NOBODY,
+        seen_by=IN_TAKEOUT,
         takeout=Exported("audit/looks-of-the-last-day", quarters=("slot",), people=("user_account_id",)),
     ),
     entry(
@@ -347,7 +348,7 @@ SERVICE = (
             instant: created_at told_all_at""",
         purpose=Purpose.LAW,
         kept=FOR_EVER,
-        seen_by="Whoever it was for; our staff.",
+        seen_by="Whoever it was for; our staff; owners, in a takeout.",
         takeout=Exported("organization/announcements"),
         refers_to="policy_version",
     ),

@@ -1,6 +1,6 @@
 """The catalogue: phone systems, the files they wrote, and where calls go. Read by catalogue.py."""
 
-from webapp.privacy.entries import AS_CALLS, EVERYBODY, MANAGERS, NOBODY, Exported, Group, LeftOut, entry
+from webapp.privacy.entries import EVERYBODY, IN_TAKEOUT, MANAGERS, Exported, Group, LeftOut, entry
 
 AS_FILES = "As long as you keep imported files: you set how many days."
 
@@ -77,7 +77,6 @@ SYSTEMS = (
             instant: created_at started_at ended_at delivered_on
             count: old_count""",
         personal={"file_name": "what the file was called where it came from"},
-        kept="As long as its records.",
         seen_by=MANAGERS,
         takeout=Exported("phone-systems/imports", days=("delivered_on",), people=("user_account_id",)),
         refers_to="pbx stored_file",
@@ -92,7 +91,7 @@ SYSTEMS = (
             fact: reason
             personal: raw""",
         personal={"raw": "the line as it stood in the file"},
-        kept=AS_CALLS,
+        kept="As many days as you keep calls, from when its file came: of when it is, nobody can read.",
         seen_by=MANAGERS,
         takeout=Exported("phone-systems/refused-lines"),
         refers_to="import_file",
@@ -108,7 +107,7 @@ SYSTEMS = (
             personal: body""",
         personal={"body": "the records as they came"},
         kept="Until they are read: seconds, or a few hours.",
-        seen_by=NOBODY,
+        seen_by=IN_TAKEOUT,
         takeout=Exported("phone-systems/waiting-records"),
         refers_to="pbx",
     ),

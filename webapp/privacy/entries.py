@@ -147,6 +147,8 @@ OWNERS = "Owners."
 THE_PERSON = "The person alone."
 NOBODY = "Nobody: the service reads it to do its work."
 STAFF_COUNTS = "Our staff."
+IN_TAKEOUT = "Owners, in a takeout; else nobody: the service reads it to do its work."
+STAFF_AND_TAKEOUT = "Our staff; owners, in a takeout."
 PUBLIC = "Everybody: it is published."
 
 SERVICE_OWN = LeftOut("the service's own: it holds nothing of an organization")

@@ -13,16 +13,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from webapp.audit.checkpoints import count_purgeable
-from webapp.calls.models import Call, CallParty, CallRecord, ImportFile, ImportState, RejectedLine
+from webapp.calls.models import ImportFile, ImportState, RejectedLine
 from webapp.clock import now
 from webapp.destinations.contact_models import ContactImport, ContactState
-from webapp.destinations.models import Party
-from webapp.destinations.route_models import Number
 from webapp.jobs.models import StoredFile
-from webapp.organizations.models import InvitationParty
 from webapp.privacy.models import RetentionRun, Takeout, TakeoutState
+from webapp.privacy.retention_calls import foresee_calls
 from webapp.tenancy.lock import LockedSession
-from webapp.tenancy.models import MembershipParty, Organization
+from webapp.tenancy.models import Organization
 
 NIGHT = time(3)  #: of the local day; the hour after, where the clocks are put forward over it (Helsinki, Athens)
 FOR_EVER = "as long as we are here"
@@ -30,6 +28,7 @@ LONG_CHOICES = (30, 90, 180, 365, 730, 1095, 1825, 3650)
 AUDIT_AT_LEAST = 90
 AUDIT_CHOICES = tuple(days for days in LONG_CHOICES if days >= AUDIT_AT_LEAST)
 EXPORT_CHOICES = (1, 3, 7, 14, 30)
+LINES_AT_MOST = 10_000
 _YEAR = 365
 _FILES_IN_USE = (ImportState.QUEUED, ImportState.RUNNING, ImportState.UNDOING)
 _CONTACTS_IN_USE = (ContactState.LOOKING, ContactState.STORING)
@@ -60,7 +59,7 @@ class Edges(NamedTuple):
 
 @dataclass(frozen=True)
 class Preview:
-    """What a run removes. `first_at`, `last_at`: when the first and the last call that goes began."""
+    """What a run removes: of calls what OldCalls tells. LINES_AT_MOST and one refused lines stand for any more."""
 
     edges: Edges
     calls: int = 0
@@ -68,6 +67,7 @@ class Preview:
     last_at: datetime | None = None
     records: int = 0
     parties: int = 0
+    has_more: bool = False
     refused_lines: int = 0
     files: int = 0
     file_bytes: int = 0
@@ -131,16 +131,11 @@ def preview(session: LockedSession, today: date, rules: Rules | None = None) -> 
     organization = session.get_one(Organization, session.organization_id)
     rules, zone = rules or rules_of(organization), organization.time_zone
     edges, night = edges_of(rules, zone, today), _night_of(today, ZoneInfo(zone))
-    calls, records, first_at, last_at, parties, lines = _count_calls(session, edges.calls)
     files, file_bytes = count_old_files(session, edges.files)
     return Preview(
         edges=edges,
-        calls=calls,
-        first_at=first_at,
-        last_at=last_at,
-        records=records,
-        parties=parties,
-        refused_lines=lines,
+        **foresee_calls(session, edges.calls, ZoneInfo(zone))._asdict(),
+        refused_lines=_count_lines(session, edges.calls),
         files=files,
         file_bytes=file_bytes,
         audit_events=count_purgeable(session, edges.audit),
@@ -148,54 +143,21 @@ def preview(session: LockedSession, today: date, rules: Rules | None = None) -> 
     )
 
 
-def _count_calls(
-    session: LockedSession, edge: datetime | None
-) -> tuple[int, int, datetime | None, datetime | None, int, int]:
-    """Calls, their records, the first and last start, parties that go with them, and refused lines."""
+def _count_lines(session: LockedSession, edge: datetime | None) -> int:
+    """Lines that could not be read, of files that old: LINES_AT_MOST and one where there are more."""
     if edge is None:
-        return 0, 0, None, None, 0, 0
-    sums = (
-        func.count(Call.call_key),
-        func.sum(Call.record_count),
-        func.min(Call.started_at),
-        func.max(Call.started_at),
+        return 0
+    of_file = and_(
+        ImportFile.organization_id == RejectedLine.organization_id, ImportFile.id == RejectedLine.import_file_id
     )
-    calls, records, first_at, last_at = session.execute(
-        select(*sums).where(Call.started_at < edge, ~_goes_on(edge))
-    ).one()
-    of_old_files = and_(ImportFile.id == RejectedLine.import_file_id, ImportFile.created_at < edge)
-    lines = session.scalar(
-        select(func.count(RejectedLine.line_number)).join(
-            ImportFile, and_(ImportFile.organization_id == RejectedLine.organization_id, of_old_files)
-        )
+    some = (
+        select(RejectedLine.line_number)
+        .join(ImportFile, of_file)
+        .where(ImportFile.created_at < edge, ImportFile.state != ImportState.UNDOING)
+        .limit(LINES_AT_MOST + 1)
+        .subquery()
     )
-    return calls, int(records or 0), first_at, last_at, _count_parties(session, edge) if calls else 0, lines or 0
-
-
-def _goes_on(edge: datetime) -> ColumnElement[bool]:
-    """Of a call that began before: a record of it is not old, so all of it stays (ingest/purge.py)."""
-    young = and_(CallRecord.call_key == Call.call_key, CallRecord.started_at >= edge)
-    return and_(
-        Call.ended_at >= edge,
-        exists(select(1).where(CallRecord.organization_id == Call.organization_id, young).correlate(Call)),
-    )
-
-
-def _count_parties(session: LockedSession, edge: datetime) -> int:
-    """Parties that no call has any more then, and that nobody was given to see or listed as a number of theirs."""
-    staying = list(session.scalars(select(Call.call_key).where(Call.started_at < edge, _goes_on(edge))))
-    stays = or_(CallParty.started_at >= edge, CallParty.call_key.in_(staying))
-    takes_part = and_(CallParty.organization_id == Party.organization_id, CallParty.party_id == Party.id)
-    named = (
-        exists(select(1).where(its.organization_id == Party.organization_id, its.party_id == Party.id).correlate(Party))
-        for its in (MembershipParty, InvitationParty, Number)
-    )
-    goes = (
-        exists(select(1).where(takes_part, CallParty.started_at < edge).correlate(Party)),
-        ~exists(select(1).where(takes_part, stays).correlate(Party)),
-        *(~each for each in named),
-    )
-    return session.scalar(select(func.count(Party.id)).where(*goes)) or 0
+    return session.scalar(select(func.count()).select_from(some)) or 0
 
 
 def count_old_files(session: LockedSession, edge: datetime | None) -> tuple[int, int]:

@@ -15,7 +15,17 @@ from webapp import access, htmx
 from webapp.accounts.gates import ask_for_proof
 from webapp.clock import now
 from webapp.organizations.settings_views import bp
-from webapp.privacy.retention import Preview, Rules, list_runs, next_run, next_run_day, preview, rules_of, tell_days
+from webapp.privacy.retention import (
+    LINES_AT_MOST,
+    Preview,
+    Rules,
+    list_runs,
+    next_run,
+    next_run_day,
+    preview,
+    rules_of,
+    tell_days,
+)
 from webapp.privacy.retention_actions import store_rules
 from webapp.privacy.retention_forms import RetentionForm
 from webapp.tenancy.guard import hold_and_check
@@ -95,6 +105,7 @@ def _page(form: RetentionForm, status: int = 200) -> Response:
         status=status,
         form=form,
         night=_night(),
+        lines_at_most=LINES_AT_MOST,
         goes=_foresee(),
         keeps_from=current_organization().keeps_from,
         runs=list_runs(db(), _RUNS_SHOWN),
@@ -116,6 +127,7 @@ def _confirm_page(form: RetentionForm, chosen: Rules) -> Response:
         form=form,
         changed=changed,
         night=_night(),
+        lines_at_most=LINES_AT_MOST,
         goes=_foresee(chosen),
         goes_anyway=_foresee(),
         files_outlive_calls=outlives,

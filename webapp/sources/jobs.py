@@ -11,6 +11,7 @@ from webapp import clock
 from webapp.calls.models import ImportFile, ImportState
 from webapp.database.engine import Database
 from webapp.database.installation import number_key
+from webapp.destinations.contact_models import ContactImport
 from webapp.ingest.calls_to_return import sweep_calls_to_return
 from webapp.ingest.importer import run_import
 from webapp.ingest.reread import read_again
@@ -97,17 +98,20 @@ def _end(work: Work, state: ImportState, sentence: str) -> None:
 
 
 def sweep_unclaimed(database: Database) -> None:
-    """Delete stored files that no import names: the process ended between storing one and noting its import."""
+    """Delete stored files that nothing names: the process ended between storing one and noting what it is."""
     before = clock.now() - _UNCLAIMED_AFTER
-    named = exists().where(
-        ImportFile.organization_id == StoredFile.organization_id, ImportFile.stored_file_id == StoredFile.id
-    )
+    is_unclaimed = [
+        ~exists().where(its.organization_id == StoredFile.organization_id, its.stored_file_id == StoredFile.id)
+        for its in (ImportFile, ContactImport)
+    ]
     with reading_session(database) as session:
         organizations = session.scalars(select(Organization.id)).all()
     for organization_id in organizations:
         with reading_session(database, organization_id) as session:
             unclaimed = session.scalars(
-                select(StoredFile.id).where(StoredFile.complete.is_(True), StoredFile.created_at < before, ~named)
+                select(StoredFile.id).where(
+                    StoredFile.complete.is_(True), StoredFile.created_at < before, *is_unclaimed
+                )
             ).all()
         for file_id in unclaimed:
             delete_stored_file(database, organization_id, file_id)
