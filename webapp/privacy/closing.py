@@ -13,16 +13,14 @@ from sqlalchemy import select
 from webapp.accounts.models import UserAccount
 from webapp.audit.actions import record
 from webapp.clock import now, to_ms
-from webapp.database.engine import Database
 from webapp.errors import Refused
 from webapp.jobs.queue import enqueue
 from webapp.organizations.support_mails import list_owners
 from webapp.outbox.actions import queue_mail
 from webapp.privacy.erasing import find_erasure
-from webapp.privacy.models import Erasure, ErasureKind
+from webapp.privacy.models import ErasureKind
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization, OrganizationState
-from webapp.tenancy.sessions import reading_session, writing_session
 
 ERASE, REMIND = "privacy.erase", "privacy.remind_of_erasure"
 REMINDED_BEFORE = timedelta(days=3)
@@ -54,23 +52,13 @@ def _begin_grace(session: LockedSession, organization: Organization) -> None:
     enqueue(session, REMIND, payload, None, organization.erased_from - REMINDED_BEFORE)
 
 
-def begin_grace_anew(database: Database) -> None:
-    """In a restored database: who is closed there may have been brought back since, and is not erased for that.
-
-    Owners are told, and have all days again. What was being erased already goes on.
-    """
-    erased = select(Erasure.subject_id).where(Erasure.kind == ErasureKind.ORGANIZATION)
-    with reading_session(database) as session:
-        closed = select(Organization.id).where(Organization.state == OrganizationState.CLOSED)
-        organization_ids = session.scalars(closed.where(Organization.id.not_in(erased))).all()
-    for organization_id in organization_ids:
-        with writing_session(database, organization_id) as session:
-            organization = hold(session)
-            _begin_grace(session, organization)
-            erased_on = tell_erased_on(organization)
-            record(session, "organization.grace_anew", actor_id=None, object_id=organization_id, erased_on=erased_on)
-            mail_owners(session, organization, "Restoring the service from a backup", reminder=False)
-            session.commit()
+def begin_grace_anew(session: LockedSession) -> None:
+    """In a restored database, of one that is closed: owners are told, and have all days again."""
+    organization = hold(session)
+    _begin_grace(session, organization)
+    erased_on = tell_erased_on(organization)
+    record(session, "organization.grace_anew", actor_id=None, object_id=organization.id, erased_on=erased_on)
+    mail_owners(session, organization, "Restoring the service from a backup", reminder=False)
 
 
 def erasure_of(organization: Organization) -> dict[str, int | None]:

@@ -30,7 +30,7 @@ from webapp.recovery import backing_up, restoring
 from webapp.recovery.problem import RecoveryProblem
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization, let_go
-from webapp.tenancy.models import Membership, Organization
+from webapp.tenancy.models import Membership, Organization, OrganizationState
 from webapp.tenancy.sessions import reading_session, writing_session
 
 LOG_NAME = "erasures.log"
@@ -129,7 +129,7 @@ def see_to_restored(database: Database, settings: Settings) -> int:
     Returns how many were ever erased, by the log.
     """
     apply_erasures(database, settings)
-    begin_grace_anew(database)
+    _begin_grace_anew(database)
     return len({(each.kind, each.subject_id) for each in read_log(settings.data_dir)})
 
 
@@ -140,6 +140,18 @@ def apply_erasures(database: Database, settings: Settings) -> None:
             _erase_organization_again(database, erased.subject_id)
         else:
             _erase_person_again(database, erased)
+
+
+def _begin_grace_anew(database: Database) -> None:
+    """Who is closed may have been brought back since, and is not erased for that. Where that had begun it goes on."""
+    erased = select(Erasure.subject_id).where(Erasure.kind == ErasureKind.ORGANIZATION)
+    closed = select(Organization.id).where(Organization.state == OrganizationState.CLOSED)
+    with reading_session(database) as session:
+        organization_ids = session.scalars(closed.where(Organization.id.not_in(erased))).all()
+    for organization_id in organization_ids:
+        with writing_session(database, organization_id) as session:
+            begin_grace_anew(session)
+            session.commit()
 
 
 def _erase_organization_again(database: Database, organization_id: int) -> None:
