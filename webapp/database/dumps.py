@@ -53,8 +53,10 @@ def one_moment(database: Database) -> Iterator[tuple[Connection, str]]:
         yield connection, str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
 
 
-def dump(url: str, snapshot: str, schema: str) -> Iterator[bytes]:
-    """The dump of that moment of a schema, in the custom format, not compressed. Raises ToolFailed, at its end too."""
+def dump(url: str, snapshot: str) -> Iterator[bytes]:
+    """The dump of our schema at that moment, in the custom format, not deflated. Raises ToolFailed, at its end too."""
+    with _connected(url) as connection:
+        schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
     # With row_security = on the policies of the dump role count: roles.list_dump_problems() has asked for each.
     words = ["--format=custom", "--compress=0", "--no-password", "--enable-row-security", f"--snapshot={snapshot}"]
     words += [word.format(schema) for word in _OURS_ALONE]
