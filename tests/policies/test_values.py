@@ -1,12 +1,14 @@
 """policy.toml: what is read, what is missing, and what is wrong in it in words."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from config import Settings, load_settings
 from tests.policies.conftest import FILLED_IN, Fill
+from webapp.policies.facts import list_facts
 from webapp.policies.values import Partner, Values, ValuesError, load_values
 
 _TEMPLATE = Path(__file__).resolve().parents[2] / "docs" / "policy.toml.example"
@@ -46,6 +48,17 @@ def test_a_file_that_is_not_there_has_no_values(settings: Settings) -> None:
 def test_it_may_lie_elsewhere(settings: Settings) -> None:
     found = load_settings({"SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz", "POLICY_FILE": str(FILLED_IN)})
     assert load_values(found).operator == "Example Telephony GmbH"
+
+
+@pytest.mark.parametrize(
+    ("kept", "months"), [((7, 4, 3), "3"), ((7, 52, 3), "12"), ((100, 0, 0), "4"), ((7, 4, 0), "1"), ((0, 0, 0), "1")]
+)
+def test_backups_are_kept_for_the_longest_of_days_weeks_and_months(
+    settings: Settings, kept: tuple[int, int, int], months: str
+) -> None:
+    days, weeks, month_count = kept
+    changed = replace(settings, backup_keep_days=days, backup_keep_weeks=weeks, backup_keep_months=month_count)
+    assert list_facts(changed)["backup_months"] == months
 
 
 def test_several_regions_read_as_words(settings: Settings, fill: Fill) -> None:

@@ -15,6 +15,7 @@ from tests.cast import Cast
 from tests.make import Make
 from tests.recovery.conftest import Run, left_behind
 from tests.staff.chains import sentences
+from webapp.database import dumps
 from webapp.database.engine import Database
 from webapp.recovery import drilling
 from webapp.recovery.folder import Kept, manifest_path
@@ -181,14 +182,80 @@ def test_a_database_of_that_name_which_is_no_scratch_is_left_alone(
     backed_up()
     assert settings.database_owner_url
     name = f"{make_url(settings.database_owner_url).database}_drill"
-    postgresql.create_database(name)
+    url = postgresql.create_database(name).owner
     try:
+        with postgresql.connect(url) as connection:
+            connection.execute("CREATE TABLE theirs (id bigint)")
         result = run("restore-drill")
         assert result.exit_code == 1 and "is there that no drill made" in result.output
         with postgresql.connect(settings.database_owner_url) as connection:
             connection.execute(f"COMMENT ON DATABASE {name} IS 'callbook: scratch of a restore drill'")  # type: ignore[arg-type]
         assert run("restore-drill").exit_code == 0  # one that a killed drill left goes first
         assert scratch_is_gone(settings)
+    finally:
+        postgresql.drop_database(name)
+
+
+@pytest.mark.postgresql
+def test_one_that_was_killed_before_its_scratch_was_marked_blocks_no_other(
+    run: Run, make: Make, settings: Settings, backed_up: Callable[[], Kept]
+) -> None:
+    backed_up()
+    postgresql.create_database(f"{make_url(settings.database_owner_url or '').database}_drill")
+    result = run("restore-drill")
+    assert result.exit_code == 0, result.output
+    assert scratch_is_gone(settings)
+
+
+@pytest.mark.postgresql
+def test_drills_of_two_machines_do_not_meet(
+    run: Run, make: Make, settings: Settings, backed_up: Callable[[], Kept], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backed_up()
+    monkeypatch.setattr(dumps, "_PATIENCE", "200ms")
+    assert settings.database_owner_url
+    with dumps.scratch_database(settings.database_owner_url) as name:
+        result = run("restore-drill")
+        assert result.exit_code == 1 and "Another drill of this database is running" in result.output
+        with postgresql.connect(settings.database_owner_url) as connection:
+            assert connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+    assert run("restore-drill").exit_code == 0
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("cut", ["the idle connection", "the way to drop it"])
+def test_a_good_drill_is_good_whatever_becomes_of_its_scratch(
+    run: Run,
+    make: Make,
+    settings: Settings,
+    backed_up: Callable[[], Kept],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    cut: str,
+) -> None:
+    backed_up()
+    assert settings.database_owner_url
+    owner_url, name = settings.database_owner_url, f"{make_url(settings.database_owner_url).database}_drill"
+    verify = drilling.verify_chain
+
+    def verify_and_cut(database: Database, organization_id: int) -> Any:
+        with postgresql.connect(owner_url) as connection:
+            if cut == "the idle connection":
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user"
+                    " AND datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            else:
+                connection.execute(f"COMMENT ON DATABASE {name} IS 'somebody else took it'")  # type: ignore[arg-type]
+        return verify(database, organization_id)
+
+    monkeypatch.setattr(drilling, "verify_chain", verify_and_cut)
+    try:
+        result = run("restore-drill")
+        assert result.exit_code == 0, result.output
+        assert last_drill(make.database).succeeded
+        assert scratch_is_gone(settings) == (cut == "the idle connection")
+        assert ("was not dropped" in caplog.text) == (cut == "the way to drop it")
     finally:
         postgresql.drop_database(name)
 

@@ -4,6 +4,7 @@ Passwords go to these programs by the environment, never by an argument; nothing
 say on standard error is told by the line of its first error.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -17,11 +18,13 @@ from typing import IO
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.url import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from webapp.database.engine import Database
 from webapp.database.installation import RESTORING, lock_for_change
 from webapp.database.roles import DUMP, STAFF
 
+log = logging.getLogger(__name__)
 _AT_ONCE = 1024 * 1024
 #: Debian and its kin keep the programs of each version here, those on PATH are wrappers.
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -34,6 +37,8 @@ _NOT_RESTORED = re.compile(
 )
 #: What belongs to the place, and only a superuser may make, stays out: extensions, and what others keep beside us.
 _OURS_ALONE = ('--schema="{}"', "--no-publications", "--no-subscriptions")
+_DRILL_LOCK = 7_061_924_412  # any number: who holds it in the live database drills
+_PATIENCE = "15min"
 _SCRATCH_MARK = "callbook: scratch of a restore drill"
 
 
@@ -49,8 +54,10 @@ def one_moment(database: Database) -> Iterator[tuple[Connection, str]]:
         yield connection, str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
 
 
-def dump(url: str, snapshot: str, schema: str) -> Iterator[bytes]:
-    """The dump of that moment of a schema, in the custom format, not compressed. Raises ToolFailed, at its end too."""
+def dump(url: str, snapshot: str) -> Iterator[bytes]:
+    """The dump of our schema at that moment, in the custom format, not deflated. Raises ToolFailed, at its end too."""
+    with _connected(url) as connection:
+        schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
     # With row_security = on the policies of the dump role count: roles.list_dump_problems() has asked for each.
     words = ["--format=custom", "--compress=0", "--no-password", "--enable-row-security", f"--snapshot={snapshot}"]
     words += [word.format(schema) for word in _OURS_ALONE]
@@ -98,11 +105,17 @@ def check_tools(url: str) -> None:
 
 
 def _server_version(url: str) -> int:
+    with _connected(url) as connection:
+        return int(connection.exec_driver_sql("SELECT current_setting('server_version_num')").scalar_one()) // 10_000
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    """A connection of its own, closed at the end, on which each statement stands alone."""
     server = Database(url, pool_size=1, statement_ms=0)
     try:
-        with server.reading.connect() as connection:
-            number = connection.exec_driver_sql("SELECT current_setting('server_version_num')").scalar_one()
-        return int(number) // 10_000
+        with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
     finally:
         server.dispose()
 
@@ -236,22 +249,41 @@ def make_empty(database: Database) -> None:
 def scratch_database(owner_url: str) -> Iterator[str]:
     """The name of a new, empty database beside the owner's, gone at the end. The owner needs CREATEDB.
 
-    One that an earlier drill left, since it was killed, goes first; one of the same name that is not ours is refused.
+    One drill of a database at a time, from whichever machine. A scratch that an earlier one left, since it was killed,
+    goes first; a database of that name that is not ours is refused. One that cannot be dropped at the end is left to
+    the next drill: what this one found stays true.
     """
-    server = Database(owner_url, pool_size=1, statement_ms=0)
-    name = f"{server.url.database}_drill"
-    quoted = server.engine.dialect.identifier_preparer.quote_identifier(name)
+    url = make_url(owner_url)
+    scratch = url.set(database=f"{url.database}_drill")
+    with _connected(owner_url) as connection:
+        _wait_until_alone(connection)
+        _drop_scratch(connection, scratch)
+        quoted = _quoted(connection, scratch)
+        connection.exec_driver_sql(f"CREATE DATABASE {quoted} TEMPLATE template0 {_like_this(connection)}")
+        connection.exec_driver_sql(f"COMMENT ON DATABASE {quoted} IS '{_SCRATCH_MARK}'")
+        try:
+            yield str(scratch.database)
+        finally:
+            _leave_scratch(owner_url, scratch)
+
+
+def _wait_until_alone(connection: Connection) -> None:
+    """The lock goes with the connection. Raises ToolFailed."""
+    connection.exec_driver_sql("SET idle_session_timeout = 0")
+    connection.exec_driver_sql(f"SET lock_timeout = '{_PATIENCE}'")
     try:
-        with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            _drop_scratch(connection, name, quoted)
-            connection.exec_driver_sql(f"CREATE DATABASE {quoted} TEMPLATE template0 {_like_this(connection)}")
-            connection.exec_driver_sql(f"COMMENT ON DATABASE {quoted} IS '{_SCRATCH_MARK}'")
-            try:
-                yield name
-            finally:
-                _drop_scratch(connection, name, quoted)
-    finally:
-        server.dispose()
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_DRILL_LOCK})")
+    except OperationalError:
+        raise ToolFailed("Another drill of this database is running, here or on another machine.") from None
+
+
+def _leave_scratch(owner_url: str, scratch: URL) -> None:
+    try:
+        with _connected(owner_url) as connection:  # the first one was idle meanwhile, and may have been cut
+            _drop_scratch(connection, scratch)
+    except (DBAPIError, ToolFailed) as error:
+        words = "the scratch database %s was not dropped: %s; the next drill does"
+        log.warning(words, scratch.database, type(error).__name__)
 
 
 def _like_this(connection: Connection) -> str:
@@ -263,12 +295,26 @@ def _like_this(connection: Connection) -> str:
     return f"ENCODING '{encoding}' LC_COLLATE {collate} LC_CTYPE {ctype}"
 
 
-def _drop_scratch(connection: Connection, name: str, quoted: str) -> None:
+def _drop_scratch(connection: Connection, scratch: URL) -> None:
     found = connection.exec_driver_sql(
-        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %(name)s", {"name": name}
+        "SELECT shobj_description(oid, 'pg_database'), pg_get_userbyid(datdba) = current_user FROM pg_database"
+        " WHERE datname = %(name)s",
+        {"name": scratch.database},
     ).one_or_none()
     if found is None:
         return
-    if found[0] != _SCRATCH_MARK:
-        raise ToolFailed(f"A database {name} is there that no drill made: rename it, a drill needs that name.")
-    connection.exec_driver_sql(f"DROP DATABASE {quoted} WITH (FORCE)")
+    mark, is_own = found
+    if mark != _SCRATCH_MARK and not (is_own and _is_bare(scratch)):  # killed before it was marked
+        raise ToolFailed(
+            f"A database {scratch.database} is there that no drill made: rename it, a drill needs that name."
+        )
+    connection.exec_driver_sql(f"DROP DATABASE {_quoted(connection, scratch)} WITH (FORCE)")
+
+
+def _is_bare(scratch: URL) -> bool:
+    with _connected(scratch.render_as_string(hide_password=False)) as connection:
+        return is_empty(connection)
+
+
+def _quoted(connection: Connection, scratch: URL) -> str:
+    return connection.dialect.identifier_preparer.quote_identifier(str(scratch.database))

@@ -4,6 +4,7 @@ Frozen into a version with the operator's values, so that a later release with o
 """
 
 from datetime import timedelta
+from math import ceil
 
 from config import Settings
 from webapp.accounts import password_strength, passwords, session_limits
@@ -43,8 +44,14 @@ def list_facts(settings: Settings) -> dict[str, str]:
         "staff_idle_minutes": str(session_limits.STAFF_IDLE_MINUTES),
         "staff_session_hours": _in(session_limits.STAFF_ABSOLUTE_LIMIT, timedelta(hours=1)),
         "proved_minutes": _in(session_limits.PROVED_FOR, timedelta(minutes=1)),
-        "backup_months": str(settings.backup_keep_months),
+        "backup_months": str(_kept_months(settings)),
     }
+
+
+def _kept_months(settings: Settings) -> int:
+    """How old a backup becomes, in months begun."""
+    days = max(settings.backup_keep_days, 7 * settings.backup_keep_weeks)
+    return max(settings.backup_keep_months, ceil(days / 30.5), 1)
 
 
 def fill(settings: Settings, values: Values) -> dict[str, str | list[list[str]]]:

@@ -179,8 +179,7 @@ def _of_postgresql(settings: Settings, _database: Database) -> Iterator[tuple[Fa
                 )
             contents = read_contents(connection)
             assert contents is not None
-            schema = str(connection.exec_driver_sql("SELECT current_schema()").scalar_one())
-            yield facts_of(contents, moment, dumping.dialect), dumps.dump(settings.database_dump_url, snapshot, schema)
+            yield facts_of(contents, moment, dumping.dialect), dumps.dump(settings.database_dump_url, snapshot)
     finally:
         dumping.dispose()
 
