@@ -1,7 +1,8 @@
 """What a promise is, and what its check and its figures are given. The promises themselves: promises.py.
 
 A check looks at the running service and returns "" while the promise is kept, else why it is not, for everybody to
-read: no name, no number and no address stands in it. What it raises counts as not kept.
+read: no name, no number and no address stands in it. None: it cannot be said here, and what another process has found
+stays. What it raises counts as not kept.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -101,7 +102,7 @@ class Asking:
         return self.said.values
 
 
-Check = Callable[[CheckContext], str]
+Check = Callable[[CheckContext], str | None]
 Figures = Callable[[Asking], list[Figure]]
 
 
