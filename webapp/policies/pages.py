@@ -10,7 +10,7 @@ from webapp.clock import now
 from webapp.policies.models import Policy, PolicyVersion
 from webapp.policies.text import PolicyText
 from webapp.policies.values import Values, ValuesError, load_values
-from webapp.policies.versions import draft_of, get_version, in_force, list_versions, text_of
+from webapp.policies.versions import digest_of, draft_of, get_version, in_force, list_versions, text_of
 from webapp.tenancy.lock import LockedSession
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,11 @@ class Shown:
     until: PolicyVersion | None = None
     coming: PolicyVersion | None = None
     present: PolicyVersion | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of the text and the values that are shown: computed anew, not read."""
+        return digest_of(self.version.body, self.version.frozen_values).hex() if self.version else ""
 
     @property
     def is_to_come(self) -> bool:

@@ -14,7 +14,7 @@ from webapp.errors import Refused
 from webapp.formatting import format_date
 from webapp.policies.announcing import announce_version
 from webapp.policies.models import PolicyVersion
-from webapp.policies.versions import Draft
+from webapp.policies.versions import Draft, tell_effect
 from webapp.tenancy.lock import LockedSession
 
 SUMMARY_AT_LEAST, SUMMARY_AT_MOST = 10, 600
@@ -75,7 +75,7 @@ def publish(session: LockedSession, draft: Draft, change: Change, by: Publisher,
         staff=by.name,
         policy=draft.policy.word,
         version=version.version,
-        effective=format_date(effective_at.date()),
+        effective=tell_effect(effective_at, significant=change.significant),
         summary=summary,
         digest=draft.digest.hex(),
         reason=by.reason,
