@@ -97,6 +97,11 @@ class Asking:
     may_open: Callable[[str], str] = lambda _endpoint: ""  #: the address of a page, "" where the reader may not see it
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether the organization as a whole is none of the reader's business."""
+        return self.reader is not None and self.reader.narrowing is not None
+
+    @property
     def values(self) -> Values:
         """Those in force."""
         return self.said.values
