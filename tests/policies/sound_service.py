@@ -138,7 +138,7 @@ def past_locks(settings: Settings, cast: Cast) -> Iterator[Execute]:
     assert settings.database_owner_url
     with postgresql.connect(settings.database_owner_url) as connection:
         connection.execute(f"SET app.organization_id = '{cast.harbour.id}'")  # type: ignore[arg-type]
-        tables = ("audit_event", "audit_detail")
+        tables = ("audit_event", "audit_detail", "policy_version")
         for table in tables:
             connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")  # type: ignore[arg-type]
         try:

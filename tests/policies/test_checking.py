@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -23,8 +23,9 @@ from webapp.policies.checking import COULD_NOT_RUN, TEMPLATE, check_promises
 from webapp.policies.models import PromiseChange
 from webapp.policies.promise import CheckContext
 from webapp.policies.promises import PROMISES
+from webapp.policies.said import Said
 from webapp.policies.states import FRESH_FOR, State, list_states
-from webapp.tenancy.sessions import reading_session
+from webapp.tenancy.sessions import reading_session, writing_session
 
 KEY = "backups-young"
 
@@ -125,6 +126,37 @@ def test_what_cannot_be_checked_is_not_kept_and_holds_up_no_other(
 
     assert {key: why for key, why in came.items() if why} == {"one-cookie": COULD_NOT_RUN}
     assert state_of(database, "one-cookie").why == COULD_NOT_RUN
+
+
+def test_what_another_process_found_meanwhile_stands(sound: Flask, database: Database) -> None:
+    """This one has begun an hour ago, or before the other found something."""
+    check_promises(sound)
+    found, kept = sound.extensions["callbook"], state_of(database)
+
+    def keep(why: str, moment: datetime) -> None:
+        context = CheckContext(sound, database, None, found.settings, moment, Said({}, {}), {KEY: kept})
+        with writing_session(database) as session:
+            checking._keep(session, context, {KEY: why})
+            session.commit()
+
+    keep("It is old.", kept.checked_at - timedelta(hours=1))
+    assert state_of(database) == kept
+    keep("It is old.", kept.checked_at + timedelta(minutes=1))
+    red = state_of(database)
+    assert not red.kept and red.checked_at == kept.checked_at + timedelta(minutes=1)
+    keep("", kept.checked_at + timedelta(minutes=2))
+    assert state_of(database) == red
+
+
+def test_without_the_console_nothing_is_said_of_it(
+    sound: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_promises(sound)
+    before = state_of(database, "staff-locked-out")
+    without = dataclasses.replace(sound.extensions["callbook"], staff_database=None)
+    monkeypatch.setitem(sound.extensions, "callbook", without)
+    assert "staff-locked-out" not in check_promises(sound)
+    assert state_of(database, "staff-locked-out") == before
 
 
 def test_a_worker_checks_at_its_start(sound: Flask, database: Database) -> None:

@@ -63,6 +63,17 @@ def test_it_asks_once_a_minute_and_not_for_each_page(
     assert are_members(asked) == 1
 
 
+def test_it_puts_that_of_a_narrowed_person_right_too(
+    sound: Flask, client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    make.narrow(cast.nina, "201")
+    client.sign_in(cast.nina)
+    assert "4 people can see" in client.get(PAGE).text
+    make.member()
+    assert "5 people can see these calls" in client.get("/o/harbour/privacy").text
+    assert "5 people can see" in client.get(PAGE).text
+
+
 def test_the_policy_page_puts_the_line_right(sound: Flask, client: PageCheckingClient, cast: Cast, make: Make) -> None:
     client.sign_in(cast.olive)
     assert "4 people can see" in client.get(PAGE).text

@@ -59,6 +59,9 @@ def test_an_owner_reads_what_is_true_of_the_organization(
     assert told["Your data is stored in"] == "England"
     assert told["Cookies from us in your browser now"] == "1"
     assert links(page)["People who can see your calls"] == "/o/harbour/people"
+    [looked] = [path for path in links(page).values() if "who=" in path]
+    assert re.fullmatch(r"/o/harbour/who-looked\?who=[0-9a-z]+&(amp;)?from=[0-9-]{10}&(amp;)?to=[0-9-]{10}", looked)
+    assert client.get(html.unescape(looked)).status_code == 200
     assert links(page)["Times our staff opened your data, ever"] == "/o/harbour/support"
     assert links(page)["Disclosures that we may tell you about"].startswith("/o/harbour/who-looked/")
     assert page.count("Kept, as of") > 8
@@ -106,11 +109,14 @@ def test_who_is_narrowed_reads_of_their_own_calls(
 
     told = figures(page)
     assert told["Calls that you can see"] == "1"
+    assert told["First of them"] == told["Last of them"] == "15 July 2026"
+    assert told["Calls are kept"] == "as long as you stay"
     assert told["People who can see calls that you see"] == "4"
     assert "Calls" not in told
     assert "People who can see your calls" not in told
     assert "Disclosures that we may tell you about" not in told
     assert "Numbers and extensions" not in told
+    assert not {"Open now", "Openings", "Who looked is kept", "Takeouts are kept"} & told.keys()
     for path in links(page).values():
         assert client.get(path).status_code == 200
 
@@ -172,6 +178,9 @@ def test_everybody_reads_the_services_own_figures(
     assert told["People in them"] == "1"
     assert told["Dockside Machines"] == "England"
     assert told["Cookies from us in your browser now"] == "0"
+    assert told["Calls are kept"] == "30 days to 10 years, or as long as you stay"
+    assert told["Who looked is kept"] == "90 days to 10 years, or as long as you stay"
+    assert told["Takeouts are kept"] == "1 day to 30 days"
     assert "18 of 18 promises are kept" in answer.text
     assert "Set-Cookie" not in answer.headers
     security = figures(client.get("/security").text)
@@ -197,6 +206,7 @@ def test_what_retention_removes_next_and_the_last_backup(
     assert told["Who looked is kept"] == "as long as you stay"
     assert told["Takeouts are kept"] == "7 days"
     assert told["It removes calls"] == "1"
+    assert told["It removes events of “Who looked”"] == "0"
     assert re.fullmatch(r"(today|\d+ \w+ \d{4}|\d+ \w+) at 03:00", told["Retention runs next"])
     assert told["Last backup"].startswith(("today", "yesterday"))
     assert told["Last drill"] != "never" and told["Restoring took"] == "2 min"

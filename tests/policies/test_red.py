@@ -17,15 +17,17 @@ from sqlalchemy import update
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
-from tests.policies.sound_service import VALUES, Execute, backup, store_browser
+from tests.policies.sound_service import BY_COMMAND, VALUES, Execute, backup, store_browser
 from webapp.accounts.models import UserAccount
 from webapp.clock import now
 from webapp.database.engine import Database
-from webapp.database.ids import new_id
 from webapp.organizations.models import Invitation, InvitationState
 from webapp.policies.checking import check_promises
-from webapp.policies.models import Announcement, AnnouncementKind, Policy, PolicyVersion
+from webapp.policies.models import Announcement, Policy
 from webapp.policies.promises import BY_KEY, PROMISES
+from webapp.policies.publishing import Change, publish
+from webapp.policies.values import load_values
+from webapp.policies.versions import draft_of
 from webapp.recovery.models import RunKind
 from webapp.services import Services
 from webapp.tenancy import lock
@@ -174,24 +176,12 @@ def no_region_is_named(hand: Hand) -> None:
 
 @breaks("changes-told")
 def a_change_nobody_was_sent(hand: Hand) -> None:
-    long_ago = now() - timedelta(days=3)
+    (hand.settings.data_dir / "policy.toml").write_text(VALUES.replace("England and Wales", "France"))
     with writing_session(hand.database) as session:
-        first = session.get_one(PolicyVersion, (Policy.PRIVACY, 1))
-        session.add(
-            PolicyVersion(
-                policy=Policy.PRIVACY, version=2, published_at=long_ago, effective_at=now() - timedelta(minutes=1),
-                significant=True, summary="Everything", body=first.body, frozen_values=first.frozen_values,
-                digest=first.digest, published_by=None,
-            )
-        )  # fmt: skip
-        session.flush()
-        session.add(
-            Announcement(
-                id=new_id(), kind=AnnouncementKind.POLICY, policy=Policy.PRIVACY, version=2, organization_id=None,
-                subject="s", words="w", shown_until=now(), created_by=None, created_at=long_ago,
-                told_all_at=now() + timedelta(seconds=5),
-            )
-        )  # fmt: skip
+        draft = draft_of(session, hand.settings, load_values(hand.settings), Policy.PRIVACY)
+        publish(session, draft, Change("Another law is to hold.", significant=True), BY_COMMAND, 14)
+        three_days_ago, done = now() - timedelta(days=3), now() + timedelta(seconds=5)
+        session.execute(update(Announcement).values(created_at=three_days_ago, told_all_at=done))
         session.commit()
 
 

@@ -117,3 +117,20 @@ def test_tls_was_promised_and_is_not_there(sound: Flask, settings: Settings, dat
         publish(session, draft, Change("By TLS from now on.", significant=False), BY_COMMAND, 14)
         session.commit()
     assert list(red(sound)) == ["encrypted-on-the-way"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("body", "Another text."), ("frozen_values", "{}"), ("digest", b"d" * 32), ("significant", True), ("version", 7)],
+)
+def test_a_published_policy_was_altered(sound: Flask, past_locks: Execute, column: str, value: object) -> None:
+    past_locks(f"UPDATE policy_version SET {column} = ? WHERE policy = 2", value)
+    assert list(red(sound)) == ["audit-whole"]
+
+
+def test_a_policy_that_takes_effect_on_another_day(sound: Flask, past_locks: Execute, database: Database) -> None:
+    earlier = now() - timedelta(seconds=3)
+    past_locks(
+        "UPDATE policy_version SET effective_at = ?", to_ms(earlier) if database.dialect == "sqlite" else earlier
+    )
+    assert list(red(sound)) == ["audit-whole"]

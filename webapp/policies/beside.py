@@ -26,8 +26,10 @@ from webapp.tenancy.models import Membership, Organization
 from webapp.tenancy.reader import Reader
 
 PUBLIC_ZONE = ZoneInfo("UTC")
-#: Of the security policy, and about an organization's own data: beside which promise its own page shows them too.
-_ALSO = {"nothing-but-records": ("retention-runs",), "own-database": ("backups-young", "drill-young")}
+#: Of the security policy: beside which promise of the other one they are shown too.
+_ALSO = {"nothing-but-records": ("retention-runs",)}
+#: The same where they are about an organization's own data, on its own page.
+_ALSO_OF_ITS_OWN = {**_ALSO, "own-database": ("backups-young", "drill-young")}
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,9 @@ class Besides:
 
     def __call__(self, section: Section) -> list[Card]:
         """Of the promises that the section names."""
-        return [self._show(promise_of(key)) for named in section.promises for key in (named, *self._also(named))]
-
-    def _also(self, key: str) -> tuple[str, ...]:
-        return _ALSO.get(key, ()) if self.asking.organization is not None else ()
+        also = _ALSO if self.asking.organization is None else _ALSO_OF_ITS_OWN
+        keys = [key for named in section.promises for key in (named, *also.get(named, ()))]
+        return [self._show(promise_of(key)) for key in keys]
 
     @property
     def all_count(self) -> int:

@@ -2,13 +2,14 @@
 
 What was recorded since the last look is always looked at first: a chain whose head has not moved costs one short read.
 Beside it a pass over everything goes on, chain after chain, and begins anew when it is through: at each look, as long
-as all of it fits into one, and within a day or so where it does not. A chain that is found broken is looked at each
-time until it is whole again. Kept in the process: after a start everything is looked at once more. Called by the check
-of `audit-whole`.
+as all of it fits into one, and within a day or so where it does not. Kept in the process is how far it has come; what
+was found is kept with the promise, so that several processes agree: it counts until a pass that began after it was
+seen last has come to its end. Called by the check of `audit-whole`.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import select
@@ -33,38 +34,40 @@ class Watch:
     """How far this process has verified the chains of a database."""
 
     ends: dict[int, Head] = field(default_factory=dict)
-    broken: set[int] = field(default_factory=set)
     waiting: deque[tuple[int, Head]] = field(default_factory=deque)
-    passes: int = 0  #: over everything
+    began_at: datetime | None = None  #: the pass that goes on
+    whole_since: datetime | None = None  #: when the last pass began that has come to its end
+    broken: set[int] = field(default_factory=set)  #: seen at this look
     left: int = 0  #: rows that this look may still read
 
 
 _watches: WeakKeyDictionary[Database, Watch] = WeakKeyDictionary()
 
 
-def look(database: Database, organization_ids: list[int], at_least: int | None = None) -> Watch:
-    """One check's share of the work."""
+def look(database: Database, organization_ids: list[int], moment: datetime, at_least: int | None = None) -> Watch:
+    """One check's share of the work. `moment`: when it began."""
     watch = _watches.setdefault(database, Watch())
     there = [THE_SERVICE, *organization_ids]
     known = set(there)
-    watch.broken &= known
+    watch.broken = set()
     watch.ends = {organization_id: end for organization_id, end in watch.ends.items() if organization_id in known}
     everything = sum(end.position + ROWS_OF_A_CHAIN for end in watch.ends.values())
     watch.left = max(at_least or ROWS_AT_LEAST, everything // LOOKS_OF_A_PASS)
-    for organization_id in sorted(watch.broken):
-        _verify(database, watch, organization_id, START)
     for organization_id, end in list(watch.ends.items()):
-        if organization_id not in watch.broken and _has_moved(database, organization_id, end):
+        if _has_moved(database, organization_id, end):
             _verify(database, watch, organization_id, end)
     if not watch.waiting:
         watch.waiting.extend((organization_id, START) for organization_id in there)
+        watch.began_at = moment
     while watch.waiting and watch.left > 0:
-        organization_id, since = watch.waiting.popleft()
+        organization_id, since = watch.waiting[0]
         head = _verify(database, watch, organization_id, since) if organization_id in known else None
         if head is not None:
-            watch.waiting.appendleft((organization_id, head))
-        elif not watch.waiting:
-            watch.passes += 1
+            watch.waiting[0] = (organization_id, head)
+            continue
+        watch.waiting.popleft()
+        if not watch.waiting:
+            watch.whole_since = watch.began_at
     return watch
 
 
@@ -82,11 +85,8 @@ def _verify(database: Database, watch: Watch, organization_id: int, since: Head)
     count = max(0, found.head.position - since.position)
     is_through = count < watch.left
     watch.left -= max(count, ROWS_OF_A_CHAIN)
-    if found.wrong is not None:
-        watch.broken.add(organization_id)
-        return None
-    if is_through and since == START:
-        watch.broken.discard(organization_id)
     end = watch.ends.get(organization_id, START)
     watch.ends[organization_id] = found.head if found.head.position >= end.position else end
-    return None if is_through else found.head
+    if found.wrong is not None:
+        watch.broken.add(organization_id)
+    return None if is_through or found.wrong is not None else found.head

@@ -54,7 +54,7 @@ def check_hourly(database: Database) -> None:
 def check_promises(app: Flask, rest: Callable[[], None] = lambda: None) -> Mapping[str, str]:
     """Check all of them, and keep what came of it; gives why each is not kept, "" where it is.
 
-    `rest` is called after each, and within long ones.
+    One of which nothing can be said here is not among them. `rest` is called after each, and within long ones.
     """
     found: Services = app.extensions["callbook"]
     with reading_session(found.database) as session:
@@ -62,16 +62,17 @@ def check_promises(app: Flask, rest: Callable[[], None] = lambda: None) -> Mappi
         said = find_said(session, found.settings, moment)
     context = CheckContext(app, found.database, found.staff_database, found.settings, moment, said, before, rest)
     dropped = [promise_of(key) for key in said.promise_keys if key not in BY_KEY]
-    came = {promise.key: _check(promise, context) for promise in (*PROMISES, *dropped)}
+    results = {promise.key: _check(promise, context) for promise in (*PROMISES, *dropped)}
     # What nothing promises any more is not broken for ever.
-    came |= {key: "" for key, state in before.items() if state.why == NOT_KNOWN and key not in came}
+    results |= {key: "" for key, state in before.items() if state.why == NOT_KNOWN and key not in results}
+    came = {key: why for key, why in results.items() if why is not None}
     with writing_session(found.database) as session:
-        _keep(session, came)
+        _keep(session, context, came)
         session.commit()
     return came
 
 
-def _check(promise: Promise, context: CheckContext) -> str:
+def _check(promise: Promise, context: CheckContext) -> str | None:
     context.rest()
     try:
         return promise.check(context)
@@ -80,11 +81,11 @@ def _check(promise: Promise, context: CheckContext) -> str:
         return COULD_NOT_RUN
 
 
-def _keep(session: LockedSession, came: Mapping[str, str]) -> None:
+def _keep(session: LockedSession, context: CheckContext, results: Mapping[str, str]) -> None:
     with session.beside(SERVICE_ID) as chain:
         hold_head(chain)
-    moment = now()
-    before = list_states(session)
+    moment, before = context.moment, list_states(session)
+    came = {key: why for key, why in results.items() if not _is_outrun(context, key, before.get(key), why)}
     turned = [key for key, why in came.items() if _is_turn(before.get(key), why)]
     for key, why in came.items():
         known = before.get(key)
@@ -99,6 +100,14 @@ def _keep(session: LockedSession, came: Mapping[str, str]) -> None:
     for key in turned:
         state = f"not kept: {came[key]}" if came[key] else "kept again"
         note_for_service(session, "service.promise_turned", None, None, promise=promise_of(key).name, state=state)
+
+
+def _is_outrun(context: CheckContext, key: str, known: State | None, why: str) -> bool:
+    """Whether another process has looked since, or has found it broken while this one was looking."""
+    if known is None:
+        return False
+    is_news = known != context.before.get(key)
+    return known.checked_at > context.moment or (is_news and not known.kept and not why)
 
 
 def _is_turn(before: State | None, why: str) -> bool:

@@ -4,12 +4,14 @@ Bounded: the locks by the number of tables, the chains as chains.py says, the re
 Called by promises.py.
 """
 
+import json
 import stat
 from typing import Any
 
-from sqlalchemy import LargeBinary, func, literal, or_, select
+from sqlalchemy import LargeBinary, and_, func, literal, or_, select
 
 from webapp.accounts.models import UserAccount
+from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.audit.service_chain import SERVICE_ID
 from webapp.database.promised import (
     list_console_rights,
@@ -20,7 +22,9 @@ from webapp.database.promised import (
 from webapp.outbox.models import OutboxMessage
 from webapp.policies.chains import look
 from webapp.policies.checks_of_pages import ask
+from webapp.policies.models import PolicyVersion
 from webapp.policies.promise import CheckContext, first_of
+from webapp.policies.versions import is_as_told
 from webapp.tallies import today
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Tenant
@@ -61,10 +65,10 @@ def _sees_anything(session: LockedSession, but: int | None = None) -> bool:
     return any(session.scalars(end).first() not in (None, but) for end in ends)
 
 
-def staff_locked_out(context: CheckContext) -> str:
+def staff_locked_out(context: CheckContext) -> str | None:
     """What the console's connections can read and write without a grant, tried or asked for on the spot."""
     if context.staff_database is None:
-        return ""  # no console on this installation
+        return None  # another process may have the console
     return first_of(list_console_rights(context.staff_database))
 
 
@@ -88,15 +92,37 @@ def nothing_but_records(context: CheckContext) -> str:
     return ""
 
 
-def audit_whole(context: CheckContext) -> str:
-    """No row of any chain was changed, taken out or put in, as far as chains.py has come."""
-    watch = look(context.database, context.list_organization_ids())
+def audit_whole(context: CheckContext) -> str | None:
+    """No row of any chain was changed, taken out or put in, as far as chains.py has come; and every version of a policy
+    is as the chain says that it was published.
+
+    What any process has seen counts until one has looked at everything again, from after it was seen last.
+    """
+    watch = look(context.database, context.list_organization_ids(), context.moment)
     if watch.broken:
         return "A record of who looked was changed or taken out after it was written."
+    if _is_policy_altered(context):
+        return "A version of a policy is not as it was published: our audit holds another digest of it."
     before = context.before.get("audit-whole")
-    if not watch.passes and before is not None and not before.kept:
-        return before.why  # found before this process began, and not everything is looked at again yet
-    return ""
+    if before is not None and before.kept:
+        return ""
+    is_whole = watch.whole_since is not None and (before is None or watch.whole_since > before.checked_at)
+    return "" if is_whole else None
+
+
+def _is_policy_altered(context: CheckContext) -> bool:
+    """Text, values, day or weight are others than the chain says; or one was taken out, or put in."""
+    its_event = and_(
+        AuditEvent.organization_id == AuditDetail.organization_id, AuditEvent.position == AuditDetail.position
+    )
+    published = (
+        select(AuditDetail.words).join(AuditEvent, its_event).where(AuditEvent.kind == "service.policy_published")
+    )
+    with context.reading(SERVICE_ID) as session:
+        there = {(each.policy.word, each.version): each for each in session.scalars(select(PolicyVersion))}
+        told = [json.loads(words or "{}") for words in session.scalars(published)]
+    as_told = {(words["policy"], words["version"]): words for words in told}
+    return there.keys() != as_told.keys() or not all(is_as_told(there[key], as_told[key]) for key in there)
 
 
 def encrypted_on_the_way(context: CheckContext) -> str:

@@ -6,10 +6,12 @@ elsewhere is in none of them: who is narrowed gets figures of their own calls.
 
 from datetime import date, datetime
 from math import ceil
+from urllib.parse import urlencode
 
 from sqlalchemy import func, select
 
 from webapp.accounts.models import AccountState, UserAccount
+from webapp.audit.checkpoints import count_purgeable
 from webapp.audit.models import AuditHead
 from webapp.calls.filters import CallFilter
 from webapp.calls.log_page import tell_calls
@@ -20,14 +22,25 @@ from webapp.calls.totals import total_calls
 from webapp.destinations.models import Party
 from webapp.formatting import format_count, format_date, format_moment, format_size, format_span
 from webapp.organizations.disclosures import count_told
+from webapp.organizations.looked_filter import LookedFilter
 from webapp.organizations.looks import list_looks
 from webapp.organizations.room import find_room
 from webapp.outbox.models import OutboxMessage
 from webapp.policies.models import Announcement, AnnouncementPerson, Outcome, Policy
 from webapp.policies.outcomes import outcome_of
 from webapp.policies.promise import Asking, Figure
-from webapp.policies.who_can_see import count_waiting, count_who_sees, put_in_place
-from webapp.privacy.retention import count_old_files, edges_of, next_run, next_run_day, rules_of, tell_days
+from webapp.policies.who_can_see import count_anew, count_waiting
+from webapp.privacy.retention import (
+    AUDIT_CHOICES,
+    EXPORT_CHOICES,
+    LONG_CHOICES,
+    count_old_files,
+    edges_of,
+    next_run,
+    next_run_day,
+    rules_of,
+    tell_days,
+)
 from webapp.privacy.retention_calls import count_old_calls
 from webapp.recovery.models import RecoveryRun
 from webapp.recovery.queries import latest_backup, latest_drill
@@ -39,7 +52,7 @@ NEVER = "never"
 
 def of_access(asking: Asking) -> list[Figure]:
     """Who can see the data."""
-    if asking.organization is None or asking.reader is None:
+    if asking.membership is None or asking.reader is None:
         people = select(func.count(UserAccount.id)).where(
             UserAccount.state == AccountState.ACTIVE, ~UserAccount.is_staff, UserAccount.alone_since.is_(None)
         )
@@ -48,13 +61,9 @@ def of_access(asking: Asking) -> list[Figure]:
             Figure("Organizations", format_count(asking.session.scalar(count) or 0)),
             Figure("People in them", format_count(asking.session.scalar(people) or 0)),
         ]
-    narrowing, database, whose = asking.reader.narrowing, asking.database, asking.organization.id
-    people_count = count_who_sees(database, whose, narrowing, asking.moment)
-    if narrowing is not None:
-        assert asking.membership is not None
-        put_in_place(database, whose, asking.membership.user_account_id, people_count)
+    people_count = count_anew(asking.database, asking.membership, asking.reader.narrowing)
+    if asking.is_narrowed:
         return [Figure("People who can see calls that you see", format_count(people_count))]
-    put_in_place(database, whose, None, people_count)
     link = asking.may_open("people.index")
     return [
         Figure("People who can see your calls", format_count(people_count), link),
@@ -74,7 +83,7 @@ _ENGINES = {"sqlite": ("SQLite", "1"), "postgresql": ("PostgreSQL", "2")}
 def of_disclosures(asking: Asking) -> list[Figure]:
     if asking.organization is None:
         return [Figure("Third parties on our pages", "0")]
-    if asking.reader is None or asking.reader.narrowing is not None:
+    if asking.is_narrowed:
         return []
     told = format_count(count_told(asking.session))
     return [Figure("Disclosures that we may tell you about", told, asking.may_open("who_looked.disclosures"))]
@@ -82,7 +91,7 @@ def of_disclosures(asking: Asking) -> list[Figure]:
 
 def of_openings(asking: Asking) -> list[Figure]:
     """How often the operator's people opened the organization's data, and whether they do now."""
-    if asking.organization is None:
+    if asking.organization is None or asking.is_narrowed:
         return []
     session = asking.session
     ever = session.scalar(select(func.count(AccessOpening.id))) or 0
@@ -96,17 +105,28 @@ def of_openings(asking: Asking) -> list[Figure]:
 
 
 def of_each_opening(asking: Asking) -> list[Figure]:
-    """The last ones, each with how long it was."""
-    if asking.organization is None:
+    """The last ones, each with how long it was, and what was looked at in it."""
+    if asking.organization is None or asking.is_narrowed:
         return []
     newest = select(AccessOpening).order_by(AccessOpening.id.desc()).limit(5)
     link = asking.may_open("who_looked.index")
     return [
         Figure(
-            format_moment(each.opened_at, asking.zone, _today(asking)).capitalize(), _tell_length(asking, each), link
+            format_moment(each.opened_at, asking.zone, _today(asking)).capitalize(),
+            _tell_length(asking, each),
+            link and f"{link}?{urlencode(_events_of(asking, each).to_query())}",
         )
         for each in asking.session.scalars(newest)
     ] or [Figure("Openings", "none")]
+
+
+def _events_of(asking: Asking, opening: AccessOpening) -> LookedFilter:
+    first, last = (each.astimezone(asking.zone).date() for each in (opening.opened_at, _end_of(asking, opening)))
+    return LookedFilter(who=opening.staff_id, first=first, last=last)
+
+
+def _end_of(asking: Asking, opening: AccessOpening) -> datetime:
+    return min(opening.ended_at or opening.until_at, opening.until_at, asking.moment)
 
 
 def _tell_opening(asking: Asking, opening: AccessOpening) -> str:
@@ -114,8 +134,7 @@ def _tell_opening(asking: Asking, opening: AccessOpening) -> str:
 
 
 def _tell_length(asking: Asking, opening: AccessOpening) -> str:
-    ended = min(opening.ended_at or opening.until_at, opening.until_at, asking.moment)
-    return format_span(max(60, round((ended - opening.opened_at).total_seconds())))
+    return format_span(max(60, round((_end_of(asking, opening) - opening.opened_at).total_seconds())))
 
 
 def of_what_we_hold(asking: Asking) -> list[Figure]:
@@ -126,13 +145,15 @@ def of_what_we_hold(asking: Asking) -> list[Figure]:
     session = asking.session
     everything = CallFilter(named_period("all", asking.zone, asking.moment))
     calls = total_calls(session, select_calls(session, everything, None, asking.zone, organization.region, reader))
+    first = session.scalar(select(Call.started_at).order_by(Call.started_at, Call.call_key).limit(1))
+    last = session.scalar(select(Call.started_at).order_by(Call.started_at.desc(), Call.call_key.desc()).limit(1))
     if reader.narrowing is not None:
         return [
             Figure("Calls that you can see", tell_calls(calls), asking.may_open("calls.index")),
             Figure("Numbers and extensions opened to you", format_count(len(reader.narrowing.party_ids))),
+            Figure("First of them", _tell_day(asking, first)),
+            Figure("Last of them", _tell_day(asking, last)),
         ]
-    first = session.scalar(select(Call.started_at).order_by(Call.started_at, Call.call_key).limit(1))
-    last = session.scalar(select(Call.started_at).order_by(Call.started_at.desc(), Call.call_key.desc()).limit(1))
     return [
         Figure("Calls", tell_calls(calls), asking.may_open("calls.index")),
         Figure("Numbers and extensions", format_count(session.scalar(select(func.count(Party.id))) or 0)),
@@ -213,7 +234,7 @@ def of_staff(asking: Asking) -> list[Figure]:
 def of_audit(asking: Asking) -> list[Figure]:
     if asking.organization is None or asking.membership is None:
         return []
-    if asking.membership.role != Role.OWNER or (asking.reader and asking.reader.narrowing is not None):
+    if asking.membership.role != Role.OWNER or asking.is_narrowed:
         return []
     position = asking.session.scalar(select(AuditHead.position)) or 0
     return [Figure("Events in your audit", format_count(position), asking.may_open("who_looked.index"))]
@@ -249,17 +270,38 @@ def _tell_duration(drill: RecoveryRun | None) -> str:
 _KEPT = ("Calls are kept", "Who looked is kept", "Imported files are kept", "Takeouts are kept")
 
 
+def _tell_choices(choices: tuple[int, ...], else_for_ever: str = ", or as long as you stay") -> str:
+    return f"{tell_days(choices[0])} to {tell_days(choices[-1])}{else_for_ever}"
+
+
+_CHOICES = tuple(
+    Figure(label, words)
+    for label, words in zip(
+        _KEPT,
+        (
+            _tell_choices(LONG_CHOICES),
+            _tell_choices(AUDIT_CHOICES),
+            _tell_choices(LONG_CHOICES),
+            _tell_choices(EXPORT_CHOICES, ""),
+        ),
+        strict=True,
+    )
+)
+
+
 def of_retention(asking: Asking) -> list[Figure]:
-    """What is in force, and what the next night removes."""
-    organization, reader = asking.organization, asking.reader
-    if organization is None or reader is None:
-        return [Figure("How long data is kept", "each customer decides")]
+    """What is in force, and what the next night removes; for everybody, among what each customer chooses."""
+    organization = asking.organization
+    if organization is None:
+        return list(_CHOICES)  # each customer takes one
     rules, link = rules_of(organization), asking.may_open("settings.retention")
     figures = [
         Figure(label, tell_days(days) if days else "as long as you stay", link)
         for label, days in zip(_KEPT, rules, strict=True)
     ]
-    if reader.narrowing is not None or (rules.calls is None and rules.audit is None and rules.files is None):
+    if asking.is_narrowed:
+        return figures[:1]  # of the calls: the others are none of theirs
+    if rules.calls is None and rules.audit is None and rules.files is None:
         return figures
     edges = edges_of(rules, organization.time_zone, next_run_day(organization))
     return [
@@ -267,6 +309,7 @@ def of_retention(asking: Asking) -> list[Figure]:
         Figure("Retention runs next", _tell_moment(asking, next_run(organization))),
         Figure("It removes calls", format_count(count_old_calls(asking.session, edges.calls, asking.zone))),
         Figure("It removes files", format_count(count_old_files(asking.session, edges.files)[0])),
+        Figure("It removes events of “Who looked”", format_count(count_purgeable(asking.session, edges.audit))),
     ]
 
 

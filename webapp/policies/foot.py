@@ -26,7 +26,4 @@ def tell_who_sees(looks: Sequence[Look]) -> Foot | None:
     place = current_place()
     if place is None or place.opening is not None:
         return None
-    narrowing = current_reader().narrowing
-    # Whoever looks as somebody else is narrowed as that one: their line is no other's.
-    person = None if narrowing is None else hash((place.membership.user_account_id, narrowing))
-    return Foot(people_kept(services().database, place.organization.id, person, narrowing), looks)
+    return Foot(people_kept(services().database, place.membership, current_reader().narrowing), looks)

@@ -11,7 +11,7 @@ from webapp.clock import now
 from webapp.policies.models import Policy, PolicyVersion
 from webapp.policies.text import PolicyText
 from webapp.policies.values import Values, ValuesError, load_values
-from webapp.policies.versions import draft_of, get_version, in_force, list_versions, text_of
+from webapp.policies.versions import digest_of, draft_of, get_version, in_force, list_versions, text_of
 from webapp.tenancy.lock import LockedSession
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,11 @@ class Shown:
     until: PolicyVersion | None = None
     coming: Sequence[PolicyVersion] = ()
     present: PolicyVersion | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of the text and the values that are shown: computed anew, not read."""
+        return digest_of(self.version.body, self.version.frozen_values).hex() if self.version else ""
 
     @property
     def is_to_come(self) -> bool:

@@ -1,7 +1,8 @@
 """What a promise is, and what its check and its figures are given. The promises themselves: promises.py.
 
 A check looks at the running service and returns "" while the promise is kept, else why it is not, for everybody to
-read: no name, no number and no address stands in it. What it raises counts as not kept.
+read: no name, no number and no address stands in it. None: it cannot be said here, and what another process has found
+stays. What it raises counts as not kept.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -96,12 +97,17 @@ class Asking:
     may_open: Callable[[str], str] = lambda _endpoint: ""  #: the address of a page, "" where the reader may not see it
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether the organization as a whole is none of the reader's business."""
+        return self.reader is not None and self.reader.narrowing is not None
+
+    @property
     def values(self) -> Values:
         """Those in force."""
         return self.said.values
 
 
-Check = Callable[[CheckContext], str]
+Check = Callable[[CheckContext], str | None]
 Figures = Callable[[Asking], list[Figure]]
 
 

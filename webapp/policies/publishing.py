@@ -17,7 +17,7 @@ from webapp.errors import Refused
 from webapp.formatting import format_date
 from webapp.policies.announcing import announce_version, mails_leave_within
 from webapp.policies.models import Policy, PolicyVersion
-from webapp.policies.versions import Draft, list_versions, standing
+from webapp.policies.versions import Draft, list_versions, standing, tell_effect
 from webapp.tenancy.lock import LockedSession
 
 SUMMARY_AT_LEAST, SUMMARY_AT_MOST = 10, 600
@@ -77,7 +77,7 @@ def publish(session: LockedSession, draft: Draft, change: Change, by: Publisher,
         staff=by.name,
         policy=draft.policy.word,
         version=version.version,
-        effective=format_date(effective_at.date()),
+        effective=tell_effect(effective_at, significant=change.significant),
         summary=summary,
         digest=draft.digest.hex(),
         reason=by.reason,

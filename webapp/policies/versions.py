@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 
 from config import Settings
 from webapp.clock import now
 from webapp.errors import NotFound
+from webapp.formatting import format_date
 from webapp.policies.facts import fill
 from webapp.policies.models import Policy, PolicyVersion
 from webapp.policies.text import Filling, PolicyText, load_body, placeholders, read_body
@@ -78,6 +80,19 @@ def freeze(body: str, filling: Filling) -> tuple[str, tuple[str, ...]]:
 def digest_of(body: str, frozen_values: str) -> bytes:
     """SHA-256 of text and values; a NUL byte, which neither can hold, stands between them."""
     return hashlib.sha256(body.encode() + b"\0" + frozen_values.encode()).digest()
+
+
+def tell_effect(effective_at: datetime, *, significant: bool) -> str:
+    """As the service's chain holds it beside the digest."""
+    return f"{effective_at:%Y-%m-%d %H:%M:%S} UTC, {'significant' if significant else 'not significant'}"
+
+
+def is_as_told(version: PolicyVersion, words: Mapping[str, str]) -> bool:
+    """Whether it is what the chain's words say. Before 0.5.1 they named the day of its effect alone."""
+    digest = digest_of(version.body, version.frozen_values)
+    effect = tell_effect(version.effective_at, significant=version.significant)
+    known = words["effective"] in (effect, format_date(version.effective_at.date()))
+    return bytes(version.digest) == digest and words["digest"] == digest.hex() and known
 
 
 def text_of(version: PolicyVersion) -> PolicyText:

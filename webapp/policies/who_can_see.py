@@ -6,7 +6,6 @@ part of it: organizations/looks.py knows that by itself.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
@@ -86,27 +85,25 @@ def count_waiting(session: LockedSession, present: datetime) -> int:
     return session.rows(_WAITING, {"present": present})[0][0]
 
 
-def people_kept(
-    database: Database, organization_id: int, narrowed_person: int | None, narrowing: Narrowing | None
-) -> int:
+def people_kept(database: Database, membership: Membership, narrowing: Narrowing | None) -> int:
     """The number for the foot of a page, counted at most once a minute in this process."""
-
-    def count() -> int:
-        return count_who_sees(database, organization_id, narrowing, now())
-
-    return _keep(database, (organization_id, narrowed_person), count)
-
-
-def put_in_place(database: Database, organization_id: int, narrowed_person: int | None, people: int) -> None:
-    """What the policy page has just counted."""
-    _kept.setdefault(database, {})[organization_id, narrowed_person] = _Kept(time.monotonic(), people)
+    found = _kept.get(database, {}).get(_key(membership, narrowing))
+    if found is not None and time.monotonic() - found.at < EVERY_SECONDS:
+        return found.people
+    return count_anew(database, membership, narrowing)
 
 
-def _keep(database: Database, key: tuple[int, int | None], count: Callable[[], int]) -> int:
+def count_anew(database: Database, membership: Membership, narrowing: Narrowing | None) -> int:
+    """The number for the policy page, which is that of the foot from then on."""
     known = _kept.setdefault(database, {})
-    found = known.get(key)
-    if found is None or time.monotonic() - found.at >= EVERY_SECONDS:
-        if len(known) >= _FORGOTTEN_OVER:
-            known.clear()
-        found = known[key] = _Kept(time.monotonic(), count())
-    return found.people
+    people = count_who_sees(database, membership.organization_id, narrowing, now())
+    if len(known) >= _FORGOTTEN_OVER:
+        known.clear()
+    known[_key(membership, narrowing)] = _Kept(time.monotonic(), people)
+    return people
+
+
+def _key(membership: Membership, narrowing: Narrowing | None) -> tuple[int, int | None]:
+    """One line for all who see every call. Whoever looks as somebody else is narrowed as that one, and as no other."""
+    person = None if narrowing is None else hash((membership.user_account_id, narrowing))
+    return membership.organization_id, person
