@@ -56,7 +56,7 @@ def test_an_owner_reads_what_is_true_of_the_organization(
     assert told["Numbers and extensions"] == "3"
     assert told["First call"] == "15 July 2026"
     assert told["Your data is stored in"] == "England"
-    assert told["Cookies from us in your browser now"] == "1"
+    assert told["Cookies that your browser sends us now"] == "1"
     assert links(page)["People who can see your calls"] == "/o/harbour/people"
     assert links(page)["Times our staff opened your data, ever"] == "/o/harbour/support"
     assert links(page)["Disclosures that we may tell you about"].startswith("/o/harbour/who-looked/")
@@ -76,6 +76,14 @@ def test_the_cookie_is_told_and_not_shown(sound: Flask, client: PageCheckingClie
     assert told["What it says about you"] == "nothing"
     for part in cookie.value.split("."):
         assert part[:10] not in page
+
+
+def test_a_cookie_that_is_not_as_ours_are_is_told_too(sound: Flask, client: PageCheckingClient) -> None:
+    client.set_cookie("sid", "olive@example.com")
+    client.set_cookie("another", "x")
+    told = figures(client.get("/privacy").text)
+    assert told["Cookies that your browser sends us now"] == "2"
+    assert told["What it says about you"].startswith("unknown")
 
 
 def test_a_viewer_gets_no_link_to_where_they_may_not_go(
@@ -170,7 +178,7 @@ def test_everybody_reads_the_services_own_figures(
     assert told["Organizations"] == "2"
     assert told["People in them"] == "1"
     assert told["Dockside Machines"] == "England"
-    assert told["Cookies from us in your browser now"] == "0"
+    assert told["Cookies that your browser sends us now"] == "0"
     assert "18 of 18 promises are kept" in answer.text
     assert "Set-Cookie" not in answer.headers
     security = figures(client.get("/security").text)
