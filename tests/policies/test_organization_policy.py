@@ -57,7 +57,7 @@ def test_an_owner_reads_what_is_true_of_the_organization(
     assert told["Numbers and extensions"] == "3"
     assert told["First call"] == "15 July 2026"
     assert told["Your data is stored in"] == "England"
-    assert told["Cookies from us in your browser now"] == "1"
+    assert told["Cookies that your browser sends us now"] == "1"
     assert links(page)["People who can see your calls"] == "/o/harbour/people"
     [looked] = [path for path in links(page).values() if "who=" in path]
     assert re.fullmatch(r"/o/harbour/who-looked\?who=[0-9a-z]+&(amp;)?from=[0-9-]{10}&(amp;)?to=[0-9-]{10}", looked)
@@ -80,6 +80,14 @@ def test_the_cookie_is_told_and_not_shown(sound: Flask, client: PageCheckingClie
     assert told["What it says about you"] == "nothing"
     for part in cookie.value.split("."):
         assert part[:10] not in page
+
+
+def test_a_cookie_that_is_not_as_ours_are_is_told_too(sound: Flask, client: PageCheckingClient) -> None:
+    client.set_cookie("sid", "olive@example.com")
+    client.set_cookie("another", "x")
+    told = figures(client.get("/privacy").text)
+    assert told["Cookies that your browser sends us now"] == "2"
+    assert told["What it says about you"].startswith("unknown")
 
 
 def test_a_viewer_gets_no_link_to_where_they_may_not_go(
@@ -177,7 +185,7 @@ def test_everybody_reads_the_services_own_figures(
     assert told["Organizations"] == "2"
     assert told["People in them"] == "1"
     assert told["Dockside Machines"] == "England"
-    assert told["Cookies from us in your browser now"] == "0"
+    assert told["Cookies that your browser sends us now"] == "0"
     assert told["Calls are kept"] == "30 days to 10 years, or as long as you stay"
     assert told["Who looked is kept"] == "90 days to 10 years, or as long as you stay"
     assert told["Takeouts are kept"] == "1 day to 30 days"

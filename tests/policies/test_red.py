@@ -270,7 +270,7 @@ def test_a_broken_promise_turns_red(hand: Hand, client: PageCheckingClient, key:
     row = row_of(client, name)
     assert "Not kept since" in row
     assert came[key] in row
-    assert "Not kept any more" in plain_page(client).partition("Every change")[2]
+    assert "Not kept any more" in plain_page(client).partition("The latest changes")[2]
     assert [other for other, why in came.items() if why and other != key] == []
 
 
@@ -280,7 +280,7 @@ def plain_page(client: PageCheckingClient) -> str:
 
 def row_of(client: PageCheckingClient, name: str) -> str:
     """What the page says of a promise as it stands."""
-    _before, found, row = plain_page(client).partition("Every change")[0].partition(f"{name}</th>")
+    _before, found, row = plain_page(client).partition("The latest changes")[0].partition(f"{name}</th>")
     assert found
     return row.partition("</tr>")[0]
 

@@ -136,6 +136,6 @@ def ask_for(
 
 
 def read_cookie(request: Request) -> Cookie:
-    """The one that the browser has sent."""
+    """What the browser has sent."""
     name = current_app.config["SESSION_COOKIE_NAME"]
-    return Cookie(name, request.cookies.get(name, ""))
+    return Cookie(name, request.cookies.get(name, ""), len(request.cookies))

@@ -170,16 +170,21 @@ def _tell_day(asking: Asking, instant: datetime | None) -> str:
 def of_cookie(asking: Asking) -> list[Figure]:
     """The one in the browser that asks. Its text is never shown: its parts and their lengths are all that it says."""
     cookie = asking.cookie
+    sent = Figure("Cookies that your browser sends us now", format_count(cookie.count))
     if not cookie.text:
-        return [Figure("Cookies from us in your browser now", "0")]
+        return [sent]
     own_id, _dot, signature = cookie.text.partition(".")
+    is_ours = len(own_id) == len(signature) == _KEY_LENGTH
     return [
-        Figure("Cookies from us in your browser now", "1"),
+        sent,
         Figure("Name", cookie.name),
         Figure("Size", format_size(len(cookie.text))),
         Figure("Decoded", f"{len(own_id)} random characters · {len(signature)} of our signature"),
-        Figure("What it says about you", "nothing"),
+        Figure("What it says about you", "nothing" if is_ours else "unknown: it is not as ours are made"),
     ]
+
+
+_KEY_LENGTH = 43  #: of 32 random bytes, and of their signature
 
 
 def of_partners(asking: Asking) -> list[Figure]:

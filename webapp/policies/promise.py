@@ -75,10 +75,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Cookie:
-    """The one in the browser that asks: its name and the text in it; "" where there is none."""
+    """Ours in the browser that asks: its name and the text in it; "" where there is none. `count`: of all it sends."""
 
     name: str
     text: str
+    count: int
 
 
 @dataclass(frozen=True)
