@@ -172,12 +172,14 @@ def test_the_beginning_that_was_purged_is_passed_over(database: Database, cast: 
     )  # fmt: skip
     for table in ("audit_detail", "audit_event"):
         past_locks(f"DELETE FROM {table} WHERE organization_id = ? AND position <= 3", cast.harbour.id)
-    assert chains.look(database, [cast.harbour.id]).broken == {cast.harbour.id}, "nothing says that it was removed"
+    assert chains.look(database, [cast.harbour.id], now()).broken == {cast.harbour.id}, (
+        "nothing says that it was removed"
+    )
     with writing_session(database, cast.harbour.id) as session:
         words = {"position": third.position, "hash": third.row_hash.hex()}
         record(session, "retention.audit_removed", actor_id=None, object_id=third.position, **words)
         session.commit()
-    assert chains.look(database, [cast.harbour.id]).broken == set()
+    assert chains.look(database, [cast.harbour.id], now()).broken == set()
     found = verify_rows(database, cast.harbour.id, Head(0, chains.START.row_hash), 100)
     assert found.wrong is None
     assert found.head.position > 10

@@ -100,10 +100,15 @@ def _begin(session: LockedSession, told: Announcement) -> Announcement:
 
 
 def list_open(session: LockedSession) -> Sequence[Announcement]:
-    """Of which somebody may have to be told still: those not through, and every version in force or to come."""
+    """Of which somebody may have to be told still: those not through, the newest significant version in force, and all
+    to come.
+    """
     newer = aliased(PolicyVersion)
     is_over = exists().where(
-        newer.policy == Announcement.policy, newer.version > Announcement.version, newer.effective_at <= now()
+        newer.policy == Announcement.policy,
+        newer.version > Announcement.version,
+        newer.significant,
+        newer.effective_at <= now(),
     )
     wanted = or_(Announcement.told_all_at.is_(None), and_(Announcement.policy.is_not(None), ~is_over))
     return session.scalars(select(Announcement).where(wanted).order_by(Announcement.id)).all()
