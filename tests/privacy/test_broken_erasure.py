@@ -97,7 +97,7 @@ def test_its_chain_is_whole_wherever_its_erasure_stands(
     wrong: list[object] = []
 
     def look() -> bool:
-        wrong.extend((verify_chain(database, cast.harbour.id).wrong, *chains.look(database, ids).broken))
+        wrong.extend((verify_chain(database, cast.harbour.id).wrong, *chains.look(database, ids, now()).broken))
         return True
 
     look()

@@ -35,7 +35,6 @@ RUNS_KEPT = 400
 _EVENTS_AT_ONCE = 200
 _FILES_AT_ONCE = 20
 _PAUSE_SECONDS = 0.05
-_AUDIT_REMOVED = "retention.audit_removed"
 _COUNTS = ("calls", "records", "parties", "files", "audit_events", "archives")
 
 
@@ -135,7 +134,7 @@ class _Run:
                 if head is not None:
                     # Else the chain counts as cut off (audit/verify.py); the object says it even without the words.
                     at, row_hash = head.position, head.row_hash.hex()
-                    record(session, _AUDIT_REMOVED, actor_id=None, object_id=at, position=at, hash=row_hash)
+                    record(session, "retention.audit_removed", actor_id=None, object_id=at, position=at, hash=row_hash)
                 session.commit()
         while True:
             with writing_session(self._database, self._organization_id) as session:
