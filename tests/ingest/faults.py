@@ -1,8 +1,8 @@
 """Faults at a chosen step of bulk work: before any BEGIN, statement or COMMIT of a bulk transaction something happens.
 
-`install(database, act)` calls `act(number)` before each step, counted from 1. Used in this process (a full disk) and
-in a child (import_process.py: kill -9), so that every moment at which the database can be left alone is one that a
-test can name.
+`Steps(act).install(database)` calls `act(steps)` before each step, counted from 1; with `of_all` also before each BEGIN
+and COMMIT of any other work. Used in this process (a full disk) and in children (import_process.py, and dying_worker.py
+of tests/privacy: kill -9), so that every moment at which the database can be left alone is one that a test can name.
 """
 
 import sqlite3
@@ -22,17 +22,18 @@ _STATEMENTS = ("execute", "execute_many", "rows", "rows_in", "insert")
 class Steps:
     """Counts the steps of bulk transactions. `kind` is that of the step under way: "begin", "commit" or a method."""
 
-    def __init__(self, act: Callable[["Steps"], None]) -> None:
+    def __init__(self, act: Callable[["Steps"], None], of_all: bool = False) -> None:
         self.number = 0
         self.kind = ""
         self._act = act
+        self._of_all = of_all
         self._inside = False
         self._undo: list[Callable[[], None]] = []
 
     def install(self, database: Database) -> "Steps":
         def before(kind: str) -> Callable[[Connection], None]:
             def listener(connection: Connection) -> None:
-                if connection.get_execution_options().get(ACCESS) == "bulk":
+                if self._of_all or connection.get_execution_options().get(ACCESS) == "bulk":
                     self._step(kind)
 
             return listener

@@ -1,21 +1,23 @@
 """Real workers for test_killed.py: `python dying_worker.py DATA_DIR DATABASE_URL`.
 
 It loads the app once, then forks a worker for each line that it reads, and answers with how that one ended: the line
-says after how many seconds it is killed by SIGKILL, wherever it is by then; 0 lets it do all that is due.
+says before which of its steps in the database it kills itself with SIGKILL; 0 lets it do all that is due.
 Its batches are small, so that there are many moments to be killed at.
 """
 
 import os
 import signal
 import sys
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from config import Settings
 from tests.conftest import make_settings
+from tests.ingest.faults import Steps
 from webapp.database.engine import Database
 from webapp.ingest import purge
 from webapp.jobs.worker import Worker
@@ -31,13 +33,19 @@ def main(data_dir: str, url: str) -> None:
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
-            # A lease of no time: the next worker takes over at once what this one leaves.
-            Worker(Database(url), settings, lease=timedelta(0)).run_due()
-            os._exit(0)
-        if float(line):
-            time.sleep(float(line))
-            os.kill(pid, signal.SIGKILL)
+            work(Database(url), settings, int(line))
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+def work(database: Database, settings: Settings, die_at: int) -> NoReturn:
+    def die(steps: Steps) -> None:
+        if steps.number == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Steps(die, of_all=True).install(database)
+    # A lease of no time: the next worker takes over at once what this one leaves.
+    Worker(database, settings, lease=timedelta(0)).run_due()
+    os._exit(0)
 
 
 if __name__ == "__main__":

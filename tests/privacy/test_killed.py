@@ -33,19 +33,19 @@ from webapp.tenancy.sessions import reading_session, writing_session
 _SCRIPT = Path(__file__).with_name("dying_worker.py")
 _KILLED, _KILLS = -9, 6  #: fewer than the attempts that a job has
 _OLD, _YOUNG = 900, 40
-Run = Callable[[float], int]
+Run = Callable[[int], int]
 
 
 @contextmanager
 def workers(settings: Settings) -> Iterator[Run]:
-    """`run(0.2)`: how a worker ended that was killed after so long; `run(0)` lives until nothing is due."""
+    """`run(20)`: how a worker ended that was to die before its 20th step; `run(0)` lives until nothing is due."""
     command = [sys.executable, str(_SCRIPT), str(settings.data_dir), settings.database_url]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
 
-    def run(seconds: float) -> int:
+    def run(die_at: int) -> int:
         assert process.stdin and process.stdout
-        process.stdin.write(f"{seconds}\n")
+        process.stdin.write(f"{die_at}\n")
         process.stdin.flush()
         return int(process.stdout.readline())
 
@@ -57,15 +57,15 @@ def workers(settings: Settings) -> Iterator[Run]:
         process.stdout.close()
 
 
-def kill_until_done(settings: Settings, is_done: Callable[[], bool], seed: int) -> int:
-    """Killed at moments that nobody chose, then left to end it; returns how often one was killed in the middle."""
-    random, kills = Random(seed), 0
+def kill_until_done(settings: Settings, is_done: Callable[[], bool], seed: int) -> None:
+    """Killed in the middle, before steps that a fixed seed chooses, and then left to end it."""
+    random = Random(seed)
     with workers(settings) as run:
         for _turn in range(_KILLS):
-            kills += run(random.uniform(0.1, 0.3)) == _KILLED and not is_done()
+            assert run(random.randint(5, 200)) == _KILLED
+            assert not is_done()
         assert run(0) == 0
     assert is_done()
-    return kills
 
 
 def load(harbour: Importing) -> None:
@@ -100,7 +100,7 @@ def test_a_night_whose_workers_are_killed_removes_what_was_foreseen_once(
         with reading_session(database, cast.harbour.id) as session:
             return (session.scalar(select(func.count(Call.call_key))) or 0) - _YOUNG
 
-    assert kill_until_done(settings, is_done, seed=1) >= 2, "it was killed in the middle"
+    kill_until_done(settings, is_done, seed=1)
     [run] = harbour.all(RetentionRun)
     assert (run.calls, run.records, run.parties) == (foreseen.calls, foreseen.records, foreseen.parties)
     harbour.check()
@@ -118,7 +118,7 @@ def test_an_erasure_whose_workers_are_killed_leaves_nothing_and_counts_once(
         with reading_session(database) as session:
             return session.get(Organization, cast.harbour.id) is None
 
-    assert kill_until_done(settings, is_done, seed=2) >= 2, "it was killed in the middle"
+    kill_until_done(settings, is_done, seed=2)
     with reading_session(database) as session:
         rows = json.loads(session.scalars(select(Erasure)).one().receipt)
     for name in ("call", "call_record", "call_party", "party", "pbx", "import_file"):
