@@ -28,7 +28,7 @@ from webapp.sources.jobs import register_jobs
 from webapp.tenancy.sessions import reading_session, writing_session
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = 6000
+ROWS = 12_000
 
 
 @contextmanager
