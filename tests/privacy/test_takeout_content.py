@@ -108,7 +108,6 @@ def test_a_long_table_is_whole_and_in_order(
     for size in (1, 4, 11):
         monkeypatch.setattr(takeout_tables, "_ROWS_AT_ONCE", size)
         monkeypatch.setattr(takeout_tables, "_CALLS_AT_ONCE", size)
-        monkeypatch.setattr(takeout_tables, "_KEYS_AT_ONCE", size)
         taken = take_out(database, settings, make.organization.id, cast.olive.id)
         keys = [row["call_key"] for row in taken.json("calls/calls")]
         assert len(keys) == len(set(keys)) == 11

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, exists, func, insert, literal_column, select, text, union_all, update
+from sqlalchemy import column, delete, exists, func, insert, literal, literal_column, select, text, union_all, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -13,6 +13,7 @@ from tests.make import Make
 from webapp.calls.models import CallParty, ImportFile, Pbx
 from webapp.database.engine import Database
 from webapp.database.ids import new_id
+from webapp.database.pairs import JsonElements
 from webapp.destinations.models import Party
 from webapp.tenancy import lock
 from webapp.tenancy.lock import LockedSession
@@ -39,6 +40,7 @@ def both(ours: Pbx, theirs: Pbx) -> tuple[Pbx, Pbx]:
 
 
 OTHER = aliased(Pbx)
+BEHIND_A_FUNCTION = JsonElements(literal('["') + select(func.max(Pbx.name)).scalar_subquery() + '"]')
 
 READS: dict[str, Callable[[LockedSession], list[Any]]] = {
     "entity": lambda db: list(db.scalars(select(Pbx.name))),
@@ -48,6 +50,7 @@ READS: dict[str, Callable[[LockedSession], list[Any]]] = {
     "from a CTE": lambda db: list(db.scalars(select(select(Pbx.name).cte().c.name))),
     "union": lambda db: list(db.scalars(union_all(select(Pbx.name), select(Pbx.name).where(Pbx.id < 0)))),
     "scalar subquery": lambda db: list(db.scalars(select(select(Pbx.name).limit(1).scalar_subquery()))),
+    "rows of a function": lambda db: list(db.scalars(select(BEHIND_A_FUNCTION.table_valued(column("value")).c.value))),
     "query": lambda db: [row.name for row in db.query(Pbx)],
     "join": lambda db: list(db.scalars(select(OTHER.name).select_from(Pbx).join(OTHER, OTHER.id != 0))),
     "outer join": lambda db: list(db.scalars(select(OTHER.name).select_from(Pbx).outerjoin(OTHER, OTHER.id != Pbx.id))),
@@ -126,6 +129,9 @@ REFUSED: dict[str, Callable[[LockedSession], Any]] = {
     "Core table in a subquery": lambda db: db.execute(select(Pbx).where(Pbx.id.in_(select(Pbx.__table__.c.id)))),
     "Core table in a join": lambda db: db.execute(select(Pbx).join(Party.__table__, Party.__table__.c.id != Pbx.id)),
     "alias of a Core table": lambda db: db.execute(select(Pbx.__table__.alias().c.name)),
+    "Core column behind the rows of a function": lambda db: db.execute(
+        select(JsonElements(select(Pbx.__table__.c.name).scalar_subquery()).table_valued(column("value")).c.value)
+    ),
     "Core update": lambda db: db.execute(update(Pbx.__table__).values(name="x")),
     "Core delete": lambda db: db.execute(delete(Pbx.__table__)),
     "Core insert": lambda db: db.execute(insert(Pbx.__table__).values(name="x")),

@@ -103,8 +103,9 @@ def _list(words: type[IntEnum]) -> dict[int, str]:
     return {int(word): word.name.lower().replace("_", " ") for word in words}
 
 
-def _bits(words: type[IntFlag], value: int) -> list[str]:
-    return [word.name.lower().replace("_", " ") for word in words if word & value and word.name]
+@lru_cache(maxsize=1000)  # few values come, each with thousands of rows
+def _bits(words: type[IntFlag], value: int) -> tuple[str, ...]:
+    return tuple([word.name.lower().replace("_", " ") for word in words if word & value and word.name])
 
 
 def _day(days: int) -> str:

@@ -14,12 +14,13 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, bindparam, column, inspect, select, tuple_, values
+from sqlalchemy import Select, and_, inspect, select, tuple_
 
 from webapp.accounts.models import UserAccount
 from webapp.calls.models import Call, CallParty, Pbx
 from webapp.csv_out import Cell, guard_cell
 from webapp.database.engine import Database
+from webapp.database.pairs import Pairs, spell_pairs
 from webapp.destinations.models import Destination, Party
 from webapp.ingest.call_writer import unpack_ids
 from webapp.organizations.who_looked import name_people
@@ -32,8 +33,6 @@ from webapp.tenancy.sessions import reading_session
 
 _ROWS_AT_ONCE = 2000
 _CALLS_AT_ONCE = 500
-_KEYS_AT_ONCE = 1500
-_OF_CALL_PARTY = ("party_id", "started_at", "call_key")
 _NAMES_AT_ONCE = 1000
 _NAMES_AT_MOST = 20_000
 _BOM = "\ufeff"  # else Excel reads UTF-8 as cp1252
@@ -150,33 +149,31 @@ def _by_key(source: Source, table: Table, columns: list[Any]) -> _Read:
 
 def _by_call(columns: list[Any]) -> _Read:
     """Who took part, in the order of the calls: each call says which rows are its own."""
-    next_calls = select(Call.call_key, Call.started_at, Call.party_ids).order_by(Call.call_key).limit(_CALLS_AT_ONCE)
-    by_key = _parties_by_key(tuple(columns), _KEYS_AT_ONCE)
-    nothing = {f"{name}{place}": None for name in _OF_CALL_PARTY for place in range(_KEYS_AT_ONCE)}
+    next_calls = select(Call.call_key, Call.party_ids).order_by(Call.call_key).limit(_CALLS_AT_ONCE)
+    parties = _parties_of_calls(tuple(columns))
 
     def read(session: LockedSession, after: _After) -> tuple[Sequence[Any], _After | None]:
         calls = session.execute(next_calls.where(Call.call_key > after[0]) if after else next_calls).all()
-        keys = [(party, call.started_at, call.call_key) for call in calls for party in unpack_ids(call.party_ids)]
-        rows: list[Any] = []
-        for first in range(0, len(keys), _KEYS_AT_ONCE):
-            wanted = dict(nothing)
-            for place, key in enumerate(keys[first : first + _KEYS_AT_ONCE]):
-                wanted |= {f"{name}{place}": value for name, value in zip(_OF_CALL_PARTY, key, strict=True)}
-            rows += session.rows(by_key, wanted)
+        wanted = spell_pairs((call.call_key, party) for call in calls for party in unpack_ids(call.party_ids))
+        rows = session.rows(parties, {"wanted": wanted})
         return rows, (calls[-1].call_key,) if len(calls) == _CALLS_AT_ONCE else None
 
     return read
 
 
 @cache
-def _parties_by_key(columns: tuple[Any, ...], count: int) -> Select[Any]:
-    """The rows of so many keys. A join, for SQLite reads every row for IN of several columns; and one statement, for to
-    spell that many keys anew takes far longer than to find their rows."""
-    key = [getattr(CallParty, name) for name in _OF_CALL_PARTY]
-    places = [tuple(bindparam(f"{each.key}{place}", type_=each.type) for each in key) for place in range(count)]
-    wanted = values(*(column(each.key, each.type) for each in key), name="wanted").data(places).cte()
-    query = select(*(read_as(each) for each in columns))
-    return kept(query.join(wanted, and_(*(each == wanted.c[each.key] for each in key))))
+def _parties_of_calls(columns: tuple[Any, ...]) -> Select[Any]:
+    """The rows of pairs of a call and a party, found by their whole key: when a call started says the call."""
+    wanted = Pairs("wanted")
+    query = select(*(read_as(each) for each in columns)).select_from(wanted.table)
+    query = query.join(Call, Call.call_key == wanted.first)
+    its_key = (
+        CallParty.organization_id == Call.organization_id,
+        CallParty.party_id == wanted.second,
+        CallParty.started_at == Call.started_at,
+        CallParty.call_key == Call.call_key,
+    )
+    return kept(query.join(CallParty, and_(*its_key)))
 
 
 def _rows_of(source: Source, table: Table, mapped: Any, query: Select[Any]) -> Select[Any]:

@@ -30,7 +30,16 @@ from sqlalchemy import (
 from sqlalchemy.orm import FromStatement, ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.elements import ClauseElement, ColumnClause
-from sqlalchemy.sql.selectable import CTE, Alias, FromClause, SelectBase, Subquery, TableClause, TextualSelect
+from sqlalchemy.sql.selectable import (
+    CTE,
+    Alias,
+    FromClause,
+    SelectBase,
+    Subquery,
+    TableClause,
+    TableValuedAlias,
+    TextualSelect,
+)
 
 from webapp.database.engine import open_areas
 from webapp.database.staff_rights import ACROSS, NOTHING, Area
@@ -350,8 +359,8 @@ def _refuse_in(scope: ClauseElement) -> None:
 
 
 def _tables(element: FromClause | None) -> list[FromClause]:
-    """The table, or alias of one, that an element is; a subquery is none."""
-    is_table = isinstance(element, TableClause | Alias) and not isinstance(element, Subquery | CTE)
+    """The table, or alias of one, that an element is; a subquery is none, nor are the rows that a function makes."""
+    is_table = isinstance(element, TableClause | Alias) and not isinstance(element, Subquery | CTE | TableValuedAlias)
     return [element] if is_table and element is not None else []
 
 
@@ -362,7 +371,7 @@ def _own_elements(element: ClauseElement, outermost: bool = True) -> Iterator[Cl
         return
     if isinstance(element, FromClause) and "parententity" in element._annotations:
         return
-    if isinstance(element, Alias) and not isinstance(element, Subquery | CTE):
+    if isinstance(element, Alias) and not isinstance(element, Subquery | CTE | TableValuedAlias):
         return
     for child in element.get_children():
         if isinstance(child, ClauseElement):
