@@ -215,13 +215,13 @@ def test_security_31_erased_words_leave_the_chain_whole(database: Database, harb
 def test_a_long_chain_is_read_in_pieces(database: Database, harbour: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "_ROWS_AT_ONCE", 3)
     asked: list[int] = []
-    read: Callable[..., object] = verify._read_rows
+    read: Callable[..., object] = verify.read_chain_rows
 
     def count(session: object, after: int, last: int) -> object:
         asked.append(after)
         return read(session, after, last)
 
-    monkeypatch.setattr(verify, "_read_rows", count)
+    monkeypatch.setattr(verify, "read_chain_rows", count)
     assert verify_chain(database, harbour).head == head_of(database, harbour)
     assert asked == [0, 3, 6, 9, 12]
 
@@ -229,13 +229,13 @@ def test_a_long_chain_is_read_in_pieces(database: Database, harbour: int, monkey
 def test_what_is_appended_meanwhile_is_no_fault(
     database: Database, harbour: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: Callable[..., object] = verify._read_rows
+    read: Callable[..., object] = verify.read_chain_rows
 
     def grow(session: object, after: int, last: int) -> object:
         append(database, harbour, 1)
         return read(session, after, last)
 
-    monkeypatch.setattr(verify, "_read_rows", grow)
+    monkeypatch.setattr(verify, "read_chain_rows", grow)
     found = verify_chain(database, harbour)
     assert (found.wrong, found.head.position) == (None, 15)
 

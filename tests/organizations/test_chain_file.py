@@ -13,11 +13,11 @@ from sqlalchemy import select, update
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import Make
+from webapp.audit import verify
 from webapp.audit.actions import record
 from webapp.audit.models import AuditDetail, AuditHead
 from webapp.database.engine import Database
 from webapp.errors import Forbidden
-from webapp.organizations import chain_file
 from webapp.organizations.chain_file import chain_pieces
 from webapp.tenancy.models import Membership, Numbers
 from webapp.tenancy.sessions import reading_session, writing_session
@@ -167,7 +167,7 @@ def test_the_page_offers_both(client: PageCheckingClient, cast: Cast) -> None:
 def test_it_is_read_in_pieces(
     lines: list[str], cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chain_file, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(verify, "_ROWS_AT_ONCE", 3)
     pieces = list(chain_pieces(database, cast.harbour.id, cast.olive.id, masked=False))
     assert len(pieces) > 3
     assert b"".join(pieces).decode() == "".join(lines)
@@ -185,7 +185,7 @@ def test_what_comes_meanwhile_is_not_in_it(lines: list[str], make: Make, cast: C
 def test_who_is_no_owner_any_more_gets_no_further(
     lines: list[str], cast: Cast, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chain_file, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(verify, "_ROWS_AT_ONCE", 3)
     for changed in ({"may_export": False}, {"narrowed": True}, {"numbers": Numbers.MASKED}):
         pieces = chain_pieces(database, cast.harbour.id, cast.olive.id, masked=False)
         next(pieces)

@@ -55,7 +55,7 @@ def verify_chain(database: Database, organization_id: int, kept_positions: Colle
             begins = read_beginning(session)
             if begins.position > found.head.position:
                 _begin(session, found, begins, kept_positions)
-            rows = _read_rows(session, found.head.position, last)
+            rows = read_chain_rows(session, found.head.position, last)
         if not rows:
             break
         for event, detail in rows:
@@ -83,7 +83,7 @@ def verify_rows(database: Database, organization_id: int, since: Head, at_most: 
             stored, last = _read_end(session, begins)
             if begins.position > found.head.position:
                 _begin(session, found, begins, ())
-            rows = _read_rows(session, found.head.position, min(last, found.head.position + left))
+            rows = read_chain_rows(session, found.head.position, min(last, found.head.position + left))
         for event, detail in rows:
             found.wrong = found.wrong or _wrong_of(organization_id, found.head, event, detail)
             if found.wrong is not None:
@@ -156,7 +156,8 @@ def _is_erased(session: LockedSession) -> bool:
     return session.organization_id != THE_SERVICE and session.get(Organization, session.organization_id) is None
 
 
-def _read_rows(session: LockedSession, after: int, last: int) -> list[tuple[AuditEvent, AuditDetail | None]]:
+def read_chain_rows(session: LockedSession, after: int, last: int) -> list[tuple[AuditEvent, AuditDetail | None]]:
+    """The next events of the session's chain with their words, up to 2,000; no words where they were erased."""
     rows = session.execute(
         select(AuditEvent, AuditDetail)
         .outerjoin(

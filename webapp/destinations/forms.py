@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import (
     DateField,
@@ -26,13 +25,13 @@ from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS, KIND_NAMES
 from webapp.destinations.listing import Named
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind
-from webapp.errors import Refused
 from webapp.places import to_choices
+from webapp.refusable_form import RefusableForm
 
 _NAME = Length(max=LONGEST_NAME, message=f"It has at most {LONGEST_NAME} characters.")
 
 
-class RefusableForm(FlaskForm):  # type: ignore[misc]
+class AskingForm(RefusableForm):
     question = ""  #: what is asked before it is stored, "" for nothing
 
     def must_ask(self, question: str) -> bool:
@@ -42,16 +41,8 @@ class RefusableForm(FlaskForm):  # type: ignore[misc]
         self.question = question if asked != mark else ""
         return bool(self.question)
 
-    def refuse(self, refusal: Refused) -> None:
-        """Put a refusal beside the field that it belongs to."""
-        field = self._fields.get(refusal.field)
-        if field is None:
-            self.form_errors.append(refusal.sentence)
-        else:
-            field.errors = [*field.errors, refusal.sentence]
 
-
-class DestinationForm(RefusableForm):
+class DestinationForm(AskingForm):
     """Adds or changes a destination. `sure`: what its sender was told would change, if it was much."""
 
     name = StringField("Name", [InputRequired("Give it a name."), _NAME])
@@ -84,7 +75,7 @@ class DestinationForm(RefusableForm):
         )
 
 
-class HandOverForm(RefusableForm):
+class HandOverForm(AskingForm):
     """Which pattern, by its place in the list; to whom, by name."""
 
     pattern = SelectField("What is handed over")
@@ -93,12 +84,12 @@ class HandOverForm(RefusableForm):
     sure = HiddenField()
 
 
-class MergeForm(RefusableForm):
+class MergeForm(AskingForm):
     into = StringField("Merge it into", [InputRequired("Give the name of the one that stays."), _NAME])
     sure = HiddenField()
 
 
-class TestForm(RefusableForm):
+class TestForm(AskingForm):
     """A number, and as of when: of a day without a time all of it, without both now."""
 
     __test__ = False  # pytest: no test
@@ -111,14 +102,14 @@ class TestForm(RefusableForm):
     at = TimeField("At", [Optional()])
 
 
-class NameForm(RefusableForm):
+class NameForm(AskingForm):
     """Gives a number or extension its name."""
 
     name = StringField("Name", [InputRequired("Give it a name."), _NAME])
     kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
 
 
-class ContactsForm(RefusableForm):
+class ContactsForm(AskingForm):
     """A file of contacts, or its lines."""
 
     file = FileField("File of contacts")

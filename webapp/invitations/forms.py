@@ -17,6 +17,7 @@ from webapp.invitations.subjects import names_of
 from webapp.invitations.words import ROLES, end_of_day, last_day
 from webapp.organizations.offers import Offer
 from webapp.places import to_choices
+from webapp.refusable_form import RefusableForm
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Numbers, Role
 
@@ -27,7 +28,7 @@ NUMBERS_LABELS = {
 }
 
 
-class OfferForm(FlaskForm):  # type: ignore[misc]
+class OfferForm(RefusableForm):
     """What somebody may do and see, filled with what is `shown`. Nothing else that is posted counts."""
 
     shown_is_held = True  #: by the person or the invitation that is changed
@@ -76,14 +77,6 @@ class OfferForm(FlaskForm):  # type: ignore[misc]
         if self.shown_is_held and shown is not None and day == last_day(shown, time_zone):
             return shown
         return end_of_day(day, time_zone)
-
-    def refuse(self, refusal: Refused) -> None:
-        """Put the refusal beside its field."""
-        field = self._fields.get(refusal.field)
-        if field is None:
-            self.form_errors.append(refusal.sentence)
-        else:
-            field.errors = [*field.errors, refusal.sentence]
 
 
 class InviteForm(OfferForm):

@@ -7,11 +7,10 @@ download beside it, recomputes the hashes. Called by who_looked_views.py and by 
 import json
 from collections.abc import Iterator
 
-from sqlalchemy import select
-
 from webapp.audit.checkpoints import Head, read_beginning
 from webapp.audit.groups import Group, group_of
 from webapp.audit.models import AuditDetail, AuditEvent
+from webapp.audit.verify import read_chain_rows
 from webapp.clock import to_ms
 from webapp.database.engine import Database
 from webapp.errors import Forbidden
@@ -19,8 +18,6 @@ from webapp.organizations.who_looked import check_owner, read_head
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Numbers
 from webapp.tenancy.sessions import reading_session
-
-_ROWS_AT_ONCE = 2000
 
 
 def chain_pieces(database: Database, organization_id: int, reader_id: int | None, *, masked: bool) -> Iterator[bytes]:
@@ -40,7 +37,7 @@ def chain_pieces(database: Database, organization_id: int, reader_id: int | None
             if reader_id is not None:
                 _check(session, reader_id, masked)
             last = read_head(session).position if last is None else last
-            rows = _read(session, after, last)
+            rows = read_chain_rows(session, after, last)
         if not rows:
             return
         yield "".join(_spell(event, detail, masked) for event, detail in rows).encode()
@@ -51,20 +48,6 @@ def _check(session: LockedSession, reader_id: int, masked: bool) -> None:
     owner = check_owner(session, reader_id)
     if not owner.may_export or (owner.numbers != Numbers.FULL) > masked:
         raise Forbidden
-
-
-def _read(session: LockedSession, after: int, last: int) -> list[tuple[AuditEvent, AuditDetail | None]]:
-    rows = session.execute(
-        select(AuditEvent, AuditDetail)
-        .outerjoin(
-            AuditDetail,
-            (AuditDetail.organization_id == AuditEvent.organization_id) & (AuditDetail.position == AuditEvent.position),
-        )
-        .where(AuditEvent.position > after, AuditEvent.position <= last)
-        .order_by(AuditEvent.position)
-        .limit(_ROWS_AT_ONCE)
-    )
-    return [(event, detail) for event, detail in rows]
 
 
 def _spell_beginning(organization_id: int, begins: Head) -> str:

@@ -9,7 +9,6 @@ from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
     DateTimeLocalField,
@@ -23,9 +22,9 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from wtforms.widgets import CheckboxInput
 
 from webapp.database.staff_rights import EVERYTHING, NOTHING, Area
-from webapp.errors import Refused
 from webapp.organizations.support import REASON_AT_MOST
 from webapp.places import to_choices
+from webapp.refusable_form import RefusableForm
 from webapp.tenancy.consent import AREA_LABELS, LONGEST_HOURS, Terms
 
 REASON_AT_LEAST = 10
@@ -38,7 +37,7 @@ def _tidy(text: str | None) -> str:
     return (text or "").strip()
 
 
-class TermsForm(FlaskForm):  # type: ignore[misc]
+class TermsForm(RefusableForm):
     """What is to be seen, and how long. `limit`: what was asked for at most, where somebody answers."""
 
     areas = SelectMultipleField("What", option_widget=CheckboxInput())
@@ -69,14 +68,6 @@ class TermsForm(FlaskForm):  # type: ignore[misc]
         """Of a valid form."""
         areas = reduce(or_, (Area(int(value)) for value in self.areas.data or []), NOTHING)
         return Terms(areas, self.numbers.data == _FULL, bool(self.may_download.data), self.hours.data or 0)
-
-    def refuse(self, refusal: Refused) -> None:
-        """Put the refusal beside its field."""
-        field = self._fields.get(refusal.field)
-        if field is None:
-            self.form_errors.append(refusal.sentence)
-        else:
-            field.errors = [*field.errors, refusal.sentence]
 
 
 class AnswerForm(TermsForm):

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask_wtf import FlaskForm
 from wtforms import DateTimeLocalField, IntegerField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
@@ -15,6 +14,7 @@ from webapp.formatting import format_size
 from webapp.jobs.stored_files import QUOTA_BYTES
 from webapp.organizations.actions import NAME_AT_MOST
 from webapp.places import country_choices, time_zone_choices, to_choices
+from webapp.refusable_form import RefusableForm
 from webapp.staff.notice_actions import WORDS_AT_MOST
 from webapp.staff.organization_actions import Act, NewOrganization, checked_reason
 
@@ -43,7 +43,7 @@ class WholeNumberField(IntegerField):
             raise ValueError("Give a whole number, or nothing.") from None
 
 
-class ReasonForm(FlaskForm):  # type: ignore[misc]
+class ReasonForm(RefusableForm):
     """Nothing but why."""
 
     reason = StringField("Why", filters=[_one_line])
@@ -57,14 +57,6 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]
     def act(self, staff: UserAccount) -> Act:
         """Of a valid form."""
         return Act(staff, checked_reason(self.reason.data or ""))
-
-    def refuse(self, refusal: Refused) -> None:
-        """Put the refusal beside its field."""
-        field = self._fields.get(refusal.field)
-        if field is None:
-            self.form_errors.append(refusal.sentence)
-        else:
-            field.errors = [*field.errors, refusal.sentence]
 
 
 class SetUpForm(ReasonForm):

@@ -5,14 +5,13 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from flask_wtf import FlaskForm
 from wtforms import DateField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from webapp.database.staff_rights import NOTHING, Area
-from webapp.errors import Refused
 from webapp.organizations.disclosure_words import AREA_NAMES
+from webapp.refusable_form import RefusableForm
 from webapp.staff.action_forms import ReasonForm
 from webapp.staff.disclosure_actions import Order
 
@@ -29,7 +28,7 @@ def _strip(text: str | None) -> str | None:
     return text.strip() if text else text
 
 
-class DisclosureForm(FlaskForm):  # type: ignore[misc]
+class DisclosureForm(RefusableForm):
     organization = StringField(
         "Organization", [DataRequired("Give its name in addresses."), Length(max=40)], filters=[_strip]
     )
@@ -69,11 +68,6 @@ class DisclosureForm(FlaskForm):  # type: ignore[misc]
             gag=self.gag.data or "",
             gag_until=_midnight(self.gag_until.data),
         )
-
-    def refuse(self, refusal: Refused) -> None:
-        """Put the refusal beside its field."""
-        field = self._fields[refusal.field]
-        field.errors = [*field.errors, refusal.sentence]
 
 
 class GagForm(ReasonForm):
