@@ -11,7 +11,7 @@ from tests.client import PageCheckingClient
 from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add, page_of, stored
 from tests.make import Make
 from webapp.database.ids import spell_id
-from webapp.destinations import reach
+from webapp.destinations import listing, reach
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, DestinationMember, PartyHolder, PatternKind
 from webapp.tenancy.models import Numbers
@@ -52,6 +52,34 @@ def test_a_team_has_its_people(max_: PageCheckingClient, make: Make) -> None:
     ann = add(make, "Ann")
     max_.send(f"{LIST}/new", {**TYPED, "name": "Sales", "kind": "team", "members": spell_id(ann.id)})
     assert count(make, DestinationMember) == 1
+
+
+def test_a_team_keeps_whoever_the_form_could_not_offer(
+    max_: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archived person, and one behind the names that are offered: a new name of the team takes neither away."""
+    monkeypatch.setattr(listing, "OFFERED_AT_MOST", 1)
+    ann, zoe, gone, last = (add(make, name) for name in ("Ann", "Zoe", "Gone", "Last"))
+    team = add(make, "Sales", kind=DestinationKind.TEAM, members=frozenset({zoe.id, gone.id}))
+    max_.send(page_of(gone, "/archive"))
+    page = max_.get(page_of(team, "/edit")).text
+    offered = re.findall(r'name="members" type="checkbox" value="(\w+)"', page)
+    assert offered == [spell_id(each.id) for each in (ann, gone, zoe)], "Last is behind the first, and of no team"
+    typed = {"name": "Selling", "kind": "team", "colour": "0", "note": "", "version": "1"}
+    ticked = re.findall(r'checked id="\S+" name="members" type="checkbox" value="(\w+)"', page)
+    assert max_.send(page_of(team, "/edit"), {**typed, "members": ticked}).status_code == 303
+    with make.session() as session:
+        assert set(session.scalars(select(DestinationMember.person_id))) == {zoe.id, gone.id}
+    stale = max_.send(page_of(team, "/edit"), {**typed, "version": "2", "members": spell_id(last.id)})
+    assert "Somebody whom you chose is not offered any more." in stale.text
+
+
+def test_a_team_of_many_is_listed_whole(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "OFFERED_AT_MOST", 1)
+    people = [add(make, name) for name in ("Ann", "Ben")]
+    team = add(make, "Sales", kind=DestinationKind.TEAM, members=frozenset(each.id for each in people))
+    with make.session() as session:
+        assert [each.name for each in listing.list_members(session, team.id)] == ["Ann", "Ben"]
 
 
 def test_a_row_turns_into_the_form_and_back(max_: PageCheckingClient, make: Make) -> None:
@@ -126,7 +154,7 @@ def test_an_equal_pattern_is_refused_and_what_was_typed_is_kept(max_: PageChecki
         ({"patterns": "what? is: this"}, "is no extension, number or prefix"),
         ({"patterns": "204 at Nowhere"}, "There is no phone system named Nowhere"),
         ({"kind": "zone", "patterns": ""}, "A zone is recognised by the beginning of its numbers"),
-        ({"members": "zzzz"}, "valid choice"),
+        ({"members": "zzzz"}, "Somebody whom you chose is not offered any more."),
     ],
 )
 def test_wrong_input_is_told_beside_its_field(

@@ -17,18 +17,22 @@ from wtforms import (
     TextAreaField,
     TimeField,
 )
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.form import BaseForm
+from wtforms.validators import InputRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from webapp.database.ids import read_id, spell_id
 from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE, Described
 from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS, KIND_NAMES
-from webapp.destinations.listing import Named
+from webapp.destinations.listing import OFFERED_AT_MOST, Named
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind
 from webapp.errors import Refused
 from webapp.places import to_choices
 
+_FIRST_PEOPLE = (
+    f"The first {OFFERED_AT_MOST} by name, and who is of it already. An import of contacts brings others into a team."
+)
 _NAME = Length(max=LONGEST_NAME, message=f"It has at most {LONGEST_NAME} characters.")
 
 
@@ -51,15 +55,24 @@ class RefusableForm(FlaskForm):  # type: ignore[misc]
             field.errors = [*field.errors, refusal.sentence]
 
 
+class PeopleField(SelectMultipleField):
+    """Boxes to tick, one a person."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    def pre_validate(self, form: BaseForm) -> None:
+        if set(self.data or ()) - {choice[0] for choice in self.iter_choices()}:
+            raise ValidationError("Somebody whom you chose is not offered any more. Look the people through again.")
+
+
 class DestinationForm(RefusableForm):
     """Adds or changes a destination. `sure`: what its sender was told would change, if it was much."""
 
     name = StringField("Name", [InputRequired("Give it a name."), _NAME])
     kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
     patterns = TextAreaField("Numbers and extensions", [Optional(), Length(max=20_000, message="That is too long.")])
-    members = SelectMultipleField(
-        "People of the team", widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
-    )
+    members = PeopleField("People of the team")
     colour = RadioField("Colour", choices=to_choices([(str(place), name) for place, name in enumerate(COLOUR_NAMES)]))
     note = TextAreaField(
         "Note", [Optional(), Length(max=LONGEST_NOTE, message=f"Use at most {LONGEST_NOTE:,} characters.")]
@@ -71,6 +84,7 @@ class DestinationForm(RefusableForm):
         """`people` can be of a team; `shown` is what the fields say at first."""
         super().__init__(data={"colour": "0", "kind": "person", **shown}, **more)
         self.members.choices = to_choices([(spell_id(each.id), each.name) for each in people])
+        self.members_hint = "" if len(people) < OFFERED_AT_MOST else _FIRST_PEOPLE
 
     def read(self, patterns: Sequence[Pattern], note: str = "") -> Described:
         """What a valid form says, with the patterns that its lines were read as; `note`: if it has no field for it."""
