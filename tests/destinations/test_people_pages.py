@@ -5,11 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import select
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from tests.make import EPOCH, Make
+from tests.make import EPOCH, NOON, Make
+from webapp.audit.models import AuditDetail
 from webapp.clock import now
 from webapp.database.ids import spell_id
 from webapp.destinations import listing
@@ -179,6 +181,19 @@ def test_a_hand_over_today_is_done_at_once_and_can_be_undone(max_: PageCheckingC
         rows = session.scalars(select(PartyHolder).where(PartyHolder.party_id == party.id)).all()
         assert [(row.from_at, row.destination_id) for row in rows] == [(EPOCH, ann.id)]
     assert max_.send(page_of(ben, "/take-back"), {"pattern": "*:204", "from": turn}).status_code == 404
+
+
+@time_machine.travel(NOON, tick=False)
+def test_the_audit_names_the_same_day_when_a_hand_over_is_undone(max_: PageCheckingClient, make: Make) -> None:
+    """In summer a day begins an hour before that of UTC."""
+    ann, _ben = add(make, "Ann", EXTENSION), add(make, "Ben")
+    max_.send(page_of(ann, "/hand-over"), {"pattern": "*:204", "to": "Ben", "from_on": "2026-07-15"})
+    [turn] = re.findall(r'name="from" value="(\d+)"', max_.get(page_of(ann)).text)
+    max_.send(page_of(ann, "/take-back"), {"pattern": "*:204", "from": turn})
+    with make.session() as session:
+        told = [words for words in session.scalars(select(AuditDetail.words)) if "Extension 204" in words]
+    assert len(told) == 2
+    assert all('"day":"15 July 2026"' in words for words in told)
 
 
 def test_a_day_in_the_past_says_what_it_changes_first(max_: PageCheckingClient, make: Make) -> None:

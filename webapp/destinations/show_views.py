@@ -114,7 +114,7 @@ def take_back(destination_id: int) -> ResponseReturnValue:
     from_ms = request.form.get("from", type=int)
     if found is None or from_ms is None or not any(turn.from_at and turn.from_ms == from_ms for turn in found.turns):
         raise NotFound
-    take_turn_back(db(), found.pattern, instant_of(from_ms), actor_id=current_user.id)
+    take_turn_back(db(), found.pattern, instant_of(from_ms).astimezone(own_zone()), actor_id=current_user.id)
     db().commit()
     flash(f"The hand-over of {found.words} is taken back.", "ok")
     return htmx.go_to(url_for("destinations.show", destination_id=destination.id))
