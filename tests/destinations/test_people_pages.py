@@ -263,6 +263,11 @@ def test_merging_says_what_moves_and_then_moves_it(max_: PageCheckingClient, mak
     assert f'href="{page_of(ann)}">Go to it' in gone.text
     assert names(max_.get(LIST).text) == ["Ann"]
     assert "It was merged into another one" in max_.send(page_of(double, "/bring-back"), follow_redirects=True).text
+    assert page_of(double, "/edit") not in max_.get(f"{LIST}?archived=yes").text
+    late = {"name": "Ann Lee", "kind": "person", "patterns": "205", "colour": "0", "version": "2"}
+    answer = max_.send(page_of(double, "/edit"), late)
+    assert answer.status_code == 422, "a form that was opened before"
+    assert "It was merged into another one" in answer.text
     assert "This is the same one" in max_.send(page_of(ann, "/merge"), {"into": "Ann"}).text
 
 

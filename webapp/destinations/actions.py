@@ -25,6 +25,7 @@ from webapp.tenancy.members import hold_organization
 LONGEST_NAME = 80
 LONGEST_NOTE = 2000
 COLOURS = 8
+_MERGED = "It was merged into another one, which has its numbers and calls now. Change that one."
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,12 @@ def change_destination(
 
     A pattern that is taken off is taken off for all time, as if it had been wrong: where others had it too, its turns
     become nobody's. hand_over() is for what was right.
-    Raises ChangedMeanwhile, and Refused as add_destination() does.
+    Raises ChangedMeanwhile, and Refused as add_destination() does and for one that was merged into another.
     """
     hold_organization(session)
     destination = get_held(session, destination_id)
+    if destination.merged_into_id is not None:
+        raise Refused(_MERGED)
     if destination.version != version:
         raise ChangedMeanwhile("Somebody else changed this meanwhile. Nothing of yours was stored yet.")
     before = destination.name
@@ -114,7 +117,7 @@ def bring_back(session: LockedSession, destination_id: int, *, actor_id: int | N
     hold_organization(session)
     destination = get_held(session, destination_id)
     if destination.merged_into_id is not None:
-        raise Refused("It was merged into another one, which has its numbers now.")
+        raise Refused(_MERGED)
     if destination.archived_at is not None:
         destination.archived_at = None
         touch(destination, actor_id)
