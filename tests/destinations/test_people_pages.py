@@ -101,6 +101,8 @@ def test_words_go_into_the_address_and_digits_never(max_: PageCheckingClient, ma
         assert answer.status_code == 200
         assert names(answer.text) == ["Tyne Valley"], typed
     assert names(max_.send(f"{LIST}/search", {"q": "204"}).text) == ["Ben"]
+    for kind, found in (("customer", []), ("person", ["Ben"])):
+        assert names(max_.send(f"{LIST}/search", {"q": "204", "kind": kind}).text) == found
     assert names(max_.get(f"{LIST}?q=204").text) == ["Ben", "Tyne Valley"], "no address searches digits"
 
 

@@ -93,14 +93,16 @@ def count_archived(session: LockedSession) -> int:
     return session.scalar(select(func.count(Destination.id)).where(Destination.archived_at.is_not(None))) or 0
 
 
-def find_by_digits(session: LockedSession, words: str, pieces: Collection[str]) -> list[Destination]:
+def find_by_digits(
+    session: LockedSession, words: str, pieces: Collection[str], kind: DestinationKind | None = None
+) -> list[Destination]:
     """Those with a pattern that holds one of the pieces of digits, or whose name or note holds the words."""
     in_patterns = select(DestinationPattern.destination_id).where(
         or_(*(DestinationPattern.digits.contains(piece, autoescape=True) for piece in sorted(pieces)))
     )
     found = (
         select(Destination)
-        .where(or_(_holds(words), Destination.id.in_(in_patterns) if pieces else _holds(words)))
+        .where(or_(_holds(words), Destination.id.in_(in_patterns) if pieces else _holds(words)), *_of_kind(kind))
         .order_by(Destination.archived_at.is_not(None), func.lower(Destination.name), Destination.id)
         .limit(FOUND_AT_MOST)
     )
@@ -109,8 +111,11 @@ def find_by_digits(session: LockedSession, words: str, pieces: Collection[str]) 
 
 def _meets(asked: Asked) -> ColumnElement[bool]:
     archived = Destination.archived_at.is_not(None) if asked.archived else Destination.archived_at.is_(None)
-    kinds = [] if asked.kind is None else [Destination.kind == asked.kind]
-    return and_(archived, *kinds, *(_holds(word) for word in asked.words.split()))
+    return and_(archived, *_of_kind(asked.kind), *(_holds(word) for word in asked.words.split()))
+
+
+def _of_kind(kind: DestinationKind | None) -> list[ColumnElement[bool]]:
+    return [] if kind is None else [Destination.kind == kind]
 
 
 def _holds(word: str) -> ColumnElement[bool]:
