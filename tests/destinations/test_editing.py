@@ -11,7 +11,7 @@ from tests.client import PageCheckingClient
 from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add, page_of, stored
 from tests.make import Make
 from webapp.database.ids import spell_id
-from webapp.destinations import listing, reach
+from webapp.destinations import listing, patterns, reach
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, DestinationMember, PartyHolder, PatternKind
 from webapp.tenancy.models import Numbers
@@ -187,6 +187,26 @@ def test_a_prefix_that_names_a_lot_is_asked_about(
     assert another.status_code == 422, "another prefix is asked about again"
     assert max_.send(f"{LIST}/new", {**typed, "sure": sure_of(answer.text)}).status_code == 303
     assert count(make, PartyHolder) == 5
+
+
+def test_a_star_alone_is_no_prefix_of_everything(max_: PageCheckingClient, make: Make) -> None:
+    answer = max_.send(f"{LIST}/new", {**TYPED, "patterns": "*\n204"})
+    assert answer.status_code == 422
+    assert "no line names them all" in answer.text
+    assert max_.send(f"{LIST}/new", {**TYPED, "patterns": "*", "sure": sure_of(answer.text)}).status_code == 303
+
+
+def test_who_has_more_patterns_than_can_be_typed_gets_a_new_name_all_the_same(
+    max_: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = add(make, "Ann", *(Pattern(PatternKind.EXTENSION, str(each)) for each in (201, 202, 203)))
+    monkeypatch.setattr(patterns, "_PATTERNS_AT_MOST", 1)
+    typed = {**TYPED, "name": "Ann Lee", "patterns": "201\n202\n203\n204", "version": "1"}
+    assert max_.send(page_of(ann, "/edit"), typed).status_code == 303
+    answer = max_.send(page_of(ann, "/edit"), {**typed, "patterns": f"{typed['patterns']}\n205\n206", "version": "2"})
+    assert "Write at most 1 more numbers" in answer.text
+    with make.session() as session:
+        assert len(listing.list_patterns(session, [ann.id])[ann.id]) == 4
 
 
 def test_half_of_all_is_asked_about_and_few_are_not(make: Make) -> None:

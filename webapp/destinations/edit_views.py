@@ -126,7 +126,7 @@ def _spell(destination: Destination, patterns: list[Pattern], plan: Plan) -> dic
 
 def _read(form: DestinationForm, plan: Plan, own: Sequence[Pattern], note: str = "") -> Described:
     """What the form says. Where a new prefix would name much, the form has a question. Raises Refused."""
-    patterns = read_patterns(form.patterns.data or "", plan) if "patterns" in form else list(own)
+    patterns = read_patterns(form.patterns.data or "", plan, own) if "patterns" in form else list(own)
     form.must_ask(ask_about_prefixes(db(), set(patterns) - set(own), plan.region))
     return form.read(patterns, note)
 

@@ -71,7 +71,9 @@ class DestinationForm(RefusableForm):
 
     name = StringField("Name", [InputRequired("Give it a name."), _NAME])
     kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
-    patterns = TextAreaField("Numbers and extensions", [Optional(), Length(max=20_000, message="That is too long.")])
+    patterns = TextAreaField(
+        "Numbers and extensions", [Optional(), Length(max=200_000, message="That is too long. Write fewer lines.")]
+    )
     members = PeopleField("People of the team")
     colour = RadioField("Colour", choices=to_choices([(str(place), name) for place, name in enumerate(COLOUR_NAMES)]))
     note = TextAreaField(
