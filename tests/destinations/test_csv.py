@@ -161,6 +161,7 @@ def test_a_number_that_is_anothers_is_refused_with_both_named(
 @pytest.mark.parametrize(
     ("line", "told"),
     [
+        ("\u200b,,,", "It has no name of at most 80 characters."),
         ("x" * 81 + ",,,", "It has no name of at most 80 characters."),
         ("Ann,boat,,", "is no kind. Write one of: Person, Team"),
         ("Ann,,204 at Nowhere,", "There is no phone system named Nowhere."),

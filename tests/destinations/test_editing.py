@@ -48,6 +48,12 @@ def test_a_destination_is_added_with_all_that_was_typed(max_: PageCheckingClient
     assert "Ann is added" in max_.get(answer.location).text
 
 
+def test_a_name_is_one_line_that_turns_nothing_round(max_: PageCheckingClient, make: Make) -> None:
+    max_.send(f"{LIST}/new", {**TYPED, "name": "\u202eAnn\x07 \n Lee \N{WOMAN}\u200d\N{ROCKET}"})
+    with make.session() as session:
+        assert session.scalar(select(Destination.name)) == "Ann Lee \N{WOMAN}\u200d\N{ROCKET}"
+
+
 def test_a_team_has_its_people(max_: PageCheckingClient, make: Make) -> None:
     ann = add(make, "Ann")
     max_.send(f"{LIST}/new", {**TYPED, "name": "Sales", "kind": "team", "members": spell_id(ann.id)})
@@ -147,6 +153,8 @@ def test_an_equal_pattern_is_refused_and_what_was_typed_is_kept(max_: PageChecki
     ("changes", "told"),
     [
         ({"name": ""}, "Give it a name."),
+        ({"name": " \t "}, "Give it a name."),
+        ({"name": "\u200b\u200d"}, "Give it a name of at most 80 characters."),
         ({"name": "x" * 81}, "It has at most 80 characters."),
         ({"kind": "boat"}, "Not a valid choice"),
         ({"colour": "9"}, "Not a valid choice"),

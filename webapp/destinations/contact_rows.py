@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from webapp.csv_out import guard_cell
-from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE
+from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE, clean_name
 from webapp.destinations.kind_words import KIND_LABELS, read_colour, read_kind
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind
@@ -148,7 +148,7 @@ def _read_cells(line: int, cells: Mapping[str, str], plan: Plan) -> Contact:
         raise Refused("It holds characters that are no text. Save the file as “CSV UTF-8”.")
     if any(len(cell) > _LONGEST_CELL for cell in cells.values()):
         raise Refused("One of its cells is far too long.")
-    name = " ".join(cells["name"].split()) if "name" in cells else ""
+    name = clean_name(cells.get("name", ""))
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Refused(f"It has no name of at most {LONGEST_NAME} characters.")
     kind_word, colour_word = cells.get("kind", "").strip(), cells.get("colour", "").strip()

@@ -18,7 +18,7 @@ from wtforms import (
     TimeField,
 )
 from wtforms.form import BaseForm
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from webapp.database.ids import read_id, spell_id
@@ -69,7 +69,7 @@ class PeopleField(SelectMultipleField):
 class DestinationForm(RefusableForm):
     """Adds or changes a destination. `sure`: what its sender was told would change, if it was much."""
 
-    name = StringField("Name", [InputRequired("Give it a name."), _NAME])
+    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
     kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
     patterns = TextAreaField(
         "Numbers and extensions", [Optional(), Length(max=200_000, message="That is too long. Write fewer lines.")]
@@ -110,7 +110,7 @@ class HandOverForm(RefusableForm):
 
 
 class MergeForm(RefusableForm):
-    into = StringField("Merge it into", [InputRequired("Give the name of the one that stays."), _NAME])
+    into = StringField("Merge it into", [DataRequired("Give the name of the one that stays."), _NAME])
     sure = HiddenField()
 
 
@@ -121,7 +121,7 @@ class TestForm(RefusableForm):
 
     number = StringField(
         "Number or extension",
-        [InputRequired("Type a number or an extension."), Length(max=60, message="That is too long for a number.")],
+        [DataRequired("Type a number or an extension."), Length(max=60, message="That is too long for a number.")],
     )
     on = DateField("On the day", [Optional()])
     at = TimeField("At", [Optional()])
@@ -130,7 +130,7 @@ class TestForm(RefusableForm):
 class NameForm(RefusableForm):
     """Gives a number or extension its name."""
 
-    name = StringField("Name", [InputRequired("Give it a name."), _NAME])
+    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
     kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
 
 
