@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from werkzeug.test import TestResponse
 
 from config import Settings
@@ -20,13 +20,13 @@ from webapp.accounts.session_limits import PROVED_FOR
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
-from webapp.destinations import contact_jobs, contact_rows, csv_views
+from webapp.destinations import contact_import, contact_jobs, contact_preview, contact_rows, csv_views
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.listing import list_patterns
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, PartyHolder, PatternKind
 from webapp.destinations.turns import hand_over, turns_of
-from webapp.jobs.models import Job, StoredFile
+from webapp.jobs.models import Job, StoredChunk, StoredFile
 from webapp.jobs.worker import Worker
 from webapp.tenancy.models import Numbers
 
@@ -74,6 +74,11 @@ def reasons(answer: TestResponse) -> list[tuple[str, str]]:
     return re.findall(r"<tr><td>([\d,]+)</td><td>([^<]+)</td></tr>", answer.text)
 
 
+def told(answer: TestResponse) -> list[tuple[str, ...]]:
+    """What would change: line, name, what it brings."""
+    return re.findall(r"<tr><td>([\d,]+)</td><td>([^<]+)</td><td>([^<]+)</td></tr>", answer.text)
+
+
 def destinations(make: Make) -> dict[str, Destination]:
     with make.session() as session:
         return {each.name: each for each in session.scalars(select(Destination))}
@@ -116,6 +121,42 @@ def test_a_file_is_looked_at_and_then_stored(
         words = session.scalars(select(AuditDetail.words)).all()
         assert any('"file":"contacts.csv"' in each and '"added":2' in each for each in words)
     assert found["Ann Lee"].note == "kept"
+
+
+def test_the_look_names_the_first_lines_that_change_anything(
+    max_: PageCheckingClient, make: Make, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = add(make, "Ann Lee", EXTENSION, note="old")
+    add(make, "Sales", kind=DestinationKind.TEAM, members=frozenset({ann.id}))
+    lines = (
+        "Ann Lee,,204,,,\n"
+        "Tyne Valley,customer,01632 960123; +44 1632 96*,blue,Quay side,\n"
+        "Ann Lee,Other contact,07700 900123,,new words,\n"
+        "Crew,team,,,,Ben\n"
+        "Ben,person,,,,\n"
+        "Selling,team,,,,Ben\n"
+        "Sales,menu,,,,\n"
+    )
+    page = bring(f"name,kind,patterns,colour,note,members\n{lines}")
+    assert told(max_.get(page)) == [
+        ("3", "Tyne Valley", "New customer; 01632 960123; +44 163296*; colour: Blue; note: Quay side"),
+        ("4", "Ann Lee", "07700 900123; kind: Person → Other contact; note: new words"),
+        ("6", "Ben", "New person"),
+        ("7", "Selling", "New team; people: Ben"),
+        ("8", "Sales", "kind: Team → Menu"),
+    ]
+    monkeypatch.setattr(contact_import, "CHANGES_KEPT", 2)
+    monkeypatch.setattr(contact_preview, "CHANGES_KEPT", 2)
+    answer = max_.get(page)
+    assert [line for line, _name, _what in told(answer)] == ["3", "4"]
+    assert "<p>And 3 more.</p>" in answer.text
+    monkeypatch.setattr(contact_preview, "LINES_LOOKED_AT", 1)
+    monkeypatch.setattr(csv_views, "LINES_LOOKED_AT", 1)
+    assert "stands behind the first 1 lines, which change nothing" in max_.get(page).text
+    with make.session() as session:
+        session.execute(delete(StoredChunk))
+        session.commit()
+    assert told(max_.get(page)) == [], "of a file that is thrown away this very moment"
 
 
 def test_pasted_lines_are_a_file_too(max_: PageCheckingClient, make: Make, work: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ people in the same file. Called by contact_jobs.py, a batch at a time; contact_s
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from webapp.clock import now_ms
 from webapp.database.ids import new_id
@@ -22,21 +23,43 @@ from webapp.errors import Refused
 from webapp.tenancy.lock import LockedSession
 
 REFUSED_KEPT = 200  #: refused lines that are shown; all are counted
+CHANGES_KEPT = 20  #: the same of lines that add or change something
+
+
+class Change(NamedTuple):
+    """What one line does: `before` is None of one that is not there yet; `gained` are the patterns that are new."""
+
+    contact: Contact
+    before: Entry | None
+    after: Entry
+    gained: tuple[Pattern, ...]
 
 
 @dataclass
 class Tally:
-    """What became of the lines so far. `bad`: the first refused ones."""
+    """What became of the lines so far. `bad`: the first refused ones; `changes`: what the first others do."""
 
     added: int = 0
     changed: int = 0
     same: int = 0
     refused: int = 0
     bad: list[BadContact] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     @property
     def lines(self) -> int:
         return self.added + self.changed + self.same + self.refused
+
+    def take(self, change: Change) -> None:
+        if change.before is None:
+            self.added += 1
+        elif change.gained or change.after != change.before:
+            self.changed += 1
+        else:
+            self.same += 1
+            return
+        if len(self.changes) < CHANGES_KEPT:
+            self.changes.append(change)
 
     def refuse(self, line: BadContact) -> None:
         self.refused += 1
@@ -85,12 +108,7 @@ class Batch:
         except Refused as refusal:
             tally.refuse(BadContact(line.line, refusal.sentence))
             return
-        if before is None:
-            tally.added += 1
-        elif gained or after != before:
-            tally.changed += 1
-        else:
-            tally.same += 1
+        tally.take(Change(line, before, after, tuple(gained)))
         if gained or after != before:
             self._directory.leave(line.name, after, with_patterns=bool(gained))
             self._decided.take(after.id, gained, line.name if before is None else None)
