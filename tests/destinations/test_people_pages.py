@@ -235,9 +235,9 @@ def test_a_day_before_it_was_theirs_names_who_had_it_then(max_: PageCheckingClie
         ({"to": "Nobody Known"}, "There is none with this name"),
         ({"to": "Twin"}, "More than one has this name"),
         ({"to": "Ann"}, "It is so already"),
-        ({"from_on": "soon"}, "Not a valid date"),
-        ({"from_on": "1066-01-01"}, "Give a day of this century"),
-        ({"pattern": "*:999"}, "Not a valid choice"),
+        ({"from_on": "soon"}, "This is no day of the calendar. Write it as 2026-05-03."),
+        ({"from_on": "1066-01-01"}, "Give a day between 1970 and 2199."),
+        ({"pattern": "*:999"}, "Somebody else has it by now. Choose another one."),
     ],
 )
 def test_a_hand_over_that_cannot_be_is_refused(

@@ -7,7 +7,6 @@ from typing import Any
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import (
-    DateField,
     HiddenField,
     IntegerField,
     RadioField,
@@ -15,7 +14,6 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
-    TimeField,
 )
 from wtforms.form import BaseForm
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
@@ -23,6 +21,7 @@ from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from webapp.database.ids import read_id, spell_id
 from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE, Described
+from webapp.destinations.day_fields import DayField, HourField
 from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS, KIND_NAMES
 from webapp.destinations.listing import OFFERED_AT_MOST, Named
 from webapp.destinations.matching import Pattern
@@ -103,10 +102,14 @@ class DestinationForm(RefusableForm):
 class HandOverForm(RefusableForm):
     """Which pattern, by its place in the list; to whom, by name."""
 
-    pattern = SelectField("What is handed over")
+    pattern = SelectField("What is handed over", validate_choice=False)
     to = StringField("To whom", [Optional(), _NAME])
-    from_on = DateField("From this day on", [InputRequired("Give the first day on which it is theirs.")])
+    from_on = DayField("From this day on", [InputRequired("Give the first day on which it is theirs.")])
     sure = HiddenField()
+
+    def validate_pattern(self, field: SelectField) -> None:
+        if field.data not in [choice[0] for choice in field.iter_choices()]:
+            raise ValidationError("Somebody else has it by now. Choose another one.")
 
 
 class MergeForm(RefusableForm):
@@ -123,8 +126,8 @@ class TestForm(RefusableForm):
         "Number or extension",
         [DataRequired("Type a number or an extension."), Length(max=60, message="That is too long for a number.")],
     )
-    on = DateField("On the day", [Optional()])
-    at = TimeField("At", [Optional()])
+    on = DayField("On the day", [Optional()])
+    at = HourField("At", [Optional()])
 
 
 class NameForm(RefusableForm):

@@ -15,6 +15,7 @@ from webapp.database.staff_rights import Area
 from webapp.destinations import actions
 from webapp.destinations.blueprint import bp
 from webapp.destinations.choosing import choose_named
+from webapp.destinations.day_fields import FIRST_YEAR, LAST_YEAR, ODD_YEAR
 from webapp.destinations.forms import HandOverForm, MergeForm
 from webapp.destinations.histories import find_pattern, list_histories
 from webapp.destinations.listing import get_names, list_members, list_offered, list_teams
@@ -29,8 +30,6 @@ from webapp.places import to_choices
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_reader, db
-
-_LATEST_YEAR = 2200
 
 
 @bp.get("/<id:destination_id>")
@@ -91,8 +90,8 @@ def pass_on(destination_id: int) -> ResponseReturnValue:
 
 def _start_of(day: date | None) -> datetime:
     """Its first moment in the organization's zone."""
-    if day is None or not 1970 <= day.year < _LATEST_YEAR:
-        raise Refused("Give a day of this century.", "from_on")
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Refused(ODD_YEAR, "from_on")
     return datetime.combine(day, time(), own_zone())
 
 
