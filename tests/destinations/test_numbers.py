@@ -245,6 +245,18 @@ def test_giving_up_does_not_wait_for_the_last_day_that_was_said(
     assert "Given up today at 13:00" in client.get(LIST).text
 
 
+@time_machine.travel(NOON, tick=False)
+def test_what_is_still_ours_for_some_days_stands_before_what_was_given_up(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    make.number("+442079460001", until_at=NOON - timedelta(days=1))
+    make.number("+442079460002", until_at=NOON + timedelta(days=1))
+    make.number("+442079460003")
+    client.sign_in(cast.vera)
+    listed = re.findall(r'title="(\+\d+)" href', client.get(LIST).text)
+    assert listed == ["+442079460002", "+442079460003", "+442079460001"]
+
+
 # ----------------------------------------------------------------------------------------------------------- deleting
 
 
