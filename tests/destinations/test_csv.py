@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from config import Settings
 from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
-from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add
+from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add, page_of
 from tests.make import EPOCH, Make
 from webapp.accounts.session_limits import PROVED_FOR
 from webapp.audit.models import AuditDetail, AuditEvent
@@ -192,10 +192,13 @@ def test_a_number_that_is_anothers_is_refused_with_both_named(
     add(make, "Ben", EXTENSION)
     add(make, "Twin")
     add(make, "twin")
-    answer = max_.get(bring("name,number\nAnn,204\nTwin,205\nCrew,206\n"))
+    gone = add(make, "Gone", Pattern(PatternKind.EXTENSION, "207"))
+    max_.send(page_of(gone, "/archive"))
+    answer = max_.get(bring("name,number\nAnn,204\nTwin,205\nCrew,206\nGone,207\n"))
     assert [reason for _line, reason in reasons(answer)] == [
         "Extension 204 is Ben already.",
         "More than one is called Twin, so it is not clear which is meant.",
+        "Extension 207 is Gone (archived) already.",
     ]
 
 

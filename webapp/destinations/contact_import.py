@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from sqlalchemy import select
+
 from webapp.clock import now_ms
 from webapp.database.ids import new_id
 from webapp.destinations.contact_known import Directory, Entry, read_entries
 from webapp.destinations.contact_rows import BadContact, Contact
 from webapp.destinations.contact_store import Decided, store_decided
 from webapp.destinations.holders import read_turns_of
-from webapp.destinations.listing import get_names, list_patterns
+from webapp.destinations.listing import list_patterns
 from webapp.destinations.matching import Pattern, holder_at
-from webapp.destinations.models import DestinationKind, PatternKind
+from webapp.destinations.models import Destination, DestinationKind, PatternKind
 from webapp.destinations.turns import tell_pattern
 from webapp.errors import Refused
 from webapp.tenancy.lock import LockedSession
@@ -76,7 +78,7 @@ class Batch:
         self._turns = read_turns_of(session, {pattern.key for each in contacts for pattern in each.patterns})
         self._moment = now_ms()
         held = {holder_at(turns, self._moment) for turns in self._turns.values()}
-        self._holders = get_names(session, {each for each in held if each is not None})
+        self._holders = _read_holders(session, {each for each in held if each is not None})
         named = [(line, each) for line in contacts for each in directory.list_ids(line.name)]
         self._entries = read_entries(session, {each for _line, each in named} - directory.left.keys())
         kinds = [(each, (line.kind, directory.entry(each, self._entries).kind)) for line, each in named]
@@ -150,6 +152,14 @@ class Batch:
             note=contact.note or before.note,
             members=before.members | members if kind == DestinationKind.TEAM else frozenset(),
         )
+
+
+def _read_holders(session: LockedSession, ids: set[int]) -> dict[int, str]:
+    """As a refusal calls them: of an archived one no list shows the name."""
+    rows = session.execute(
+        select(Destination.id, Destination.name, Destination.archived_at).where(Destination.id.in_(sorted(ids)))
+    )
+    return {row.id: row.name if row.archived_at is None else f"{row.name} (archived)" for row in rows}
 
 
 def _kind_of(contact: Contact) -> DestinationKind:
