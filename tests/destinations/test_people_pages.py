@@ -14,7 +14,7 @@ from tests.make import EPOCH, NOON, Make
 from webapp.audit.models import AuditDetail
 from webapp.clock import now
 from webapp.database.ids import spell_id
-from webapp.destinations import listing
+from webapp.destinations import listing, show_views
 from webapp.destinations.actions import Described, add_destination
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, PartyHolder, PatternKind
@@ -164,6 +164,18 @@ def test_a_page_tells_history_team_and_who_changed_it(max_: PageCheckingClient, 
     assert f'href="/o/harbour/calls?destination={spell_id(ben.id)}"' in page.text
     assert "Changed by The operator" in page.text
     assert f'href="{page_of(ben)}">Ben</a>' in max_.get(page_of(sales)).text
+
+
+def test_of_many_patterns_each_can_be_handed_over(
+    max_: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show_views, "_PATTERNS_SHOWN", 2)
+    ann = add(make, "Ann", *(Pattern(PatternKind.EXTENSION, str(each)) for each in range(201, 206)))
+    page = max_.get(page_of(ann)).text
+    assert re.findall(r'<h3 class="number">(\d+)</h3>', page) == ["201", "202"]
+    assert "<p>And 3 more.</p>" in page
+    choices = re.findall(r'<option[^>]* value="\*:(\d+)"', max_.get(page_of(ann, "/hand-over")).text)
+    assert choices == ["201", "202", "203", "204", "205"]
 
 
 def test_a_hand_over_today_is_done_at_once_and_can_be_undone(max_: PageCheckingClient, make: Make) -> None:

@@ -31,6 +31,8 @@ from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_reader, db
 
+_PATTERNS_SHOWN = 200
+
 
 @bp.get("/<id:destination_id>")
 @access.member(Role.VIEWER)
@@ -47,6 +49,7 @@ def show(destination_id: int) -> ResponseReturnValue:
         page,
         **frame(
             row=row,
+            shown_at_most=_PATTERNS_SHOWN,
             histories=[] if reader.is_masked else list_histories(db(), destination.id, plan),
             members=list_members(db(), destination.id),
             teams=list_teams(db(), destination.id),
