@@ -267,6 +267,7 @@ def test_what_others_have_at_another_time_stays_theirs(
         ("a,b\n1,2\n", "A column “name” has to be there."),
         ("name,number,phone\nAnn,1,2\n", "Two columns are called patterns."),
         (bytes(range(256)), "The first line names the columns"),
+        (b"PK\x03\x04 of a workbook", "Save the sheet as “CSV UTF-8” and send that."),
     ],
 )
 def test_a_file_of_something_else_is_refused(
@@ -335,8 +336,24 @@ def test_security_17_a_large_export_asks_for_proof(
         assert max_.get(export).mimetype == "text/csv"
 
 
-def test_files_of_excel_are_read(max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]) -> None:
-    page = bring("name;number\r\nJürgen;204\r\n".encode("cp1252"))
+def test_a_line_that_runs_on_is_told_of_with_where_it_began(max_: PageCheckingClient, bring: Bring) -> None:
+    answer = max_.get(bring('name,number\nAnn,"204\n205"\nBen,"206\nCat,207\nDan,208\n'))
+    [(line, reason)] = reasons(answer)
+    assert line == "6"
+    assert "“Cat,207” is no extension" in reason
+    assert reason.endswith("It began in line 4: if it was to end there, a quotation mark is missing.")
+    assert counts(answer)["New"] == 1, "line breaks in a cell are allowed"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["name;number\r\nJürgen;204\r\n".encode("cp1252"), "name\tnumber\r\nJürgen\t204\r\n".encode("utf-16")],
+    ids=["CSV", "Unicode text"],
+)
+def test_files_of_excel_are_read(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None], content: bytes
+) -> None:
+    page = bring(content)
     max_.send(f"{page}/store")
     work()
     assert list(destinations(make)) == ["Jürgen"]
