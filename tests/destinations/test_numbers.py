@@ -111,6 +111,14 @@ def test_nonsense_is_told_beside_its_field(client: PageCheckingClient, cast: Cas
     assert stored(make) == []
 
 
+def test_words_are_one_line_that_turns_nothing_round(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    client.sign_in(cast.max)
+    typed = {**DETAILS, "number": "020 7946 0000", "label": "\u202eMain\x07 \n line", "provider": "\u200b"}
+    assert client.send(NEW, typed).status_code == 303
+    [number] = stored(make)
+    assert (number.label, number.provider) == ("Main line", "")
+
+
 def test_all_that_is_wrong_is_told_at_once(client: PageCheckingClient, cast: Cast, make: Make) -> None:
     client.sign_in(cast.max)
     wrong = {"number": "12AB", "since_on": "tomorrow", "until_on": "25:00", "label": "x" * 81}

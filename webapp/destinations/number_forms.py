@@ -6,6 +6,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
+from webapp.destinations.actions import clean_name
 from webapp.destinations.day_fields import DayField
 from webapp.destinations.number_actions import KIND_WORDS, LONGEST_TEXT, NumberDetails, read_typed
 from webapp.destinations.number_facts import NumberFacts, calling_code
@@ -52,7 +53,7 @@ class NumberForm(FlaskForm):  # type: ignore[misc]
         return self._details(self.region.data, NumberKind(int(self.kind.data)))
 
     def _details(self, region: str, kind: NumberKind) -> NumberDetails:
-        provider, label = (" ".join((field.data or "").split()) for field in (self.provider, self.label))
+        provider, label = (clean_name(field.data or "") for field in (self.provider, self.label))
         return NumberDetails(region, kind, provider, label, self.since_on.data, self.until_on.data)
 
 
