@@ -20,6 +20,7 @@ from webapp.accounts.session_limits import PROVED_FOR
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
+from webapp.database.ids import spell_id
 from webapp.destinations import contact_import, contact_jobs, contact_preview, contact_rows, csv_views
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.listing import list_patterns
@@ -417,6 +418,9 @@ def test_who_may_not_export_or_sees_dots_gets_no_file(client: PageCheckingClient
     assert client.get(f"{LIST}/export").status_code == 403
     assert client.get(IMPORT).status_code == 403
     make.membership(cast.max, numbers=Numbers.MASKED)
+    waiting = f"{IMPORT}/{spell_id(make.contact_import().id)}"
     client.sign_in(cast.max)
-    assert client.get(f"{LIST}/export").status_code == 403
-    assert client.get(IMPORT).status_code == 403
+    for address in (f"{LIST}/export", IMPORT, waiting, f"{waiting}/progress"):
+        assert client.get(address).status_code == 403
+    for address in (IMPORT, f"{waiting}/store", f"{waiting}/throw-away"):
+        assert client.send(address).status_code == 403

@@ -143,6 +143,7 @@ def store_contacts(contact_import_id: int) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def throw_contacts_away(contact_import_id: int) -> ResponseReturnValue:
+    check_sees_patterns()
     hold_and_check()
     received = get_contact_import(db(), contact_import_id)
     try:
