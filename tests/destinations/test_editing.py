@@ -124,7 +124,10 @@ def test_the_second_of_two_sees_what_changed_and_keeps_their_text(
     answer = max_.send(page_of(ann, "/edit"), mine, part=part)
     assert answer.status_code == 422
     assert "olive@example.com changed this while you did." in answer.text
-    cells = re.findall(r'<th scope="row">([^<]+)</th><td>([^<]*)</td><td>([^<]*)</td>', answer.text)
+    theirs, yours = (
+        f'<td><span class="only-stacked">{words}: </span>([^<]*)</td>' for words in ("Stored now", "Yours")
+    )
+    cells = re.findall(f'<th scope="row">([^<]+)</th>{theirs}{yours}', answer.text)
     assert cells == [
         ("Name", "Anna", "Ann"),
         ("Numbers and extensions", "204", "204\n01632 960123"),
