@@ -245,6 +245,7 @@ def test_a_day_before_it_was_theirs_names_who_had_it_then(max_: PageCheckingClie
     ("changes", "told"),
     [
         ({"to": "Nobody Known"}, "There is none with this name"),
+        ({"to": "Gone"}, "bring it back if it is archived"),
         ({"to": "Twin"}, "More than one has this name"),
         ({"to": "Ann"}, "It is so already"),
         ({"from_on": "soon"}, "This is no day of the calendar. Write it as 2026-05-03."),
@@ -258,6 +259,7 @@ def test_a_hand_over_that_cannot_be_is_refused(
     ann = add(make, "Ann", EXTENSION)
     add(make, "Twin")
     add(make, "twin")
+    max_.send(page_of(add(make, "Gone"), "/archive"))
     form = {"pattern": "*:204", "to": "", "from_on": now().date().isoformat(), **changes}
     answer = max_.send(page_of(ann, "/hand-over"), form, part=True)
     assert answer.status_code == 422
