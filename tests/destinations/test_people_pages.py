@@ -226,6 +226,19 @@ def test_a_day_in_the_past_says_what_it_changes_first(max_: PageCheckingClient, 
     assert max_.send(page_of(ann, "/hand-over"), {**form, "sure": sure}).status_code == 303
 
 
+@time_machine.travel(NOON, tick=False)
+def test_calls_that_another_pattern_names_are_not_counted(max_: PageCheckingClient, make: Make) -> None:
+    """204 at Branch is Cat, whoever has 204."""
+    office, branch = make.pbx("Head office"), make.pbx("Branch")
+    day = NOON - timedelta(days=1)
+    for pbx in (office, branch, branch):
+        make.call(callee="204", pbx=pbx, started_at=day)
+    ann, _ben = add(make, "Ann", EXTENSION), add(make, "Ben")
+    add(make, "Cat", Pattern(PatternKind.EXTENSION, "204", branch.id))
+    form = {"pattern": "*:204", "to": "Ben", "from_on": day.date().isoformat()}
+    assert "1 call of 2 days" in max_.send(page_of(ann, "/hand-over"), form).text
+
+
 def test_a_day_before_it_was_theirs_names_who_had_it_then(max_: PageCheckingClient, make: Make) -> None:
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     passed = today - timedelta(days=10)
