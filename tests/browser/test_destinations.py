@@ -1,5 +1,6 @@
 """Destinations in a real browser: an extension named with one key, its row edited in place, axe finds nothing."""
 
+import io
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from tests.destinations.test_people_pages import EXTENSION, NUMBER, add, page_of
 from tests.make import Make
 from webapp.database.ids import spell_id
 from webapp.destinations.models import DestinationKind
+from webapp.jobs.stored_files import store_stream
 
 pytestmark = pytest.mark.browser
 LIST = "/o/harbour/destinations"
@@ -73,8 +75,14 @@ def test_destinations_read_well_everywhere(signed_in: Callable[..., Page], make:
     add(make, "A very long name of a company that " * 2, kind=DestinationKind.CUSTOMER)
     add(make, "Sales", kind=DestinationKind.TEAM, members=frozenset({ann.id}))
     make.call(caller="+442079460123", callee="201", names={"201": "Somebody with a very long name indeed " * 2})
+    lines = f"name,number,note\n{'A long name ' * 6},01632 960999,{'and a long note ' * 9}\n".encode()
+    file_id = store_stream(make.database, make.organization.id, io.BytesIO(lines))
     received = make.contact_import(
-        line_count=3, added_count=1, refused_count=2, refused='[[2, "It has no name."], [3, "It has no name."]]'
+        stored_file_id=file_id,
+        line_count=3,
+        added_count=1,
+        refused_count=2,
+        refused='[[2, "It has no name."], [3, "It has no name."]]',
     )
     page = signed_in("olive")
     found = look_at(

@@ -8,25 +8,26 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from werkzeug.test import TestResponse
 
 from config import Settings
 from tests.cast import PASSWORD, Cast
 from tests.client import PageCheckingClient
-from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add
+from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add, page_of
 from tests.make import EPOCH, Make
 from webapp.accounts.session_limits import PROVED_FOR
 from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
-from webapp.destinations import contact_jobs, contact_rows, csv_views
+from webapp.database.ids import spell_id
+from webapp.destinations import contact_import, contact_jobs, contact_preview, contact_rows, csv_views
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.listing import list_patterns
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, PartyHolder, PatternKind
 from webapp.destinations.turns import hand_over, turns_of
-from webapp.jobs.models import Job, StoredFile
+from webapp.jobs.models import Job, StoredChunk, StoredFile
 from webapp.jobs.worker import Worker
 from webapp.tenancy.models import Numbers
 
@@ -74,6 +75,11 @@ def reasons(answer: TestResponse) -> list[tuple[str, str]]:
     return re.findall(r"<tr><td>([\d,]+)</td><td>([^<]+)</td></tr>", answer.text)
 
 
+def told(answer: TestResponse) -> list[tuple[str, ...]]:
+    """What would change: line, name, what it brings."""
+    return re.findall(r"<tr><td>([\d,]+)</td><td>([^<]+)</td><td>([^<]+)</td></tr>", answer.text)
+
+
 def destinations(make: Make) -> dict[str, Destination]:
     with make.session() as session:
         return {each.name: each for each in session.scalars(select(Destination))}
@@ -118,6 +124,42 @@ def test_a_file_is_looked_at_and_then_stored(
     assert found["Ann Lee"].note == "kept"
 
 
+def test_the_look_names_the_first_lines_that_change_anything(
+    max_: PageCheckingClient, make: Make, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = add(make, "Ann Lee", EXTENSION, note="old")
+    add(make, "Sales", kind=DestinationKind.TEAM, members=frozenset({ann.id}))
+    lines = (
+        "Ann Lee,,204,,,\n"
+        "Tyne Valley,customer,01632 960123; +44 1632 96*,blue,Quay side,\n"
+        "Ann Lee,Other contact,07700 900123,,new words,\n"
+        "Crew,team,,,,Ben\n"
+        "Ben,person,,,,\n"
+        "Selling,team,,,,Ben\n"
+        "Sales,menu,,,,\n"
+    )
+    page = bring(f"name,kind,patterns,colour,note,members\n{lines}")
+    assert told(max_.get(page)) == [
+        ("3", "Tyne Valley", "New customer; 01632 960123; +44 163296*; colour: Blue; note: Quay side"),
+        ("4", "Ann Lee", "07700 900123; kind: Person → Other contact; note: new words"),
+        ("6", "Ben", "New person"),
+        ("7", "Selling", "New team; people: Ben"),
+        ("8", "Sales", "kind: Team → Menu"),
+    ]
+    monkeypatch.setattr(contact_import, "CHANGES_KEPT", 2)
+    monkeypatch.setattr(contact_preview, "CHANGES_KEPT", 2)
+    answer = max_.get(page)
+    assert [line for line, _name, _what in told(answer)] == ["3", "4"]
+    assert "<p>And 3 more.</p>" in answer.text
+    monkeypatch.setattr(contact_preview, "LINES_LOOKED_AT", 1)
+    monkeypatch.setattr(csv_views, "LINES_LOOKED_AT", 1)
+    assert "stands behind the first 1 lines, which change nothing" in max_.get(page).text
+    with make.session() as session:
+        session.execute(delete(StoredChunk))
+        session.commit()
+    assert told(max_.get(page)) == [], "of a file that is thrown away this very moment"
+
+
 def test_pasted_lines_are_a_file_too(max_: PageCheckingClient, make: Make, work: Callable[[], None]) -> None:
     answer = max_.send(IMPORT, {"lines": "name;number\nAnn;204\n"})
     work()
@@ -151,16 +193,20 @@ def test_a_number_that_is_anothers_is_refused_with_both_named(
     add(make, "Ben", EXTENSION)
     add(make, "Twin")
     add(make, "twin")
-    answer = max_.get(bring("name,number\nAnn,204\nTwin,205\nCrew,206\n"))
+    gone = add(make, "Gone", Pattern(PatternKind.EXTENSION, "207"))
+    max_.send(page_of(gone, "/archive"))
+    answer = max_.get(bring("name,number\nAnn,204\nTwin,205\nCrew,206\nGone,207\n"))
     assert [reason for _line, reason in reasons(answer)] == [
         "Extension 204 is Ben already.",
         "More than one is called Twin, so it is not clear which is meant.",
+        "Extension 207 is Gone (archived) already.",
     ]
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
+        ("\u200b,,,", "It has no name of at most 80 characters."),
         ("x" * 81 + ",,,", "It has no name of at most 80 characters."),
         ("Ann,boat,,", "is no kind. Write one of: Person, Team"),
         ("Ann,,204 at Nowhere,", "There is no phone system named Nowhere."),
@@ -222,6 +268,7 @@ def test_what_others_have_at_another_time_stays_theirs(
         ("a,b\n1,2\n", "A column “name” has to be there."),
         ("name,number,phone\nAnn,1,2\n", "Two columns are called patterns."),
         (bytes(range(256)), "The first line names the columns"),
+        (b"PK\x03\x04 of a workbook", "Save the sheet as “CSV UTF-8” and send that."),
     ],
 )
 def test_a_file_of_something_else_is_refused(
@@ -290,8 +337,24 @@ def test_security_17_a_large_export_asks_for_proof(
         assert max_.get(export).mimetype == "text/csv"
 
 
-def test_files_of_excel_are_read(max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None]) -> None:
-    page = bring("name;number\r\nJürgen;204\r\n".encode("cp1252"))
+def test_a_line_that_runs_on_is_told_of_with_where_it_began(max_: PageCheckingClient, bring: Bring) -> None:
+    answer = max_.get(bring('name,number\nAnn,"204\n205"\nBen,"206\nCat,207\nDan,208\n'))
+    [(line, reason)] = reasons(answer)
+    assert line == "6"
+    assert "“Cat,207” is no extension" in reason
+    assert reason.endswith("It began in line 4: if it was to end there, a quotation mark is missing.")
+    assert counts(answer)["New"] == 1, "line breaks in a cell are allowed"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["name;number\r\nJürgen;204\r\n".encode("cp1252"), "name\tnumber\r\nJürgen\t204\r\n".encode("utf-16")],
+    ids=["CSV", "Unicode text"],
+)
+def test_files_of_excel_are_read(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None], content: bytes
+) -> None:
+    page = bring(content)
     max_.send(f"{page}/store")
     work()
     assert list(destinations(make)) == ["Jürgen"]
@@ -355,6 +418,9 @@ def test_who_may_not_export_or_sees_dots_gets_no_file(client: PageCheckingClient
     assert client.get(f"{LIST}/export").status_code == 403
     assert client.get(IMPORT).status_code == 403
     make.membership(cast.max, numbers=Numbers.MASKED)
+    waiting = f"{IMPORT}/{spell_id(make.contact_import().id)}"
     client.sign_in(cast.max)
-    assert client.get(f"{LIST}/export").status_code == 403
-    assert client.get(IMPORT).status_code == 403
+    for address in (f"{LIST}/export", IMPORT, waiting, f"{waiting}/progress"):
+        assert client.get(address).status_code == 403
+    for address in (IMPORT, f"{waiting}/store", f"{waiting}/throw-away"):
+        assert client.send(address).status_code == 403

@@ -11,7 +11,7 @@ from tests.client import PageCheckingClient
 from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add, page_of, stored
 from tests.make import Make
 from webapp.database.ids import spell_id
-from webapp.destinations import reach
+from webapp.destinations import listing, patterns, reach
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, DestinationMember, PartyHolder, PatternKind
 from webapp.tenancy.models import Numbers
@@ -48,10 +48,44 @@ def test_a_destination_is_added_with_all_that_was_typed(max_: PageCheckingClient
     assert "Ann is added" in max_.get(answer.location).text
 
 
+def test_a_name_is_one_line_that_turns_nothing_round(max_: PageCheckingClient, make: Make) -> None:
+    max_.send(f"{LIST}/new", {**TYPED, "name": "\u202eAnn\x07 \n Lee \N{WOMAN}\u200d\N{ROCKET}"})
+    with make.session() as session:
+        assert session.scalar(select(Destination.name)) == "Ann Lee \N{WOMAN}\u200d\N{ROCKET}"
+
+
 def test_a_team_has_its_people(max_: PageCheckingClient, make: Make) -> None:
     ann = add(make, "Ann")
     max_.send(f"{LIST}/new", {**TYPED, "name": "Sales", "kind": "team", "members": spell_id(ann.id)})
     assert count(make, DestinationMember) == 1
+
+
+def test_a_team_keeps_whoever_the_form_could_not_offer(
+    max_: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archived person, and one behind the names that are offered: a new name of the team takes neither away."""
+    monkeypatch.setattr(listing, "OFFERED_AT_MOST", 1)
+    ann, zoe, gone, last = (add(make, name) for name in ("Ann", "Zoe", "Gone", "Last"))
+    team = add(make, "Sales", kind=DestinationKind.TEAM, members=frozenset({zoe.id, gone.id}))
+    max_.send(page_of(gone, "/archive"))
+    page = max_.get(page_of(team, "/edit")).text
+    offered = re.findall(r'name="members" type="checkbox" value="(\w+)"', page)
+    assert offered == [spell_id(each.id) for each in (ann, gone, zoe)], "Last is behind the first, and of no team"
+    typed = {"name": "Selling", "kind": "team", "colour": "0", "note": "", "version": "1"}
+    ticked = re.findall(r'checked id="\S+" name="members" type="checkbox" value="(\w+)"', page)
+    assert max_.send(page_of(team, "/edit"), {**typed, "members": ticked}).status_code == 303
+    with make.session() as session:
+        assert set(session.scalars(select(DestinationMember.person_id))) == {zoe.id, gone.id}
+    stale = max_.send(page_of(team, "/edit"), {**typed, "version": "2", "members": spell_id(last.id)})
+    assert "Somebody whom you chose is not offered any more." in stale.text
+
+
+def test_a_team_of_many_is_listed_whole(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "OFFERED_AT_MOST", 1)
+    people = [add(make, name) for name in ("Ann", "Ben")]
+    team = add(make, "Sales", kind=DestinationKind.TEAM, members=frozenset(each.id for each in people))
+    with make.session() as session:
+        assert [each.name for each in listing.list_members(session, team.id)] == ["Ann", "Ben"]
 
 
 def test_a_row_turns_into_the_form_and_back(max_: PageCheckingClient, make: Make) -> None:
@@ -90,7 +124,10 @@ def test_the_second_of_two_sees_what_changed_and_keeps_their_text(
     answer = max_.send(page_of(ann, "/edit"), mine, part=part)
     assert answer.status_code == 422
     assert "olive@example.com changed this while you did." in answer.text
-    cells = re.findall(r'<th scope="row">([^<]+)</th><td>([^<]*)</td><td>([^<]*)</td>', answer.text)
+    theirs, yours = (
+        f'<td><span class="only-stacked">{words}: </span>([^<]*)</td>' for words in ("Stored now", "Yours")
+    )
+    cells = re.findall(f'<th scope="row">([^<]+)</th>{theirs}{yours}', answer.text)
     assert cells == [
         ("Name", "Anna", "Ann"),
         ("Numbers and extensions", "204", "204\n01632 960123"),
@@ -119,6 +156,8 @@ def test_an_equal_pattern_is_refused_and_what_was_typed_is_kept(max_: PageChecki
     ("changes", "told"),
     [
         ({"name": ""}, "Give it a name."),
+        ({"name": " \t "}, "Give it a name."),
+        ({"name": "\u200b\u200d"}, "Give it a name of at most 80 characters."),
         ({"name": "x" * 81}, "It has at most 80 characters."),
         ({"kind": "boat"}, "Not a valid choice"),
         ({"colour": "9"}, "Not a valid choice"),
@@ -126,7 +165,7 @@ def test_an_equal_pattern_is_refused_and_what_was_typed_is_kept(max_: PageChecki
         ({"patterns": "what? is: this"}, "is no extension, number or prefix"),
         ({"patterns": "204 at Nowhere"}, "There is no phone system named Nowhere"),
         ({"kind": "zone", "patterns": ""}, "A zone is recognised by the beginning of its numbers"),
-        ({"members": "zzzz"}, "valid choice"),
+        ({"members": "zzzz"}, "Somebody whom you chose is not offered any more."),
     ],
 )
 def test_wrong_input_is_told_beside_its_field(
@@ -159,6 +198,26 @@ def test_a_prefix_that_names_a_lot_is_asked_about(
     assert another.status_code == 422, "another prefix is asked about again"
     assert max_.send(f"{LIST}/new", {**typed, "sure": sure_of(answer.text)}).status_code == 303
     assert count(make, PartyHolder) == 5
+
+
+def test_a_star_alone_is_no_prefix_of_everything(max_: PageCheckingClient, make: Make) -> None:
+    answer = max_.send(f"{LIST}/new", {**TYPED, "patterns": "*\n204"})
+    assert answer.status_code == 422
+    assert "no line names them all" in answer.text
+    assert max_.send(f"{LIST}/new", {**TYPED, "patterns": "*", "sure": sure_of(answer.text)}).status_code == 303
+
+
+def test_who_has_more_patterns_than_can_be_typed_gets_a_new_name_all_the_same(
+    max_: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = add(make, "Ann", *(Pattern(PatternKind.EXTENSION, str(each)) for each in (201, 202, 203)))
+    monkeypatch.setattr(patterns, "_PATTERNS_AT_MOST", 1)
+    typed = {**TYPED, "name": "Ann Lee", "patterns": "201\n202\n203\n204", "version": "1"}
+    assert max_.send(page_of(ann, "/edit"), typed).status_code == 303
+    answer = max_.send(page_of(ann, "/edit"), {**typed, "patterns": f"{typed['patterns']}\n205\n206", "version": "2"})
+    assert "Write at most 1 more numbers" in answer.text
+    with make.session() as session:
+        assert len(listing.list_patterns(session, [ann.id])[ann.id]) == 4
 
 
 def test_half_of_all_is_asked_about_and_few_are_not(make: Make) -> None:

@@ -18,10 +18,11 @@ from webapp.destinations.models import (
     PartyHolder,
     PatternKind,
 )
+from webapp.destinations.passing import tell_merge
 from webapp.destinations.queries import get_destination
 from webapp.destinations.turns import hand_over
 from webapp.errors import Refused
-from webapp.organizations.models import InvitationDestination
+from webapp.organizations.models import InvitationDestination, InvitationState
 from webapp.tenancy.models import MembershipDestination
 
 MAY_3 = datetime(2026, 5, 3, tzinfo=UTC)
@@ -123,6 +124,23 @@ def test_who_was_narrowed_to_the_one_sees_the_other(make: Make) -> None:
                 (ben.id, EPOCH, until),
                 (ben.id, MAY_3, None),
             }
+
+
+def test_who_would_read_other_calls_is_said_before(make: Make) -> None:
+    ann, ben, customer = add(make, "Ann"), add(make, "Ben"), add(make, "Customer", kind=DestinationKind.CUSTOMER)
+    waiting, revoked = make.invitation(), make.invitation(email="gone@example.com", state=InvitationState.REVOKED)
+    with make.session() as session:
+        assert "given or offered" not in tell_merge(session, ann, ben)
+    for invitation in (waiting, revoked):
+        make.store(InvitationDestination(invitation_id=invitation.id, destination_id=ann.id, from_at=EPOCH))
+    with make.session() as session:
+        assert "1 person who was given or offered its calls will see those of Ben." in tell_merge(session, ann, ben)
+    reader = make.member()
+    for from_at in (EPOCH, MAY_3):
+        make.store(MembershipDestination(user_account_id=reader.id, destination_id=ann.id, from_at=from_at))
+    with make.session() as session:
+        told = tell_merge(session, ann, customer)
+    assert "2 people who were given or offered its calls will not see them any more" in told
 
 
 def test_what_cannot_be_merged_is_refused(make: Make) -> None:

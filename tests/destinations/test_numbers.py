@@ -111,6 +111,14 @@ def test_nonsense_is_told_beside_its_field(client: PageCheckingClient, cast: Cas
     assert stored(make) == []
 
 
+def test_words_are_one_line_that_turns_nothing_round(client: PageCheckingClient, cast: Cast, make: Make) -> None:
+    client.sign_in(cast.max)
+    typed = {**DETAILS, "number": "020 7946 0000", "label": "\u202eMain\x07 \n line", "provider": "\u200b"}
+    assert client.send(NEW, typed).status_code == 303
+    [number] = stored(make)
+    assert (number.label, number.provider) == ("Main line", "")
+
+
 def test_all_that_is_wrong_is_told_at_once(client: PageCheckingClient, cast: Cast, make: Make) -> None:
     client.sign_in(cast.max)
     wrong = {"number": "12AB", "since_on": "tomorrow", "until_on": "25:00", "label": "x" * 81}
@@ -243,6 +251,18 @@ def test_giving_up_does_not_wait_for_the_last_day_that_was_said(
     assert client.send(f"{LIST}/{spell_id(number.id)}/give-up").status_code == 303
     assert stored(make)[0].until_at == NOON
     assert "Given up today at 13:00" in client.get(LIST).text
+
+
+@time_machine.travel(NOON, tick=False)
+def test_what_is_still_ours_for_some_days_stands_before_what_was_given_up(
+    client: PageCheckingClient, cast: Cast, make: Make
+) -> None:
+    make.number("+442079460001", until_at=NOON - timedelta(days=1))
+    make.number("+442079460002", until_at=NOON + timedelta(days=1))
+    make.number("+442079460003")
+    client.sign_in(cast.vera)
+    listed = re.findall(r'title="(\+\d+)" href', client.get(LIST).text)
+    assert listed == ["+442079460002", "+442079460003", "+442079460001"]
 
 
 # ----------------------------------------------------------------------------------------------------------- deleting

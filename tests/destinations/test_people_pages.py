@@ -5,14 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import select
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from tests.make import EPOCH, Make
+from tests.make import EPOCH, NOON, Make
+from webapp.audit.models import AuditDetail
 from webapp.clock import now
 from webapp.database.ids import spell_id
-from webapp.destinations import listing
+from webapp.destinations import listing, show_views
 from webapp.destinations.actions import Described, add_destination
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, PartyHolder, PatternKind
@@ -99,6 +101,8 @@ def test_words_go_into_the_address_and_digits_never(max_: PageCheckingClient, ma
         assert answer.status_code == 200
         assert names(answer.text) == ["Tyne Valley"], typed
     assert names(max_.send(f"{LIST}/search", {"q": "204"}).text) == ["Ben"]
+    for kind, found in (("customer", []), ("person", ["Ben"])):
+        assert names(max_.send(f"{LIST}/search", {"q": "204", "kind": kind}).text) == found
     assert names(max_.get(f"{LIST}?q=204").text) == ["Ben", "Tyne Valley"], "no address searches digits"
 
 
@@ -162,6 +166,18 @@ def test_a_page_tells_history_team_and_who_changed_it(max_: PageCheckingClient, 
     assert f'href="{page_of(ben)}">Ben</a>' in max_.get(page_of(sales)).text
 
 
+def test_of_many_patterns_each_can_be_handed_over(
+    max_: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show_views, "_PATTERNS_SHOWN", 2)
+    ann = add(make, "Ann", *(Pattern(PatternKind.EXTENSION, str(each)) for each in range(201, 206)))
+    page = max_.get(page_of(ann)).text
+    assert re.findall(r'<h3 class="number">(\d+)</h3>', page) == ["201", "202"]
+    assert "<p>And 3 more.</p>" in page
+    choices = re.findall(r'<option[^>]* value="\*:(\d+)"', max_.get(page_of(ann, "/hand-over")).text)
+    assert choices == ["201", "202", "203", "204", "205"]
+
+
 def test_a_hand_over_today_is_done_at_once_and_can_be_undone(max_: PageCheckingClient, make: Make) -> None:
     party = make.party("204")
     ann, ben = add(make, "Ann", EXTENSION), add(make, "Ben")
@@ -181,6 +197,19 @@ def test_a_hand_over_today_is_done_at_once_and_can_be_undone(max_: PageCheckingC
     assert max_.send(page_of(ben, "/take-back"), {"pattern": "*:204", "from": turn}).status_code == 404
 
 
+@time_machine.travel(NOON, tick=False)
+def test_the_audit_names_the_same_day_when_a_hand_over_is_undone(max_: PageCheckingClient, make: Make) -> None:
+    """In summer a day begins an hour before that of UTC."""
+    ann, _ben = add(make, "Ann", EXTENSION), add(make, "Ben")
+    max_.send(page_of(ann, "/hand-over"), {"pattern": "*:204", "to": "Ben", "from_on": "2026-07-15"})
+    [turn] = re.findall(r'name="from" value="(\d+)"', max_.get(page_of(ann)).text)
+    max_.send(page_of(ann, "/take-back"), {"pattern": "*:204", "from": turn})
+    with make.session() as session:
+        told = [words for words in session.scalars(select(AuditDetail.words)) if "Extension 204" in words]
+    assert len(told) == 2
+    assert all('"day":"15 July 2026"' in words for words in told)
+
+
 def test_a_day_in_the_past_says_what_it_changes_first(max_: PageCheckingClient, make: Make) -> None:
     day = (now() - timedelta(days=10)).replace(hour=12, minute=0)
     make.call(callee="204", started_at=day)
@@ -195,6 +224,19 @@ def test_a_day_in_the_past_says_what_it_changes_first(max_: PageCheckingClient, 
     [sure] = re.findall(r'name="sure" type="hidden" value="([^"]+)"', answer.text)
     assert max_.send(page_of(ann, "/hand-over"), {**form, "sure": "something else"}).status_code == 422
     assert max_.send(page_of(ann, "/hand-over"), {**form, "sure": sure}).status_code == 303
+
+
+@time_machine.travel(NOON, tick=False)
+def test_calls_that_another_pattern_names_are_not_counted(max_: PageCheckingClient, make: Make) -> None:
+    """204 at Branch is Cat, whoever has 204."""
+    office, branch = make.pbx("Head office"), make.pbx("Branch")
+    day = NOON - timedelta(days=1)
+    for pbx in (office, branch, branch):
+        make.call(callee="204", pbx=pbx, started_at=day)
+    ann, _ben = add(make, "Ann", EXTENSION), add(make, "Ben")
+    add(make, "Cat", Pattern(PatternKind.EXTENSION, "204", branch.id))
+    form = {"pattern": "*:204", "to": "Ben", "from_on": day.date().isoformat()}
+    assert "1 call of 2 days" in max_.send(page_of(ann, "/hand-over"), form).text
 
 
 def test_a_day_before_it_was_theirs_names_who_had_it_then(max_: PageCheckingClient, make: Make) -> None:
@@ -216,11 +258,12 @@ def test_a_day_before_it_was_theirs_names_who_had_it_then(max_: PageCheckingClie
     ("changes", "told"),
     [
         ({"to": "Nobody Known"}, "There is none with this name"),
+        ({"to": "Gone"}, "bring it back if it is archived"),
         ({"to": "Twin"}, "More than one has this name"),
         ({"to": "Ann"}, "It is so already"),
-        ({"from_on": "soon"}, "Not a valid date"),
-        ({"from_on": "1066-01-01"}, "Give a day of this century"),
-        ({"pattern": "*:999"}, "Not a valid choice"),
+        ({"from_on": "soon"}, "This is no day of the calendar. Write it as 2026-05-03."),
+        ({"from_on": "1066-01-01"}, "Give a day between 1970 and 2199."),
+        ({"pattern": "*:999"}, "Somebody else has it by now. Choose another one."),
     ],
 )
 def test_a_hand_over_that_cannot_be_is_refused(
@@ -229,6 +272,7 @@ def test_a_hand_over_that_cannot_be_is_refused(
     ann = add(make, "Ann", EXTENSION)
     add(make, "Twin")
     add(make, "twin")
+    max_.send(page_of(add(make, "Gone"), "/archive"))
     form = {"pattern": "*:204", "to": "", "from_on": now().date().isoformat(), **changes}
     answer = max_.send(page_of(ann, "/hand-over"), form, part=True)
     assert answer.status_code == 422
@@ -248,6 +292,11 @@ def test_merging_says_what_moves_and_then_moves_it(max_: PageCheckingClient, mak
     assert f'href="{page_of(ann)}">Go to it' in gone.text
     assert names(max_.get(LIST).text) == ["Ann"]
     assert "It was merged into another one" in max_.send(page_of(double, "/bring-back"), follow_redirects=True).text
+    assert page_of(double, "/edit") not in max_.get(f"{LIST}?archived=yes").text
+    late = {"name": "Ann Lee", "kind": "person", "patterns": "205", "colour": "0", "version": "2"}
+    answer = max_.send(page_of(double, "/edit"), late)
+    assert answer.status_code == 422, "a form that was opened before"
+    assert "It was merged into another one" in answer.text
     assert "This is the same one" in max_.send(page_of(ann, "/merge"), {"into": "Ann"}).text
 
 

@@ -89,11 +89,11 @@ def whose(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"on": "soon"}, "Not a valid date value."),
+        ({"on": "soon"}, "This is no day of the calendar. Write it as 2026-05-03, or leave it empty."),
         ({"on": "0001-01-01"}, "Give a day between 1970 and 2199."),
         ({"on": "9999-12-31"}, "Give a day between 1970 and 2199."),
         ({"at": "12:00"}, "Give the day of this time too"),
-        ({"on": "2026-05-03", "at": "25:00"}, "Not a valid time value."),
+        ({"on": "2026-05-03", "at": "25:00"}, "This is no time of the day. Write it as 19:00, or leave it empty."),
     ],
 )
 def test_a_day_that_is_none_is_refused(vera: PageCheckingClient, fields: dict[str, str], told: str) -> None:

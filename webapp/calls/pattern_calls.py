@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 
 from webapp.calls.models import PartyTotal
 from webapp.destinations.matching import Pattern
-from webapp.destinations.models import Party, PartyKind, PatternKind
+from webapp.destinations.models import DestinationPattern, Party, PartyKind, PatternKind
 from webapp.tenancy.lock import LockedSession
 
 _FIRST_DAY = date(1970, 1, 1)
@@ -28,4 +28,12 @@ def _meets(pattern: Pattern) -> ColumnElement[bool]:
     if pattern.kind == PatternKind.NUMBER:
         return Party.identity == pattern.key
     inside = and_(Party.kind != PartyKind.OUTSIDE, Party.digits == pattern.digits)
-    return inside if pattern.pbx_id is None else and_(inside, Party.pbx_id == pattern.pbx_id)
+    if pattern.pbx_id is not None:
+        return and_(inside, Party.pbx_id == pattern.pbx_id)
+    # Where that of one phone system is somebody's, the one of all phone systems names nothing.
+    of_one = exists().where(
+        DestinationPattern.organization_id == Party.organization_id,
+        DestinationPattern.pattern_key == Party.identity,
+        DestinationPattern.destination_id.is_not(None),
+    )
+    return and_(inside, ~of_one)

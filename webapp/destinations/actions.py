@@ -5,6 +5,8 @@ Each holds the organization first (whoever changes holders does) and records wha
 with the field's name, and nothing is written.
 """
 
+import re
+import unicodedata
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -25,6 +27,8 @@ from webapp.tenancy.members import hold_organization
 LONGEST_NAME = 80
 LONGEST_NOTE = 2000
 COLOURS = 8
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_MERGED = "It was merged into another one, which has its numbers and calls now. Change that one."
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,12 @@ def change_destination(
 
     A pattern that is taken off is taken off for all time, as if it had been wrong: where others had it too, its turns
     become nobody's. hand_over() is for what was right.
-    Raises ChangedMeanwhile, and Refused as add_destination() does.
+    Raises ChangedMeanwhile, and Refused as add_destination() does and for one that was merged into another.
     """
     hold_organization(session)
     destination = get_held(session, destination_id)
+    if destination.merged_into_id is not None:
+        raise Refused(_MERGED)
     if destination.version != version:
         raise ChangedMeanwhile("Somebody else changed this meanwhile. Nothing of yours was stored yet.")
     before = destination.name
@@ -114,7 +120,7 @@ def bring_back(session: LockedSession, destination_id: int, *, actor_id: int | N
     hold_organization(session)
     destination = get_held(session, destination_id)
     if destination.merged_into_id is not None:
-        raise Refused("It was merged into another one, which has its numbers now.")
+        raise Refused(_MERGED)
     if destination.archived_at is not None:
         destination.archived_at = None
         touch(destination, actor_id)
@@ -167,8 +173,14 @@ def _set_members(session: LockedSession, destination: Destination, described: De
     set_members(session, destination, wanted)
 
 
+def clean_name(text: str) -> str:
+    """On one line, without what turns the direction of the text around it; "" where there is nothing to be seen."""
+    name = " ".join(_UNSEEN.sub(" ", text).split())
+    return name if any(unicodedata.category(letter)[0] not in "CZ" for letter in name) else ""
+
+
 def _checked_name(name: str) -> str:
-    name = " ".join(name.split())
+    name = clean_name(name)
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Refused(f"Give it a name of at most {LONGEST_NAME} characters.", "name")
     return name

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from webapp.destinations.actions import Described
+from webapp.destinations.actions import Described, clean_name
 from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS
 from webapp.destinations.listing import get_names, list_members, list_patterns
 from webapp.destinations.masking import mask_text
@@ -27,7 +27,7 @@ def list_differences(
     members = [each.name for each in list_members(session, destination.id)]
     yours = get_names(session, described.members)
     pairs = [
-        Difference("Name", destination.name, " ".join(described.name.split())),
+        Difference("Name", destination.name, clean_name(described.name)),
         Difference("Kind", KIND_LABELS[destination.kind], KIND_LABELS[described.kind]),
         Difference("Numbers and extensions", spell_patterns(patterns, plan), spell_patterns(described.patterns, plan)),
         Difference("People of the team", "\n".join(sorted(members)), "\n".join(sorted(yours.values()))),

@@ -7,6 +7,9 @@ people in the same file. Called by contact_jobs.py, a batch at a time; contact_s
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from sqlalchemy import select
 
 from webapp.clock import now_ms
 from webapp.database.ids import new_id
@@ -14,29 +17,51 @@ from webapp.destinations.contact_known import Directory, Entry, read_entries
 from webapp.destinations.contact_rows import BadContact, Contact
 from webapp.destinations.contact_store import Decided, store_decided
 from webapp.destinations.holders import read_turns_of
-from webapp.destinations.listing import get_names, list_patterns
+from webapp.destinations.listing import list_patterns
 from webapp.destinations.matching import Pattern, holder_at
-from webapp.destinations.models import DestinationKind, PatternKind
+from webapp.destinations.models import Destination, DestinationKind, PatternKind
 from webapp.destinations.turns import tell_pattern
 from webapp.errors import Refused
 from webapp.tenancy.lock import LockedSession
 
 REFUSED_KEPT = 200  #: refused lines that are shown; all are counted
+CHANGES_KEPT = 20  #: the same of lines that add or change something
+
+
+class Change(NamedTuple):
+    """What one line does: `before` is None of one that is not there yet; `gained` are the patterns that are new."""
+
+    contact: Contact
+    before: Entry | None
+    after: Entry
+    gained: tuple[Pattern, ...]
 
 
 @dataclass
 class Tally:
-    """What became of the lines so far. `bad`: the first refused ones."""
+    """What became of the lines so far. `bad`: the first refused ones; `changes`: what the first others do."""
 
     added: int = 0
     changed: int = 0
     same: int = 0
     refused: int = 0
     bad: list[BadContact] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     @property
     def lines(self) -> int:
         return self.added + self.changed + self.same + self.refused
+
+    def take(self, change: Change) -> None:
+        if change.before is None:
+            self.added += 1
+        elif change.gained or change.after != change.before:
+            self.changed += 1
+        else:
+            self.same += 1
+            return
+        if len(self.changes) < CHANGES_KEPT:
+            self.changes.append(change)
 
     def refuse(self, line: BadContact) -> None:
         self.refused += 1
@@ -53,7 +78,7 @@ class Batch:
         self._turns = read_turns_of(session, {pattern.key for each in contacts for pattern in each.patterns})
         self._moment = now_ms()
         held = {holder_at(turns, self._moment) for turns in self._turns.values()}
-        self._holders = get_names(session, {each for each in held if each is not None})
+        self._holders = _read_holders(session, {each for each in held if each is not None})
         named = [(line, each) for line in contacts for each in directory.list_ids(line.name)]
         self._entries = read_entries(session, {each for _line, each in named} - directory.left.keys())
         kinds = [(each, (line.kind, directory.entry(each, self._entries).kind)) for line, each in named]
@@ -85,12 +110,7 @@ class Batch:
         except Refused as refusal:
             tally.refuse(BadContact(line.line, refusal.sentence))
             return
-        if before is None:
-            tally.added += 1
-        elif gained or after != before:
-            tally.changed += 1
-        else:
-            tally.same += 1
+        tally.take(Change(line, before, after, tuple(gained)))
         if gained or after != before:
             self._directory.leave(line.name, after, with_patterns=bool(gained))
             self._decided.take(after.id, gained, line.name if before is None else None)
@@ -132,6 +152,14 @@ class Batch:
             note=contact.note or before.note,
             members=before.members | members if kind == DestinationKind.TEAM else frozenset(),
         )
+
+
+def _read_holders(session: LockedSession, ids: set[int]) -> dict[int, str]:
+    """As a refusal calls them: of an archived one no list shows the name."""
+    rows = session.execute(
+        select(Destination.id, Destination.name, Destination.archived_at).where(Destination.id.in_(sorted(ids)))
+    )
+    return {row.id: row.name if row.archived_at is None else f"{row.name} (archived)" for row in rows}
 
 
 def _kind_of(contact: Contact) -> DestinationKind:

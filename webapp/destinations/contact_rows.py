@@ -4,6 +4,7 @@ The first line names the columns: name, kind, patterns, colour, note, members, i
 are several in a cell, with ";" or a line break between. Knows no database. Used by contact_import.py and csv_views.py.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from webapp.csv_out import guard_cell
-from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE
+from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE, clean_name
 from webapp.destinations.kind_words import KIND_LABELS, read_colour, read_kind
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind
@@ -31,6 +32,7 @@ _ALSO = {
 _COLUMNS = {word: name for name in HEADER for word in (name, *_ALSO.get(name, ()))}
 _LONGEST_CELL = 20_000
 _SAMPLE_BYTES = 64 * 1024
+_ZIP = b"PK\x03\x04"
 _NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -57,22 +59,32 @@ class BadContact(NamedTuple):
 def read_contacts(stream: BinaryIO, plan: Plan) -> Iterator[Contact | BadContact]:
     """Each line beneath the header, one at a time. Raises Refused for a file that is no CSV of contacts."""
     sample = stream.read(_SAMPLE_BYTES)
+    if sample.startswith(_ZIP):
+        raise Refused("This is a workbook or a packed file. Save the sheet as “CSV UTF-8” and send that.")
     encoding, delimiter = _encoding(sample), _delimiter(sample)
     text = io.TextIOWrapper(_Rejoined(sample, stream), encoding, errors="replace", newline="")  # type: ignore[type-var]
     rows = csv.reader(text, delimiter=delimiter)
     columns = _columns(next(_safely(rows), []))
-    count = 0
+    count, last = 0, rows.line_num
     for row in _safely(rows):
+        first, last = last + 1, rows.line_num
         if isinstance(row, str):
-            yield BadContact(rows.line_num, row)
+            yield BadContact(last, row)
         elif any(cell.strip() for cell in row):
             cells = {columns[place]: _unguard(cell) for place, cell in enumerate(row) if place in columns}
-            yield _read(rows.line_num, cells, plan)
+            contact = _read(last, cells, plan)
+            yield _tell_span(contact, first) if isinstance(contact, BadContact) and first < last else contact
         else:
             continue
         count += 1
         if count > MOST_LINES:
             raise Refused(f"A file may hold {MOST_LINES:,} contacts. Cut it into several files.")
+
+
+def _tell_span(bad: BadContact, first: int) -> BadContact:
+    """Of a line with line breaks in it: most often nobody meant them."""
+    told = f"{bad.reason} It began in line {first:,}: if it was to end there, a quotation mark is missing."
+    return BadContact(bad.line, told)
 
 
 class _Rejoined(io.RawIOBase):
@@ -108,7 +120,9 @@ def _safely(rows: "Iterator[list[str]]") -> Iterator[list[str] | str]:
 
 
 def _encoding(sample: bytes) -> str:
-    """UTF-8, else what Excel calls CSV on Windows. A character may be cut at the end of the sample."""
+    """UTF-8, what Excel calls Unicode text, else what it calls CSV on Windows. The sample may end within a letter."""
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
     try:
         sample[: max(0, len(sample) - 4)].decode("utf-8")
     except UnicodeDecodeError:
@@ -148,7 +162,7 @@ def _read_cells(line: int, cells: Mapping[str, str], plan: Plan) -> Contact:
         raise Refused("It holds characters that are no text. Save the file as “CSV UTF-8”.")
     if any(len(cell) > _LONGEST_CELL for cell in cells.values()):
         raise Refused("One of its cells is far too long.")
-    name = " ".join(cells["name"].split()) if "name" in cells else ""
+    name = clean_name(cells.get("name", ""))
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Refused(f"It has no name of at most {LONGEST_NAME} characters.")
     kind_word, colour_word = cells.get("kind", "").strip(), cells.get("colour", "").strip()

@@ -25,6 +25,7 @@ from webapp.destinations.contact_actions import (
 )
 from webapp.destinations.contact_export import export_destinations
 from webapp.destinations.contact_models import ContactImport, ContactState
+from webapp.destinations.contact_preview import LINES_LOOKED_AT, list_changes
 from webapp.destinations.contact_rows import HEADER
 from webapp.destinations.forms import ContactsForm
 from webapp.destinations.listing import count_kinds
@@ -142,6 +143,7 @@ def store_contacts(contact_import_id: int) -> ResponseReturnValue:
 @access.member(Role.MANAGER)
 @access.sees_every_call
 def throw_contacts_away(contact_import_id: int) -> ResponseReturnValue:
+    check_sees_patterns()
     hold_and_check()
     received = get_contact_import(db(), contact_import_id)
     try:
@@ -159,11 +161,14 @@ def throw_contacts_away(contact_import_id: int) -> ResponseReturnValue:
 
 def _contacts_page(received: ContactImport, problem: str = "") -> Response:
     tally = read_tally(received)
+    waits = received.state == ContactState.WAITING
     kind = {ContactState.LOOKING: LOOK, ContactState.STORING: STORE}.get(received.state)
     context = frame(
         received=received,
         tally=tally,
         problem=problem,
+        changes=list_changes(db(), services().database, received, own_plan()) if waits and not problem else [],
+        looked_at=LINES_LOOKED_AT,
         is_working=kind is not None,
         delay=find_delay(db(), kind, {"contact_import_id": received.id}) if kind else None,
     )

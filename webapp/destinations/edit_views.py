@@ -61,7 +61,7 @@ def edit(destination_id: int) -> ResponseReturnValue:
         hold_and_check()
     destination, plan = get_destination(db(), destination_id), own_plan()
     own = list_patterns(db(), [destination.id])[destination.id]
-    form = _form(_spell(destination, own, plan))
+    form = _form(_spell(destination, own, plan), destination.id)
     if not form.validate_on_submit():
         return _form_page(form, destination)
     try:
@@ -100,11 +100,11 @@ def _row_part(destination: Destination, *, just_stored: bool) -> Response:
     return htmx.render(part, part, **frame(row=shown, just_stored=just_stored, comes_back=True))
 
 
-def _form(shown: dict[str, Any]) -> DestinationForm:
+def _form(shown: dict[str, Any], destination_id: int | None = None) -> DestinationForm:
     """Filled with what is shown. A masked reader's has no patterns, nor a note that somebody wrote: numbers may stand
     in it, and one with dots would be stored.
     """
-    form = DestinationForm(list_people(db()), shown)
+    form = DestinationForm(list_people(db(), destination_id), shown)
     if current_reader().is_masked:
         del form.patterns
         if shown.get("note"):
@@ -126,7 +126,7 @@ def _spell(destination: Destination, patterns: list[Pattern], plan: Plan) -> dic
 
 def _read(form: DestinationForm, plan: Plan, own: Sequence[Pattern], note: str = "") -> Described:
     """What the form says. Where a new prefix would name much, the form has a question. Raises Refused."""
-    patterns = read_patterns(form.patterns.data or "", plan) if "patterns" in form else list(own)
+    patterns = read_patterns(form.patterns.data or "", plan, own) if "patterns" in form else list(own)
     form.must_ask(ask_about_prefixes(db(), set(patterns) - set(own), plan.region))
     return form.read(patterns, note)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask_wtf.file import FileField
 from wtforms import (
-    DateField,
     HiddenField,
     IntegerField,
     RadioField,
@@ -14,20 +13,24 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
-    TimeField,
 )
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.form import BaseForm
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from webapp.database.ids import read_id, spell_id
 from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE, Described
+from webapp.destinations.day_fields import DayField, HourField
 from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS, KIND_NAMES
-from webapp.destinations.listing import Named
+from webapp.destinations.listing import OFFERED_AT_MOST, Named
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind
 from webapp.places import to_choices
 from webapp.refusable_form import RefusableForm
 
+_FIRST_PEOPLE = (
+    f"The first {OFFERED_AT_MOST} by name, and who is of it already. An import of contacts brings others into a team."
+)
 _NAME = Length(max=LONGEST_NAME, message=f"It has at most {LONGEST_NAME} characters.")
 
 
@@ -42,15 +45,26 @@ class AskingForm(RefusableForm):
         return bool(self.question)
 
 
+class PeopleField(SelectMultipleField):
+    """Boxes to tick, one a person."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    def pre_validate(self, form: BaseForm) -> None:
+        if set(self.data or ()) - {choice[0] for choice in self.iter_choices()}:
+            raise ValidationError("Somebody whom you chose is not offered any more. Look the people through again.")
+
+
 class DestinationForm(AskingForm):
     """Adds or changes a destination. `sure`: what its sender was told would change, if it was much."""
 
-    name = StringField("Name", [InputRequired("Give it a name."), _NAME])
+    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
     kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
-    patterns = TextAreaField("Numbers and extensions", [Optional(), Length(max=20_000, message="That is too long.")])
-    members = SelectMultipleField(
-        "People of the team", widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+    patterns = TextAreaField(
+        "Numbers and extensions", [Optional(), Length(max=200_000, message="That is too long. Write fewer lines.")]
     )
+    members = PeopleField("People of the team")
     colour = RadioField("Colour", choices=to_choices([(str(place), name) for place, name in enumerate(COLOUR_NAMES)]))
     note = TextAreaField(
         "Note", [Optional(), Length(max=LONGEST_NOTE, message=f"Use at most {LONGEST_NOTE:,} characters.")]
@@ -62,6 +76,7 @@ class DestinationForm(AskingForm):
         """`people` can be of a team; `shown` is what the fields say at first."""
         super().__init__(data={"colour": "0", "kind": "person", **shown}, **more)
         self.members.choices = to_choices([(spell_id(each.id), each.name) for each in people])
+        self.members_hint = "" if len(people) < OFFERED_AT_MOST else _FIRST_PEOPLE
 
     def read(self, patterns: Sequence[Pattern], note: str = "") -> Described:
         """What a valid form says, with the patterns that its lines were read as; `note`: if it has no field for it."""
@@ -78,14 +93,18 @@ class DestinationForm(AskingForm):
 class HandOverForm(AskingForm):
     """Which pattern, by its place in the list; to whom, by name."""
 
-    pattern = SelectField("What is handed over")
+    pattern = SelectField("What is handed over", validate_choice=False)
     to = StringField("To whom", [Optional(), _NAME])
-    from_on = DateField("From this day on", [InputRequired("Give the first day on which it is theirs.")])
+    from_on = DayField("From this day on", [InputRequired("Give the first day on which it is theirs.")])
     sure = HiddenField()
+
+    def validate_pattern(self, field: SelectField) -> None:
+        if field.data not in [choice[0] for choice in field.iter_choices()]:
+            raise ValidationError("Somebody else has it by now. Choose another one.")
 
 
 class MergeForm(AskingForm):
-    into = StringField("Merge it into", [InputRequired("Give the name of the one that stays."), _NAME])
+    into = StringField("Merge it into", [DataRequired("Give the name of the one that stays."), _NAME])
     sure = HiddenField()
 
 
@@ -96,16 +115,16 @@ class TestForm(AskingForm):
 
     number = StringField(
         "Number or extension",
-        [InputRequired("Type a number or an extension."), Length(max=60, message="That is too long for a number.")],
+        [DataRequired("Type a number or an extension."), Length(max=60, message="That is too long for a number.")],
     )
-    on = DateField("On the day", [Optional()])
-    at = TimeField("At", [Optional()])
+    on = DayField("On the day", [Optional()])
+    at = HourField("At", [Optional()])
 
 
 class NameForm(AskingForm):
     """Gives a number or extension its name."""
 
-    name = StringField("Name", [InputRequired("Give it a name."), _NAME])
+    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
     kind = SelectField("Kind", choices=to_choices([(kind.name.lower(), KIND_LABELS[kind]) for kind in DestinationKind]))
 
 

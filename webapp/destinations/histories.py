@@ -1,20 +1,18 @@
 """Whose the patterns of a destination were and are: for its page. Called by show_views.py; nothing here writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import select
 
 from webapp.clock import from_ms, now, to_ms
+from webapp.destinations.holders import read_turns_of
 from webapp.destinations.listing import get_names
-from webapp.destinations.matching import ALWAYS_MS, Pattern, holder_at
+from webapp.destinations.matching import ALWAYS_MS, Pattern, Turn, holder_at
 from webapp.destinations.models import DestinationPattern
 from webapp.destinations.patterns import Plan, spell_pattern
-from webapp.destinations.turns import turns_of
 from webapp.tenancy.lock import LockedSession
-
-_SHOWN_AT_MOST = 500
 
 
 class ShownTurn(NamedTuple):
@@ -43,9 +41,12 @@ def list_histories(session: LockedSession, destination_id: int, plan: Plan) -> l
         select(DestinationPattern.kind, DestinationPattern.digits, DestinationPattern.pbx_id)
         .where(DestinationPattern.destination_id == destination_id)
         .distinct()
-        .limit(_SHOWN_AT_MOST)
     )
-    found = [_show(session, Pattern(*row), destination_id, plan) for row in rows]
+    patterns = [Pattern(*row) for row in rows]
+    histories = read_turns_of(session, {pattern.key for pattern in patterns})
+    holders = {turn.destination_id for turns in histories.values() for turn in turns}
+    names = get_names(session, {each for each in holders if each is not None})
+    found = [_show(pattern, histories[pattern.key], names, destination_id, plan) for pattern in patterns]
     return sorted(found, key=lambda each: (not each.is_own, each.pattern.key))
 
 
@@ -53,9 +54,10 @@ def find_pattern(histories: Sequence[ShownPattern], key: str) -> ShownPattern | 
     return next((each for each in histories if each.pattern.key == key), None)
 
 
-def _show(session: LockedSession, pattern: Pattern, destination_id: int, plan: Plan) -> ShownPattern:
-    turns, present = turns_of(session, pattern.key), to_ms(now())
-    names = get_names(session, {turn.destination_id for turn in turns if turn.destination_id is not None})
+def _show(
+    pattern: Pattern, turns: Sequence[Turn], names: Mapping[int, str], destination_id: int, plan: Plan
+) -> ShownPattern:
+    present = to_ms(now())
     ends = [turn.from_ms for turn in turns[1:]]
     shown = tuple(
         ShownTurn(

@@ -17,7 +17,7 @@ from webapp.tenancy.lock import LockedSession
 
 ON_A_PAGE = 50
 FOUND_AT_MOST = 50  #: by digits: who looks for more writes more of them
-_OFFERED_AT_MOST = 500
+OFFERED_AT_MOST = 500
 
 
 class Sort(StrEnum):
@@ -93,14 +93,16 @@ def count_archived(session: LockedSession) -> int:
     return session.scalar(select(func.count(Destination.id)).where(Destination.archived_at.is_not(None))) or 0
 
 
-def find_by_digits(session: LockedSession, words: str, pieces: Collection[str]) -> list[Destination]:
+def find_by_digits(
+    session: LockedSession, words: str, pieces: Collection[str], kind: DestinationKind | None = None
+) -> list[Destination]:
     """Those with a pattern that holds one of the pieces of digits, or whose name or note holds the words."""
     in_patterns = select(DestinationPattern.destination_id).where(
         or_(*(DestinationPattern.digits.contains(piece, autoescape=True) for piece in sorted(pieces)))
     )
     found = (
         select(Destination)
-        .where(or_(_holds(words), Destination.id.in_(in_patterns) if pieces else _holds(words)))
+        .where(or_(_holds(words), Destination.id.in_(in_patterns) if pieces else _holds(words)), *_of_kind(kind))
         .order_by(Destination.archived_at.is_not(None), func.lower(Destination.name), Destination.id)
         .limit(FOUND_AT_MOST)
     )
@@ -109,8 +111,11 @@ def find_by_digits(session: LockedSession, words: str, pieces: Collection[str]) 
 
 def _meets(asked: Asked) -> ColumnElement[bool]:
     archived = Destination.archived_at.is_not(None) if asked.archived else Destination.archived_at.is_(None)
-    kinds = [] if asked.kind is None else [Destination.kind == asked.kind]
-    return and_(archived, *kinds, *(_holds(word) for word in asked.words.split()))
+    return and_(archived, *_of_kind(asked.kind), *(_holds(word) for word in asked.words.split()))
+
+
+def _of_kind(kind: DestinationKind | None) -> list[ColumnElement[bool]]:
+    return [] if kind is None else [Destination.kind == kind]
 
 
 def _holds(word: str) -> ColumnElement[bool]:
@@ -138,9 +143,12 @@ def list_patterns(session: LockedSession, destination_ids: Iterable[int]) -> dic
     return found
 
 
-def list_people(session: LockedSession) -> list[Named]:
-    """Who can be of a team, by name."""
-    return _named(session, Destination.kind == DestinationKind.PERSON, Destination.archived_at.is_(None))
+def list_people(session: LockedSession, team_id: int | None = None) -> list[Named]:
+    """Who can be of a team, by name: at most some hundred, and whoever is of this one already, archived or not."""
+    is_offered = Destination.kind == DestinationKind.PERSON, Destination.archived_at.is_(None)
+    members = [] if team_id is None else list_members(session, team_id)
+    people = {each.id: each for each in (*_named(session, *is_offered, at_most=OFFERED_AT_MOST), *members)}
+    return sorted(people.values(), key=lambda each: (each.name.casefold(), each.id))
 
 
 def list_members(session: LockedSession, team_id: int) -> list[Named]:
@@ -157,7 +165,7 @@ def list_teams(session: LockedSession, person_id: int) -> list[Named]:
 
 def list_offered(session: LockedSession) -> list[Named]:
     """Names to choose from while typing, at most some hundred."""
-    return _named(session, Destination.archived_at.is_(None))
+    return _named(session, Destination.archived_at.is_(None), at_most=OFFERED_AT_MOST)
 
 
 def find_named(session: LockedSession, name: str) -> list[Destination]:
@@ -174,11 +182,11 @@ def get_names(session: LockedSession, destination_ids: Iterable[int]) -> dict[in
     return {row.id: row.name for row in rows}
 
 
-def _named(session: LockedSession, *conditions: ColumnElement[bool]) -> list[Named]:
+def _named(session: LockedSession, *conditions: ColumnElement[bool], at_most: int | None = None) -> list[Named]:
     rows = session.execute(
         select(Destination.id, Destination.name, Destination.kind)
         .where(*conditions)
         .order_by(func.lower(Destination.name), Destination.id)
-        .limit(_OFFERED_AT_MOST)
+        .limit(at_most)
     )
     return [Named(*row) for row in rows]

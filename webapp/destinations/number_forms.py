@@ -3,9 +3,11 @@
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, HiddenField, SelectField, StringField
+from wtforms import HiddenField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
+from webapp.destinations.actions import clean_name
+from webapp.destinations.day_fields import DayField
 from webapp.destinations.number_actions import KIND_WORDS, LONGEST_TEXT, NumberDetails, read_typed
 from webapp.destinations.number_facts import NumberFacts, calling_code
 from webapp.destinations.route_models import NumberKind
@@ -19,22 +21,9 @@ _LONGEST_NUMBER = 40
 _FIRST_YEAR, _LAST_YEAR = 1950, 2199
 
 
-def _check_day(_form: FlaskForm, field: DateField) -> None:
+def _check_day(_form: FlaskForm, field: DayField) -> None:
     if field.data is not None and not _FIRST_YEAR <= field.data.year <= _LAST_YEAR:
         raise ValidationError(f"Give a day between {_FIRST_YEAR} and {_LAST_YEAR}.")
-
-
-class DayField(DateField):
-    """A day that may be left empty; what is none is kept as it was typed."""
-
-    def __init__(self, label: str, **kwargs: Any) -> None:
-        super().__init__(label, [Optional(), _check_day], **kwargs)
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError("This is no day of the calendar. Write it as 2026-05-03, or leave it empty.") from None
 
 
 class NumberForm(FlaskForm):  # type: ignore[misc]
@@ -44,8 +33,8 @@ class NumberForm(FlaskForm):  # type: ignore[misc]
     kind = SelectField("Kind")
     label = StringField("What it is for", [_TOO_LONG])
     provider = StringField("Provider", [_TOO_LONG])
-    since_on = DayField("Ours since")
-    until_on = DayField("Last day")
+    since_on = DayField("Ours since", [Optional(), _check_day])
+    until_on = DayField("Last day", [Optional(), _check_day])
     version = HiddenField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,7 +53,7 @@ class NumberForm(FlaskForm):  # type: ignore[misc]
         return self._details(self.region.data, NumberKind(int(self.kind.data)))
 
     def _details(self, region: str, kind: NumberKind) -> NumberDetails:
-        provider, label = (" ".join((field.data or "").split()) for field in (self.provider, self.label))
+        provider, label = (clean_name(field.data or "") for field in (self.provider, self.label))
         return NumberDetails(region, kind, provider, label, self.since_on.data, self.until_on.data)
 
 

@@ -63,7 +63,8 @@ def find_number(session: LockedSession, e164: str) -> Number | None:
 def list_numbers(session: LockedSession) -> list[Number]:
     """Those that are ours first, by their digits; then those that were given up."""
     numbers = session.scalars(select(Number).order_by(Number.e164)).all()
-    return sorted(numbers, key=lambda number: number.until_at is not None)
+    present = clock.now()
+    return sorted(numbers, key=lambda number: number.until_at is not None and number.until_at <= present)
 
 
 def list_with_figures(session: LockedSession, zone: ZoneInfo) -> list[ListedNumber]:

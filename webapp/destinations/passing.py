@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from webapp.clock import now
 from webapp.destinations.counted import count_calls
 from webapp.destinations.histories import ShownPattern, ShownTurn
 from webapp.destinations.models import Destination, DestinationMember, DestinationPattern
 from webapp.formatting import format_calls, format_count, format_date
+from webapp.organizations.models import Invitation, InvitationDestination, InvitationState
 from webapp.tenancy.lock import LockedSession
+from webapp.tenancy.models import MembershipDestination
 
 
 def ask_about_day(session: LockedSession, pattern: ShownPattern, taker: Destination | None, from_at: datetime) -> str:
@@ -64,5 +66,32 @@ def tell_merge(session: LockedSession, source: Destination, into: Destination) -
         told.append(f"{format_count(people)} {'place in a team' if people == 1 else 'places in teams'}")
     return (
         f"{' and '.join(told)} of {source.name} will be {into.name}'s, with the calls of all time. {source.name} is "
-        "archived and leads there. This cannot be undone."
+        f"archived and leads there.{_tell_readers(session, source, into)} This cannot be undone."
     )
+
+
+def _tell_readers(session: LockedSession, source: Destination, into: Destination) -> str:
+    """Who reads the calls of the one today, or is invited to: a merge gives them others'."""
+    invited = (
+        select(func.count(InvitationDestination.invitation_id.distinct()))
+        .join(
+            Invitation,
+            and_(
+                Invitation.organization_id == InvitationDestination.organization_id,
+                Invitation.id == InvitationDestination.invitation_id,
+            ),
+        )
+        .where(
+            InvitationDestination.destination_id == source.id,
+            Invitation.state.in_([InvitationState.OPEN, InvitationState.UNCONFIRMED]),
+        )
+    )
+    given = select(func.count(MembershipDestination.user_account_id.distinct()))
+    given = given.where(MembershipDestination.destination_id == source.id)
+    readers = (session.scalar(given) or 0) + (session.scalar(invited) or 0)
+    if not readers:
+        return ""
+    who = "1 person who was" if readers == 1 else f"{format_count(readers)} people who were"
+    if into.kind.is_outside:
+        return f" {who} given or offered its calls will not see them any more, since {into.name} is outside."
+    return f" {who} given or offered its calls will see those of {into.name}."

@@ -42,12 +42,16 @@ class Plan:
     extension_lengths: frozenset[int]
 
 
-def read_patterns(text: str, plan: Plan) -> list[Pattern]:
-    """The patterns of some lines, each once. Raises Refused with the line that cannot be read."""
+def read_patterns(text: str, plan: Plan, known: Iterable[Pattern] = ()) -> list[Pattern]:
+    """The patterns of some lines, each once. Raises Refused with the line that cannot be read.
+
+    `known`: those that were spelt into the text before somebody changed it; an import may have brought thousands.
+    """
+    spelt = {spell_pattern(pattern, plan): pattern for pattern in known}
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) > _PATTERNS_AT_MOST:
-        raise Refused(f"Write at most {_PATTERNS_AT_MOST} numbers, extensions and prefixes.", FIELD)
-    return list(dict.fromkeys(read_pattern(line, plan) for line in lines))
+    if sum(line not in spelt for line in lines) > _PATTERNS_AT_MOST:
+        raise Refused(f"Write at most {_PATTERNS_AT_MOST} more numbers, extensions and prefixes at once.", FIELD)
+    return list(dict.fromkeys(spelt.get(line) or read_pattern(line, plan) for line in lines))
 
 
 def read_pattern(line: str, plan: Plan) -> Pattern:

@@ -3,7 +3,7 @@
 Called by the form of a destination. Nothing here writes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import and_, exists, func, or_, select
@@ -17,6 +17,7 @@ from webapp.tenancy.lock import LockedSession
 MANY = 1000  #: numbers: a prefix that meets more is asked about
 _FEW = 10  #: more than half of fewer numbers than these is nothing to ask about
 _EXAMPLES = 3
+_STAR = "A line with nothing but * names what is dialled as a star, and not every number: no line names them all."
 _LONGER_AT_MOST = 500  #: prefixes within the prefix
 
 
@@ -34,11 +35,12 @@ class Reach(NamedTuple):
         return self.met > MANY or (self.met >= _FEW and 2 * self.met > self.known)
 
 
-def ask_about_prefixes(session: LockedSession, patterns: Iterable[Pattern], region: str) -> str:
-    """What the wide ones among the patterns would name, in sentences; "" where none is wide."""
+def ask_about_prefixes(session: LockedSession, patterns: Collection[Pattern], region: str) -> str:
+    """What the wide ones among the patterns would name, and what * does not, in sentences; "" for nothing."""
     prefixes = sorted({pattern.digits for pattern in patterns if pattern.kind == PatternKind.PREFIX})
+    stars = [_STAR] if any(pattern.digits == "*" for pattern in patterns) else []
     reaches = (measure_prefix(session, prefix) for prefix in prefixes)
-    return " ".join(_tell(reach, region) for reach in reaches if reach.is_wide)
+    return " ".join([*stars, *(_tell(reach, region) for reach in reaches if reach.is_wide)])
 
 
 def measure_prefix(session: LockedSession, prefix: str) -> Reach:

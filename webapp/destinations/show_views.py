@@ -15,6 +15,7 @@ from webapp.database.staff_rights import Area
 from webapp.destinations import actions
 from webapp.destinations.blueprint import bp
 from webapp.destinations.choosing import choose_named
+from webapp.destinations.day_fields import FIRST_YEAR, LAST_YEAR, ODD_YEAR
 from webapp.destinations.forms import HandOverForm, MergeForm
 from webapp.destinations.histories import find_pattern, list_histories
 from webapp.destinations.listing import get_names, list_members, list_offered, list_teams
@@ -30,7 +31,7 @@ from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_reader, db
 
-_LATEST_YEAR = 2200
+_PATTERNS_SHOWN = 200
 
 
 @bp.get("/<id:destination_id>")
@@ -48,6 +49,7 @@ def show(destination_id: int) -> ResponseReturnValue:
         page,
         **frame(
             row=row,
+            shown_at_most=_PATTERNS_SHOWN,
             histories=[] if reader.is_masked else list_histories(db(), destination.id, plan),
             members=list_members(db(), destination.id),
             teams=list_teams(db(), destination.id),
@@ -91,8 +93,8 @@ def pass_on(destination_id: int) -> ResponseReturnValue:
 
 def _start_of(day: date | None) -> datetime:
     """Its first moment in the organization's zone."""
-    if day is None or not 1970 <= day.year < _LATEST_YEAR:
-        raise Refused("Give a day of this century.", "from_on")
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Refused(ODD_YEAR, "from_on")
     return datetime.combine(day, time(), own_zone())
 
 
@@ -114,7 +116,7 @@ def take_back(destination_id: int) -> ResponseReturnValue:
     from_ms = request.form.get("from", type=int)
     if found is None or from_ms is None or not any(turn.from_at and turn.from_ms == from_ms for turn in found.turns):
         raise NotFound
-    take_turn_back(db(), found.pattern, instant_of(from_ms), actor_id=current_user.id)
+    take_turn_back(db(), found.pattern, instant_of(from_ms).astimezone(own_zone()), actor_id=current_user.id)
     db().commit()
     flash(f"The hand-over of {found.words} is taken back.", "ok")
     return htmx.go_to(url_for("destinations.show", destination_id=destination.id))

@@ -10,6 +10,7 @@ from webapp import access, htmx
 from webapp.clock import now
 from webapp.database.staff_rights import Area
 from webapp.destinations.blueprint import bp
+from webapp.destinations.day_fields import FIRST_YEAR, LAST_YEAR, ODD_YEAR
 from webapp.destinations.explaining import Explanation, explain
 from webapp.destinations.forms import TestForm
 from webapp.destinations.pages import check_sees_patterns, frame, own_plan, own_zone
@@ -17,8 +18,6 @@ from webapp.errors import Refused
 from webapp.formatting import format_weekday
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import db
-
-_FIRST_YEAR, _LAST_YEAR = 1970, 2199
 
 
 @bp.route("/test", methods=["GET", "POST"])
@@ -57,8 +56,8 @@ def _read_asked(day: date | None, hour: time | None) -> Asked:
         if hour is not None:
             raise Refused("Give the day of this time too, or leave the time empty.", "on")
         return Asked(moment, moment)
-    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        raise Refused(f"Give a day between {_FIRST_YEAR} and {_LAST_YEAR}.", "on")
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Refused(ODD_YEAR, "on")
     at = datetime.combine(day, hour or time(), zone).astimezone(UTC)
     until = at if hour else datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
     when = f"On {format_weekday(day)}" + (f" at {hour:%H:%M}" if hour else "")

@@ -112,7 +112,7 @@ def set_patterns(
 ) -> None:
     """Make these the patterns that are its own now. Those that it had at another time stay as they are.
 
-    One that is taken off is nobody's in its turns: nobody else gains the calls.
+    One that is taken off is nobody's in its turns: nobody else who had it gains the calls.
     """
     if not wanted and destination.kind == DestinationKind.ZONE:
         raise Refused("A zone is recognised by the beginning of its numbers: write one, such as +44 1632*.", FIELD)

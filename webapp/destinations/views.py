@@ -74,7 +74,7 @@ def _found_by_digits(words: str, asked: Asked) -> Response:
     reader = current_reader()
     refused = "Numbers are not searched for you, since you see them without their last digits." * reader.is_masked
     plan = own_plan()
-    found = [] if refused else find_by_digits(db(), words, pieces_of(words, plan.region))
+    found = [] if refused else find_by_digits(db(), words, pieces_of(words, plan.region), asked.kind)
     context = {
         **_list_context(asked, False),
         "rows": show_rows(db(), found, plan, reader, own_zone()),

@@ -1,0 +1,63 @@
+"""What the first lines of a file of contacts would change, in words: for its page, before anybody says yes.
+
+Called by csv_views.py. The counts are those of the whole file, and stand in its row; these are worked out anew.
+"""
+
+import io
+from contextlib import suppress
+from itertools import islice
+from typing import NamedTuple
+
+from webapp.database.engine import Database
+from webapp.destinations.contact_import import CHANGES_KEPT, Batch, Change, Tally
+from webapp.destinations.contact_known import Directory
+from webapp.destinations.contact_models import ContactImport
+from webapp.destinations.contact_rows import read_contacts
+from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS
+from webapp.destinations.patterns import Plan, spell_pattern
+from webapp.jobs.stored_files import open_stored_file
+from webapp.tenancy.lock import LockedSession
+
+LINES_LOOKED_AT = 1000  #: a page waits for no more
+_AT_ONCE = 200
+_NOTE_SHOWN = 60
+
+
+class ShownChange(NamedTuple):
+    line: int
+    name: str
+    what: str
+
+
+def list_changes(session: LockedSession, database: Database, received: ContactImport, plan: Plan) -> list[ShownChange]:
+    """Of the first CHANGES_KEPT lines that change anything, if they are among the first LINES_LOOKED_AT."""
+    if received.stored_file_id is None:
+        return []
+    tally = Tally()
+    with suppress(FileNotFoundError):  # thrown away this very moment
+        stream = open_stored_file(database, received.organization_id, received.stored_file_id)
+        contacts = islice(read_contacts(io.BufferedReader(stream), plan), LINES_LOOKED_AT)
+        directory = Directory(session)
+        while len(tally.changes) < CHANGES_KEPT and (lines := list(islice(contacts, _AT_ONCE))):
+            Batch(session, directory, lines).look(tally)
+    return [ShownChange(each.contact.line, each.contact.name, _tell(each, plan)) for each in tally.changes]
+
+
+def _tell(change: Change, plan: Plan) -> str:
+    """ "New customer; 01632 960123", "07700 900123; kind: Person → Customer"."""
+    contact, before, after, gained = change
+    told = [spell_pattern(pattern, plan) for pattern in gained]
+    if before is None:
+        told.insert(0, f"New {KIND_LABELS[after.kind].lower()}")
+    elif before.kind != after.kind:
+        told.append(f"kind: {KIND_LABELS[before.kind]} → {KIND_LABELS[after.kind]}")
+    if after.colour != (before.colour if before else 0):
+        told.append(f"colour: {COLOUR_NAMES[after.colour]}")
+    if after.note != (before.note if before else ""):
+        cut = "…" * (len(after.note) > _NOTE_SHOWN)
+        told.append(f"note: {' '.join(after.note[:_NOTE_SHOWN].split())}{cut}")
+    if after.members - (before.members if before else frozenset()):
+        told.append(f"people: {', '.join(contact.members)}")
+    if before and before.members - after.members:
+        told.append("has no people any more")
+    return "; ".join(told)
