@@ -1,5 +1,6 @@
 """The page by which a phone system sends its calls by itself, and the pages of what it sent."""
 
+from html import unescape
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -39,6 +40,12 @@ def test_the_lines_to_paste_name_the_real_address(
     assert f"http://localhost:8080{delivering.address}" in text
     assert "YOUR-TOKEN" in text and "plain http" in text
     assert sending in client.get(f"{HARBOUR}/phone-systems").text
+
+
+def test_asterisk_goes_its_own_way_for_whatever_it_cannot_weigh(client: PageCheckingClient, sending: str) -> None:
+    """A quote in a proxy's error page breaks the expression, which is false then: so false must be the safe way."""
+    [line] = [each for each in unescape(client.get(sending).text).splitlines() if "from-trunk," in each]
+    assert line == ' same => n,GotoIf($["${CUT(WHERE,:,1)}" = "route"]?:from-trunk,${EXTEN},1)'
 
 
 def test_lines_of_a_new_token_hold_it(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:
