@@ -221,7 +221,7 @@ def refuse(delivering: Delivering, body: bytes, status: int, words: str, **heade
 
 
 def test_a_body_that_is_too_large(delivering: Delivering) -> None:
-    refuse(delivering, b" " * (LARGEST_BODY + 1), 413, "more than can be sent")
+    refuse(delivering, b" " * (LARGEST_BODY + 1), 413, "up to 2 MiB. Nothing was stored: send less at once")
     assert delivering.send(b"[" + b" " * (LARGEST_BODY - 2) + b"]").status_code == 200
 
 
