@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,6 +77,15 @@ def test_every_way_in_which_freeswitch_sends(delivering: Delivering, send: str) 
     [call] = delivering.calls()
     assert (call.outcome, call.direction, call.talk_seconds) == (Outcome.ANSWERED, Direction.INBOUND, 30)
     assert delivering.the_import().format == "freeswitch_json"
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, lambda body: b"\xef\xbb\xbf" + body], ids=["gzip unsaid", "BOM"])
+def test_what_stands_before_the_json_is_no_line_of_its_own(
+    delivering: Delivering, packed: Callable[[bytes], bytes]
+) -> None:
+    assert delivering.send(packed(json.dumps(own_call(1)).encode())).json == {"received": 1}
+    delivering.store()
+    assert len(delivering.calls()) == 1 and not delivering.refused()
 
 
 def test_the_first_delivery_says_in_which_format_a_phone_system_writes(delivering: Delivering) -> None:
@@ -239,6 +249,8 @@ def test_a_gzip_bomb(delivering: Delivering) -> None:
 def test_damaged_gzip(delivering: Delivering, cut: slice) -> None:
     packed = gzip.compress(json.dumps(own_call(1)).encode())
     refuse(delivering, packed[cut], 400, "send it again, whole", Content_Encoding="gzip")
+    if packed[cut].startswith(packed[:2]):
+        refuse(delivering, packed[cut], 400, "send it again, whole")
 
 
 def test_another_packing(delivering: Delivering) -> None:

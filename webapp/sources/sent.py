@@ -6,6 +6,7 @@ A body that is no call is put there too: it ends as a refused line with its reas
 import base64
 import binascii
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -15,7 +16,7 @@ from webapp.errors import BadRequest, TooLarge
 from webapp.ingest.readers import callbook_json, freeswitch_json
 from webapp.ingest.readers.json_rows import JsonRow, json_rows
 from webapp.ingest.records import SourceLine
-from webapp.ingest.source_bytes import DamagedHere, UnreadableFile, gunzip
+from webapp.ingest.source_bytes import GZIP_MAGIC, DamagedHere, UnreadableFile, gunzip
 from webapp.ingest.source_lines import decode
 from webapp.ingest.spooling import Parcel
 
@@ -30,7 +31,7 @@ _TOO_LARGE = (
     f"A request may have up to {LARGEST_BODY // 1024 // 1024} MiB, unpacked too, and {MOST_RECORDS:,} calls. Nothing "
     "of this one was stored: send less at once."
 )
-_DAMAGED = "The body says that it is gzip and is not, or is cut off. Nothing was stored: send it again, whole."
+_DAMAGED = "The body is said to be gzip and is not, or is cut off. Nothing was stored: send it again, whole."
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def take_apart(pbx: Pbx, sent: Sent) -> tuple[int, list[Parcel]]:
     Raises BadRequest and TooLarge with words, for what is not kept.
     """
     text, is_freeswitch = _unwrap(_unpack(sent), sent.content_type.partition(";")[0].strip().lower())
+    text = text.removeprefix(BOM_UTF8)  # Windows writes it before what it saves
     if not text.strip():
         raise BadRequest("The request has no body, so there is no call in it. Nothing was stored.")
     rows = _rows(text)
@@ -56,10 +58,11 @@ def take_apart(pbx: Pbx, sent: Sent) -> tuple[int, list[Parcel]]:
 
 
 def _unpack(sent: Sent) -> bytes:
+    """Told by its first bytes too: no JSON begins like gzip, and a script forgets the header."""
     encoding = sent.content_encoding.strip().lower()
-    if encoding in ("", "identity"):
+    if encoding in ("", "identity") and not sent.body.startswith(GZIP_MAGIC):
         return sent.body
-    if encoding not in ("gzip", "x-gzip"):
+    if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise BadRequest("The body may be packed with gzip, or not at all. Nothing was stored.")
     parts, size = [], 0
     try:
