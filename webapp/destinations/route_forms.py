@@ -39,7 +39,9 @@ class RouteRow(Form):
 
     def validate_seconds(self, field: StringField) -> None:
         text = (field.data or "").strip()
-        if self.when.data == _NO_ANSWER and not (text.isdecimal() and 1 <= int(text[:6]) <= LONGEST_RING):
+        if self.when.data == _NO_ANSWER and not (
+            text.isdecimal() and len(text) <= 3 and 1 <= int(text) <= LONGEST_RING
+        ):
             raise ValidationError(f"Give the seconds that it rings, from 1 to {LONGEST_RING}.")
 
     def validate_destination(self, field: SelectField) -> None:
