@@ -129,6 +129,7 @@ def test_what_is_wrong_stands_beside_its_route_and_nothing_is_lost(
         (form(good, ("no_answer", scene.voicemail, "soon")), "Give the seconds that it rings"),
         (form(good, ("no_answer", scene.voicemail, "0")), "Give the seconds that it rings"),
         (form(good, ("no_answer", scene.voicemail, "601")), "Give the seconds that it rings"),
+        (form(good, ("no_answer", scene.voicemail, "0000019999999999")), "Give the seconds that it rings"),
         (form(good, **{"rows-0-from_at": "yesterday"}), "This is no day and time"),
         (form(good, **{"rows-0-until_at": "2026-02-30T10:00"}), "This is no day and time"),
         (form(good, **{"rows-0-until_at": "0001-01-01T00:00"}), "This is no day and time"),
@@ -277,7 +278,10 @@ def test_the_second_of_two_editors_sees_what_changed_and_keeps_their_text(
     assert f'selected value="{spell_id(scene.reception.id)}"' in answer.text
     assert len(scene.plans()) == 1
     assert client.send(scene.base, mine | {"began_with": began_with(answer.text)}).status_code == 303
-    assert client.send(scene.base, mine | {"began_with": "no-id-at-all"}).status_code == 422
+    for stale in (mark, "no-id-at-all"):
+        answer = client.send(scene.base, mine | {"began_with": stale})
+        assert answer.status_code == 303, "a button pressed twice, or Back: it stands there already"
+    assert client.send(scene.base, form(("always", scene.voicemail), began_with="no-id-at-all")).status_code == 422
     assert len(scene.plans()) == 2
 
 
