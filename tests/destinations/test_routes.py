@@ -14,6 +14,7 @@ from tests.make import EPOCH, NOON, Make
 from webapp.audit.models import AuditDetail
 from webapp.database.ids import new_id, spell_id
 from webapp.destinations.actions import merge
+from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, DestinationPattern, PatternKind
 from webapp.destinations.route_models import Number, Route, RouteCondition, RoutePlan, Schedule
 from webapp.destinations.routing import Hours, RouteLine, Span
@@ -219,6 +220,24 @@ def test_a_circle_is_refused_with_its_way(client: PageCheckingClient, cast: Cast
     assert "Main line → Sales line → Main line" in answer.text
     dialled_by(make, None, "442079460000", NOON)
     assert client.send(scene.base, form(("always", desk))).status_code == 303, "the pattern is nobody's since then"
+
+
+def test_a_direct_number_may_ring_whose_it_is(client: PageCheckingClient, cast: Cast, scene: Scene) -> None:
+    """Calls to it show their name, and they are rung by their extension: not where one phone system alone has it."""
+    grace = scene.make.destination("Grace")
+    dialled_by(scene.make, grace, "442079460000")
+    client.sign_in(cast.max)
+    assert "Grace leads back here" in client.send(scene.base, form(("always", grace))).text
+    extension = Pattern(PatternKind.EXTENSION, "204", scene.make.pbx().id)
+    for pattern, status in ((extension, 422), (extension._replace(pbx_id=None), 303)):
+        scene.make.store(
+            DestinationPattern(
+                pattern_key=pattern.key, from_at=EPOCH, destination_id=grace.id, created_at=NOON, **pattern._asdict()
+            )
+        )
+        assert client.send(scene.base, form(("always", grace))).status_code == status
+    assert "leads back here" not in client.get("/o/harbour/destinations/routes").text
+    assert len(scene.plans()) == 1
 
 
 def test_a_circle_through_a_merged_destination_and_one_of_two_numbers_is_refused(
