@@ -83,6 +83,8 @@ def _assign(row: CallToReturn, actor: Actor) -> None:
     member: Member | None = None
     if to is not None and to != row.assigned_to:
         member = next((each for each in list_members(db(), seat.present) if each.id == to), None)
+        if member is None and seat.membership.role >= Role.MANAGER:
+            raise Refused("Whom you chose is here no more. Choose somebody else.", "assigned_to")
         if member is None or not may_ask(member, seat):
             raise BadRequest
     elif to is not None:
