@@ -79,6 +79,13 @@ def test_every_way_in_which_freeswitch_sends(delivering: Delivering, send: str) 
     assert delivering.the_import().format == "freeswitch_json"
 
 
+@pytest.mark.parametrize("send", ["send_form", "send_base64"])
+def test_callbooks_own_json_in_a_form_is_its_own(delivering: Delivering, send: str) -> None:
+    assert getattr(delivering, send)([own_call(1), own_call(2)]).json == {"received": 2}
+    delivering.store()
+    assert len(delivering.calls()) == 2 and delivering.the_import().format == "callbook_json"
+
+
 @pytest.mark.parametrize("packed", [gzip.compress, lambda body: b"\xef\xbb\xbf" + body], ids=["gzip unsaid", "BOM"])
 def test_what_stands_before_the_json_is_no_line_of_its_own(
     delivering: Delivering, packed: Callable[[bytes], bytes]

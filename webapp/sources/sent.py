@@ -48,12 +48,12 @@ def take_apart(pbx: Pbx, sent: Sent) -> tuple[int, list[Parcel]]:
 
     Raises BadRequest and TooLarge with words, for what is not kept.
     """
-    text, is_freeswitch = _unwrap(_unpack(sent), sent.content_type.partition(";")[0].strip().lower())
+    text = _unwrap(_unpack(sent), sent.content_type.partition(";")[0].strip().lower())
     text = text.removeprefix(BOM_UTF8)  # Windows writes it before what it saves
     if not text.strip():
         raise BadRequest("The request has no body, so there is no call in it. Nothing was stored.")
     rows = _rows(text)
-    reader = freeswitch_json.READER if is_freeswitch or _SIGN.search(text) else callbook_json.READER
+    reader = freeswitch_json.READER if _SIGN.search(text) else callbook_json.READER
     return len(rows), [Parcel(pbx.id, reader.name, body) for body in _in_portions(rows)]
 
 
@@ -78,17 +78,17 @@ def _unpack(sent: Sent) -> bytes:
     return b"".join(parts)
 
 
-def _unwrap(body: bytes, content_type: str) -> tuple[bytes, bool]:
-    """The JSON in it, and whether it came in a field `cdr`, as mod_json_cdr sends it. Without one it stays whole."""
+def _unwrap(body: bytes, content_type: str) -> bytes:
+    """The JSON in it, out of a field `cdr` where it is a form, as mod_json_cdr sends it. Without one it stays whole."""
     field = _FIELD.search(body) if content_type in (_FORM, _BASE64) else None
     if field is None:
-        return body, False
+        return body
     if content_type == _FORM:
-        return unquote_to_bytes(field[1].replace(b"+", b" ")), True
+        return unquote_to_bytes(field[1].replace(b"+", b" "))
     try:
-        return base64.b64decode(field[1]), True
+        return base64.b64decode(field[1])
     except binascii.Error:
-        return body, True
+        return body
 
 
 def _rows(text: bytes) -> Sequence[JsonRow]:
