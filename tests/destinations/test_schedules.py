@@ -399,8 +399,8 @@ def test_the_second_of_two_editors_sees_what_changed_and_keeps_their_text(
 
 def test_hours_that_routes_go_by_are_not_put_away(client: PageCheckingClient, cast: Cast, make: Make) -> None:
     schedule = make.schedule("Office hours", OFFICE_RULE)
-    number = make.number(label="Main line")
-    make.route_plan(number, RouteLine(RouteCondition.OPEN, make.destination("Reception").id, schedule.id))
+    number, reception = make.number(label="Main line"), make.destination("Reception")
+    make.route_plan(number, RouteLine(RouteCondition.OPEN, reception.id, schedule.id))
     client.sign_in(cast.max)
     address = f"/o/harbour/destinations/schedules/{spell_id(schedule.id)}"
     assert client.send(f"{address}/archive").status_code == 303
@@ -411,6 +411,11 @@ def test_hours_that_routes_go_by_are_not_put_away(client: PageCheckingClient, ca
     assert stored(make)[0][0].archived_at is not None
     assert "Office hours</a>" not in client.get(TAB).text
     assert client.send(NEW_HOURS, OFFICE).status_code == 303, "its name is free again"
+    later = NOON + timedelta(minutes=1)
+    make.route_plan(number, RouteLine(RouteCondition.OPEN, reception.id, schedule.id), at=later)
+    assert f'href="{address}"' in client.get(TAB).text, "an undo of routes has brought it back"
+    make.route_plan(number, at=later + timedelta(minutes=1))
+    assert f'href="{address}"' not in client.get(TAB).text
 
 
 def test_a_viewer_looks_and_changes_nothing(client: PageCheckingClient, cast: Cast, make: Make) -> None:
