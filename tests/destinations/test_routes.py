@@ -363,7 +363,7 @@ def test_rows_are_added_moved_and_removed_without_storing(client: PageCheckingCl
     data = form((scene.open(), scene.reception), ("no_answer", scene.voicemail, "soon"))
 
     def whens(answer: Any) -> list[str]:
-        rows = re.findall(r'<select id="rows-\d-when"[^>]*>(.*?)</select>', answer.text, re.S)
+        rows = re.findall(r'<select[^>]* id="rows-\d-when"[^>]*>(.*?)</select>', answer.text, re.S)
         return [(re.findall(r'selected value="([^"]*)"', row) or [""])[0] for row in rows]
 
     first, second = scene.open(), "no_answer"
