@@ -63,6 +63,10 @@ def test_the_focus_stays_with_the_route_that_is_moved(signed_in: Callable[..., P
         expect(page.get_by_role("button", name=key)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Add a route")).to_be_focused()
+    page.goto(f"/o/harbour/destinations/numbers/{spell_id(number.id)}/routes/history")
+    page.get_by_role("button", name="Tell me").press("Enter")
+    expect(page.locator("#destinations-where-rang")).to_contain_text("Reception rang.")
+    expect(page.get_by_role("button", name="Tell me")).to_be_focused()
 
 
 def test_hours_are_tried_as_one_writes(signed_in: Callable[..., Page], make: Make) -> None:
