@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 from weakref import WeakSet
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
@@ -151,10 +151,7 @@ def answer_refused(app: Flask) -> None:
     def refuse() -> None:
         reason = request.environ.get(f"HTTP_{_MARK}")
         if reason == _TOO_LARGE:
-            raise TooLarge(
-                "What was sent is larger than this page takes; nothing of it was kept. A file of call records may "
-                "have up to 2 GB: split a larger one, or send it compressed with gzip."
-            )
+            raise too_large()
         if reason == _NO_SPACE:
             raise NoSpace(
                 "There is not enough room on this server for a file of this size; nothing of it was kept, and "
@@ -162,3 +159,15 @@ def answer_refused(app: Flask) -> None:
             )
 
     app.before_request_funcs.setdefault(None, []).insert(0, refuse)
+
+
+def too_large() -> TooLarge:
+    """Of the request at hand, for whoever sent it: a person at a page, or a phone system."""
+    mark = access.of(current_app.view_functions[request.endpoint]) if request.endpoint else None
+    if mark is not None and mark.pbx:
+        size = (mark.largest_body or USUAL_BYTES) // MIB
+        return TooLarge(f"A request to this address may have up to {size} MiB. Nothing was stored: send less at once.")
+    return TooLarge(
+        "What was sent is larger than this page takes; nothing of it was kept. A file of call records may have up to "
+        "2 GB: split a larger one, or send it compressed with gzip."
+    )

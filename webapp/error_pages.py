@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from webapp import access, errors, htmx, logs
+from webapp import access, body_limits, errors, htmx, logs
 from webapp.services import services
 
 _DISK_FULL = "53100"  # PostgreSQL's names
@@ -176,6 +176,8 @@ def _answer_csrf(_error: CSRFError) -> Response:
 
 def _answer_http(error: HTTPException) -> Response:
     status = _status_of(error)
+    if status == 413:
+        return _answer_our_own(body_limits.too_large())
     response = answer(status, WORDS.get(status, WORDS[400] if status < 500 else WORDS[500]))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):

@@ -45,6 +45,30 @@ def test_what_would_happen_is_told_as_one_writes(signed_in: Callable[..., Page],
     expect(page.locator("#page-messages")).to_contain_text("The routes are stored.")
 
 
+def test_the_focus_stays_with_the_route_that_is_moved(signed_in: Callable[..., Page], make: Make) -> None:
+    """Whoever uses the keyboard would begin at the top of the page after each press."""
+    number, places = make.number(), [make.destination(name) for name in ("Reception", "Voicemail", "Sales")]
+    make.route_plan(number, *(RouteLine(RouteCondition.ALWAYS, place.id) for place in places))
+    page = signed_in("max")
+    page.goto(f"/o/harbour/destinations/numbers/{spell_id(number.id)}/routes")
+    page.get_by_role("button", name="Move route 1 down").focus()
+    for key in ("Move route 2 down", "Move route 3 up", "Move route 2 up", "Move route 1 down"):
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name=key)).to_be_focused()
+    page.get_by_role("button", name="Add a route").press("Enter")
+    expect(page.locator("#rows-3-when")).to_be_focused()
+    for key in ("Remove route 3", "Remove route 2", "Remove route 1"):
+        page.get_by_role("button", name=key).press("Enter")
+        expect(page.locator("li.route")).to_have_count(int(key[-1]))
+        expect(page.get_by_role("button", name=key)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Add a route")).to_be_focused()
+    page.goto(f"/o/harbour/destinations/numbers/{spell_id(number.id)}/routes/history")
+    page.get_by_role("button", name="Tell me").press("Enter")
+    expect(page.locator("#destinations-where-rang")).to_contain_text("Reception rang.")
+    expect(page.get_by_role("button", name="Tell me")).to_be_focused()
+
+
 def test_hours_are_tried_as_one_writes(signed_in: Callable[..., Page], make: Make) -> None:
     hours = make.schedule("Office hours", Hours("Europe/London", tuple(Span(day, 0, 1440) for day in range(1, 8))))
     reception, voicemail = make.destination("Reception"), make.destination("Voicemail", DestinationKind.VOICEMAIL)

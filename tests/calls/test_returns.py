@@ -246,7 +246,10 @@ def test_a_viewer_asks_nobody_but_themselves_a_manager_whoever_is_here(
     assert client.send(at(row, "assign"), {"to": "!"}).status_code == 400
     client.sign_in(cast.max)
     assert "vera@example.com" in client.get(PAGE).text
-    assert client.send(at(row, "assign"), {"to": spell_id(cast.quentin.id)}).status_code == 400
+    for part in (True, False):
+        gone = client.send(at(row, "assign"), {"to": spell_id(cast.quentin.id)}, part=part)
+        assert gone.status_code == 422
+        assert "Whom you chose is here no more" in gone.text
     assert client.send(at(row, "assign"), {"to": spell_id(cast.vera.id)}, part=True).status_code == 200
 
 

@@ -14,6 +14,7 @@ from tests.make import EPOCH, NOON, Make
 from webapp.audit.models import AuditDetail
 from webapp.database.ids import new_id, spell_id
 from webapp.destinations.actions import merge
+from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, DestinationPattern, PatternKind
 from webapp.destinations.route_models import Number, Route, RouteCondition, RoutePlan, Schedule
 from webapp.destinations.routing import Hours, RouteLine, Span
@@ -129,9 +130,10 @@ def test_what_is_wrong_stands_beside_its_route_and_nothing_is_lost(
         (form(good, ("no_answer", scene.voicemail, "soon")), "Give the seconds that it rings"),
         (form(good, ("no_answer", scene.voicemail, "0")), "Give the seconds that it rings"),
         (form(good, ("no_answer", scene.voicemail, "601")), "Give the seconds that it rings"),
+        (form(good, ("no_answer", scene.voicemail, "0000019999999999")), "Give the seconds that it rings"),
         (form(good, **{"rows-0-from_at": "yesterday"}), "This is no day and time"),
         (form(good, **{"rows-0-until_at": "2026-02-30T10:00"}), "This is no day and time"),
-        (form(good, **{"rows-0-until_at": "0001-01-01T00:00"}), "This is no day and time"),
+        (form(good, **{"rows-0-until_at": "2999-01-01T00:00"}), "This is no day and time from 1990 to"),
         (form(good, **{"rows-0-from_at": "2026-05-02T10:00", "rows-0-until_at": "2026-05-01T10:00"}), "ends before it"),
         (form(("sometimes", scene.reception)), "Not a valid choice"),
         (form(("open-nonsense", scene.reception)), "Not a valid choice"),
@@ -220,6 +222,24 @@ def test_a_circle_is_refused_with_its_way(client: PageCheckingClient, cast: Cast
     assert client.send(scene.base, form(("always", desk))).status_code == 303, "the pattern is nobody's since then"
 
 
+def test_a_direct_number_may_ring_whose_it_is(client: PageCheckingClient, cast: Cast, scene: Scene) -> None:
+    """Calls to it show their name, and they are rung by their extension: not where one phone system alone has it."""
+    grace = scene.make.destination("Grace")
+    dialled_by(scene.make, grace, "442079460000")
+    client.sign_in(cast.max)
+    assert "Grace leads back here" in client.send(scene.base, form(("always", grace))).text
+    extension = Pattern(PatternKind.EXTENSION, "204", scene.make.pbx().id)
+    for pattern, status in ((extension, 422), (extension._replace(pbx_id=None), 303)):
+        scene.make.store(
+            DestinationPattern(
+                pattern_key=pattern.key, from_at=EPOCH, destination_id=grace.id, created_at=NOON, **pattern._asdict()
+            )
+        )
+        assert client.send(scene.base, form(("always", grace))).status_code == status
+    assert "leads back here" not in client.get("/o/harbour/destinations/routes").text
+    assert len(scene.plans()) == 1
+
+
 def test_a_circle_through_a_merged_destination_and_one_of_two_numbers_is_refused(
     client: PageCheckingClient, cast: Cast, scene: Scene
 ) -> None:
@@ -277,7 +297,10 @@ def test_the_second_of_two_editors_sees_what_changed_and_keeps_their_text(
     assert f'selected value="{spell_id(scene.reception.id)}"' in answer.text
     assert len(scene.plans()) == 1
     assert client.send(scene.base, mine | {"began_with": began_with(answer.text)}).status_code == 303
-    assert client.send(scene.base, mine | {"began_with": "no-id-at-all"}).status_code == 422
+    for stale in (mark, "no-id-at-all"):
+        answer = client.send(scene.base, mine | {"began_with": stale})
+        assert answer.status_code == 303, "a button pressed twice, or Back: it stands there already"
+    assert client.send(scene.base, form(("always", scene.voicemail), began_with="no-id-at-all")).status_code == 422
     assert len(scene.plans()) == 2
 
 
@@ -340,7 +363,7 @@ def test_rows_are_added_moved_and_removed_without_storing(client: PageCheckingCl
     data = form((scene.open(), scene.reception), ("no_answer", scene.voicemail, "soon"))
 
     def whens(answer: Any) -> list[str]:
-        rows = re.findall(r'<select id="rows-\d-when"[^>]*>(.*?)</select>', answer.text, re.S)
+        rows = re.findall(r'<select[^>]* id="rows-\d-when"[^>]*>(.*?)</select>', answer.text, re.S)
         return [(re.findall(r'selected value="([^"]*)"', row) or [""])[0] for row in rows]
 
     first, second = scene.open(), "no_answer"

@@ -47,6 +47,15 @@ def test_security_42_an_upload_that_is_too_large_is_refused_from_its_announcemen
     assert "content-security-policy" in answer.headers
 
 
+@pytest.mark.parametrize(("address", "size"), [("/collect/1", "2 MiB"), ("/where/1/asterisk", "1 MiB")])
+def test_a_phone_system_is_told_in_a_line_what_fits(running: Running, address: str, size: str) -> None:
+    answer = running.ask(f"POST {address} HTTP/1.1", f"Content-Length: {3 * MIB}")
+
+    assert answer.status == 413
+    assert answer.body.startswith(f"A request to this address may have up to {size}. Nothing was stored")
+    assert "GB" not in answer.body
+
+
 def test_pages_take_a_megabyte(running: Running) -> None:
     assert running.ask("POST /sign-in HTTP/1.1", f"Content-Length: {2 * MIB}").status == 413
     assert running.ask("POST /nowhere HTTP/1.1", f"Content-Length: {2 * MIB}").status == 413

@@ -1,16 +1,20 @@
 """The page by which a phone system sends its calls by itself, and the pages of what it sent."""
 
+from datetime import timedelta
+from html import unescape
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import update
 
 from tests.cast import Cast
 from tests.client import PART, PageCheckingClient
 from tests.conftest import NUMBER_KEY
-from tests.sources.delivering import Delivering, own_call
+from tests.make import NOON
+from tests.sources.delivering import Delivering, freeswitch_call, own_call
 from webapp import clock
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.ids import spell_id
@@ -18,7 +22,8 @@ from webapp.ingest import deliveries
 from webapp.ingest.deliveries import store_delivered
 from webapp.jobs.worker import Worker
 from webapp.sources import storing
-from webapp.tenancy.sessions import writing_session
+from webapp.sources.queries import find_delivered
+from webapp.tenancy.sessions import reading_session, writing_session
 
 HARBOUR = "/o/harbour"
 POLLS = 'data-hx-trigger="every 2s"'
@@ -41,6 +46,12 @@ def test_the_lines_to_paste_name_the_real_address(
     assert sending in client.get(f"{HARBOUR}/phone-systems").text
 
 
+def test_asterisk_goes_its_own_way_for_whatever_it_cannot_weigh(client: PageCheckingClient, sending: str) -> None:
+    """A quote in a proxy's error page breaks the expression, which is false then: so false must be the safe way."""
+    [line] = [each for each in unescape(client.get(sending).text).splitlines() if "from-trunk," in each]
+    assert line == ' same => n,GotoIf($["${CUT(WHERE,:,1)}" = "route"]?:from-trunk,${EXTEN},1)'
+
+
 def test_lines_of_a_new_token_hold_it(delivering: Delivering, client: PageCheckingClient, sending: str) -> None:
     text = client.send(sending.replace("/sending", "/tokens")).text
     assert "YOUR-TOKEN" not in text
@@ -60,6 +71,19 @@ def test_waiting_turns_into_the_first_record_and_ends_itself(
     at = delivering.the_import().created_at
     assert f"The first record came at {at:%H:%M:%S}." in there and POLLS not in there
     assert "The first record came" in client.get(sending).text
+
+
+def test_the_newest_is_what_came_last_in_whatever_format(delivering: Delivering) -> None:
+    with time_machine.travel(NOON, tick=False) as moment:
+        for what in (own_call(1), freeswitch_call(2), own_call(3)):
+            delivering.send_json(what)
+            delivering.store()
+            moment.shift(60)
+    with reading_session(delivering.database, delivering.organization_id) as session:
+        found = find_delivered(session, delivering.pbx.id)
+    assert found is not None
+    assert (found.newest.format, found.newest.call_count) == ("callbook_json", 2)
+    assert (found.first_at, found.newest.ended_at) == (NOON, NOON + timedelta(minutes=2))
 
 
 def test_a_viewer_does_not_see_it(client: PageCheckingClient, sending: str, cast: Cast, app) -> None:  # type: ignore[no-untyped-def]

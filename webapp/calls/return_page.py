@@ -69,6 +69,7 @@ class ReturnRow:
     problem: str = ""
     field: str = ""  #: that the problem belongs to
     typed: str | None = None  #: a note that was not stored
+    noted: bool = False  #: a moment ago, so the keyboard's focus is at the note
 
     def refused(self, problem: str, field: str, typed: str | None = None) -> "ReturnRow":
         return replace(self, problem=problem, field=field, typed=typed)

@@ -4,6 +4,7 @@ With htmx each answer is the row as it is now; without, the page, or the row alo
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
@@ -75,7 +76,8 @@ def _act(party_id: int, change: Change, typed: str | None = None) -> ResponseRet
     db().commit()
     if not htmx.wants_part():
         return htmx.go_to(url_for("returns.index"))
-    return htmx.render("returns/row.html", "returns/_row.html", row=_shown(party_id))
+    row = replace(_shown(party_id), noted=typed is not None)
+    return htmx.render("returns/row.html", "returns/_row.html", row=row)
 
 
 def _assign(row: CallToReturn, actor: Actor) -> None:
@@ -83,6 +85,8 @@ def _assign(row: CallToReturn, actor: Actor) -> None:
     member: Member | None = None
     if to is not None and to != row.assigned_to:
         member = next((each for each in list_members(db(), seat.present) if each.id == to), None)
+        if member is None and seat.membership.role >= Role.MANAGER:
+            raise Refused("Whom you chose is here no more. Choose somebody else.", "assigned_to")
         if member is None or not may_ask(member, seat):
             raise BadRequest
     elif to is not None:

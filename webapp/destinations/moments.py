@@ -7,10 +7,10 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from webapp.destinations.route_words import tell_instant
+from webapp.destinations.schedule_text import FIRST_YEAR, LAST_YEAR
 from webapp.formatting import format_weekday
 
-NO_MOMENT = "This is no day and time. Write it as 2026-12-24T18:00."
-_FIRST_YEAR, _LAST_YEAR = 1990, 2199
+NO_MOMENT = f"This is no day and time from {FIRST_YEAR} to {LAST_YEAR}. Write it as 2026-12-24T18:00."
 _SUNDAY, _EVENING = 6, time(19)
 
 
@@ -19,7 +19,7 @@ def read_moment(text: str | None, zone: ZoneInfo) -> datetime | None:
     if not text or not text.strip():
         return None
     local = datetime.fromisoformat(text.strip())
-    if local.tzinfo is not None or not _FIRST_YEAR <= local.year <= _LAST_YEAR:
+    if local.tzinfo is not None or not FIRST_YEAR <= local.year <= LAST_YEAR:
         raise ValueError("no local time")
     return local.replace(tzinfo=zone).astimezone(UTC)
 

@@ -43,13 +43,14 @@ def store_plan(
     """The plan that is in force from now on; None where it says what the last one did.
 
     `began_with`: id of the plan that was in force when the form was opened. Raises ChangedMeanwhile where another one
-    is by now, PlanRefused for one that makes no sense.
+    is by now that says something else, PlanRefused for one that makes no sense.
     """
     hold_organization(session)
     last = find_plan(session, number.id)
-    if (None if last is None else last.id) != began_with:
+    before = read_plan(session, last)
+    if (None if last is None else last.id) != began_with and before != plan:
         raise ChangedMeanwhile("Somebody stored other routes while you were writing.")
-    changes = _check(session, number, read_plan(session, last), plan, zone)
+    changes = _check(session, number, before, plan, zone)
     if not changes:
         return None
     stored = _append(session, number, plan, actor_id, None)

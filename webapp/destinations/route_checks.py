@@ -64,7 +64,8 @@ def _circles(number_id: int, plan: Plan, surroundings: Surroundings) -> list[Pro
         if circle:
             way = " → ".join(surroundings.number_names[each] for each in (number_id, *circle))
             name = surroundings.names[line.destination_id].name
-            found.append(Problem(f"{name} leads back here, so a call would go round: {way}.", place, refuses=True))
+            sentence = f"{name} leads back here, so a call would go round: {way}."
+            found.append(Problem(f"{sentence} Choose another one, or give {name} an extension.", place, refuses=True))
     return found
 
 

@@ -39,7 +39,9 @@ class RouteRow(Form):
 
     def validate_seconds(self, field: StringField) -> None:
         text = (field.data or "").strip()
-        if self.when.data == _NO_ANSWER and not (text.isdecimal() and 1 <= int(text[:6]) <= LONGEST_RING):
+        if self.when.data == _NO_ANSWER and not (
+            text.isdecimal() and len(text) <= 3 and 1 <= int(text) <= LONGEST_RING
+        ):
             raise ValidationError(f"Give the seconds that it rings, from 1 to {LONGEST_RING}.")
 
     def validate_destination(self, field: SelectField) -> None:
@@ -130,6 +132,21 @@ def arrange(rows: list[dict[str, Any]], asked: str) -> list[dict[str, Any]]:
     if verb in ("up", "down"):
         rows.insert(max(0, place - 1) if verb == "up" else place + 1, row)
     return rows if verb in ("up", "down", "remove") else [*rows[:place], row, *rows[place:]]
+
+
+def find_focus(asked: str, count: int) -> str:
+    """What has the keyboard's focus once arrange() has left so many rows: the button that was pressed, where its row is
+    now, or one beside it; a new row's first field ("when-2").
+    """
+    verb, _dash, number = asked.partition("-")
+    place, last = int(number) if number.isdecimal() and len(number) < 3 else 0, count - 1
+    if verb == "up":
+        return f"up-{place - 1}" if place > 1 else "down-0"
+    if verb == "down":
+        return f"down-{place + 1}" if place + 1 < last else f"up-{last}"
+    if verb == "remove" and count:
+        return f"remove-{min(place, last)}"
+    return f"when-{last}" if verb == "add" else "add"
 
 
 def spell_plan(plan: Plan, zone: ZoneInfo) -> list[dict[str, Any]]:

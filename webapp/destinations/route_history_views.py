@@ -13,7 +13,7 @@ from webapp import access, clock, htmx
 from webapp.database.staff_rights import Area
 from webapp.destinations import route_queries as queries
 from webapp.destinations.blueprint import bp
-from webapp.destinations.moments import read_moment, spell_moment
+from webapp.destinations.moments import NO_MOMENT, read_moment, spell_moment
 from webapp.destinations.number_queries import find_asked, get_number
 from webapp.destinations.route_actions import PlanRefused, repeat_plan
 from webapp.destinations.route_authors import name_authors
@@ -104,7 +104,7 @@ def _ask(number: Number, text: str) -> Asked:
     try:
         at = read_moment(text, zone)
     except ValueError:
-        return Asked(text, [], "This is no day and time. Write it as 2026-05-03T19:00.")
+        return Asked(text, [], NO_MOMENT)
     if at is None:
         return Asked(spell_moment(clock.now(), zone), [])
     when = f"On {tell_instant(at, zone)}"

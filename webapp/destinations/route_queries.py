@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from webapp import clock
 from webapp.destinations.masking import mask_text
@@ -148,24 +148,26 @@ def look_around(session: LockedSession, *plans: Plan, masked: bool) -> Surroundi
 
 def _own_numbers(session: LockedSession, numbers: Sequence[Number]) -> dict[int, list[int]]:
     """From a destination to the numbers of ours that it is recognised by now, if there are any: ringing it, one may
-    ring each of them.
+    ring each of them. Not for one that has an extension everywhere, and is rung by it: a person with a direct number.
     """
     ours = {number.e164[1:]: number.id for number in numbers}
-    patterns = session.scalars(
-        select(DestinationPattern)
-        .where(
-            DestinationPattern.kind == PatternKind.NUMBER,
-            DestinationPattern.digits.in_(ours),
-            DestinationPattern.from_at <= clock.now(),
-        )
-        .order_by(DestinationPattern.from_at)
-    )
-    newest = {pattern.pattern_key: pattern for pattern in patterns}
+    direct = _in_force(session, DestinationPattern.kind == PatternKind.NUMBER, DestinationPattern.digits.in_(ours))
     found: dict[int, list[int]] = {}
-    for pattern in newest.values():
+    for pattern in direct:
         if pattern.destination_id is not None:
             found.setdefault(pattern.destination_id, []).append(ours[pattern.digits])
+    if found:
+        everywhere = DestinationPattern.pbx_id.is_(None)
+        for pattern in _in_force(session, DestinationPattern.kind == PatternKind.EXTENSION, everywhere):
+            found.pop(pattern.destination_id or 0, None)
     return found
+
+
+def _in_force(session: LockedSession, *which: ColumnElement[bool]) -> Collection[DestinationPattern]:
+    """The newest row of each pattern, of those that have begun."""
+    begun = select(DestinationPattern).where(*which, DestinationPattern.from_at <= clock.now())
+    rows = session.scalars(begun.order_by(DestinationPattern.from_at))
+    return {pattern.pattern_key: pattern for pattern in rows}.values()
 
 
 def list_paths(session: LockedSession, at: datetime, *, masked: bool) -> list[NumberPath]:

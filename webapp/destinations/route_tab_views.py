@@ -14,7 +14,7 @@ from webapp.destinations.route_models import Schedule
 from webapp.destinations.route_queries import list_paths
 from webapp.destinations.routing import Hours
 from webapp.destinations.routing import Schedule as Rule
-from webapp.destinations.schedule_queries import list_schedules
+from webapp.destinations.schedule_queries import list_numbers_using, list_schedules
 from webapp.destinations.schedule_text import tell_schedule, tell_state
 from webapp.tenancy.models import Role
 from webapp.tenancy.request import current_membership, current_organization, current_reader, db
@@ -37,7 +37,7 @@ class Shown:
 @access.open_to_staff(Area.DESTINATIONS, "opening hours and routes")
 def routes() -> ResponseReturnValue:
     zone, now = ZoneInfo(current_organization().time_zone), clock.now()
-    dated = [each for each in list_schedules(db()) if each.schedule.archived_at is None]
+    dated = [each for each in list_schedules(db()) if _is_shown(each.schedule)]
     return htmx.render(
         "destinations/routes.html",
         "destinations/routes.html",
@@ -51,6 +51,11 @@ def routes() -> ResponseReturnValue:
         now=now,
         today=now.astimezone(zone).date(),
     )
+
+
+def _is_shown(schedule: Schedule) -> bool:
+    """Also one that was put away, and that an undo of routes has brought back."""
+    return schedule.archived_at is None or bool(list_numbers_using(db(), schedule.id))
 
 
 def _show(schedule: Schedule, rule: Rule, now: datetime) -> Shown:

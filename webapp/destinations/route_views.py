@@ -19,7 +19,7 @@ from webapp.destinations.number_queries import find_asked, get_number
 from webapp.destinations.route_actions import MOST_ROUTES, PlanRefused, store_plan
 from webapp.destinations.route_authors import name_authors
 from webapp.destinations.route_checks import Problem, check_plan
-from webapp.destinations.route_forms import RoutesForm, arrange, spell_plan
+from webapp.destinations.route_forms import RoutesForm, arrange, find_focus, spell_plan
 from webapp.destinations.route_models import Number
 from webapp.destinations.route_words import tell_changes, tell_number
 from webapp.destinations.routing import Plan
@@ -89,8 +89,10 @@ def arrange_routes(number_id: int) -> ResponseReturnValue:
     """Another row, one less, or another order. Stores nothing."""
     number, typed = get_number(db(), number_id), RoutesForm()
     kept = {"began_with": typed.began_with.data, "try_at": typed.try_at.data}
-    rows = arrange(typed.typed_rows(), request.form.get("do", ""))
-    return _page(number, _offered(RoutesForm(formdata=None, data={**kept, "rows": rows})))
+    asked = request.form.get("do", "")
+    rows = arrange(typed.typed_rows(), asked)
+    form = _offered(RoutesForm(formdata=None, data={**kept, "rows": rows}))
+    return _page(number, form, focused=find_focus(asked, len(rows)))
 
 
 @bp.post("/numbers/<id:number_id>/routes/try")
@@ -130,7 +132,9 @@ def _read(text: str | None) -> int:
         return 0
 
 
-def _page(number: Number, form: RoutesForm, *, status: int = 200, meanwhile: Meanwhile | None = None) -> Response:
+def _page(
+    number: Number, form: RoutesForm, *, status: int = 200, meanwhile: Meanwhile | None = None, focused: str = ""
+) -> Response:
     return htmx.render(
         "destinations/number_routes.html",
         "destinations/_route_form.html",
@@ -139,6 +143,7 @@ def _page(number: Number, form: RoutesForm, *, status: int = 200, meanwhile: Mea
         form=form,
         trial=_trial(number, form),
         meanwhile=meanwhile,
+        focused=focused,
         asked_at=find_asked(db()).get(number.id),
         most=MOST_ROUTES,
         refused=status == 422,

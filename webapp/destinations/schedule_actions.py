@@ -55,15 +55,15 @@ def change_schedule(
 ) -> bool:
     """Whether anything changed. `began_with`: version_mark() of the version that the form was opened with.
 
-    Raises ChangedMeanwhile where another one is in force by now.
+    Raises ChangedMeanwhile where another one is in force by now that says something else.
     """
     hold_organization(session)
     session.refresh(schedule)
     _check_zone(rule)
     newest = list_versions(session, schedule.id)[0]
-    if version_mark(newest) != began_with:
-        raise ChangedMeanwhile("Somebody stored these while you were writing.")
     before = read_content(schedule.kind, newest.time_zone, newest.content)
+    if version_mark(newest) != began_with and before != rule:
+        raise ChangedMeanwhile("Somebody stored these while you were writing.")
     name = _free_name(session, name, schedule.id)
     changes = [] if name == schedule.name else [f"named {name}"]
     schedule.name = name

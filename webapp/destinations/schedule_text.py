@@ -20,12 +20,12 @@ from webapp.formatting import format_date
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MOST_HOLIDAYS = 500
 LONGEST_HOLIDAY = 80
+FIRST_YEAR, LAST_YEAR = 1990, 2199  #: of whatever is typed here
 LONGEST_DAY, LONGEST_CALENDAR = 200, 60_000  #: characters
 _LINES_TOLD = 5  #: of those that are wrong
 _NO_DAY = "does not begin with a day of the calendar."
 _CLOSED = frozenset({"", "closed", "-"})
 _SPAN = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(?:-|–|—|to|until)\s*(\d{1,2})(?:[:.](\d{2}))?", re.IGNORECASE)
-_FIRST_YEAR, _LAST_YEAR = 1990, 2199
 
 
 def find_wrong_hours(texts: Sequence[str]) -> dict[str, str]:
@@ -133,14 +133,14 @@ def _tell_lines(wrong: Sequence[str]) -> str:
 
 
 def _read_holiday(number: int, line: str) -> tuple[date, str]:
-    first, _space, name = line.partition(" ")
+    first, *rest = line.split(maxsplit=1)
     try:
         day = date.fromisoformat(first)
     except ValueError:
         raise Refused(f"Line {number} {_NO_DAY}", "days") from None
-    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        raise Refused(f"Line {number}: the year {day.year} is out of reach.", "days")
-    name = " ".join(name.split())
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Refused(f"Line {number}: write a year from {FIRST_YEAR} to {LAST_YEAR}, not {day.year}.", "days")
+    name = " ".join(" ".join(rest).split())
     if len(name) > LONGEST_HOLIDAY:
         raise Refused(f"Line {number}: a name has at most {LONGEST_HOLIDAY} characters.", "days")
     return day, name

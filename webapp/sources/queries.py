@@ -81,10 +81,13 @@ def last_import(session: LockedSession, pbx_id: int) -> ImportFile | None:
 
 
 def find_delivered(session: LockedSession, pbx_id: int) -> Delivered | None:
-    """None until a first record came and was stored, or refused."""
+    """None until a first record came and was stored, or refused. A day has an import for each format that came."""
     days = select(ImportFile).where(ImportFile.pbx_id == pbx_id, ImportFile.delivered_on.is_not(None)).limit(1)
     first = session.scalars(days.order_by(ImportFile.delivered_on, ImportFile.id)).first()
-    newest = session.scalars(days.order_by(ImportFile.delivered_on.desc(), ImportFile.id.desc())).first()
+    came_at = func.coalesce(ImportFile.ended_at, ImportFile.created_at)
+    newest = session.scalars(
+        days.order_by(ImportFile.delivered_on.desc(), came_at.desc(), ImportFile.id.desc())
+    ).first()
     return None if first is None or newest is None else Delivered(first.created_at, newest)
 
 

@@ -6,6 +6,7 @@ A body that is no call is put there too: it ends as a refused line with its reas
 import base64
 import binascii
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -15,7 +16,7 @@ from webapp.errors import BadRequest, TooLarge
 from webapp.ingest.readers import callbook_json, freeswitch_json
 from webapp.ingest.readers.json_rows import JsonRow, json_rows
 from webapp.ingest.records import SourceLine
-from webapp.ingest.source_bytes import DamagedHere, UnreadableFile, gunzip
+from webapp.ingest.source_bytes import GZIP_MAGIC, DamagedHere, UnreadableFile, gunzip
 from webapp.ingest.source_lines import decode
 from webapp.ingest.spooling import Parcel
 
@@ -30,7 +31,7 @@ _TOO_LARGE = (
     f"A request may have up to {LARGEST_BODY // 1024 // 1024} MiB, unpacked too, and {MOST_RECORDS:,} calls. Nothing "
     "of this one was stored: send less at once."
 )
-_DAMAGED = "The body says that it is gzip and is not, or is cut off. Nothing was stored: send it again, whole."
+_DAMAGED = "The body is said to be gzip and is not, or is cut off. Nothing was stored: send it again, whole."
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,21 @@ def take_apart(pbx: Pbx, sent: Sent) -> tuple[int, list[Parcel]]:
 
     Raises BadRequest and TooLarge with words, for what is not kept.
     """
-    text, is_freeswitch = _unwrap(_unpack(sent), sent.content_type.partition(";")[0].strip().lower())
+    text = _unwrap(_unpack(sent), sent.content_type.partition(";")[0].strip().lower())
+    text = text.removeprefix(BOM_UTF8)  # Windows writes it before what it saves
     if not text.strip():
         raise BadRequest("The request has no body, so there is no call in it. Nothing was stored.")
     rows = _rows(text)
-    reader = freeswitch_json.READER if is_freeswitch or _SIGN.search(text) else callbook_json.READER
+    reader = freeswitch_json.READER if _SIGN.search(text) else callbook_json.READER
     return len(rows), [Parcel(pbx.id, reader.name, body) for body in _in_portions(rows)]
 
 
 def _unpack(sent: Sent) -> bytes:
+    """Told by its first bytes too: no JSON begins like gzip, and a script forgets the header."""
     encoding = sent.content_encoding.strip().lower()
-    if encoding in ("", "identity"):
+    if encoding in ("", "identity") and not sent.body.startswith(GZIP_MAGIC):
         return sent.body
-    if encoding not in ("gzip", "x-gzip"):
+    if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise BadRequest("The body may be packed with gzip, or not at all. Nothing was stored.")
     parts, size = [], 0
     try:
@@ -75,17 +78,17 @@ def _unpack(sent: Sent) -> bytes:
     return b"".join(parts)
 
 
-def _unwrap(body: bytes, content_type: str) -> tuple[bytes, bool]:
-    """The JSON in it, and whether it came in a field `cdr`, as mod_json_cdr sends it. Without one it stays whole."""
+def _unwrap(body: bytes, content_type: str) -> bytes:
+    """The JSON in it, out of a field `cdr` where it is a form, as mod_json_cdr sends it. Without one it stays whole."""
     field = _FIELD.search(body) if content_type in (_FORM, _BASE64) else None
     if field is None:
-        return body, False
+        return body
     if content_type == _FORM:
-        return unquote_to_bytes(field[1].replace(b"+", b" ")), True
+        return unquote_to_bytes(field[1].replace(b"+", b" "))
     try:
-        return base64.b64decode(field[1]), True
+        return base64.b64decode(field[1])
     except binascii.Error:
-        return body, True
+        return body
 
 
 def _rows(text: bytes) -> Sequence[JsonRow]:
