@@ -162,6 +162,17 @@ def test_one_version_after_the_other(publish_now: Publish, database: Database) -
     assert (found.version, newest.version) == (1, 2)
 
 
+@pytest.mark.parametrize("significant", [True, False])
+@pytest.mark.parametrize("day", [datetime(2999, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
+def test_a_slip_in_the_year_does_not_end_all_changes(publish_now: Publish, day: datetime, significant: bool) -> None:
+    publish_now()
+    with pytest.raises(Refused, match="more than a year ahead") as refused:
+        publish_now(law='"France"', significant=significant, effective_at=day)
+    assert refused.value.field == "effective_on"
+    publish_now(law='"France"', significant=significant, effective_at=now() + timedelta(days=300))
+    publish_now(law='"Spain"', significant=significant, effective_at=now() + timedelta(days=600))
+
+
 @pytest.mark.parametrize(
     ("wrong", "words", "field"),
     [

@@ -21,6 +21,8 @@ from webapp.policies.versions import Draft, list_versions, standing, tell_effect
 from webapp.tenancy.lock import LockedSession
 
 SUMMARY_AT_LEAST, SUMMARY_AT_MOST = 10, 600
+#: Nothing takes effect before what is published already: a slip in the year would end the changes of a policy.
+_AHEAD_AT_MOST = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,13 @@ def _day(session: LockedSession, draft: Draft, wanted: datetime | None, moment: 
         first = format_date(earliest.date())
         raise Refused(
             f"A significant change is announced {notice_days} days ahead. Give {first} or later, or none.",
+            "effective_on",
+        )
+    latest = max([earliest, *([draft.newest.effective_at] if draft.newest else [])]) + _AHEAD_AT_MOST
+    if day > latest:
+        raise Refused(
+            "This is more than a year ahead, and could not be taken back. "
+            f"Give {format_date(latest.date())} or earlier, or none.",
             "effective_on",
         )
     return day
