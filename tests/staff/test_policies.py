@@ -177,6 +177,9 @@ def test_staff_tell_of_an_incident(staff_client: StaffClient, cast: Cast, databa
     [(kind, actor, _words)] = told(database, cast.harbour.id, "support.incident")
     assert (kind, actor) == ("support.incident_told", cast.stella.id)
     assert [words["reason"] for _kind, _actor, words in told(database, beginning="service.incident")] == ["Ticket 12"]
+    again = staff_client.send(NEW, INCIDENT)
+    assert again.status_code == 422 and "within the last day" in again.text and INCIDENT["words"] in again.text
+    assert len(told(database, beginning="service.incident")) == 1
 
 
 @pytest.mark.parametrize(

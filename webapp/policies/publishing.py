@@ -15,7 +15,7 @@ from webapp.audit.service_chain import note_for_service
 from webapp.clock import now
 from webapp.errors import Refused
 from webapp.formatting import format_date
-from webapp.policies.announcing import announce_version, mails_leave_within
+from webapp.policies.announcing import UNSHOWN, announce_version, mails_leave_within
 from webapp.policies.models import Policy, PolicyVersion
 from webapp.policies.versions import Draft, list_versions, standing, tell_effect
 from webapp.tenancy.lock import LockedSession
@@ -93,10 +93,12 @@ def _check(draft: Draft, summary: str) -> None:
         raise Refused(f"These values are missing: {names}. Fill them in in policy.toml, then publish.")
     if not draft.is_new:
         raise Refused("Nothing is new: the text and the values are those of the newest version.")
-    if not SUMMARY_AT_LEAST <= len(summary) <= SUMMARY_AT_MOST or not summary.isprintable():
+    if not SUMMARY_AT_LEAST <= len(summary) <= SUMMARY_AT_MOST:
         raise Refused(
             f"Say what changes, in {SUMMARY_AT_LEAST} to {SUMMARY_AT_MOST} characters: everybody reads it.", "summary"
         )
+    if not summary.isprintable():
+        raise Refused(UNSHOWN, "summary")
 
 
 def promised_notice(session: LockedSession, notice_days: int) -> int:
