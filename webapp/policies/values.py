@@ -14,6 +14,7 @@ from typing import Any
 
 from config import Settings
 from webapp.errors import Refused
+from webapp.formatting import format_list
 
 NAME = "policy.toml"
 _TEXTS = ("operator", "address", "law", "contact", "security_contact", "recovery_point", "recovery_time")
@@ -65,7 +66,7 @@ class Values:
             name: str(getattr(self, name) or "") for name in _NUMBERS
         }
         rows = [[partner.name, partner.purpose, partner.region] for partner in self.partners]
-        filled: dict[str, str | list[list[str]]] = {**texts, "regions": _join(self.regions), "partners": rows}
+        filled: dict[str, str | list[list[str]]] = {**texts, "regions": format_list(self.regions), "partners": rows}
         return {name: value for name, value in filled.items() if value}
 
     @classmethod
@@ -138,7 +139,3 @@ def _regions(found: Mapping[str, Any]) -> tuple[str, ...]:
     if not all(texts):
         raise ValuesError(f"regions in {NAME} has an empty text: fill it in, or leave it out.")
     return texts
-
-
-def _join(words: tuple[str, ...]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
