@@ -21,9 +21,11 @@ from tests.policies.sound_service import BY_COMMAND, VALUES, Execute, backup, st
 from webapp.accounts.models import UserAccount
 from webapp.clock import now
 from webapp.database.engine import Database
+from webapp.jobs.worker import Worker
 from webapp.organizations.models import Invitation, InvitationState
 from webapp.policies.checking import check_promises
-from webapp.policies.models import Announcement, Policy
+from webapp.policies.incidents import Incident, tell_of_incident
+from webapp.policies.models import Announcement, AnnouncementPerson, Policy
 from webapp.policies.promises import BY_KEY, PROMISES
 from webapp.policies.publishing import Change, publish
 from webapp.policies.values import load_values
@@ -183,6 +185,17 @@ def a_change_nobody_was_sent(hand: Hand) -> None:
         three_days_ago, done = now() - timedelta(days=3), now() + timedelta(seconds=5)
         session.execute(update(Announcement).values(created_at=three_days_ago, told_all_at=done))
         session.commit()
+
+
+@breaks("breach-told")
+def an_incident_whose_mails_did_not_leave(hand: Hand) -> None:
+    with writing_session(hand.database) as session:
+        told = tell_of_incident(session, Incident("A disk was stolen", "It held sealed backups.", None), BY_COMMAND)
+        session.commit()
+    Worker(hand.database, hand.settings).run_due()
+    four_days_ago = now() - timedelta(days=4)
+    hand.change(update(Announcement).where(Announcement.id == told.id).values(created_at=four_days_ago))
+    hand.change(update(AnnouncementPerson).values(told_at=four_days_ago))
 
 
 @breaks("sessions-as-said")

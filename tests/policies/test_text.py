@@ -74,6 +74,7 @@ PROMISES = {
     Policy.SECURITY: {
         *("sessions-as-said", "second-factor-for-staff", "tenants-apart", "staff-locked-out", "audit-whole"),
         *("encrypted-on-the-way", "backups-young", "drill-young", "retention-runs", "security-txt"),
+        *("only-invited", "own-database", "no-third-party", "breach-told"),
     },
 }
 CANARIES = (
