@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -160,6 +160,15 @@ def test_one_version_after_the_other(publish_now: Publish, database: Database) -
         found, newest = find_in_force(session, Policy.PRIVACY), find_newest(session, Policy.PRIVACY)
     assert found is not None and newest is not None
     assert (found.version, newest.version) == (1, 2)
+
+
+@pytest.mark.parametrize("significant", [True, False])
+def test_without_a_day_it_follows_the_one_that_is_to_come(publish_now: Publish, significant: bool) -> None:
+    publish_now()
+    waits = publish_now(law='"France"', effective_at=now() + timedelta(days=40))
+    version = publish_now(law='"Spain"', significant=significant)
+    assert waits.effective_at < version.effective_at <= waits.effective_at + timedelta(days=1)
+    assert version.effective_at.time() == time()
 
 
 @pytest.mark.parametrize("significant", [True, False])

@@ -113,13 +113,15 @@ def promised_notice(session: LockedSession, notice_days: int) -> int:
 def _day(session: LockedSession, draft: Draft, wanted: datetime | None, moment: datetime, notice_days: int) -> datetime:
     """From when it is in force. `notice_days` 0: nobody is told of it ahead. Raises Refused."""
     earliest = _earliest(session, moment, notice_days) if notice_days else moment
-    day = wanted or earliest
+    newest = draft.newest
+    soonest = max(earliest, _midnight(newest.effective_at, 1)) if newest and newest.effective_at > moment else earliest
+    day = wanted or soonest
     if day < moment:
         raise Refused("This day is over or has begun. Give a later one, or none.", "effective_on")
-    if draft.newest is not None and day <= draft.newest.effective_at:
-        taken = format_date(draft.newest.effective_at.date())
+    if newest is not None and day <= newest.effective_at:
+        taken = format_date(newest.effective_at.date())
         raise Refused(
-            f"Version {draft.newest.version} takes effect on {taken}: a newer one comes after it. Give a later day.",
+            f"Version {newest.version} takes effect on {taken}: a newer one comes after it. Give a later day, or none.",
             "effective_on",
         )
     if day < earliest:
@@ -128,11 +130,10 @@ def _day(session: LockedSession, draft: Draft, wanted: datetime | None, moment: 
             f"A significant change is announced {notice_days} days ahead. Give {first} or later, or none.",
             "effective_on",
         )
-    latest = max([earliest, *([draft.newest.effective_at] if draft.newest else [])]) + _AHEAD_AT_MOST
-    if day > latest:
+    if day > soonest + _AHEAD_AT_MOST:
+        latest = format_date((soonest + _AHEAD_AT_MOST).date())
         raise Refused(
-            "This is more than a year ahead, and could not be taken back. "
-            f"Give {format_date(latest.date())} or earlier, or none.",
+            f"This is more than a year ahead, and could not be taken back. Give {latest} or earlier, or none.",
             "effective_on",
         )
     return day
@@ -144,4 +145,8 @@ def _earliest(session: LockedSession, moment: datetime, days: int) -> datetime:
         UserAccount.state == AccountState.ACTIVE, ~UserAccount.is_staff, UserAccount.alone_since.is_(None)
     )
     told_at = moment + mails_leave_within(session.scalar(people) or 0)
-    return datetime.combine(told_at.date() + timedelta(days=days + 1), time(), UTC)
+    return _midnight(told_at, days + 1)
+
+
+def _midnight(after: datetime, days: int) -> datetime:
+    return datetime.combine(after.date() + timedelta(days=days), time(), UTC)
