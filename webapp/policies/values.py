@@ -20,6 +20,8 @@ NAME = "policy.toml"
 _TEXTS = ("operator", "address", "law", "contact", "security_contact", "recovery_point", "recovery_time")
 _NUMBERS = ("backup_hours", "drill_days", "notice_days", "breach_hours")
 _LONGEST = 500
+#: A longer notice would hold up every change of a policy for as long.
+_MOST = dict.fromkeys(_NUMBERS, 10_000) | {"notice_days": 366}
 #: RFC 9116 wants an address that machines read.
 _REACHED = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+|https://\S+")
 
@@ -114,8 +116,8 @@ def _text(found: Mapping[str, Any], name: str) -> str:
 
 def _number(found: Mapping[str, Any], name: str) -> int:
     number = found[name]
-    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 10_000:
-        raise ValuesError(f"{name} in {NAME} must be a whole number from 1 to 10000.")
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= _MOST[name]:
+        raise ValuesError(f"{name} in {NAME} must be a whole number from 1 to {_MOST[name]}.")
     return number
 
 
