@@ -4,6 +4,7 @@ Pure functions of their arguments; create_app() calls register() so that templat
 knows an organization: zones and regions are given.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -104,6 +105,11 @@ def format_size(count: int) -> str:
             amount = count / size
             return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
     raise AssertionError
+
+
+def format_list(words: Sequence[str]) -> str:
+    """As one enumeration: "", "one", "one and two", "one, two and three"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 @lru_cache(maxsize=20_000)

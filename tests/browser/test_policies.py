@@ -39,6 +39,7 @@ def test_each_page_of_the_policies(page: Page, published: None) -> None:
         "older": "/privacy/1",
         "difference": "/privacy/1/to/3",
         "employees": "/privacy/employees",
+        "held": "/privacy/data",
     }
     assert look_at(page, pages.items()) == []
     page.goto("/privacy/1/to/3")
@@ -71,6 +72,7 @@ def test_on_paper_there_is_the_text_and_no_furniture(page: Page, published: None
     expect(page.get_by_text("I have read it")).to_have_count(0)
     expect(page.get_by_role("heading", name="Your data is yours")).to_be_visible()
     expect(page.locator(".told")).to_be_hidden()
+    expect(page.get_by_role("link", name="Feed of versions")).to_be_hidden()
 
 
 def test_security_36_canaries_in_a_text_stay_words(

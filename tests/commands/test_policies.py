@@ -82,8 +82,9 @@ def test_a_significant_one_too_soon_is_refused(app: Flask, fill: Fill) -> None:
     soon = f"{now() + timedelta(days=13):%Y-%m-%d}"
     done = publish(app, "privacy", "--significant", "--effective", soon)
     assert done.exit_code == 1 and "announced 14 days ahead" in done.output
-    done = publish(app, "privacy", "--significant", "--effective", "2099-01-01")
-    assert done.exit_code == 0 and "in force from 1 January 2099" in done.output and "tells everybody" in done.output
+    day = now() + timedelta(days=300)
+    done = publish(app, "privacy", "--significant", "--effective", f"{day:%Y-%m-%d}")
+    assert done.exit_code == 0 and f"in force from {day:%-d %B %Y}" in done.output and "tells everybody" in done.output
 
 
 def test_it_must_be_said_whether_it_is_significant(app: Flask, fill: Fill) -> None:
@@ -99,7 +100,12 @@ def test_an_incident_is_announced(app: Flask, cast: Cast, database: Database, tm
     assert run(app, *told).exit_code == 0
     done = run(app, *told, "--organization", "harbour")
     assert done.exit_code == 0 and "the people of harbour" in done.output
-    assert run(app, *told, "--organization", "nobody").exit_code == 1
+    for nobody in ("nobody", ""):
+        wrong = run(app, *told, "--organization", nobody)
+        assert wrong.exit_code == 1 and "There is no organization of this name." in wrong.output
+    words.write_bytes(b"A disk \xff was stolen")
+    wrong = run(app, *told)
+    assert wrong.exit_code == 1 and "words.txt cannot be read: it must be a text in UTF-8." in wrong.output
     words.write_text("short", "utf-8")
     assert run(app, *told).exit_code == 1
     with reading_session(database) as session:

@@ -402,12 +402,39 @@ def test_the_same_sender_tells_of_incidents(
         ({"words": "short"}, "words"),
         ({"words": "z" * 3001}, "words"),
         ({"words": "a bell \x07 rang somewhere"}, "words"),
+        ({"subject": "a bell \x07 rang"}, "subject"),
     ],
 )
 def test_an_incident_without_words_is_refused(database: Database, changed: dict[str, str], field: str) -> None:
     with writing_session(database) as session, pytest.raises(Refused) as refused:
         tell_of_incident(session, incident(**changed), BY_COMMAND)
     assert refused.value.field == field
+    assert ("cannot be shown" in refused.value.sentence) is any("\x07" in text for text in changed.values())
+
+
+def test_a_button_that_is_pressed_twice_tells_once(database: Database, cast: Cast) -> None:
+    """Of others, of something new, and of the same on another day people are told."""
+
+    def tell(of: Incident, at: datetime) -> None:
+        with time_machine.travel(at, tick=False), writing_session(database) as session:
+            tell_of_incident(session, of, BY_COMMAND)
+            session.commit()
+
+    moment = now()
+    tell(incident(), moment)
+    with pytest.raises(Refused, match="within the last day"):
+        tell(incident(), moment + timedelta(seconds=1))
+    tell(incident(cast.harbour), moment + timedelta(seconds=2))
+    tell(incident(words="On Tuesday the disk was found."), moment + timedelta(seconds=3))
+    tell(incident(), moment + timedelta(days=1, seconds=1))
+    with reading_session(database) as session:
+        assert len(session.scalars(select(Announcement)).all()) == 4
+    assert len(told(database, beginning="service.incident")) == 4
+
+
+def test_a_table_that_was_pasted_is_told(database: Database) -> None:
+    with writing_session(database) as session:
+        assert tell_of_incident(session, incident(words="Disk 7\tstolen"), BY_COMMAND).words == "Disk 7 stolen"
 
 
 # ------------------------------------------------------------------------------------------------- what became of it

@@ -72,6 +72,21 @@ def test_a_partner_that_nobody_published_is_a_broken_promise(
     assert "Upriver Disks" not in client.get("/privacy").text
 
 
+def test_what_stands_beside_the_policies_says_what_they_say(
+    sound: Flask, settings: Settings, client: PageCheckingClient, database: Database
+) -> None:
+    """security.txt, the feed and the page for employees."""
+    words = VALUES.replace("Harbour Hosting", "Upriver Hosting").replace("@hosting.example", "@upriver.example")
+    pages = ("/.well-known/security.txt", "/policies.atom", "/privacy/employees")
+    before = [client.get(page).text for page in pages]
+    write(settings, words)
+    assert [client.get(page).text.lower().count("upriver") for page in pages] == [0, 0, 0]
+    assert "security@hosting.example" in before[0]
+    for policy in Policy:
+        publish_next(database, settings, policy)
+    assert all("upriver" in client.get(page).text.lower() for page in pages)
+
+
 def test_a_file_that_cannot_be_read_names_no_partner(sound: Flask, settings: Settings) -> None:
     write(settings, "regions = 7")
     came = check_promises(sound)
@@ -97,14 +112,14 @@ def test_a_promise_that_a_release_has_dropped_is_not_kept(
     publish_next(database, settings, Policy.PRIVACY, body=body.replace("changes-told", "changes-told, whistles-blown"))
     assert check_promises(sound)["whistles-blown"] == NOT_KNOWN
     page = client.get("/privacy").text
-    assert "18 of 19 promises are kept" in page
+    assert "19 of 20 promises are kept" in page
     assert "Whistles blown" in page
     assert html.unescape(page).count(NOT_KNOWN) >= 1
     assert "Whistles blown" in client.get("/privacy/kept").text
 
     publish_next(database, settings, Policy.PRIVACY)
     assert check_promises(sound)["whistles-blown"] == ""
-    assert "18 of 18 promises are kept" in client.get("/privacy").text
+    assert "19 of 19 promises are kept" in client.get("/privacy").text
 
 
 def test_drafts_promise_nothing(app: Flask, client: PageCheckingClient) -> None:

@@ -109,6 +109,19 @@ def test_putting_away_takes_a_post_with_its_token_and_leads_nowhere_else(
     assert client.send(dismissal(announced), {"next": "//evil.example"}).location == "/"
 
 
+def test_putting_away_leads_back_to_what_one_looked_at(
+    client: PageCheckingClient, cast: Cast, announced: Announcement
+) -> None:
+    """With what was chosen on it; and to no address that a form alone can ask for."""
+    client.sign_in(cast.vera)
+    page = client.get("/o/harbour/calls?direction=inbound&outcome=missed").text
+    assert 'name="next" value="/o/harbour/calls?direction=inbound&amp;outcome=missed"' in page
+    assert 'name="next" value="/o/harbour/calls"' in client.get("/o/harbour/calls").text
+    wrong = client.send("/account/addresses", {"email": "no address"})
+    assert wrong.status_code == 422 and AWAY in wrong.text
+    assert 'value="/account/addresses"' not in wrong.text
+
+
 def test_an_incident_is_for_those_alone_whom_it_concerns(
     app: Flask, client: PageCheckingClient, cast: Cast, database: Database, settings: Settings
 ) -> None:

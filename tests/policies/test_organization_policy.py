@@ -189,7 +189,7 @@ def test_everybody_reads_the_services_own_figures(
     assert told["Calls are kept"] == "30 days to 10 years, or as long as you stay"
     assert told["Who looked is kept"] == "90 days to 10 years, or as long as you stay"
     assert told["Takeouts are kept"] == "1 day to 30 days"
-    assert "18 of 18 promises are kept" in answer.text
+    assert "19 of 19 promises are kept" in answer.text
     assert "Set-Cookie" not in answer.headers
     security = figures(client.get("/security").text)
     assert security["People with the console"] == "2"

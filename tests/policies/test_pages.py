@@ -164,7 +164,9 @@ def test_the_feed_is_atom_and_has_every_version(client: PageCheckingClient, two:
     assert len(entries) == 3
     ids = [entry.findtext("a:id", "", names) for entry in entries]
     assert len(set(ids)) == 3 and all(each.startswith("urn:uuid:") for each in ids)
-    assert "We store in France too." in entries[0].findtext("a:summary", "", names)
+    assert re.fullmatch(
+        r"In force from \d+ \w+ \d{4}\. .*We store in France too\.", entries[0].findtext("a:summary", "", names)
+    )
     assert all(
         re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry.findtext("a:updated", "", names)) for entry in entries
     )

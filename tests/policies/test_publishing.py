@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -162,13 +162,33 @@ def test_one_version_after_the_other(publish_now: Publish, database: Database) -
     assert (found.version, newest.version) == (1, 2)
 
 
+@pytest.mark.parametrize("significant", [True, False])
+def test_without_a_day_it_follows_the_one_that_is_to_come(publish_now: Publish, significant: bool) -> None:
+    publish_now()
+    waits = publish_now(law='"France"', effective_at=now() + timedelta(days=40))
+    version = publish_now(law='"Spain"', significant=significant)
+    assert waits.effective_at < version.effective_at <= waits.effective_at + timedelta(days=1)
+    assert version.effective_at.time() == time()
+
+
+@pytest.mark.parametrize("significant", [True, False])
+@pytest.mark.parametrize("day", [datetime(2999, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
+def test_a_slip_in_the_year_does_not_end_all_changes(publish_now: Publish, day: datetime, significant: bool) -> None:
+    publish_now()
+    with pytest.raises(Refused, match="more than a year ahead") as refused:
+        publish_now(law='"France"', significant=significant, effective_at=day)
+    assert refused.value.field == "effective_on"
+    publish_now(law='"France"', significant=significant, effective_at=now() + timedelta(days=300))
+    publish_now(law='"Spain"', significant=significant, effective_at=now() + timedelta(days=600))
+
+
 @pytest.mark.parametrize(
     ("wrong", "words", "field"),
     [
         ({"law": None, "contact": None}, "missing: contact, law", ""),
         ({"summary": "short"}, "in 10 to 600 characters", "summary"),
         ({"summary": "x" * 601}, "in 10 to 600 characters", "summary"),
-        ({"summary": "a bell \x07 in a summary"}, "Say what changes", "summary"),
+        ({"summary": "a bell \x07 in a summary"}, "cannot be shown", "summary"),
         ({"effective_at": now() - timedelta(days=2)}, "over or has begun", "effective_on"),
     ],
 )

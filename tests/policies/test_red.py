@@ -21,9 +21,11 @@ from tests.policies.sound_service import BY_COMMAND, VALUES, Execute, backup, st
 from webapp.accounts.models import UserAccount
 from webapp.clock import now
 from webapp.database.engine import Database
+from webapp.jobs.worker import Worker
 from webapp.organizations.models import Invitation, InvitationState
 from webapp.policies.checking import check_promises
-from webapp.policies.models import Announcement, Policy
+from webapp.policies.incidents import Incident, tell_of_incident
+from webapp.policies.models import Announcement, AnnouncementPerson, Policy
 from webapp.policies.promises import BY_KEY, PROMISES
 from webapp.policies.publishing import Change, publish
 from webapp.policies.values import load_values
@@ -185,6 +187,17 @@ def a_change_nobody_was_sent(hand: Hand) -> None:
         session.commit()
 
 
+@breaks("breach-told")
+def an_incident_whose_mails_did_not_leave(hand: Hand) -> None:
+    with writing_session(hand.database) as session:
+        told = tell_of_incident(session, Incident("A disk was stolen", "It held sealed backups.", None), BY_COMMAND)
+        session.commit()
+    Worker(hand.database, hand.settings).run_due()
+    four_days_ago = now() - timedelta(days=4)
+    hand.change(update(Announcement).where(Announcement.id == told.id).values(created_at=four_days_ago))
+    hand.change(update(AnnouncementPerson).values(told_at=four_days_ago))
+
+
 @breaks("sessions-as-said")
 def a_session_of_three_days_ago(hand: Hand) -> None:
     store_browser(hand.database, hand.cast.vera, created_at=now() - timedelta(days=3))
@@ -270,7 +283,7 @@ def test_a_broken_promise_turns_red(hand: Hand, client: PageCheckingClient, key:
     row = row_of(client, name)
     assert "Not kept since" in row
     assert came[key] in row
-    assert "Not kept any more" in plain_page(client).partition("The latest changes")[2]
+    assert "Not kept" in plain_page(client).partition("The latest changes")[2]
     assert [other for other, why in came.items() if why and other != key] == []
 
 

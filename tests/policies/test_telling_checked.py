@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.policies.conftest import Publish
+from tests.policies.sound_service import BY_COMMAND
 from tests.policies.test_organization_policy import figures
 from webapp.clock import now
 from webapp.database.engine import Database
@@ -18,6 +19,7 @@ from webapp.outbox import claims
 from webapp.outbox.models import MailState, OutboxMessage
 from webapp.policies import checks_of_telling
 from webapp.policies.checking import check_promises
+from webapp.policies.incidents import Incident, tell_of_incident
 from webapp.policies.models import Announcement, AnnouncementPerson, Outcome, Policy
 from webapp.tenancy.sessions import writing_session
 
@@ -139,6 +141,34 @@ def test_of_a_significant_change_nobody_announced(changing: Flask, database: Dat
         session.execute(delete(Announcement))
         session.commit()
     assert why(changing) == f"A significant change, {NAME}, was announced to nobody."
+
+
+def test_an_incident_is_told_in_the_hours_that_are_promised(
+    sound: Flask,
+    client: PageCheckingClient,
+    database: Database,
+    cast: Cast,
+    time_machine: time_machine.TimeMachineFixture,
+) -> None:
+    """It stuck, then its mails did not leave, then they left."""
+    with writing_session(database) as session:
+        tell_of_incident(session, Incident("A disk was stolen", "It held sealed backups.", cast.harbour), BY_COMMAND)
+        session.commit()
+
+    def came(*, after: timedelta) -> str:
+        time_machine.move_to(now() + after)
+        return check_promises(sound)["breach-told"]
+
+    assert came(after=timedelta(hours=71)) == ""
+    assert came(after=timedelta(hours=2)) == "Not everybody whom an incident concerns was told of it in time."
+    Worker(database, sound.extensions["callbook"].settings).run_due()
+    assert came(after=timedelta(hours=71)) == ""
+    assert came(after=timedelta(hours=2)) == "Mails that tell of an incident were written and did not leave."
+    assert figures(client.get("/security").text)["Incidents that everybody was told of"] == "0"  # it is of one alone
+    with writing_session(database) as session:
+        session.execute(update(OutboxMessage).values(state=MailState.HANDED_OVER, ended_at=now()))
+        session.commit()
+    assert came(after=timedelta(hours=1)) == ""
 
 
 def test_a_person_reads_what_became_of_their_mail(

@@ -77,6 +77,7 @@ def test_several_regions_read_as_words(settings: Settings, fill: Fill) -> None:
         ("security_contact = 'call us'", "must be an e-mail address, or a page"),
         ("security_contact = 'http://example.com'", "must be an e-mail address, or a page"),
         ("drill_days = 0", "a whole number from 1 to 10000"),
+        ("notice_days = 1400", "a whole number from 1 to 366"),
         ("drill_days = true", "a whole number"),
         ("drill_days = '90'", "a whole number"),
         ("regions = 'Germany'", "is a list of texts"),

@@ -1,5 +1,6 @@
 """The console's pages of the policies: publishing, telling of incidents, and who was told, without an address."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -39,6 +40,11 @@ def versions(database: Database) -> list[PolicyVersion]:
         return list(session.scalars(select(PolicyVersion).order_by(PolicyVersion.policy, PolicyVersion.version)))
 
 
+def shown(page: str) -> dict[str, str]:
+    """What is sent back of the draft that the page shows."""
+    return dict(re.findall(r'name="(seen)" value="([0-9a-f]{64})"', page))
+
+
 def page_of(announcement: Announcement) -> str:
     return f"/staff/announcements/{spell_id(announcement.id)}"
 
@@ -65,8 +71,8 @@ def test_staff_publish_with_name_and_reason(
     staff_client: StaffClient, client: PageCheckingClient, cast: Cast, database: Database, fill: Fill
 ) -> None:
     fill()
-    staff_client.get(PUBLISH)
-    answer = staff_client.send(PUBLISH, FIELDS)
+    seen = shown(staff_client.get(PUBLISH).text)
+    answer = staff_client.send(PUBLISH, FIELDS | seen)
     assert (answer.status_code, answer.location) == (303, PAGE), answer.text
     [version] = versions(database)
     assert version.published_by == cast.stella.id
@@ -78,6 +84,37 @@ def test_staff_publish_with_name_and_reason(
     page = staff_client.get(PUBLISH).text
     assert "<del>Germany.</del>" in page and "<ins>France.</ins>" in page
     assert "values have changed since version 1: regions" in staff_client.get(PAGE).text
+
+
+def test_what_nobody_has_read_is_not_published(
+    staff_client: StaffClient, publish_now: Publish, fill: Fill, database: Database
+) -> None:
+    publish_now()
+    fill(law='"France"')
+    seen = shown(staff_client.get(PUBLISH).text)
+    fill(law='"Spain"')
+    for read in (seen, {}):
+        answer = staff_client.send(PUBLISH, FIELDS | read)
+        assert answer.status_code == 422 and "Read above what is new now" in answer.text
+        assert "<ins>Spain.</ins>" in answer.text and FIELDS["summary"] in answer.text
+    assert len(versions(database)) == 1
+    assert staff_client.send(PUBLISH, FIELDS | shown(answer.text)).status_code == 303
+    again = staff_client.send(PUBLISH, FIELDS | shown(answer.text))
+    assert again.status_code == 422 and "Nothing is new." in again.text
+    assert len(versions(database)) == 2
+
+
+def test_a_file_that_cannot_be_read_is_said_and_not_called_empty(
+    staff_client: StaffClient, publish_now: Publish, settings: Settings, database: Database
+) -> None:
+    publish_now()
+    seen = shown(staff_client.get(PUBLISH).text)
+    (settings.data_dir / "policy.toml").write_text("law = France", "utf-8")
+    for answer in (staff_client.get(PAGE), staff_client.get(PUBLISH), staff_client.send(PUBLISH, FIELDS | seen)):
+        assert "policy.toml cannot be read: " in answer.text
+        assert "issing" not in answer.text and "<del>" not in answer.text and "values have changed" not in answer.text
+    assert answer.status_code == 422
+    assert len(versions(database)) == 1
 
 
 @pytest.mark.parametrize(
@@ -95,8 +132,8 @@ def test_what_is_wrong_is_said_and_kept(
     staff_client: StaffClient, database: Database, fill: Fill, changed: dict[str, str], words: str
 ) -> None:
     fill()
-    staff_client.get(PUBLISH)
-    answer = staff_client.send(PUBLISH, FIELDS | changed)
+    seen = shown(staff_client.get(PUBLISH).text)
+    answer = staff_client.send(PUBLISH, FIELDS | seen | changed)
     assert answer.status_code == 422 and words in answer.text
     assert "summary" in changed or FIELDS["summary"] in answer.text
     assert versions(database) == []
@@ -107,9 +144,9 @@ def test_a_significant_one_needs_its_days(
 ) -> None:
     publish_now()
     fill(law='"France"')
-    staff_client.get(PUBLISH)
+    seen = shown(staff_client.get(PUBLISH).text)
     soon = f"{now() + timedelta(days=5):%Y-%m-%d}"
-    answer = staff_client.send(PUBLISH, FIELDS | {"significant": "yes", "effective_on": soon})
+    answer = staff_client.send(PUBLISH, FIELDS | seen | {"significant": "yes", "effective_on": soon})
     assert answer.status_code == 422 and "announced 14 days ahead" in answer.text and soon in answer.text
     assert len(versions(database)) == 1
 
@@ -140,6 +177,9 @@ def test_staff_tell_of_an_incident(staff_client: StaffClient, cast: Cast, databa
     [(kind, actor, _words)] = told(database, cast.harbour.id, "support.incident")
     assert (kind, actor) == ("support.incident_told", cast.stella.id)
     assert [words["reason"] for _kind, _actor, words in told(database, beginning="service.incident")] == ["Ticket 12"]
+    again = staff_client.send(NEW, INCIDENT)
+    assert again.status_code == 422 and "within the last day" in again.text and INCIDENT["words"] in again.text
+    assert len(told(database, beginning="service.incident")) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from webapp.calls.models import RecordFlag
 from webapp.calls.outcomes import Direction, LegKind, LegResult, Outcome, is_missed
-from webapp.formatting import format_seconds
+from webapp.formatting import format_list, format_seconds
 
 _NAMED_AT_MOST = 3
 
@@ -62,7 +62,7 @@ class CallStory:
 def tell_call(story: CallStory) -> str:
     """The one sentence about a call: "Outside call from +44 ... rang Reception for 12 s, was answered ..."."""
     phrases = [*_before_answer(story), *_end(story)]
-    return f"{_subject(story)} {_joined(phrases)}."
+    return f"{_subject(story)} {format_list(phrases)}."
 
 
 def tell_flags(flags: int) -> list[str]:
@@ -158,9 +158,4 @@ def _listed(places: tuple[str, ...]) -> str:
     if len(places) > _NAMED_AT_MOST:
         shown = places[: _NAMED_AT_MOST - 1]
         return f"{', '.join(shown)} and {len(places) - len(shown)} more"
-    return _joined(list(places))
-
-
-def _joined(parts: list[str]) -> str:
-    """The parts as one enumeration, "and" before the last."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return format_list(list(places))

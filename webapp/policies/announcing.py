@@ -35,6 +35,7 @@ SHOWN_AFTER = timedelta(days=30)  #: on public pages, after a version is in forc
 #: Mails of one announcement fall due in portions: the relay's hourly limit is everybody's, a new password's link too.
 MAILS_AT_ONCE, AT_ONCE_EVERY = 250, timedelta(minutes=20)
 SUBJECT_AT_MOST, WORDS_AT_MOST = 120, 3000
+UNSHOWN = "Something in it cannot be shown, such as a control character or an emoji made of several. Take it out."
 
 
 def mails_leave_within(people: int) -> timedelta:
@@ -64,15 +65,8 @@ def announce_incident(
     session: LockedSession, subject: str, words: str, organization: Organization | None, staff_id: int | None
 ) -> Announcement:
     """To everybody, or to the people of one organization. Raises Refused with the field that is wrong."""
-    subject, lines = " ".join(subject.split()), words.replace("\r\n", "\n").strip()
-    if not 3 <= len(subject) <= SUBJECT_AT_MOST or not subject.isprintable():
-        raise Refused(f"Say in 3 to {SUBJECT_AT_MOST} characters what it is about.", "subject")
-    if not 10 <= len(lines) <= WORDS_AT_MOST or not lines.replace("\n", "").isprintable():
-        raise Refused(
-            f"Say what happened, whose data, what you do, and what people should do, in 10 to {WORDS_AT_MOST} "
-            "characters.",
-            "words",
-        )
+    subject, lines = " ".join(subject.split()), words.replace("\r\n", "\n").replace("\t", " ").strip()
+    _check_words(subject, lines)
     told = Announcement(
         id=new_id(),
         kind=AnnouncementKind.INCIDENT,
@@ -87,6 +81,20 @@ def announce_incident(
         told_all_at=None,
     )
     return _begin(session, told)
+
+
+def _check_words(subject: str, lines: str) -> None:
+    if not 3 <= len(subject) <= SUBJECT_AT_MOST:
+        raise Refused(f"Say in 3 to {SUBJECT_AT_MOST} characters what it is about.", "subject")
+    if not 10 <= len(lines) <= WORDS_AT_MOST:
+        raise Refused(
+            f"Say what happened, whose data, what you do, and what people should do, in 10 to {WORDS_AT_MOST} "
+            "characters.",
+            "words",
+        )
+    for field, text in (("subject", subject), ("words", lines.replace("\n", ""))):
+        if not text.isprintable():
+            raise Refused(UNSHOWN, field)
 
 
 def _begin(session: LockedSession, told: Announcement) -> Announcement:

@@ -15,7 +15,7 @@ from webapp import access
 from webapp.clock import now
 from webapp.database.engine import Database
 from webapp.formatting import format_moment, format_time
-from webapp.policies.evidence import Evidence, evidence_of
+from webapp.policies.evidence import Evidence, evidence_of, tell_together
 from webapp.policies.promise import Asking, Cookie, Figure, Promise
 from webapp.policies.promises import promise_of
 from webapp.policies.said import Said
@@ -42,6 +42,11 @@ class Card:
     headline: str
     figures: list[Figure]
     evidence: list[Evidence]
+
+    @property
+    def proofs(self) -> list[str]:
+        """What its tests came to, in words."""
+        return tell_together(self.evidence)
 
 
 def nothing_beside(_section: Section) -> list[Card]:

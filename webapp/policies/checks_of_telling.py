@@ -1,11 +1,11 @@
-"""The check that people were told of significant changes: each of them, and by a mail that left.
+"""The checks that people were told of significant changes and of incidents: each of them, and by a mail that left.
 
 A mail has left once the relay took it. Where the relay refuses an address, that is noted and listed for staff, and
 whoever it belongs to reads the notice in the service: only many such refusals are a fault of ours. Of one that came
 back a member of staff has written down why. Bounded by the number of people. Called by promises.py.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, and_, bindparam, exists, func, or_, select
 
@@ -14,7 +14,7 @@ from webapp.database.types import Instant
 from webapp.organizations.models import Invitation
 from webapp.outbox.models import OutboxMessage
 from webapp.policies.announcing import AT_ONCE_EVERY, MAILS_AT_ONCE
-from webapp.policies.models import Announcement, AnnouncementPerson, Outcome, Policy, PolicyVersion
+from webapp.policies.models import Announcement, AnnouncementKind, AnnouncementPerson, Outcome, Policy, PolicyVersion
 from webapp.policies.outcomes import outcome_of
 from webapp.policies.promise import CheckContext
 from webapp.tenancy.lock import LockedSession, kept
@@ -22,6 +22,7 @@ from webapp.tenancy.models import Membership
 
 #: Mails to everybody are queued some at a time, and each may wait a day for the relay.
 _TOLD_WITHIN = timedelta(days=1)
+_LOOKED_BACK = timedelta(days=366)  #: at incidents
 #: What the relay answered about the address, as outbox/relay.py notes it. Anything else never got that far.
 _OF_THE_ADDRESS = ("refused by the relay", "takes no such address")
 _ONE_IN = 10  #: so many people, and one in any case, may have an address that the relay refuses
@@ -78,7 +79,7 @@ def _told_of(session: LockedSession, context: CheckContext, version: PolicyVersi
         return ""
     if announced.told_all_at is None or _is_anybody_missed(context, announced):
         return f"Not everybody was sent {name}."
-    return _sent(session, context, announced, name)
+    return _sent(session, announced, name, context.moment - _TOLD_WITHIN)
 
 
 def _is_anybody_missed(context: CheckContext, announced: Announcement) -> bool:
@@ -87,12 +88,30 @@ def _is_anybody_missed(context: CheckContext, announced: Announcement) -> bool:
     return any(session.rows(_MISSED, values) for session in context.each_organization())
 
 
-def _sent(session: LockedSession, context: CheckContext, announced: Announcement, name: str) -> str:
-    """What became of the mails. A portion that is due later has its day from then on."""
+def breach_told(context: CheckContext) -> str:
+    """All whom an incident concerns were told, and their mails have left, in the hours that are promised."""
+    if context.values.breach_hours is None:
+        return "Nobody has said how soon people are told of a breach."
+    due_at = context.moment - timedelta(hours=context.values.breach_hours)
+    due = (
+        Announcement.kind == AnnouncementKind.INCIDENT,
+        Announcement.created_at.between(due_at - _LOOKED_BACK, due_at),
+    )
+    with context.reading() as session:
+        for announced in session.scalars(select(Announcement).where(*due).order_by(Announcement.id)).all():
+            if announced.told_all_at is None:
+                return "Not everybody whom an incident concerns was told of it in time."
+            if why := _sent(session, announced, "an incident", due_at):
+                return why
+    return ""
+
+
+def _sent(session: LockedSession, announced: Announcement, name: str, due_at: datetime) -> str:
+    """What became of the mails. Those of before `due_at` should have left; a portion in its turn, so much later."""
     whose = AnnouncementPerson.announcement_id == announced.id
     count = func.count(AnnouncementPerson.user_account_id)
     people = session.scalar(select(count).where(whose)) or 0
-    is_late = AnnouncementPerson.told_at < context.moment - _TOLD_WITHIN - people // MAILS_AT_ONCE * AT_ONCE_EVERY
+    is_late = AnnouncementPerson.told_at < due_at - people // MAILS_AT_ONCE * AT_ONCE_EVERY
     error = func.coalesce(AnnouncementPerson.error, OutboxMessage.error, "")
     kinds = (AnnouncementPerson.outcome, OutboxMessage.state, error, is_late)
     rows = session.execute(

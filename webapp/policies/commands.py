@@ -101,9 +101,14 @@ def _announce_command(writing: Writing) -> click.Command:
     @with_appcontext
     def announce(subject: str, words_file: Path, slug: str | None) -> None:
         """Tell everybody whom it concerns of an incident, by mail and notice."""
+        try:
+            words = words_file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise click.ClickException(f"{words_file.name} cannot be read: it must be a text in UTF-8.") from None
         with writing() as session:
-            organization = get_organization(session, slug) if slug else None
-            incident = Incident(subject, words_file.read_text("utf-8"), organization)
+            # An empty name is a mistake, and not everybody.
+            organization = None if slug is None else get_organization(session, slug)
+            incident = Incident(subject, words, organization)
             tell_of_incident(session, incident, Publisher(None, "The operator", "by command"))
         click.echo(f"The worker tells {'the people of ' + slug if slug else 'everybody'} by mail and notice.")
 

@@ -6,13 +6,13 @@ Read by pages; written by scripts/run_evidence.py alone.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
 
 from config import ROOT
-from webapp.formatting import format_date
+from webapp.formatting import format_date, format_list
 
 FILE = Path(__file__).resolve().parent / "evidence.json"
 PASSED = "passed"
@@ -41,7 +41,7 @@ class Evidence:
             return "Not proved yet: the test has not been run."
         when = f"{format_date(self.day)}, version {self.version}"
         if self.is_proved:
-            return f"Last proved {when}, on {' and '.join(sorted(self.results))}."
+            return f"Last proved {when}, on {format_list(sorted(self.results))}."
         return f"Not proved: the test failed on {when}."
 
 
@@ -62,6 +62,16 @@ def evidence_of(tests: Sequence[str]) -> list[Evidence]:
     """Of each test, in order; one that has never run says so."""
     known = load_evidence()
     return [known.get(test) or Evidence(test, {}) for test in tests]
+
+
+def tell_together(evidence: Sequence[Evidence]) -> list[str]:
+    """In words. Tests that proved the same version on the same day are told as one, with every place where one ran."""
+    told: dict[object, Evidence] = {}
+    for each in evidence:
+        same = (each.version, each.day) if each.is_proved else each.words
+        before = told.get(same)
+        told[same] = replace(before, results={**before.results, **each.results}) if before else each
+    return [each.words for each in told.values()]
 
 
 def read_version() -> str:

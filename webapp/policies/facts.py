@@ -14,14 +14,13 @@ from webapp.policies.values import Values
 #: Which locks keep customers apart, by the database.
 _LOCKS = {
     "sqlite": (
-        "One lock keeps them apart on this database (SQLite). The program adds your company to every question it asks, "
-        "in one place that nothing goes around, and refuses a question that it cannot narrow. A second lock keeps our "
-        "staff out: the connections of our own administration interface cannot open the tables with your calls at all, "
-        "since the database engine refuses them."
+        "One lock keeps them apart on this database (SQLite): the program adds your company to every question it asks, "
+        "in one place that nothing goes around, and refuses what it cannot narrow. A second lock keeps our staff out: "
+        "to our administration interface the database engine refuses the tables with your calls."
     ),
     "postgresql": (
         "Two locks keep them apart on this database (PostgreSQL). The program adds your company to every question it "
-        "asks, in one place that nothing goes around, and refuses one that it cannot narrow. The database itself "
+        "asks, in one place that nothing goes around, and refuses what it cannot narrow. The database itself "
         "forces row-level security on every table with your data, and the program signs in as somebody who cannot turn "
         "it off. Each lock holds by itself."
     ),

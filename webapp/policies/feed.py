@@ -38,7 +38,7 @@ def _add_entry(feed: ET.Element, base_url: str, version: PolicyVersion) -> None:
     _add(entry, "link", rel="alternate", type="text/html", href=page)
     _add(entry, "published", _spell(version.published_at))
     _add(entry, "updated", _spell(version.published_at))
-    words = f"{weight}{version.summary} In force from {format_date(version.effective_at.date())}."
+    words = f"In force from {format_date(version.effective_at.date())}. {weight}{version.summary}"
     _add(entry, "summary", words, type="text")
 
 

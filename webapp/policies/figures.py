@@ -26,7 +26,7 @@ from webapp.organizations.looked_filter import LookedFilter
 from webapp.organizations.looks import list_looks
 from webapp.organizations.room import find_room
 from webapp.outbox.models import OutboxMessage
-from webapp.policies.models import Announcement, AnnouncementPerson, Outcome, Policy
+from webapp.policies.models import Announcement, AnnouncementKind, AnnouncementPerson, Outcome, Policy
 from webapp.policies.outcomes import outcome_of
 from webapp.policies.promise import Asking, Figure
 from webapp.policies.who_can_see import count_anew, count_waiting
@@ -223,6 +223,17 @@ _OUTCOMES = {
     Outcome.REFUSED: "refused",
     Outcome.CAME_BACK: "came back, noted",
 }
+
+
+def of_incidents(asking: Asking) -> list[Figure]:
+    """Those of single organizations are told to these, and to nobody else."""
+    of_all = (Announcement.kind == AnnouncementKind.INCIDENT, Announcement.organization_id.is_(None))
+    count = asking.session.scalar(select(func.count(Announcement.id)).where(*of_all)) or 0
+    hours = asking.values.breach_hours
+    return [
+        Figure("Incidents that everybody was told of", format_count(count)),
+        Figure("Told within", f"{hours} hours" if hours else "not said yet"),
+    ]
 
 
 def of_sessions(asking: Asking) -> list[Figure]:

@@ -1,14 +1,21 @@
 """Tells of an incident, by the sender that tells of policies. Called by the console and `flask announce-incident`."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
 
 from webapp.audit.actions import record
 from webapp.audit.service_chain import note_for_service
+from webapp.errors import Refused
 from webapp.policies.announcing import announce_incident
-from webapp.policies.models import Announcement
+from webapp.policies.models import Announcement, AnnouncementKind
 from webapp.policies.publishing import Publisher
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
+
+#: So long the same words to the same people are a button pressed twice.
+_THE_SAME_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -44,4 +51,19 @@ def tell_of_incident(session: LockedSession, incident: Incident, by: Publisher) 
         subject=told.subject,
         reason=by.reason,
     )
+    _check_new(session, told)
     return told
+
+
+def _check_new(session: LockedSession, told: Announcement) -> None:
+    """Last: whoever told the same at the same moment has waited for the end of the chain. Raises Refused."""
+    the_same = (
+        Announcement.id != told.id,
+        Announcement.kind == AnnouncementKind.INCIDENT,
+        Announcement.subject == told.subject,
+        Announcement.words == told.words,
+        Announcement.organization_id == told.organization_id,
+        Announcement.created_at > told.created_at - _THE_SAME_WITHIN,
+    )
+    if session.scalars(select(Announcement.id).where(*the_same).limit(1)).first() is not None:
+        raise Refused("People were told this within the last day, in the same words. Say what is new, if anything is.")

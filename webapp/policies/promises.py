@@ -19,7 +19,7 @@ _PRIVACY, _SECURITY, _BOTH = (Policy.PRIVACY,), (Policy.SECURITY,), (Policy.PRIV
 PROMISES: tuple[Promise, ...] = (
     Promise(
         "only-invited",
-        _PRIVACY,
+        _BOTH,
         "Only people who were invited get in",
         "The only way in is the link of an invitation, which works once and for one address. Every membership names "
         "the invitation that it came from, and the database refuses one that names none.",
@@ -47,7 +47,7 @@ PROMISES: tuple[Promise, ...] = (
     ),
     Promise(
         "no-third-party",
-        _PRIVACY,
+        _BOTH,
         "No third party gets anything, but by law",
         "Every page orders the browser to ask nobody but us. What the law makes us hand out needs two of our people, "
         "a list of its contents, and a line in a register that nobody can change.",
@@ -120,7 +120,7 @@ PROMISES: tuple[Promise, ...] = (
     ),
     Promise(
         "own-database",
-        _PRIVACY,
+        _BOTH,
         "You know where your data is, and with whom",
         "Every partner that provides machines, network, storage or mail is named here with its region. Publishing "
         "freezes the list; another partner is a new version of this policy.",
@@ -225,6 +225,19 @@ PROMISES: tuple[Promise, ...] = (
         keeping.retention_runs,
         (),
         figures.of_retention,
+    ),
+    Promise(
+        "breach-told",
+        _SECURITY,
+        "Whom an incident concerns is told of it",
+        "Everybody concerned gets one mail, and a notice in the service that stays until they put it away. That they "
+        "were told is written down in the same step as the mail, and what became of it. A mail that has not left in "
+        "its turn, within the hours that we promise, counts as not sent.",
+        "We write to whoever was not reached by another way, and put right what held the mails up.",
+        "tests/policies/test_announcing.py::test_the_same_sender_tells_of_incidents",
+        telling.breach_told,
+        ("tests/policies/test_notices.py::test_an_incident_is_for_those_alone_whom_it_concerns",),
+        figures.of_incidents,
     ),
     Promise(
         "security-txt",

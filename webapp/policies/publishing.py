@@ -15,12 +15,14 @@ from webapp.audit.service_chain import note_for_service
 from webapp.clock import now
 from webapp.errors import Refused
 from webapp.formatting import format_date
-from webapp.policies.announcing import announce_version, mails_leave_within
+from webapp.policies.announcing import UNSHOWN, announce_version, mails_leave_within
 from webapp.policies.models import Policy, PolicyVersion
 from webapp.policies.versions import Draft, list_versions, standing, tell_effect
 from webapp.tenancy.lock import LockedSession
 
 SUMMARY_AT_LEAST, SUMMARY_AT_MOST = 10, 600
+#: Nothing takes effect before what is published already: a slip in the year would end the changes of a policy.
+_AHEAD_AT_MOST = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,12 @@ def _check(draft: Draft, summary: str) -> None:
         raise Refused(f"These values are missing: {names}. Fill them in in policy.toml, then publish.")
     if not draft.is_new:
         raise Refused("Nothing is new: the text and the values are those of the newest version.")
-    if not SUMMARY_AT_LEAST <= len(summary) <= SUMMARY_AT_MOST or not summary.isprintable():
+    if not SUMMARY_AT_LEAST <= len(summary) <= SUMMARY_AT_MOST:
         raise Refused(
             f"Say what changes, in {SUMMARY_AT_LEAST} to {SUMMARY_AT_MOST} characters: everybody reads it.", "summary"
         )
+    if not summary.isprintable():
+        raise Refused(UNSHOWN, "summary")
 
 
 def promised_notice(session: LockedSession, notice_days: int) -> int:
@@ -109,19 +113,27 @@ def promised_notice(session: LockedSession, notice_days: int) -> int:
 def _day(session: LockedSession, draft: Draft, wanted: datetime | None, moment: datetime, notice_days: int) -> datetime:
     """From when it is in force. `notice_days` 0: nobody is told of it ahead. Raises Refused."""
     earliest = _earliest(session, moment, notice_days) if notice_days else moment
-    day = wanted or earliest
+    newest = draft.newest
+    soonest = max(earliest, _midnight(newest.effective_at, 1)) if newest and newest.effective_at > moment else earliest
+    day = wanted or soonest
     if day < moment:
         raise Refused("This day is over or has begun. Give a later one, or none.", "effective_on")
-    if draft.newest is not None and day <= draft.newest.effective_at:
-        taken = format_date(draft.newest.effective_at.date())
+    if newest is not None and day <= newest.effective_at:
+        taken = format_date(newest.effective_at.date())
         raise Refused(
-            f"Version {draft.newest.version} takes effect on {taken}: a newer one comes after it. Give a later day.",
+            f"Version {newest.version} takes effect on {taken}: a newer one comes after it. Give a later day, or none.",
             "effective_on",
         )
     if day < earliest:
         first = format_date(earliest.date())
         raise Refused(
             f"A significant change is announced {notice_days} days ahead. Give {first} or later, or none.",
+            "effective_on",
+        )
+    if day > soonest + _AHEAD_AT_MOST:
+        latest = format_date((soonest + _AHEAD_AT_MOST).date())
+        raise Refused(
+            f"This is more than a year ahead, and could not be taken back. Give {latest} or earlier, or none.",
             "effective_on",
         )
     return day
@@ -133,4 +145,8 @@ def _earliest(session: LockedSession, moment: datetime, days: int) -> datetime:
         UserAccount.state == AccountState.ACTIVE, ~UserAccount.is_staff, UserAccount.alone_since.is_(None)
     )
     told_at = moment + mails_leave_within(session.scalar(people) or 0)
-    return datetime.combine(told_at.date() + timedelta(days=days + 1), time(), UTC)
+    return _midnight(told_at, days + 1)
+
+
+def _midnight(after: datetime, days: int) -> datetime:
+    return datetime.combine(after.date() + timedelta(days=days), time(), UTC)

@@ -14,11 +14,14 @@ from typing import Any
 
 from config import Settings
 from webapp.errors import Refused
+from webapp.formatting import format_list
 
 NAME = "policy.toml"
 _TEXTS = ("operator", "address", "law", "contact", "security_contact", "recovery_point", "recovery_time")
 _NUMBERS = ("backup_hours", "drill_days", "notice_days", "breach_hours")
 _LONGEST = 500
+#: A longer notice would hold up every change of a policy for as long.
+_MOST = dict.fromkeys(_NUMBERS, 10_000) | {"notice_days": 366}
 #: RFC 9116 wants an address that machines read.
 _REACHED = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+|https://\S+")
 
@@ -65,7 +68,7 @@ class Values:
             name: str(getattr(self, name) or "") for name in _NUMBERS
         }
         rows = [[partner.name, partner.purpose, partner.region] for partner in self.partners]
-        filled: dict[str, str | list[list[str]]] = {**texts, "regions": _join(self.regions), "partners": rows}
+        filled: dict[str, str | list[list[str]]] = {**texts, "regions": format_list(self.regions), "partners": rows}
         return {name: value for name, value in filled.items() if value}
 
     @classmethod
@@ -113,8 +116,8 @@ def _text(found: Mapping[str, Any], name: str) -> str:
 
 def _number(found: Mapping[str, Any], name: str) -> int:
     number = found[name]
-    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 10_000:
-        raise ValuesError(f"{name} in {NAME} must be a whole number from 1 to 10000.")
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= _MOST[name]:
+        raise ValuesError(f"{name} in {NAME} must be a whole number from 1 to {_MOST[name]}.")
     return number
 
 
@@ -138,7 +141,3 @@ def _regions(found: Mapping[str, Any]) -> tuple[str, ...]:
     if not all(texts):
         raise ValuesError(f"regions in {NAME} has an empty text: fill it in, or leave it out.")
     return texts
-
-
-def _join(words: tuple[str, ...]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -16,7 +16,7 @@ from webapp.policies.beside import Besides, ask_publicly, nothing_beside
 from webapp.policies.differences import compare
 from webapp.policies.feed import make_feed, make_security_txt
 from webapp.policies.models import Policy
-from webapp.policies.said import find_said
+from webapp.policies.said import Said, find_said
 from webapp.policies.versions import get_version, in_force, list_versions, text_of
 from webapp.privacy.retention import tell_days
 from webapp.services import services
@@ -33,7 +33,7 @@ _POLICY = "/<any(privacy,security):policy_name>"
 def show(policy_name: str) -> ResponseReturnValue:
     settings = services().settings
     shown = pages.show_now(db(), settings, _policy(policy_name))
-    asking = ask_publicly(db(), services().database, find_said(db(), settings, now()), request)
+    asking = ask_publicly(db(), services().database, _said(), request)
     return render_template("policies/policy.html", shown=shown, beside=Besides(asking))
 
 
@@ -79,20 +79,17 @@ def choose_difference(policy_name: str) -> ResponseReturnValue:
 @bp.get("/policies.atom")
 @access.public
 def feed() -> ResponseReturnValue:
-    settings = services().settings
-    operator = pages.known_values(settings).operator
-    body = make_feed(settings.base_url, pages.list_everything(db()), operator, now())
+    body = make_feed(services().settings.base_url, pages.list_everything(db()), _said().values.operator, now())
     return Response(body, mimetype="application/atom+xml")
 
 
 @bp.get("/.well-known/security.txt")
 @access.public
 def security_txt() -> ResponseReturnValue:
-    settings = services().settings
-    contact = pages.known_values(settings).security_contact
+    contact = _said().values.security_contact
     if not contact:
         raise NotFound
-    return Response(make_security_txt(settings.base_url, contact, now()), mimetype="text/plain")
+    return Response(make_security_txt(services().settings.base_url, contact, now()), mimetype="text/plain")
 
 
 @bp.get("/privacy/employees")
@@ -113,13 +110,17 @@ def _policy(name: str) -> Policy:
     return Policy[name.upper()]
 
 
+def _said() -> Said:
+    """Of this moment: what the policies in force say, and no draft of it."""
+    return find_said(db(), services().settings, now())
+
+
 def _of_operator() -> dict[str, Any]:
-    settings = services().settings
-    values = pages.known_values(settings)
+    values = _said().values
     return {
         "operator": values.operator,
         "privacy_contact": values.contact,
-        "policy_address": f"{settings.base_url}/privacy",
+        "policy_address": f"{services().settings.base_url}/privacy",
         "tell_days": tell_days,
         "today": now().date(),
     }

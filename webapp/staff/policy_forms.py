@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time
 from typing import Any
 
-from wtforms import DateField, RadioField, StringField, TextAreaField
+from wtforms import DateField, HiddenField, RadioField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from webapp.accounts.models import UserAccount
@@ -32,6 +32,7 @@ class ByForm(ReasonForm):
 
 
 class PublishForm(ByForm):
+    seen = HiddenField()  #: the digest of the draft that the page showed
     summary = TextAreaField(
         "What changes, in plain words",
         [

@@ -14,11 +14,10 @@ from webapp.policies import notices, outcomes
 from webapp.policies.differences import compare
 from webapp.policies.incidents import Incident, tell_of_incident
 from webapp.policies.models import Policy
-from webapp.policies.pages import known_values
 from webapp.policies.publishing import promised_notice
 from webapp.policies.publishing import publish as publish_version
-from webapp.policies.values import load_values, values_file
-from webapp.policies.versions import draft_of, find_in_force, text_of
+from webapp.policies.values import Values, ValuesError, load_values, values_file
+from webapp.policies.versions import Draft, draft_of, find_in_force, text_of
 from webapp.services import services
 from webapp.staff.action_forms import ReasonForm
 from webapp.staff.blueprint import bp
@@ -34,7 +33,7 @@ add_page("Policies", "staff.policies", 85, "policies", "publish_policy", "announ
 @access.staff
 def policies() -> ResponseReturnValue:
     settings = services().settings
-    values = known_values(settings)
+    values, unreadable = _values()
     with console_session() as session:
         drafts = [draft_of(session, settings, values, policy) for policy in Policy]
         in_force = {draft.policy: find_in_force(session, draft.policy) for draft in drafts}
@@ -45,6 +44,7 @@ def policies() -> ResponseReturnValue:
         drafts=drafts,
         in_force=in_force,
         told=told,
+        unreadable=unreadable,
         file=values_file(settings).name,
         **_times(),
     )
@@ -60,6 +60,7 @@ def publish_policy(policy_name: str) -> ResponseReturnValue:
         try:
             values = load_values(settings)
             draft = draft_of(db(), settings, values, policy)
+            _check_seen(draft, form)
             version = publish_version(db(), draft, form.change(), form.by(current_user), values.notice_days)
         except Refused as refusal:
             form.refuse(refusal)
@@ -131,9 +132,25 @@ def _concerned(form: IncidentForm) -> Organization | None:
         raise Refused("There is no organization of this name.", "slug") from None
 
 
+def _values() -> tuple[Values, str]:
+    """Those of the operator's file, and why it cannot be read, "" where it can."""
+    try:
+        return load_values(services().settings), ""
+    except ValuesError as error:
+        return Values(), error.sentence
+
+
+def _check_seen(draft: Draft, form: PublishForm) -> None:
+    """What is published for good was read before: the operator's file may have changed since. Raises Refused."""
+    if draft.is_new and form.seen.data != draft.digest.hex():
+        raise Refused(
+            "Text or values have changed since this page showed them. Read above what is new now, then publish."
+        )
+
+
 def _publish_page(form: PublishForm, policy: Policy) -> ResponseReturnValue:
     settings = services().settings
-    values = known_values(settings)
+    values, unreadable = _values()
     with console_session() as session:
         draft = draft_of(session, settings, values, policy)
         notice_days = promised_notice(session, values.notice_days)
@@ -146,6 +163,7 @@ def _publish_page(form: PublishForm, policy: Policy) -> ResponseReturnValue:
         draft=draft,
         difference=compare(before, draft.text.blocks) if before else [],
         notice_days=notice_days,
+        unreadable=unreadable,
         file=values_file(settings).name,
         **_times(),
     )
