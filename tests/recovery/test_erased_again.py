@@ -24,6 +24,7 @@ from webapp.database.ids import new_id
 from webapp.database.installation import list_problems
 from webapp.jobs.worker import Worker
 from webapp.outbox.models import MailState, OutboxMessage
+from webapp.outbox.rendering import render_mail
 from webapp.privacy.closing import close_organization
 from webapp.privacy.erasures import LOG_NAME, log_erasure, read_log
 from webapp.privacy.models import Erasure, ErasureKind
@@ -86,6 +87,8 @@ def test_what_is_closed_in_the_backup_has_its_days_of_grace_anew(
         assert harbour.state is OrganizationState.CLOSED and not harbour.is_to_be_erased(now())
     with reading_session(restored) as session:
         mails = session.scalars(select(OutboxMessage).where(OutboxMessage.state == MailState.WAITING)).all()
+    [told] = [render_mail(empty, mail).as_string() for mail in mails if mail.template == "closing_begun"]
+    assert "restored from a backup in which Harbour Boats is closed" in " ".join(told.split())
     assert {(mail.to_address, mail.template) for mail in mails} == {
         ("olive@example.com", "closing_begun"),
         ("olive@example.com", "closing_soon"),
@@ -134,7 +137,8 @@ def test_a_line_of_the_log_that_is_of_no_erasure_is_named(
     path = backed_up().path
     path.with_name(LOG_NAME).write_text(f'{{"kind": "person", "id": 1, "erased_at_ms": 1}}\ncut off\n{line}\n')
     result = run_at(empty, "restore", path)
-    assert result.exit_code == 1 and "erasures.log, line 3, is of no erasure" in result.output, result.output
+    assert result.exit_code == 1 and f"{path.with_name(LOG_NAME)}, line 3, is of no erasure" in result.output
+    assert not (empty.data_dir / LOG_NAME).exists(), "it would keep out the next restore, of another backup, too"
 
 
 def test_a_restore_that_could_erase_nothing_again_fails(

@@ -61,8 +61,10 @@ class NewOrganization:
 def checked_reason(text: str) -> str:
     """One line. Raises Refused."""
     reason = " ".join(text.split())
-    if not REASON_AT_LEAST <= len(reason) <= REASON_AT_MOST:
-        raise Refused(f"Say why, in {REASON_AT_LEAST} to {REASON_AT_MOST} characters: it is recorded.", "reason")
+    if not REASON_AT_LEAST <= len(reason) <= REASON_AT_MOST or not reason.isprintable():
+        raise Refused(
+            f"Say why, in {REASON_AT_LEAST} to {REASON_AT_MOST} characters that can be read: it is recorded.", "reason"
+        )
     return reason
 
 
@@ -112,7 +114,7 @@ def resume(session: LockedSession, act: Act, organization: Organization) -> None
 
 def bring_back(session: LockedSession, act: Act, organization: Organization) -> None:
     """What an owner closed is open again, within the days of grace. Raises Refused."""
-    reopen_organization(session)
+    reopen_organization(session, f"{act.told['staff']} of support", act.reason)
     record(session, "support.reopened", object_id=organization.id, **act.told)
     note_for_service(session, "service.reopened", **act.about(organization))
 
