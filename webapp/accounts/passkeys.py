@@ -27,6 +27,7 @@ from webauthn.helpers.structs import (
 from webapp.accounts.models import Passkey, PasskeyChallenge, PasskeyPurpose, UserAccount
 from webapp.clock import now
 from webapp.errors import NotFound, Refused
+from webapp.names import clean_name
 
 LIVES = timedelta(minutes=5)
 PASSKEYS_AT_MOST = 20
@@ -92,8 +93,8 @@ def find_passkey(session: Session, credential_id: bytes) -> tuple[Passkey, UserA
 
 def checked_name(name: str) -> str:
     """As the person calls it. Raises Refused."""
-    name = " ".join(name.split())
-    if not name or len(name) > NAME_AT_MOST or not name.isprintable():
+    name = clean_name(name)
+    if not 1 <= len(name) <= NAME_AT_MOST:
         raise Refused(f"Give it a name of at most {NAME_AT_MOST} characters, such as Work laptop.", "name")
     return name
 

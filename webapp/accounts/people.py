@@ -16,6 +16,7 @@ from webapp.accounts.session_ends import end_rows
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import NotFound, Refused
+from webapp.names import clean_name
 from webapp.outbox.actions import send_after
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership
@@ -71,7 +72,7 @@ def rename(person: UserAccount, name: str) -> None:
     """As they want to be called. Raises Refused."""
     if len(name.strip()) > _NAME_AT_MOST:
         raise Refused(f"A name has at most {_NAME_AT_MOST} characters.", "name")
-    person.name = " ".join(name.split())
+    person.name = clean_name(name)
 
 
 def check_new_address(session: Session, person: UserAccount, text: str) -> str:

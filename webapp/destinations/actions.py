@@ -5,8 +5,6 @@ Each holds the organization first (whoever changes holders does) and records wha
 with the field's name, and nothing is written.
 """
 
-import re
-import unicodedata
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -21,13 +19,13 @@ from webapp.destinations.models import Destination, DestinationKind, Destination
 from webapp.destinations.queries import get_held
 from webapp.destinations.turns import set_patterns, touch
 from webapp.errors import Refused
+from webapp.names import clean_name
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization
 
 LONGEST_NAME = 80
 LONGEST_NOTE = 2000
 COLOURS = 8
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _MERGED = "It was merged into another one, which has its numbers and calls now. Change that one."
 
 
@@ -171,12 +169,6 @@ def _set_members(session: LockedSession, destination: Destination, described: De
     if set(session.scalars(known)) != wanted:
         raise Refused("A team consists of people. Choose them from the list.", "members")
     set_members(session, destination, wanted)
-
-
-def clean_name(text: str) -> str:
-    """On one line, without what turns the direction of the text around it; "" where there is nothing to be seen."""
-    name = " ".join(_UNSEEN.sub(" ", text).split())
-    return name if any(unicodedata.category(letter)[0] not in "CZ" for letter in name) else ""
 
 
 def _checked_name(name: str) -> str:

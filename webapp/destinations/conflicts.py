@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
-from webapp.destinations.actions import Described, clean_name
+from webapp.destinations.actions import Described
 from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS
 from webapp.destinations.listing import get_names, list_members, list_patterns
 from webapp.destinations.masking import mask_text
 from webapp.destinations.models import Destination
 from webapp.destinations.patterns import Plan, spell_patterns
+from webapp.names import clean_name
 from webapp.tenancy.lock import LockedSession
 
 

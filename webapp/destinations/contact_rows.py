@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from webapp.csv_out import guard_cell
-from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE, clean_name
+from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE
 from webapp.destinations.kind_words import KIND_LABELS, read_colour, read_kind
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind
 from webapp.destinations.patterns import Plan, read_pattern
 from webapp.errors import Refused
+from webapp.names import clean_name
 
 MOST_LINES = 100_000
 HEADER = ("name", "kind", "patterns", "colour", "note", "members")

@@ -17,6 +17,7 @@ from webapp.destinations.schedule_queries import list_numbers_using, list_versio
 from webapp.destinations.schedule_text import read_content, spell_content, tell_schedule
 from webapp.errors import Refused
 from webapp.formatting import format_number
+from webapp.names import clean_name
 from webapp.places import is_time_zone
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.members import hold_organization
@@ -123,7 +124,7 @@ def tell_change(before: Rule, after: Rule) -> str:
 
 
 def _free_name(session: LockedSession, name: str, own_id: int | None) -> str:
-    name = " ".join(name.split())
+    name = clean_name(name)
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Refused(f"Give it a name of at most {LONGEST_NAME} characters.", "name")
     namesakes = session.scalars(select(Schedule.id).where(Schedule.name == name, Schedule.archived_at.is_(None)))

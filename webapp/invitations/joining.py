@@ -12,6 +12,7 @@ from webapp.errors import NotFound, Refused
 from webapp.invitations.actions import is_member
 from webapp.invitations.tokens import digest_token, organization_in
 from webapp.invitations.words import OfferWords, tell_offer
+from webapp.names import clean_name
 from webapp.organizations.actions import join
 from webapp.organizations.models import Invitation, InvitationState
 from webapp.organizations.offers import is_within, offer_of_invitation, offer_of_membership, replace_spans
@@ -112,8 +113,8 @@ def is_for(session: LockedSession, opened: Opened, person: UserAccount) -> bool:
 
 def accept_as_newcomer(session: LockedSession, opened: Opened, name: str, password: str) -> UserAccount:
     """An account for the invited address, and its membership. Raises Refused with the field that is wrong."""
-    name = " ".join(name.split())  # it stands in the subject of mails
-    if not name or len(name) > NAME_AT_MOST or not name.isprintable():
+    name = clean_name(name)  # it stands in the subject of mails
+    if not 1 <= len(name) <= NAME_AT_MOST:
         raise Refused(f"Give your name, at most {NAME_AT_MOST} characters.", "name")
     organization = opened.organization
     person = create_user(session, opened.invitation.email, password, (organization.name, organization.slug, name))

@@ -15,6 +15,7 @@ from webapp.audit.actions import begin_chain, record
 from webapp.clock import now
 from webapp.database.ids import new_id
 from webapp.errors import Refused
+from webapp.names import clean_name
 from webapp.organizations.models import Invitation, InvitationState, OrganizationUsage
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Membership, Numbers, Organization, OrganizationState, Role
@@ -150,8 +151,8 @@ def join(session: LockedSession, person: UserAccount, invitation: Invitation) ->
 
 def checked_name(name: str) -> str:
     """An organization's name. Raises Refused."""
-    name = " ".join(name.split())  # it stands in the subject of mails: a line end there is refused
-    if not name or len(name) > NAME_AT_MOST or not name.isprintable():
+    name = clean_name(name)  # it stands in the subject of mails: a line end there is refused
+    if not 1 <= len(name) <= NAME_AT_MOST:
         raise Refused(f"Give it a name of at most {NAME_AT_MOST} characters.", "name")
     return name
 

@@ -16,6 +16,7 @@ from webapp.database.ids import new_id
 from webapp.errors import Refused
 from webapp.ingest.readers import READERS
 from webapp.jobs.queue import enqueue
+from webapp.names import clean_name
 from webapp.places import is_time_zone
 from webapp.sources.imports import READ_AGAIN
 from webapp.sources.queries import find_pbx_by_name
@@ -127,7 +128,7 @@ def answer_questions(session: LockedSession, pbx: Pbx, answers: Answers, *, acto
 
 
 def _free_name(session: LockedSession, name: str, own_id: int | None) -> str:
-    name = " ".join(name.split())
+    name = clean_name(name)
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Refused(f"Give the phone system a name of at most {LONGEST_NAME} characters.", "name")
     namesake = find_pbx_by_name(session, name)
