@@ -12,10 +12,11 @@ from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.make import NOON, Make
 from webapp.calls.models import CallSearch
-from webapp.calls.searches import KEPT_FOR, SearchWords, clean_words, find_words, keep_words, party_condition
+from webapp.calls.searches import KEPT_FOR, SearchWords, find_words, keep_words, party_condition
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
 from webapp.destinations.models import Party
+from webapp.destinations.search_words import clean_words
 from webapp.tenancy.reader import SEES_ALL
 from webapp.tenancy.sessions import reading_session, writing_session
 

@@ -14,9 +14,10 @@ from webapp.calls.asked import Asked
 from webapp.calls.filters import KEYS, MISSED, NAMED
 from webapp.calls.outcomes import Direction, Outcome
 from webapp.calls.periods import BETWEEN, DEFAULT_PERIOD, PERIOD_LABELS, local_day
-from webapp.calls.searches import SearchWords, clean_words
+from webapp.calls.searches import SearchWords
 from webapp.calls.words import DIRECTION_LABELS, OUTCOME_LABELS
 from webapp.database.ids import spell_id
+from webapp.destinations.search_words import clean_words
 
 _MONTHS_OFFERED = 13
 _LONGEST_VALUE = 40

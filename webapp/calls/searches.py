@@ -6,7 +6,6 @@ Used by the call log and its export.
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -25,7 +24,6 @@ from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.reader import Reader
 
 KEPT_FOR = timedelta(days=1)
-LONGEST_WORDS = 100
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
 _NUMBER_ONLY = re.compile(r"[0-9\s()+\-./*#]*[0-9][0-9\s()+\-./*#]*")
 _SHORTEST_PIECE = 3  # fewer digits than these are looked for at the beginning only
@@ -41,12 +39,6 @@ class SearchWords:
 
     def __bool__(self) -> bool:
         return bool(self.search or self.caller or self.callee)
-
-
-def clean_words(text: str) -> str:
-    """Words as typed, without control characters and spaces around, cut to LONGEST_WORDS characters."""
-    kept = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs", "Cn") else letter for letter in text[:1000])
-    return " ".join(kept.split())[:LONGEST_WORDS]
 
 
 def keep_words(session: LockedSession, user_account_id: int, words: SearchWords) -> int:

@@ -1,4 +1,7 @@
-"""What was typed to find a destination: which of it may stand in an address, and which digits it means."""
+"""What was typed to find something: which of it may stand in an address, and which digits of a destination it means.
+
+Called by the list of destinations; the call log cleans words by it too.
+"""
 
 import re
 import unicodedata
