@@ -193,6 +193,26 @@ def test_a_route_to_an_archived_destination_is_refused_and_shown_on_old_plans(
     assert len(scene.plans()) == 2
 
 
+def test_whoever_archives_a_place_hears_which_routes_lead_there(
+    client: PageCheckingClient, cast: Cast, scene: Scene
+) -> None:
+    """Also those that lead to one that was merged into it; not those that are off, nor those of an older plan."""
+    make, old = scene.make, scene.make.destination("Old desk", DestinationKind.TEAM)
+    with make.session() as session:
+        merge(session, old.id, scene.reception.id, actor_id=None)
+        session.commit()
+    sales, former = make.number("+442079460001", label="Sales line"), make.number("+442079460002", label="Former")
+    make.route_plan(scene.number, RouteLine(ALWAYS, scene.reception.id))
+    make.route_plan(sales, RouteLine(ALWAYS, old.id))
+    make.route_plan(former, RouteLine(ALWAYS, scene.reception.id))
+    make.route_plan(former, RouteLine(ALWAYS, scene.reception.id, enabled=False), at=NOON)
+    client.sign_in(cast.max)
+    for place, told in ((scene.reception, True), (scene.voicemail, False)):
+        page = f"/o/harbour/destinations/{spell_id(place.id)}"
+        assert client.send(f"{page}/archive").status_code == 303
+        assert ("Routes of Main line, Sales line still lead there" in client.get(page).text) == told
+
+
 def dialled_by(make: Make, destination: Destination | None, digits: str, from_at: datetime = EPOCH) -> None:
     make.store(
         DestinationPattern(

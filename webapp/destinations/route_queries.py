@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 from webapp import clock
 from webapp.destinations.masking import mask_text
 from webapp.destinations.models import Destination, DestinationKind, DestinationPattern, PatternKind
-from webapp.destinations.number_queries import find_asked, find_newest_plans, list_numbers
+from webapp.destinations.number_queries import find_asked, find_newest_plans, list_numbers, newest_plan
 from webapp.destinations.route_checks import Problem, Surroundings, check_plan
 from webapp.destinations.route_models import Number, Route, RoutePlan
 from webapp.destinations.route_words import tell_number
@@ -106,6 +106,20 @@ def read_plans_in_force(session: LockedSession) -> dict[int, Plan]:
 
 def list_destinations(session: LockedSession, ids: Collection[int]) -> list[Destination]:
     return list(session.scalars(select(Destination).where(Destination.id.in_(ids))))
+
+
+def list_numbers_leading_to(session: LockedSession, destination_id: int) -> list[Number]:
+    """Numbers whose plan in force has a route there that is switched on."""
+    there = (
+        select(Route.position)
+        .join(
+            Destination,
+            (Destination.organization_id == Route.organization_id) & (Destination.id == Route.destination_id),
+        )
+        .where(Route.route_plan_id == newest_plan(), Route.enabled)
+        .where(func.coalesce(Destination.merged_into_id, Destination.id) == destination_id)
+    )
+    return list(session.scalars(select(Number).where(there.correlate(Number).exists()).order_by(Number.e164)))
 
 
 def list_choices(session: LockedSession, chosen: Collection[int]) -> list[Destination]:

@@ -23,9 +23,11 @@ from webapp.destinations.models import Destination
 from webapp.destinations.pages import check_sees_patterns, frame, name_of, own_plan, own_zone
 from webapp.destinations.passing import ask_about_day, tell_merge
 from webapp.destinations.queries import get_destination
+from webapp.destinations.route_queries import list_numbers_leading_to
 from webapp.destinations.rows import show_rows
 from webapp.destinations.turns import hand_over, take_turn_back
 from webapp.errors import NotFound, Refused
+from webapp.formatting import format_number
 from webapp.places import to_choices
 from webapp.tenancy.guard import hold_and_check
 from webapp.tenancy.models import Role
@@ -128,8 +130,13 @@ def take_back(destination_id: int) -> ResponseReturnValue:
 def archive(destination_id: int) -> ResponseReturnValue:
     hold_and_check()
     destination = actions.archive(db(), destination_id, actor_id=current_user.id)
+    leading = [
+        each.label or format_number(each.e164, each.region) for each in list_numbers_leading_to(db(), destination.id)
+    ]
     db().commit()
     flash(f"{destination.name} is archived. Its calls keep the name; it is offered nowhere any more.", "ok")
+    if leading:
+        flash(f"Routes of {', '.join(leading)} still lead there: change them, or bring it back.", "warn")
     return htmx.go_to(url_for("destinations.show", destination_id=destination.id))
 
 
