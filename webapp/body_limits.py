@@ -169,5 +169,5 @@ def too_large() -> TooLarge:
         return TooLarge(f"A request to this address may have up to {size} MiB. Nothing was stored: send less at once.")
     return TooLarge(
         "What was sent is larger than this page takes; nothing of it was kept. A file of call records may have up to "
-        "2 GB: split a larger one, or send it compressed with gzip."
+        "2 GB, one of contacts 20 MB: split a larger one. Call records may be compressed with gzip, too."
     )

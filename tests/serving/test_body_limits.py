@@ -41,7 +41,7 @@ def test_security_42_an_upload_that_is_too_large_is_refused_from_its_announcemen
     answer = running.ask(f"POST {UPLOAD} HTTP/1.1", f"Content-Length: {3 * GIB}", *expects)
 
     assert answer.status == 413
-    assert "2 GB" in answer.body
+    assert "2 GB, one of contacts 20 MB: split a larger one" in answer.body
     assert "nothing of it was kept" in answer.body
     assert answer.headers["connection"] == "close"
     assert "content-security-policy" in answer.headers
