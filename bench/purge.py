@@ -77,7 +77,7 @@ def _foresee(database: Database, organization_id: int) -> tuple[int, float]:
     began = time.monotonic()
     with reading_session(database, organization_id) as session:
         found = preview(session, today)
-    return found.calls, time.monotonic() - began
+    return found.old.calls, time.monotonic() - began
 
 
 def _purge(database: Database, organization_id: int) -> None:

@@ -91,7 +91,7 @@ def test_a_night_whose_workers_are_killed_removes_what_was_foreseen_once(
         session.commit()
     with reading_session(database, cast.harbour.id) as session:
         foreseen = preview(session, datetime.now(UTC).date())
-    assert foreseen.calls == _OLD
+    assert foreseen.old.calls == _OLD
 
     def is_done() -> bool:
         return all(run.ended_at for run in harbour.all(RetentionRun)) and not foreseen_left()
@@ -102,7 +102,7 @@ def test_a_night_whose_workers_are_killed_removes_what_was_foreseen_once(
 
     kill_until_done(settings, is_done, seed=1)
     [run] = harbour.all(RetentionRun)
-    assert (run.calls, run.records, run.parties) == (foreseen.calls, foreseen.records, foreseen.parties)
+    assert (run.calls, run.records, run.parties) == (foreseen.old.calls, foreseen.old.records, foreseen.old.parties)
     harbour.check()
 
 

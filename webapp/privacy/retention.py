@@ -18,7 +18,7 @@ from webapp.clock import now
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.jobs.models import StoredFile
 from webapp.privacy.models import RetentionRun, Takeout, TakeoutState
-from webapp.privacy.retention_calls import foresee_calls
+from webapp.privacy.retention_calls import OldCalls, foresee_calls
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Organization
 
@@ -59,24 +59,19 @@ class Edges(NamedTuple):
 
 @dataclass(frozen=True)
 class Preview:
-    """What a run removes: of calls what OldCalls tells. LINES_AT_MOST and one refused lines stand for any more."""
+    """What a run removes. `refused_lines`: LINES_AT_MOST and one stand for any more."""
 
     edges: Edges
-    calls: int = 0
-    first_at: datetime | None = None
-    last_at: datetime | None = None
-    records: int = 0
-    parties: int = 0
-    has_more: bool = False
-    refused_lines: int = 0
-    files: int = 0
-    file_bytes: int = 0
-    audit_events: int = 0
-    archives: int = 0
+    old: OldCalls
+    refused_lines: int
+    files: int
+    file_bytes: int
+    audit_events: int
+    archives: int
 
     @property
     def is_empty(self) -> bool:
-        return not (self.calls or self.refused_lines or self.files or self.audit_events or self.archives)
+        return not (self.old.calls or self.refused_lines or self.files or self.audit_events or self.archives)
 
 
 def rules_of(organization: Organization) -> Rules:
@@ -134,7 +129,7 @@ def preview(session: LockedSession, today: date, rules: Rules | None = None) -> 
     files, file_bytes = count_old_files(session, edges.files)
     return Preview(
         edges=edges,
-        **foresee_calls(session, edges.calls, ZoneInfo(zone))._asdict(),
+        old=foresee_calls(session, edges.calls, ZoneInfo(zone)),
         refused_lines=_count_lines(session, edges.calls),
         files=files,
         file_bytes=file_bytes,
