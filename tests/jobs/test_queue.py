@@ -300,6 +300,20 @@ def test_the_page_finds_the_job_it_waits_for(database: Database) -> None:
         assert queue.find_open_job(session, "test.find", None, {"number": 7}) is None
 
 
+def test_a_job_that_is_taken_out_is_nobodys(database: Database) -> None:
+    job_id = put(database, "test.note")
+    held = queue.claim(database, "somebody", ["test.note"], timedelta(0))
+    assert held
+    with writing_session(database) as session:
+        queue.cancel(session, job_id)
+        session.commit()
+    assert not queue.renew(database, held, timedelta(minutes=1))
+    assert queue.claim(database, "another", ["test.note"], timedelta(0)) is None
+    assert not queue.put_off(database, held, "ValueError")
+    with reading_session(database) as session:
+        assert session.get(Job, job_id) is None
+
+
 def test_ended_jobs_are_forgotten_after_a_while(database: Database) -> None:
     queue.register("test.note", lambda work: None)
     job_id = put(database, "test.note")

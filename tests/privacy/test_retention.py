@@ -29,7 +29,7 @@ from webapp.database.engine import Database
 from webapp.database.ids import new_id
 from webapp.destinations.models import Party
 from webapp.jobs.models import Job, StoredChunk, StoredFile
-from webapp.jobs.queue import enqueue
+from webapp.jobs.queue import claim, enqueue
 from webapp.jobs.stored_files import store_stream
 from webapp.jobs.worker import Worker
 from webapp.organizations.company import Company, change_company
@@ -398,12 +398,15 @@ def test_a_night_is_planned_once_for_those_who_keep_for_a_time(harbour: Importin
     assert (job.organization_id, job.run_at) == (harbour.organization.id, next_run(harbour.stored()))
 
 
+@pytest.mark.parametrize("was_begun", [False, True])
 def test_by_new_rules_nothing_goes_before_the_night_that_was_told(
-    harbour: Importing, cast: Cast, settings: Settings
+    harbour: Importing, cast: Cast, settings: Settings, was_begun: bool
 ) -> None:
-    """No worker was there this night; one comes right after an owner has chosen to keep less."""
+    """No worker was there this night, or it was killed; one comes right after an owner has chosen to keep less."""
     load(harbour)
     overdue(harbour)
+    if was_begun:
+        assert claim(harbour.database, "killed", [retention_jobs.RUN], timedelta(0))
     store(harbour, cast, YEAR)
     Worker(harbour.database, settings).run_due()
     assert len(harbour.all(Call)) == 6

@@ -27,11 +27,11 @@ from webapp.tenancy.sessions import reading_session, writing_session
 
 __all__ = [
     "Work",
+    "cancel",
     "enqueue",
     "enqueue_held",
     "find_open_job",
     "list_open_jobs",
-    "move_waiting",
     "register",
     "register_chore",
     "retry_dead",
@@ -130,11 +130,9 @@ def list_open_jobs(session: LockedSession, kind: str, organization_id: int | Non
     return [json.loads(payload) for payload in payloads]
 
 
-def move_waiting(session: LockedSession, job_id: int, run_at: datetime) -> None:
-    """Have a job run at another time; one that is no longer waiting is left alone."""
-    statement = update(Job).where(Job.id == job_id, Job.state == JobState.WAITING).values(run_at=run_at)
-    session.execute(statement.execution_options(synchronize_session=False))
-    wake_workers_after_commit(session)
+def cancel(session: LockedSession, job_id: int) -> None:
+    """Take a job out. Who is at it stops at a keep() within a quarter of the lease; nobody takes it over."""
+    session.execute(delete(Job).where(Job.id == job_id).execution_options(synchronize_session=False))
 
 
 def retry_dead(session: LockedSession, job_id: int) -> None:
