@@ -19,7 +19,6 @@ from tests.privacy.taking import Taken, take_out
 from webapp.calls.outcomes import Outcome
 from webapp.database.base import Base
 from webapp.database.engine import Database
-from webapp.database.ids import spell_id
 from webapp.destinations.models import DestinationKind
 from webapp.jobs.stored_files import store_stream
 from webapp.organizations.actions import add_member
@@ -121,7 +120,9 @@ def test_files_are_there_as_they_were_received(make: Make, cast: Cast, database:
     make.import_file(stored_file_id=file_id, file_name="../../Master (July)\n.csv")
     taken = take_out(database, settings, make.organization.id, cast.olive.id)
     [name] = [name for name in taken.files if name.startswith("files/")]
-    assert name == f"files/{spell_id(file_id)}-_.._Master (July)_.csv"
+    assert name == f"files/{file_id}-_.._Master (July)_.csv"
+    [imported] = taken.json("phone-systems/imports")
+    assert imported["stored_file_id"] == file_id, "which import it was"
     assert taken.files[name] == original
     assert name in taken.files["index.html"].decode() or "Master%20" in taken.files["index.html"].decode()
 

@@ -19,7 +19,6 @@ from sqlalchemy import select
 
 from webapp.calls.models import ImportFile
 from webapp.clock import now
-from webapp.database.ids import spell_id
 from webapp.destinations.contact_models import ContactImport
 from webapp.formatting import format_count, format_size
 from webapp.jobs.models import StoredFile
@@ -82,7 +81,7 @@ def _file(name: str, pieces: Callable[[], Iterator[Piece]]) -> PlannedFile:
 
 
 def _list_originals(session: LockedSession) -> list[tuple[int, str]]:
-    """The files that are still kept, each with a name of its own in the archive."""
+    """The files that are still kept, each named in the archive by its id, as imports.csv has it, and what it was."""
     names: dict[int, str] = {}
     for mapped in (ImportFile, ContactImport):
         rows = session.execute(
@@ -92,7 +91,7 @@ def _list_originals(session: LockedSession) -> list[tuple[int, str]]:
         )
         names |= {row.stored_file_id: row.file_name for row in rows}
     kept = session.scalars(select(StoredFile.id).where(StoredFile.complete).order_by(StoredFile.id))
-    return [(file_id, f"files/{spell_id(file_id)}-{_plain(names.get(file_id, ''))}") for file_id in kept]
+    return [(file_id, f"files/{file_id}-{_plain(names.get(file_id, ''))}") for file_id in kept]
 
 
 def _plain(file_name: str) -> str:
