@@ -106,6 +106,17 @@ def test_one_that_failed_says_what_to_do(olive: PageCheckingClient, make: Make) 
     assert "The takeout could not be made." in text and "Prepare a takeout" in text
 
 
+def test_one_that_is_over_is_listed_and_one_that_is_told_above_is_not(olive: PageCheckingClient, make: Make) -> None:
+    """Its time has run out, and nobody has deleted it yet; then one is ready, and the newest has failed."""
+    make.takeout(expires_at=now())
+    assert "made, and deleted again" in olive.get(PAGE).text
+    make.takeout()
+    make.takeout(state=TakeoutState.FAILED)
+    page = olive.get(PAGE).text
+    assert "Ready to be fetched" in page and "The takeout could not be made." in page
+    assert page.partition('id="privacy-earlier-title"')[2].count("<li>") == 1
+
+
 def test_security_17_the_proof_is_asked_for_and_nothing_is_done(
     olive: PageCheckingClient, make: Make, database: Database
 ) -> None:

@@ -103,14 +103,16 @@ def _shown(refusal: str = "") -> dict[str, Any]:
     takeouts = list_takeouts(db())
     newest = takeouts[0] if takeouts else None
     is_made = newest is not None and newest.state in BEING_MADE
+    has_failed = newest is not None and newest.state == TakeoutState.FAILED
+    ready = next((each for each in takeouts if is_there(each, moment)), None)
+    told = (ready, newest if is_made or has_failed else None)
     return {
         "newest": newest,
-        "earlier": takeouts[1:],
+        "earlier": [each for each in takeouts if each not in told],
         "is_made": is_made,
         "delay": find_delay(db(), MAKE, {"takeout_id": newest.id}) if newest and is_made else None,
-        "is_there": newest is not None and is_there(newest, moment),
-        "has_failed": newest is not None and newest.state == TakeoutState.FAILED,
-        "ready": next((each for each in takeouts if is_there(each, moment)), None),
+        "has_failed": has_failed,
+        "ready": ready,
         "kept_days": current_organization().keep_exports_days,
         "may_not": _why_not(),
         "refusal": refusal,
