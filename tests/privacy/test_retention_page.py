@@ -135,6 +135,29 @@ def test_files_that_outlive_their_calls_are_told(client: PageCheckingClient, cas
     assert "Files are kept longer than calls" not in client.get(look(client)).text
 
 
+def test_what_another_tab_stored_meanwhile_is_not_undone_unseen(
+    client: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    client.sign_in(cast.olive)
+    seen = known(client, calls="365", files="0")
+    assert client.send(PAGE, {**CHOSEN, "calls": "0", "files": "90"}).location == PAGE
+    answer = client.send(PAGE, {**CHOSEN, "calls": "365", "files": "0", "known": seen})
+    assert answer.status_code == 422 and "Other times were stored since you looked" in answer.text
+    assert '<option selected value="365">' in answer.text, "what was chosen is kept"
+    assert rules(database, cast) == Rules(None, None, 90, 7)
+    seen = known(client, calls="365", files="0")
+    for _click in range(2):
+        assert client.send(PAGE, {**CHOSEN, "calls": "365", "files": "0", "known": seen}).location == PAGE
+    assert rules(database, cast) == Rules(365, None, None, 7)
+
+
+def known(client: PageCheckingClient, **fields: str) -> str:
+    """What the page that shows what would go sends with it."""
+    found = re.search(r'name="known" value="([^"]+)"', client.get(look(client, **fields)).text)
+    assert found
+    return found[1]
+
+
 def test_nothing_to_change_leads_back(client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.olive)
     assert client.get(look(client, calls="0", files="0")).location == PAGE

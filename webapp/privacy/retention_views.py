@@ -63,8 +63,7 @@ def preview_retention() -> ResponseReturnValue:
     form = RetentionForm(rules_of(current_organization()), formdata=request.args, meta={"csrf": False})
     if not form.validate():
         return _page(form, 422)
-    chosen = form.rules()
-    before = rules_of(current_organization())
+    chosen, before = form.rules(), rules_of(current_organization())
     if chosen == before:
         return htmx.go_to(url_for("settings.retention"))
     instead = ask_for_proof() if chosen.is_shorter_than(before) else None
@@ -78,8 +77,11 @@ def store_retention() -> ResponseReturnValue:
     form = RetentionForm(rules_of(current_organization()))
     if not form.validate_on_submit():
         return _page(form, 422)
-    chosen = form.rules()
-    instead = ask_for_proof() if chosen.is_shorter_than(rules_of(current_organization())) else None
+    chosen, before = form.rules(), rules_of(current_organization())
+    if form.is_outdated and chosen != before:
+        form.form_errors.append("Other times were stored since you looked. Look again at what would go.")
+        return _page(form, 422)
+    instead = ask_for_proof() if chosen.is_shorter_than(before) else None
     if instead is not None:
         return instead
     store_rules(db(), current_user.id, chosen)
