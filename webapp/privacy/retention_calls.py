@@ -20,7 +20,7 @@ from webapp.organizations.models import InvitationParty
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import MembershipParty
 
-_LOOKED_AT = 1000  #: of the calls that go, the oldest
+_LOOKED_AT = 5000  #: of the calls that go, the oldest: as many as come in a busy day
 _NEAR_THE_EDGE = 10_000  #: calls before it: one that goes on after more than so many others is none
 _IDS_AT_ONCE = 1000
 
