@@ -218,7 +218,9 @@ def test_staff_bring_it_back_with_a_reason(
 ) -> None:
     stella, path = other(app), f"/staff/organizations/{spell_id(cast.harbour.id)}"
     stella.sign_in(cast.stella)
-    assert "Bring it back" in stella.get(path).text
+    page = stella.get(path).text
+    assert "Bring it back" in page and "all of it is erased on 29 July" in page
+    assert "29 July 2026 at 12:00 UTC" in stella.get(f"{path}/bring-back").text
     assert stella.send(f"{path}/bring-back", {"reason": ""}).status_code == 422
     assert state(database, cast) is OrganizationState.CLOSED
     assert stella.send(f"{path}/bring-back", {"reason": "They called, it was a mistake"}).location == path
@@ -226,6 +228,7 @@ def test_staff_bring_it_back_with_a_reason(
     assert "support.reopened" in kinds(database, cast)
     again = stella.send(f"{path}/bring-back", {"reason": "Once more"})
     assert again.status_code == 422 and "not closed any more" in again.text
+    assert "Nobody has closed it" in again.text
 
 
 def test_staff_bring_nothing_back_after_the_days_of_grace(
