@@ -76,7 +76,7 @@ def test_each_asks_why_and_does_nothing_without(
     for action in ACTIONS:
         page = staff_client.get(page_of(cast, action))
         assert page.status_code == 200 and ">Why</label>" in page.text, action
-        for reason in ("", "  x ", "x" * 301):
+        for reason in ("", "  x ", "x" * 301, "\u200b" * 3):
             answer = staff_client.send(
                 page_of(cast, action), {"reason": reason, "email": "olive@example.com", "whom": "one"}
             )

@@ -61,8 +61,10 @@ class NewOrganization:
 def checked_reason(text: str) -> str:
     """One line. Raises Refused."""
     reason = " ".join(text.split())
-    if not REASON_AT_LEAST <= len(reason) <= REASON_AT_MOST:
-        raise Refused(f"Say why, in {REASON_AT_LEAST} to {REASON_AT_MOST} characters: it is recorded.", "reason")
+    if not REASON_AT_LEAST <= len(reason) <= REASON_AT_MOST or not reason.isprintable():
+        raise Refused(
+            f"Say why, in {REASON_AT_LEAST} to {REASON_AT_MOST} characters that can be read: it is recorded.", "reason"
+        )
     return reason
 
 
