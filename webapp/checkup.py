@@ -204,7 +204,8 @@ def _check_backups(settings: Settings, database: Database) -> Finding:
     if drill is None:
         return Finding("backups", True, f"{words}; none was tried yet: `flask restore-drill`.")
     if not drill.succeeded:
-        return Finding("backups", False, f"the last drill failed: {drill.words}. Run `flask backup`, then try again.")
+        words = f"the last drill failed: {drill.words.rstrip('.')}. Run `flask backup`, then try again."
+        return Finding("backups", False, words)
     assert drill.ended_at is not None
     tried = f"{words}, the last drill was good, {drill.ended_at:%Y-%m-%d %H:%M} UTC"
     if clock.now() - drill.ended_at > DRILL_TRIED_WITHIN:

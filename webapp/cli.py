@@ -120,7 +120,10 @@ def init_db() -> None:
         f"The database is ready ({where})." if made else "The database was there already; its data is as it was."
     )
     if made and settings.number_key is None:
-        click.echo(f"Keep {number_key_file(settings)} with your backups: without it no record is recognised again.")
+        click.echo(
+            f"Keep a copy of {number_key_file(settings)}, apart from your backups: without it no record is recognised "
+            "again, and no backup can be restored."
+        )
 
 
 @click.command("upgrade-db")

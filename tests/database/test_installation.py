@@ -98,7 +98,7 @@ def test_a_lost_number_key_is_named(fresh: Settings) -> None:
     initialize(own)
     number_key_file(own).unlink()
 
-    assert "put the file back from your backup" in problems(own)
+    assert "put your copy of the file back" in problems(own)
 
 
 @pytest.mark.parametrize("content", ["", "not hex", "ab" * 8])
@@ -107,7 +107,7 @@ def test_a_damaged_number_key_is_named(content: str, fresh: Settings) -> None:
     initialize(own)
     number_key_file(own).write_text(content)
 
-    assert "backup" in problems(own)
+    assert "your copy of it back" in problems(own)
 
 
 def test_a_number_key_is_not_made_anew_for_a_database_that_is_there(fresh: Settings) -> None:

@@ -134,7 +134,8 @@ def test_a_line_of_the_log_that_is_of_no_erasure_is_named(
     path = backed_up().path
     path.with_name(LOG_NAME).write_text(f'{{"kind": "person", "id": 1, "erased_at_ms": 1}}\ncut off\n{line}\n')
     result = run_at(empty, "restore", path)
-    assert result.exit_code == 1 and "erasures.log, line 3, is of no erasure" in result.output, result.output
+    assert result.exit_code == 1 and f"{path.with_name(LOG_NAME)}, line 3, is of no erasure" in result.output
+    assert not (empty.data_dir / LOG_NAME).exists(), "it would keep out the next restore, of another backup, too"
 
 
 def test_a_restore_that_could_erase_nothing_again_fails(

@@ -250,7 +250,7 @@ def test_another_key_or_none(make: Make, backed_up: Callable[[], Kept], empty: S
 
 def test_the_number_key_must_be_there_first(make: Make, backed_up: Callable[[], Kept], empty: Settings) -> None:
     path = backed_up().path
-    for key, words in ((bytes(32), "NUMBER_KEY is not the one"), (None, "put the file back from your backup")):
+    for key, words in ((bytes(32), "NUMBER_KEY is not the one"), (None, "put your copy of the file back")):
         result = run_at(replace(empty, number_key=key), "restore", path)
         assert result.exit_code == 1 and words in result.output, result.output
         assert is_empty(empty)

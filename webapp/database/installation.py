@@ -104,14 +104,14 @@ def number_key(settings: Settings) -> bytes:
     except FileNotFoundError:
         raise InstallationError(
             f"NUMBER_KEY is not set and {path} is not there. A new database gets one from `flask init-db`; for an "
-            "existing one put the file back from your backup: with another key no record is recognised again."
+            "existing one put your copy of the file back: with another key no record is recognised again."
         ) from None
     except (OSError, ValueError) as error:
         raise InstallationError(
-            f"{path} cannot be read as a key ({type(error).__name__}). Put it back from your backup."
+            f"{path} cannot be read as a key ({type(error).__name__}). Put your copy of it back."
         ) from None
     if len(key) < 32:
-        raise InstallationError(f"{path} is too short for a key: put it back from your backup.")
+        raise InstallationError(f"{path} is too short for a key: put your copy of it back.")
     return key
 
 
@@ -303,7 +303,7 @@ def _use_problems(installation: Installation, settings: Settings) -> list[str]:
         source = "NUMBER_KEY" if settings.number_key is not None else str(number_key_file(settings))
         found.append(
             f"{source} is not the key that this database was made with: no record would be recognised again. "
-            "Put the right one back from your backup."
+            "Put your copy of the right one back."
         )
     return found
 

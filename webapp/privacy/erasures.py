@@ -50,6 +50,7 @@ def register(database: Database, settings: Settings) -> None:
     leaving.when_deleted("privacy", note_person)
     if see_to_restored not in restoring.after_restore:
         restoring.after_restore.append(see_to_restored)
+        restoring.log_checks.append(read_log)
     if complete_log not in backing_up.after_backup:
         backing_up.after_backup.append(complete_log)
 

@@ -27,6 +27,9 @@ from webapp.recovery.settling import settle
 #: What privacy/ does to a restored database, registered in create_app(): erases again what erasures.log in DATA_DIR
 #: has, and returns how many that are. The settings name the database as it is at that moment.
 after_restore: list[Callable[[Database, Settings], int]] = []
+#: What reads erasures.log in a folder and raises RecoveryProblem where a line is damaged, registered with it: a log is
+#: added to another only once it was read.
+log_checks: list[Callable[[Path], object]] = []
 _LOST = "If it is lost, --without-erasures-log restores all the same: then erase once more what you know of."
 
 
@@ -51,6 +54,8 @@ def restore(settings: Settings, path: Path, *, without_log: bool = False) -> Res
             f"There is no {places.ERASURES} beside the backup, nor in {settings.data_dir}: what was erased since would "
             f"be back. Fetch it from where the backups were. {_LOST}"
         )
+    for check in log_checks:
+        check(path.parent)
     with told_as_problems(), places.only_one(settings), _empty_place(settings) as place:
         checked = open_checked(settings, path)
         different = compare(checked.reader.facts, put(checked, place))
