@@ -208,6 +208,13 @@ def test_one_that_was_killed_before_its_scratch_was_marked_blocks_no_other(
 
 
 @pytest.mark.postgresql
+def test_a_role_that_may_make_no_database_is_told_how(make: Make, settings: Settings) -> None:
+    with pytest.raises(dumps.ToolFailed, match="Allow it once: ALTER ROLE callbook_web CREATEDB"):
+        with dumps.scratch_database(settings.database_url):
+            pass
+
+
+@pytest.mark.postgresql
 def test_drills_of_two_machines_do_not_meet(
     run: Run, make: Make, settings: Settings, backed_up: Callable[[], Kept], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ _NOT_RESTORED = re.compile(
 _OURS_ALONE = ('--schema="{}"', "--no-publications", "--no-subscriptions")
 _DRILL_LOCK = 7_061_924_412  # any number: who holds it in the live database drills
 _PATIENCE = "15min"
+_MAY_CREATE = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
 _SCRATCH_MARK = "callbook: scratch of a restore drill"
 
 
@@ -258,6 +259,10 @@ def scratch_database(owner_url: str) -> Iterator[str]:
     with _connected(owner_url) as connection:
         _wait_until_alone(connection)
         _drop_scratch(connection, scratch)
+        if not connection.exec_driver_sql(_MAY_CREATE).scalar_one():
+            raise ToolFailed(
+                f"{url.username} may make no database to try it in. Allow it once: ALTER ROLE {url.username} CREATEDB."
+            )
         quoted = _quoted(connection, scratch)
         connection.exec_driver_sql(f"CREATE DATABASE {quoted} TEMPLATE template0 {_like_this(connection)}")
         connection.exec_driver_sql(f"COMMENT ON DATABASE {quoted} IS '{_SCRATCH_MARK}'")
