@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from tests.cast import Cast
-from tests.client import PART
+from tests.client import PART, PageCheckingClient
 from tests.make import Make
 from tests.sources.conftest import HARBOUR, START, HandsIn, asterisk_file, asterisk_row
 from webapp.calls.models import ImportFile, ImportState, Pbx
@@ -169,6 +169,23 @@ def test_the_same_file_again_stores_nothing_and_is_recognised(hands_in: SignIn, 
     assert (file.stored_count, file.duplicate_count, file.call_count) == (0, 20, 0)
     assert "was there already" in hands.client.get(address).text
     assert len(hands.calls()) == 20
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((0, 20, 0), "Every record of this file was there already."),
+        ((0, 5, 15), "What of this file is not too old was there already."),
+        ((0, 0, 20), "Every record of this file is older than what you keep."),
+    ],
+)
+def test_what_is_too_old_was_not_there_already(
+    client: PageCheckingClient, cast: Cast, make: Make, counts: tuple[int, int, int], said: str
+) -> None:
+    client.sign_in(cast.max)
+    stored, known, old = counts
+    file = make.import_file(read_count=20, stored_count=stored, duplicate_count=known, skipped_count=old, old_count=old)
+    assert said in client.get(f"/o/harbour/imports/{spell_id(file.id)}").text
 
 
 def test_packed_and_plain_are_the_same_calls(hands_in: SignIn, cast: Cast, make: Make) -> None:

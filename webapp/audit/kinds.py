@@ -291,7 +291,7 @@ KINDS: dict[str, Kind] = {
     "support.downloaded": Kind("{name} of support downloaded {what}: {reason}", ("name", "what", "reason")),
     # ---- retention, and leaving
     "retention.done": Kind(
-        "Removed what is older than is kept: {calls} calls of {records} records, {parties} numbers, {files} files, "
+        "Removed what is older than is kept: {calls} calls with {records} records, {parties} numbers, {files} files, "
         "{audit_events} entries of this list, {archives} takeouts",
         ("calls", "records", "parties", "files", "audit_events", "archives"),
     ),
