@@ -14,6 +14,7 @@ from config import Settings
 from tests.accounts.authenticator import clock
 from tests.cast import Cast
 from tests.client import PageCheckingClient
+from tests.mailbox import Mailbox
 from tests.make import Make
 from tests.sources.delivering import Delivering, own_call, token_of
 from webapp.audit.models import AuditEvent
@@ -119,6 +120,7 @@ def test_an_owner_takes_it_back(closed: PageCheckingClient, cast: Cast, database
     assert state(database, cast) is OrganizationState.OPEN
     assert closed.get("/o/harbour/calls").status_code == 200
     assert "organization.reopened" in kinds(database, cast)
+    assert mails(database, "closing_taken_back") == ["olive@example.com"], "another owner may wait for the receipt"
     assert closed.get(CLOSING).location == "/o/harbour/"
 
 
@@ -214,7 +216,7 @@ def test_others_of_a_suspended_organization_neither_close_it_nor_take_it_out(
 
 
 def test_staff_bring_it_back_with_a_reason(
-    closed: PageCheckingClient, app: Flask, cast: Cast, database: Database
+    closed: PageCheckingClient, app: Flask, cast: Cast, database: Database, settings: Settings
 ) -> None:
     stella, path = other(app), f"/staff/organizations/{spell_id(cast.harbour.id)}"
     stella.sign_in(cast.stella)
@@ -226,6 +228,9 @@ def test_staff_bring_it_back_with_a_reason(
     assert stella.send(f"{path}/bring-back", {"reason": "They called, it was a mistake"}).location == path
     assert state(database, cast) is OrganizationState.OPEN
     assert "support.reopened" in kinds(database, cast)
+    told = Mailbox(database, settings).newest("olive@example.com").get_body(("plain",))
+    assert told and f"{cast.stella.name} of support took the closing of Harbour Boats back" in told.get_content()
+    assert "“They called, it was a mistake”" in told.get_content()
     again = stella.send(f"{path}/bring-back", {"reason": "Once more"})
     assert again.status_code == 422 and "not closed any more" in again.text
     assert "Nobody has closed it" in again.text

@@ -24,6 +24,7 @@ from webapp.database.ids import new_id
 from webapp.database.installation import list_problems
 from webapp.jobs.worker import Worker
 from webapp.outbox.models import MailState, OutboxMessage
+from webapp.outbox.rendering import render_mail
 from webapp.privacy.closing import close_organization
 from webapp.privacy.erasures import LOG_NAME, log_erasure, read_log
 from webapp.privacy.models import Erasure, ErasureKind
@@ -86,6 +87,8 @@ def test_what_is_closed_in_the_backup_has_its_days_of_grace_anew(
         assert harbour.state is OrganizationState.CLOSED and not harbour.is_to_be_erased(now())
     with reading_session(restored) as session:
         mails = session.scalars(select(OutboxMessage).where(OutboxMessage.state == MailState.WAITING)).all()
+    [told] = [render_mail(empty, mail).as_string() for mail in mails if mail.template == "closing_begun"]
+    assert "restored from a backup in which Harbour Boats is closed" in " ".join(told.split())
     assert {(mail.to_address, mail.template) for mail in mails} == {
         ("olive@example.com", "closing_begun"),
         ("olive@example.com", "closing_soon"),

@@ -24,6 +24,7 @@ from webapp.tenancy.models import Organization, OrganizationState
 
 ERASE, REMIND = "privacy.erase", "privacy.remind_of_erasure"
 REMINDED_BEFORE = timedelta(days=3)
+BEGUN, SOON, TAKEN_BACK = "closing_begun", "closing_soon", "closing_taken_back"  # mails to every owner
 
 
 def close_organization(session: LockedSession, person: UserAccount, typed_name: str) -> Organization:
@@ -39,7 +40,7 @@ def close_organization(session: LockedSession, person: UserAccount, typed_name: 
     _begin_grace(session, organization)
     erased_on = tell_erased_on(organization)
     record(session, "organization.closed", actor_id=person.id, object_id=organization.id, erased_on=erased_on)
-    mail_owners(session, organization, person.name or person.email, reminder=False)
+    mail_owners(session, organization, BEGUN, person.name or person.email)
     return organization
 
 
@@ -58,7 +59,7 @@ def begin_grace_anew(session: LockedSession) -> None:
     _begin_grace(session, organization)
     erased_on = tell_erased_on(organization)
     record(session, "organization.grace_anew", actor_id=None, object_id=organization.id, erased_on=erased_on)
-    mail_owners(session, organization, "Restoring the service from a backup", reminder=False)
+    mail_owners(session, organization, BEGUN)
 
 
 def erasure_of(organization: Organization) -> dict[str, int | None]:
@@ -66,8 +67,11 @@ def erasure_of(organization: Organization) -> dict[str, int | None]:
     return {"organization_id": organization.id, "closing_ms": organization.closing_ms}
 
 
-def reopen_organization(session: LockedSession) -> Organization:
-    """Open the bound organization again, as it was. Raises Refused. The caller records who it was, and why."""
+def reopen_organization(session: LockedSession, who: str, reason: str = "") -> Organization:
+    """Open the bound organization again, as it was, and tell its owners: one of them may wait for it to be erased.
+
+    Raises Refused. The caller records who it was, and why.
+    """
     organization = hold(session)
     if organization.state != OrganizationState.CLOSED or organization.closing_ms is None:
         raise Refused("It is not closed any more: somebody has taken that back. There is nothing left to do.")
@@ -76,6 +80,7 @@ def reopen_organization(session: LockedSession) -> Organization:
         raise Refused(
             "Its days of grace are over: it is being erased, and nobody can stop that. Its owners get a receipt."
         )
+    mail_owners(session, organization, TAKEN_BACK, who, reason)
     is_suspended = organization.suspended_for is not None  # for what it was before, its people still wait
     organization.state = OrganizationState.SUSPENDED if is_suspended else OrganizationState.OPEN
     organization.closing_ms = organization.closing_by = None
@@ -85,7 +90,8 @@ def reopen_organization(session: LockedSession) -> Organization:
 
 def take_back(session: LockedSession, actor_id: int) -> Organization:
     """The same by an owner."""
-    organization = reopen_organization(session)
+    person = session.get_one(UserAccount, actor_id)
+    organization = reopen_organization(session, person.name or person.email)
     record(session, "organization.reopened", actor_id=actor_id, object_id=organization.id)
     return organization
 
@@ -106,15 +112,17 @@ def tell_erased_on(organization: Organization) -> str:
     return f"{organization.erased_from.astimezone(ZoneInfo(organization.time_zone)):%-d %B %Y}"
 
 
-def mail_owners(session: LockedSession, organization: Organization, who: str, *, reminder: bool) -> None:
-    """Tell every owner, once for each closing: at once, and shortly before the end."""
+def mail_owners(
+    session: LockedSession, organization: Organization, template: str, who: str = "", reason: str = ""
+) -> None:
+    """Tell every owner, once for each closing. `who` closed it, or took that back; BEGUN of nobody: it was restored."""
     words = {
         "organization": organization.name,
         "slug": organization.slug,
         "who": who,
+        "reason": reason,
         "erased_on": tell_erased_on(organization),
     }
-    template = "closing_soon" if reminder else "closing_begun"
     for owner in list_owners(session):
         cause = f"{template}:{organization.id}:{organization.closing_ms}"
         queue_mail(session, template, owner.email, cause=cause, words=words)

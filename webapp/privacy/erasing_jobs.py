@@ -13,7 +13,7 @@ from webapp.database.engine import Database
 from webapp.jobs.handlers import Work
 from webapp.jobs.queue import enqueue, find_open_job, register, register_chore
 from webapp.outbox.claims import wipe_once_sent
-from webapp.privacy.closing import ERASE, REMIND, erasure_of, mail_owners
+from webapp.privacy.closing import ERASE, REMIND, SOON, erasure_of, mail_owners
 from webapp.privacy.erasing import begin_erasure, erase_rows
 from webapp.privacy.erasing_end import RECEIPT, end_erasure
 from webapp.privacy.erasures import log_erasure
@@ -49,7 +49,7 @@ def remind(work: Work) -> None:
     with writing_session(work.database, work.payload["organization_id"]) as session:
         organization = _hold_closed(session, work.payload)
         if organization is not None and not organization.is_to_be_erased(now()):
-            mail_owners(session, organization, "", reminder=True)
+            mail_owners(session, organization, SOON)
             session.commit()
 
 

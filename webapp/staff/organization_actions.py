@@ -114,7 +114,7 @@ def resume(session: LockedSession, act: Act, organization: Organization) -> None
 
 def bring_back(session: LockedSession, act: Act, organization: Organization) -> None:
     """What an owner closed is open again, within the days of grace. Raises Refused."""
-    reopen_organization(session)
+    reopen_organization(session, f"{act.told['staff']} of support", act.reason)
     record(session, "support.reopened", object_id=organization.id, **act.told)
     note_for_service(session, "service.reopened", **act.about(organization))
 
