@@ -177,7 +177,9 @@ class Worker:
                 queue.give_back(self.database, held)
             elif not queue.finish(self.database, held):
                 log.warning(
-                    "job %d %s ended after its lease had run out; another worker has it", held.job_id, held.kind
+                    "job %d %s ended, and is not this worker's any more: its lease ran out, or it was cancelled",
+                    held.job_id,
+                    held.kind,
                 )
         return True
 
