@@ -244,6 +244,8 @@ def test_staff_bring_nothing_back_after_the_days_of_grace(
     stella.sign_in(cast.stella)
     path = f"/staff/organizations/{spell_id(cast.harbour.id)}/bring-back"
     assert stella.send(path, {"reason": "Too late"}).status_code == 422
+    answer = stella.send(path.replace("bring-back", "takeout"), {"reason": "Too late"})
+    assert answer.status_code == 422 and "its owners can fetch nothing any more" in answer.text
     assert state(database, cast) is OrganizationState.CLOSED
 
 

@@ -14,6 +14,7 @@ from webapp.accounts.people import checked_email, end_all_sessions, end_sessions
 from webapp.accounts.queries import find_person
 from webapp.audit.actions import record
 from webapp.audit.service_chain import note_for_service
+from webapp.clock import now
 from webapp.errors import NotFound, Refused
 from webapp.formatting import format_size
 from webapp.invitations.actions import Inviter, invite, is_member, resend, whole_offer
@@ -191,6 +192,8 @@ def sign_out_everybody(session: LockedSession, act: Act, organization: Organizat
 
 def prepare_takeout(session: LockedSession, act: Act, organization: Organization) -> None:
     """Have everything of it put into an archive, which its owners alone can fetch. Raises Refused."""
+    if organization.state == OrganizationState.CLOSED and organization.is_to_be_erased(now()):
+        raise Refused("Its days of grace are over: it is being erased, and its owners can fetch nothing any more.")
     takeout = start_takeout(session, act.staff.id, by_staff=True)
     record(session, "support.takeout_started", object_id=takeout.id, **act.told)
     note_for_service(session, "service.takeout_started", **act.about(organization))
