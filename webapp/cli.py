@@ -25,7 +25,7 @@ from webapp.database.ids import spell_id
 from webapp.database.installation import InstallationError, check_start, initialize, number_key_file, open_database
 from webapp.database.upgrade_files import UpgradeFilesError
 from webapp.database.upgrades import upgrade
-from webapp.errors import CallbookError, NotFound, Refused
+from webapp.errors import CallbookError, Refused
 from webapp.invitations.actions import Inviter, file_unconfirmed, invite, whole_offer
 from webapp.organizations.actions import add_member, create_organization
 from webapp.organizations.members import has_owner
@@ -76,8 +76,6 @@ def explained() -> Iterator[None]:
         raise click.ClickException(f"the settings are not right.\n{error}") from None
     except (InstallationError, UpgradeFilesError) as error:
         raise click.ClickException(str(error)) from None
-    except NotFound:
-        raise click.ClickException("There is no organization of this name.") from None
     except CallbookError as error:
         raise click.ClickException(error.sentence or type(error).__name__) from None
 

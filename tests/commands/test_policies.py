@@ -102,7 +102,7 @@ def test_an_incident_is_announced(app: Flask, cast: Cast, database: Database, tm
     assert done.exit_code == 0 and "the people of harbour" in done.output
     for nobody in ("nobody", ""):
         wrong = run(app, *told, "--organization", nobody)
-        assert wrong.exit_code == 1 and "There is no organization of this name." in wrong.output
+        assert wrong.exit_code == 1 and f"There is no organization {nobody!r}." in wrong.output
     words.write_bytes(b"A disk \xff was stolen")
     wrong = run(app, *told)
     assert wrong.exit_code == 1 and "words.txt cannot be read: it must be a text in UTF-8." in wrong.output
