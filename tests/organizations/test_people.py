@@ -204,7 +204,7 @@ def test_extensions_are_read_with_their_days(
         ("extensions", "204 from 2026-05-03 until 2026-05-02", "ends before it begins"),
         ("extensions", "204 since 2026-05-03", "cannot be read"),
         ("ends_on", "2020-01-01", "Give a day to come"),
-        ("ends_on", "soon", "Not a valid date"),
+        ("ends_on", "soon", "This is no day of the calendar. Write it as 2026-05-03, or leave it empty."),
         ("role", "admin", "Not a valid choice"),
         ("numbers", "none", "Not a valid choice"),
         ("words", "x" * 501, "at most 500"),

@@ -243,7 +243,7 @@ def test_owners_and_whoever_asked_are_told_by_mail(
         ({"may_download": "y"}, "Downloads were not asked for."),
         ({"starts": "2020-01-01T09:00"}, "This time is over."),
         ({"starts": "2199-01-01T09:00"}, "within 7 days"),
-        ({"starts": "soon"}, "Not a valid datetime value"),
+        ({"starts": "soon"}, "This is no day and time. Write it as 2026-12-24T18:00, or leave it empty."),
     ],
 )
 def test_a_form_cannot_widen_what_was_asked(

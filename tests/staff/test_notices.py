@@ -149,7 +149,7 @@ def test_it_is_put_up_and_taken_down(
         (0, 24 * 40, {}, "31 days at most"),
         (0, 1, {"words": ""}, "Write what everybody reads."),
         (0, 1, {"words": "x" * 301}, "at most 300 characters"),
-        (0, 1, {"starts_at": "soon"}, "Write it like 2026-11-22T06:00"),
+        (0, 1, {"starts_at": "soon"}, "Write it as 2026-12-24T18:00."),
         (0, 1, {"reason": ""}, "Say why"),
     ],
 )

@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_read_is_said_and_not_called_empty(
         ({"summary": ""}, "Say what changes"),
         ({"summary": "x" * 601}, "at most 600 characters"),
         ({"significant": ""}, "Choose one."),
-        ({"effective_on": "soon"}, "Write it like 2026-12-24"),
+        ({"effective_on": "soon"}, "Write it as 2026-05-03, or leave it empty."),
         ({"effective_on": "2020-01-01"}, "over or has begun"),
         ({"reason": ""}, "Say why"),
     ],

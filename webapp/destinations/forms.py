@@ -20,13 +20,16 @@ from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from webapp.database.ids import read_id, spell_id
 from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE, Described
-from webapp.destinations.day_fields import DayField, HourField
 from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS, KIND_NAMES
 from webapp.destinations.listing import OFFERED_AT_MOST, Named
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind
 from webapp.places import to_choices
 from webapp.refusable_form import RefusableForm
+from webapp.typed_fields import DayField, HourField
+
+FIRST_YEAR, LAST_YEAR = 1970, 2199  #: of a hand-over, and of a number that is tested
+ODD_YEAR = f"Give a day between {FIRST_YEAR} and {LAST_YEAR}."
 
 _FIRST_PEOPLE = (
     f"The first {OFFERED_AT_MOST} by name, and who is of it already. An import of contacts brings others into a team."

@@ -6,13 +6,13 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
-from webapp.destinations.day_fields import DayField
 from webapp.destinations.number_actions import KIND_WORDS, LONGEST_TEXT, NumberDetails, read_typed
 from webapp.destinations.number_facts import NumberFacts, calling_code
 from webapp.destinations.route_models import NumberKind
 from webapp.errors import Refused
 from webapp.names import clean_name
 from webapp.places import country_choices, to_choices, with_choice
+from webapp.typed_fields import DayField
 
 _KINDS = [(str(int(kind)), words.capitalize()) for kind, words in KIND_WORDS.items()]
 _GUESS = ("", "As the number says")

@@ -15,8 +15,7 @@ from webapp.database.staff_rights import Area
 from webapp.destinations import actions
 from webapp.destinations.blueprint import bp
 from webapp.destinations.choosing import choose_named
-from webapp.destinations.day_fields import FIRST_YEAR, LAST_YEAR, ODD_YEAR
-from webapp.destinations.forms import HandOverForm, MergeForm
+from webapp.destinations.forms import FIRST_YEAR, LAST_YEAR, ODD_YEAR, HandOverForm, MergeForm
 from webapp.destinations.histories import find_pattern, list_histories
 from webapp.destinations.listing import get_names, list_members, list_offered, list_teams
 from webapp.destinations.models import Destination

@@ -10,9 +10,8 @@ from webapp import access, htmx
 from webapp.clock import now
 from webapp.database.staff_rights import Area
 from webapp.destinations.blueprint import bp
-from webapp.destinations.day_fields import FIRST_YEAR, LAST_YEAR, ODD_YEAR
 from webapp.destinations.explaining import Explanation, explain
-from webapp.destinations.forms import TestForm
+from webapp.destinations.forms import FIRST_YEAR, LAST_YEAR, ODD_YEAR, TestForm
 from webapp.destinations.pages import check_sees_patterns, frame, own_plan, own_zone
 from webapp.errors import Refused
 from webapp.formatting import format_weekday

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, DateField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from webapp.accounts.passwords import LONGEST
@@ -20,6 +20,7 @@ from webapp.places import to_choices
 from webapp.refusable_form import RefusableForm
 from webapp.tenancy.lock import LockedSession
 from webapp.tenancy.models import Numbers, Role
+from webapp.typed_fields import DayField
 
 NUMBERS_LABELS = {
     Numbers.FULL: "In full",
@@ -37,7 +38,7 @@ class OfferForm(RefusableForm):
     numbers = SelectField("Outside numbers")
     may_export = BooleanField("May export what they see")
     extensions = TextAreaField("Only the calls of", [Optional(), Length(max=10_000, message="That is too long.")])
-    ends_on = DateField("Last day", [Optional()])
+    ends_on = DayField("Last day", [Optional()])
 
     def __init__(self, session: LockedSession, time_zone: str, *, limit: Offer, shown: Offer) -> None:
         """`limit` is what may be given at most."""
@@ -48,7 +49,7 @@ class OfferForm(RefusableForm):
         )
         self.numbers.choices = to_choices([(each.name.lower(), NUMBERS_LABELS[each]) for each in Numbers])
 
-    def validate_ends_on(self, field: DateField) -> None:
+    def validate_ends_on(self, field: DayField) -> None:
         if field.data is not None and not now().year - 1 < field.data.year < 2200:
             raise ValidationError("Give a day to come.")
 

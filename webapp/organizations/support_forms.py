@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from wtforms import (
     BooleanField,
-    DateTimeLocalField,
     IntegerField,
     RadioField,
     SelectMultipleField,
@@ -26,6 +25,7 @@ from webapp.organizations.support import REASON_AT_MOST
 from webapp.places import to_choices
 from webapp.refusable_form import RefusableForm
 from webapp.tenancy.consent import AREA_LABELS, LONGEST_HOURS, Terms
+from webapp.typed_fields import MomentField
 
 REASON_AT_LEAST = 10
 TICKET_AT_MOST = 40
@@ -73,7 +73,7 @@ class TermsForm(RefusableForm):
 class AnswerForm(TermsForm):
     """Filled with what was asked; the owner takes away."""
 
-    starts = DateTimeLocalField("The hours start", [Optional()])
+    starts = MomentField("The hours start", [Optional()])
 
     def start(self, zone: ZoneInfo) -> datetime | None:
         """None: now. The organization's time is typed."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wtforms import DateTimeLocalField, IntegerField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import IntegerField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from webapp.accounts.models import UserAccount
@@ -17,6 +17,7 @@ from webapp.places import country_choices, time_zone_choices, to_choices
 from webapp.refusable_form import RefusableForm
 from webapp.staff.notice_actions import WORDS_AT_MOST
 from webapp.staff.organization_actions import Act, NewOrganization, checked_reason
+from webapp.typed_fields import MomentField
 
 GIGABYTE = 1000**3
 _MOST = 1_000_000
@@ -25,14 +26,6 @@ _ADDRESS_AT_MOST = 254
 
 def _one_line(text: str | None) -> str:
     return " ".join((text or "").split())
-
-
-class MomentField(DateTimeLocalField):
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError("This is no day and time. Write it like 2026-11-22T06:00.") from None
 
 
 class WholeNumberField(IntegerField):

@@ -5,7 +5,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from wtforms import DateField, SelectMultipleField, StringField, TextAreaField
+from wtforms import SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -14,6 +14,7 @@ from webapp.organizations.disclosure_words import AREA_NAMES
 from webapp.refusable_form import RefusableForm
 from webapp.staff.action_forms import ReasonForm
 from webapp.staff.disclosure_actions import Order
+from webapp.typed_fields import DayField
 
 _WORDS_AT_MOST = 2000
 _DAY = timedelta(days=1)
@@ -38,20 +39,20 @@ class DisclosureForm(RefusableForm):
     areas = SelectMultipleField(
         "What is handed out", coerce=int, widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
     )
-    first = DateField("Calls from", [Optional()])
-    last = DateField("Calls to, included", [Optional()])
+    first = DayField("Calls from", [Optional()])
+    last = DayField("Calls to, included", [Optional()])
     gag = StringField(
         "By whose order the organization may not be told yet",
         [Optional(), Length(max=_WORDS_AT_MOST, message=f"It has at most {_WORDS_AT_MOST:,} characters.")],
         filters=[_strip],
     )
-    gag_until = DateField("Not before", [Optional()])
+    gag_until = DayField("Not before", [Optional()])
 
     def __init__(self) -> None:
         super().__init__()
         self.areas.choices = [(int(area), _capital(name)) for area, name in AREA_NAMES.items()]
 
-    def validate_first(self, field: DateField) -> None:
+    def validate_first(self, field: DayField) -> None:
         _check_year(field.data)
 
     validate_last = validate_gag_until = validate_first
@@ -72,9 +73,9 @@ class DisclosureForm(RefusableForm):
 
 class GagForm(ReasonForm):
     order = StringField("The order that lengthens it", _words("Give authority, law and number."), filters=[_strip])
-    gag_until = DateField("Not before", [DataRequired("Say until when: the organization is told then.")])
+    gag_until = DayField("Not before", [DataRequired("Say until when: the organization is told then.")])
 
-    def validate_gag_until(self, field: DateField) -> None:
+    def validate_gag_until(self, field: DayField) -> None:
         _check_year(field.data)
 
     @property

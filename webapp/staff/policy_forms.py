@@ -1,9 +1,8 @@
 """The forms of publishing a policy, of telling of an incident, and of a mail that came back."""
 
 from datetime import UTC, datetime, time
-from typing import Any
 
-from wtforms import DateField, HiddenField, RadioField, StringField, TextAreaField
+from wtforms import HiddenField, RadioField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from webapp.accounts.models import UserAccount
@@ -13,14 +12,7 @@ from webapp.policies.announcing import SUBJECT_AT_MOST, WORDS_AT_MOST
 from webapp.policies.publishing import SUMMARY_AT_MOST, Change, Publisher
 from webapp.staff.action_forms import ReasonForm
 from webapp.staff.organization_actions import checked_reason
-
-
-class DayField(DateField):
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError("This is no day. Write it like 2026-12-24.") from None
+from webapp.typed_fields import DayField
 
 
 class ByForm(ReasonForm):
