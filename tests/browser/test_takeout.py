@@ -34,6 +34,18 @@ def test_an_owner_asks_watches_and_downloads(signed_in: Callable[..., Page], mak
     expect(page.get_by_role("heading", name="Takeout", exact=True)).to_be_visible()  # still here
 
 
+def test_the_page_does_not_dim_while_it_asks_how_far_it_is(signed_in: Callable[..., Page], make: Make) -> None:
+    make.takeout(state=TakeoutState.IS_WRITTEN, step=30, steps=120)
+    page = signed_in("olive")
+    page.route("**/takeout/progress", lambda route: None)  # an answer that never comes
+    with page.expect_request("**/takeout/progress"):
+        page.goto(TAKEOUT)
+    region = page.locator("#privacy-takeout")
+    expect(region).to_have_class("region htmx-request")
+    expect(region).to_have_css("opacity", "1")
+    expect(region).to_have_css("pointer-events", "auto")
+
+
 @pytest.mark.parametrize("state", ["none", "written", "ready", "failed", "kept from"])
 def test_the_page_reads_well_in_each_state(signed_in: Callable[..., Page], make: Make, cast: Cast, state: str) -> None:
     if state == "written":
