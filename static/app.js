@@ -1,5 +1,6 @@
 // What the pages do beyond plain HTML and htmx. Nothing here is needed to use Callbook; everything listens on the
-// document, so that parts which htmx brings later behave alike. No eval, no markup from strings, nothing is stored.
+// document, so that parts which htmx brings later behave alike, and so does the page while it still arrives: this runs
+// in the head, before anything can be seen. No eval, no markup from strings, nothing is stored.
 (() => {
   "use strict";
 
@@ -91,12 +92,13 @@
     history.scrollRestoration = "manual"; // of this entry: a length in pixels fits no shorter page
     history.replaceState({ ...history.state, row }, "", link.closest("tbody").dataset.address);
   });
-  noteRows(location.href);
-  if (history.state?.row) {
+  document.addEventListener("DOMContentLoaded", () => {
+    noteRows(location.href);
+    if (!history.state?.row) return;
     const link = rowLinks().find((each) => each.getAttribute("href") === history.state.row);
     link?.closest("tr").scrollIntoView({ block: "center" });
     link?.focus({ preventScroll: true });
-  }
+  });
 
   // The way back to a list is the browser's own where one came from there: it leads to the same rows.
   document.addEventListener("click", (event) => {

@@ -12,6 +12,7 @@ from demo.write_call_records import master_lines_between
 from tests.browser.conftest import Gate, Site
 from tests.ingest.importing import Importing
 from tests.make import Make
+from webapp.database.ids import spell_id
 
 READERS = Path(__file__).resolve().parents[1] / "data" / "readers"
 CAPTURED = READERS / "asterisk_cdr_csv" / "captured_21col_office_a.csv"
@@ -210,6 +211,17 @@ def test_a_file_that_is_no_call_log_is_refused_where_it_was_chosen(
     refusal = page.locator("[data-upload-error]")
     expect(refusal).to_contain_text("Nothing of the file was stored.")
     expect(page.locator("[data-upload-state]")).to_be_hidden()
+    hand_in(page, CAPTURED)
+
+
+def test_a_file_is_sent_that_was_chosen_while_the_page_still_arrived(
+    signed_in: Callable[..., Page], make: Make
+) -> None:
+    """Else it would never be: where scripts run, there is no button that sends it."""
+    pbx = make.pbx("Head office")
+    page = signed_in("max")
+    page.route("**/htmx.min.js*", lambda route: None)  # on its way for ever
+    page.goto(f"/o/harbour/phone-systems/{spell_id(pbx.id)}/imports", wait_until="commit")
     hand_in(page, CAPTURED)
 
 
