@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, WIDE, sign_in
 from tests.browser.gallery import hang
@@ -34,6 +34,7 @@ _SIDEWAYS = """() => document.documentElement.scrollWidth > innerWidth
 
 def problems_of(page: Page, name: str) -> list[str]:
     """What is wrong with the page as it stands, at every width and in both schemes."""
+    wait_until_it_rests(page)
     page.evaluate(AXE)
     found = []
     for size, rules in ((WIDE, _ALL), (PHONE, _LAYOUT), (NARROWEST, None)):
@@ -47,6 +48,13 @@ def problems_of(page: Page, name: str) -> list[str]:
     found += [f"{name}, dark: {what}" for what in page.evaluate(_RUN, _COLOURS)]
     page.emulate_media(color_scheme="light")
     return found
+
+
+def wait_until_it_rests(page: Page) -> None:
+    """A click ends when the next page begins to come; and htmx may be bringing a part. Only a page that asks how far
+    the work is goes on asking."""
+    page.wait_for_load_state()
+    expect(page.locator(".htmx-request:not([data-hx-trigger^=every])")).to_have_count(0)
 
 
 def look_at(page: Page, pages: Iterable[tuple[str, str]]) -> list[str]:
