@@ -1,9 +1,10 @@
 """The editor of routes in a real browser: what would happen is told as one writes; Enter stores nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import func, select
 
 from tests.browser.gallery import route_pages
@@ -43,6 +44,27 @@ def test_what_would_happen_is_told_as_one_writes(signed_in: Callable[..., Page],
     page.get_by_role("button", name="Store the routes").click()
     page.wait_for_url(f"**{address}/history")
     expect(page.locator("#page-messages")).to_contain_text("The routes are stored.")
+
+
+@contextmanager
+def hold_the_first(page: Page, addresses: str) -> Iterator[None]:
+    """What is done within asks one of these addresses, and is never answered; what asks them later is."""
+    held: list[Route] = []
+    page.route(addresses, lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request(addresses):
+        yield
+
+
+def test_the_last_change_is_told_though_an_answer_before_it_is_late(signed_in: Callable[..., Page], make: Make) -> None:
+    reception, voicemail, sales = (make.destination(name) for name in ("Reception", "Voicemail", "Sales"))
+    number = make.number()
+    make.route_plan(number, RouteLine(RouteCondition.ALWAYS, reception.id))
+    page = signed_in("max")
+    page.goto(f"/o/harbour/destinations/numbers/{spell_id(number.id)}/routes")
+    with hold_the_first(page, "**/routes/try"):
+        page.select_option("#rows-0-destination", spell_id(voicemail.id))
+    page.select_option("#rows-0-destination", spell_id(sales.id))
+    expect(page.locator("#destinations-try")).to_contain_text("Now Sales rings.")
 
 
 def test_the_focus_stays_with_the_route_that_is_moved(signed_in: Callable[..., Page], make: Make) -> None:
@@ -90,6 +112,11 @@ def test_hours_are_tried_as_one_writes(signed_in: Callable[..., Page], make: Mak
     expect(told).to_contain_text("On 25 December 2026 at 10:00 Reception rings.")
     with make.session() as session:
         assert session.scalar(select(func.count()).select_from(ScheduleVersion)) == 1
+    with hold_the_first(page, "**/try"):
+        page.select_option("#time_zone", "Europe/Paris")
+    page.fill("#try_at", "2026-12-25T11:00")
+    page.press("#try_at", "Tab")
+    expect(told).to_contain_text("On 25 December 2026 at 11:00 Reception rings.")
     page.get_by_role("button", name="Store").click()
     page.wait_for_url("**/o/harbour/destinations/routes")
     expect(page.locator("#page-messages")).to_contain_text("Routes go by it from now on.")
