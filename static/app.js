@@ -22,6 +22,12 @@
   document.addEventListener("htmx:before:request", (event) => setBusy(event, true));
   document.addEventListener("htmx:finally:request", (event) => setBusy(event, false));
 
+  // A row that another answer has replaced meanwhile is in the page still: two things done to it quickly both show.
+  document.addEventListener("htmx:after:request", (event) => {
+    const { ctx } = event.detail;
+    if (!ctx.target?.isConnected && ctx.target?.matches("tr[id]")) ctx.target = document.getElementById(ctx.target.id);
+  });
+
   const say = (name) => {
     const region = document.getElementById("page-messages");
     const words = document.getElementById(`message-${name}`);

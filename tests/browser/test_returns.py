@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.test_every_page import problems_of
 from tests.make import Make
@@ -11,6 +11,37 @@ from webapp.calls.outcomes import Outcome
 from webapp.clock import now
 
 PAGE = "/o/harbour/calls-to-return"
+
+
+def test_two_things_done_quickly_to_a_row_both_show(signed_in: Callable[..., Page], make: Make) -> None:
+    make.to_return(make.call(caller="+442079460181", started_at=now() - timedelta(hours=1), outcome=Outcome.VOICEMAIL))
+    page = signed_in("vera")
+    page.goto(PAGE)
+    row = page.locator("tr[id^=returns-row]")
+    assigning, doing = hold(page, "**/assign"), hold(page, "**/done")
+    row.locator("select").select_option(label="I call")
+    row.get_by_role("button", name="Done").press("Enter")
+    let_go(page, assigning)
+    expect(row.locator("input[name=seen]").first).not_to_have_value("")
+    let_go(page, doing)
+    expect(row).to_contain_text("by you")
+
+
+def hold(page: Page, addresses: str) -> list[Route]:
+    """What the page will ask these addresses; none is answered before it is let go."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(addresses, keep)
+    return held
+
+
+def let_go(page: Page, held: list[Route]) -> None:
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
 
 
 def test_a_row_changes_in_its_place(signed_in: Callable[..., Page], make: Make) -> None:
