@@ -113,7 +113,7 @@ def place_of(bar: Locator) -> float:
 
 def wait_for(page: Page, has_happened: Callable[[], bool]) -> None:
     """For work that no page follows by itself."""
-    for _look in range(60):
+    for _look in range(200):
         if has_happened():
             return
         page.wait_for_timeout(250)

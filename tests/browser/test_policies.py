@@ -94,7 +94,7 @@ def test_a_member_puts_a_notice_away(signed_in: Callable[..., Page], site: Site,
     page = signed_in("vera", viewport=PHONE)
     page.goto("/o/harbour/calls")
     notice = page.get_by_text("Another law applies.")
-    for _turn in range(20):  # the worker is telling everybody
+    for _turn in range(100):  # the worker is telling everybody
         if notice.count():
             break
         page.wait_for_timeout(500)
