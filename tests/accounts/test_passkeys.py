@@ -398,6 +398,7 @@ def test_no_certificate_is_read(
     assert kept(database, cast.olive) == []
 
 
+@pytest.mark.usefixtures("clock")
 def test_security_12_answers_and_questions_are_counted(app: Flask, olives: SoftPasskey) -> None:
     browser = another(app)
     forged = SoftPasskey(credential_id=olives.credential_id, handle=olives.handle, count=5)
@@ -408,6 +409,7 @@ def test_security_12_answers_and_questions_are_counted(app: Flask, olives: SoftP
     assert answer.status_code == 429
 
 
+@pytest.mark.usefixtures("clock")
 def test_security_12_a_network_is_counted_with_its_passwords(client: PageCheckingClient) -> None:
     client.get("/sign-in")
     statuses = [sign_in(client, "x") for _ in range(steps.PER_NETWORK.burst + 1)]

@@ -137,6 +137,7 @@ def test_security_10_what_cannot_be_the_new_password(
     assert stored(database, cast.olive).password_digest == cast.olive.password_digest
 
 
+@pytest.mark.usefixtures("clock")
 def test_security_12_the_present_password_cannot_be_tried_for_ever(client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.olive)
     tries = [client.send(f"{PAGE}/password", {"present": "wrong", "password": NEW}).text for _ in range(11)]

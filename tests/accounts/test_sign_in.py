@@ -261,6 +261,7 @@ def test_security_32_refusals_stand_at_their_own_time_however_late_the_worker_co
         assert list(session.scalars(select(Job).where(Job.kind == NOTE_REFUSAL))) == []
 
 
+@pytest.mark.usefixtures("clock")
 def test_security_12_tries_are_counted_before_the_password_is_checked(
     client: PageCheckingClient, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +285,7 @@ def test_security_12_the_limit_recovers(client: PageCheckingClient, cast: Cast) 
         client.sign_in(cast.olive)
 
 
+@pytest.mark.usefixtures("clock")
 def test_security_12_a_stranger_cannot_lock_a_person_out(app: Flask, client: PageCheckingClient, cast: Cast) -> None:
     client.sign_in(cast.olive)
     stranger = app.test_client()
@@ -295,6 +297,7 @@ def test_security_12_a_stranger_cannot_lock_a_person_out(app: Flask, client: Pag
     client.sign_in(cast.olive)  # and gets in again from where they were
 
 
+@pytest.mark.usefixtures("clock")
 def test_security_12_one_network_cannot_try_everybody(client: PageCheckingClient, cast: Cast) -> None:
     same_network = [
         attempt(client, f"{number}@example.com", "wrong", REMOTE_ADDR=f"2001:db8:1:2:{number:x}::1")[0]
@@ -305,6 +308,7 @@ def test_security_12_one_network_cannot_try_everybody(client: PageCheckingClient
     assert attempt(client, cast.olive.email, PASSWORD, REMOTE_ADDR="2001:db8:1:3::1")[0] == 303
 
 
+@pytest.mark.usefixtures("clock")
 def test_security_41_who_sends_a_header_is_no_other_sender(client: PageCheckingClient, cast: Cast) -> None:
     client.get("/sign-in")
     data = {"email": cast.olive.email, "password": "wrong"}
@@ -326,6 +330,7 @@ def test_security_12_there_is_one_limit_for_all(
             sign_in.pass_password(database, sign_in.Try("4@example.com", "network 4"), "wrong")
 
 
+@pytest.mark.usefixtures("clock")
 def test_security_12_of_200_at_once_exactly_the_limit_passes(app: Flask, cast: Cast, database: Database) -> None:
     together = Barrier(20)
 

@@ -122,13 +122,13 @@ def test_a_waiting_page_goes_before_the_next_batch() -> None:
     def write_batches() -> None:
         with gate.batch():
             batch_runs.set()
-            page_waits.wait(5)
+            page_waits.wait(60)
             order.append("first batch")
         with gate.batch():
             order.append("second batch")
 
     def write_page() -> None:
-        batch_runs.wait(5)
+        batch_runs.wait(60)
         with gate._state:
             gate._pages_waiting += 1  # as page() does before it waits
         page_waits.set()
@@ -142,7 +142,7 @@ def test_a_waiting_page_goes_before_the_next_batch() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert order == ["first batch", "page", "second batch"]
 

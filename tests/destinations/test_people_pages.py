@@ -178,6 +178,7 @@ def test_of_many_patterns_each_can_be_handed_over(
     assert choices == ["201", "202", "203", "204", "205"]
 
 
+@time_machine.travel(NOON)
 def test_a_hand_over_today_is_done_at_once_and_can_be_undone(max_: PageCheckingClient, make: Make) -> None:
     party = make.party("204")
     ann, ben = add(make, "Ann", EXTENSION), add(make, "Ben")
@@ -210,6 +211,7 @@ def test_the_audit_names_the_same_day_when_a_hand_over_is_undone(max_: PageCheck
     assert all('"day":"15 July 2026"' in words for words in told)
 
 
+@time_machine.travel(NOON)
 def test_a_day_in_the_past_says_what_it_changes_first(max_: PageCheckingClient, make: Make) -> None:
     day = (now() - timedelta(days=10)).replace(hour=12, minute=0)
     make.call(callee="204", started_at=day)
@@ -239,6 +241,7 @@ def test_calls_that_another_pattern_names_are_not_counted(max_: PageCheckingClie
     assert "1 call of 2 days" in max_.send(page_of(ann, "/hand-over"), form).text
 
 
+@time_machine.travel(NOON)
 def test_a_day_before_it_was_theirs_names_who_had_it_then(max_: PageCheckingClient, make: Make) -> None:
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     passed = today - timedelta(days=10)

@@ -302,6 +302,7 @@ def test_where_a_destination_was_merged_away_a_plan_leads_to_the_other(
     assert [route.destination_id for route in scene.plans()[-1][1]] == [mailbox.id]
 
 
+@time_machine.travel(NOON)
 def test_the_second_of_two_editors_sees_what_changed_and_keeps_their_text(
     client: PageCheckingClient, cast: Cast, scene: Scene
 ) -> None:
@@ -469,6 +470,7 @@ def test_while_a_number_is_not_ours_nothing_rings(client: PageCheckingClient, ca
         assert "Now Reception rings" not in text
 
 
+@time_machine.travel(NOON + timedelta(days=2))
 def test_undo_is_a_new_plan_that_repeats_an_older_one(client: PageCheckingClient, cast: Cast, scene: Scene) -> None:
     first = scene.make.route_plan(scene.number, RouteLine(ALWAYS, scene.reception.id), at=NOON)
     scene.make.route_plan(scene.number, RouteLine(ALWAYS, scene.voicemail.id), at=NOON + timedelta(days=1))

@@ -253,7 +253,7 @@ def test_three_processes_do_many_jobs_each_exactly_once(database: Database, tmp_
     ):
         for process in (one, two, three):
             go(process)
-        assert [process.wait(timeout=60) for process in (one, two, three)] == [0, 0, 0]
+        assert [process.wait(timeout=120) for process in (one, two, three)] == [0, 0, 0]
     lines = [line.split() for line in journal.read_text().splitlines()]
     assert sorted(int(number) for _word, number, _process in lines) == list(range(90))
     assert len(Counter(process for *_rest, process in lines)) > 1, "they worked side by side"

@@ -29,10 +29,12 @@ from webapp.tenancy.sessions import reading_session, writing_session
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 12_000
+RUN_WORKER = ("-m", "flask", "run-worker")
+HALTING = (str(Path(__file__).with_name("halting_worker.py")),)
 
 
 @contextmanager
-def run_worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+def run_worker(settings: Settings, command: tuple[str, ...] = RUN_WORKER) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "FLASK_APP": "wsgi",
@@ -42,9 +44,7 @@ def run_worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         "NUMBER_KEY": NUMBER_KEY.hex(),
         "BASE_URL": settings.base_url,
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "run-worker"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     try:
         yield process
     finally:
@@ -91,8 +91,9 @@ def test_a_worker_process_imports_and_ends_by_sigterm(settings: Settings, databa
 def test_an_import_whose_process_is_killed_is_finished_by_another(
     settings: Settings, database: Database, make: Make
 ) -> None:
+    """It halts by itself before it is killed: a quick one would have ended while the test looks."""
     read = queue_import(database, make)
-    with run_worker(settings) as process:
+    with run_worker(settings, HALTING) as process:
         wait_until(lambda: read().read_count > 0)
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -83,7 +83,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running(relay: Relay, **options: Any) -> Iterator[Controller]:
     relay.port = free_port()
-    controller = Controller(relay, hostname="127.0.0.1", port=relay.port, **options)
+    controller = Controller(relay, hostname="127.0.0.1", port=relay.port, ready_timeout=60, **options)
     controller.start()
     try:
         yield controller

@@ -1,14 +1,16 @@
 """The line at the foot of every page of an organization: who can see these calls, at no cost to the page."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from flask import Flask
 
 from tests.calls.test_browse import statements
 from tests.cast import Cast
 from tests.client import PageCheckingClient
-from tests.make import Make
+from tests.make import NOON, Make
 from tests.policies.sound_service import store_browser
 from webapp.clock import now
 from webapp.database.engine import Database
@@ -26,9 +28,10 @@ def test_it_stands_on_every_page_and_leads_to_the_policy(client: PageCheckingCli
     assert "can see these calls" not in client.get("/account").text
 
 
+@time_machine.travel(NOON)
 def test_while_support_looks_it_says_until_when(client: PageCheckingClient, cast: Cast, make: Make) -> None:
     browser = store_browser(make.database, cast.stella)
-    until = now() + timedelta(minutes=40)
+    until = (now() + timedelta(minutes=40)).astimezone(ZoneInfo(cast.harbour.time_zone))
     make.opening(make.grant(cast.olive), cast.stella, until_at=until, web_session_id=browser)
     client.sign_in(cast.vera)
     page = client.get(PAGE).text

@@ -163,7 +163,7 @@ def test_no_transaction_is_open_between_two_pieces(own_work: OwnWork, make: Make
         if len(written) < 3:
             thread = threading.Thread(target=lambda: written.append(make.pbx().id))
             thread.start()
-            thread.join(4)
+            thread.join(60)
             assert not thread.is_alive()
         return True
 

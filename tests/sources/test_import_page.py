@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.cast import Cast
 from tests.client import PART, PageCheckingClient
-from tests.make import Make
+from tests.make import NOON, Make
 from tests.sources.conftest import HARBOUR, START, HandsIn, asterisk_file, asterisk_row
 from webapp.calls.models import ImportFile, ImportState, Pbx
 from webapp.database.engine import Database
@@ -353,6 +353,7 @@ def test_a_waiting_file_says_when_nobody_works(hands_in: SignIn, cast: Cast, mak
         assert "no background worker" in hands.client.get(address).text
 
 
+@time_machine.travel(NOON)
 def test_an_interrupted_import_says_when_it_goes_on(
     hands_in: SignIn, cast: Cast, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

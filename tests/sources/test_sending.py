@@ -5,6 +5,7 @@ from html import unescape
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -58,6 +59,7 @@ def test_lines_of_a_new_token_hold_it(delivering: Delivering, client: PageChecki
     assert "callbook:cb_" in text and "Bearer cb_" in text
 
 
+@time_machine.travel(NOON)
 def test_waiting_turns_into_the_first_record_and_ends_itself(
     delivering: Delivering,
     client: PageCheckingClient,
@@ -68,7 +70,7 @@ def test_waiting_turns_into_the_first_record_and_ends_itself(
     delivering.send_json(own_call(1))
     delivering.store()
     there = client.get(f"{sending}/arrived", headers=PART).text
-    at = delivering.the_import().created_at
+    at = delivering.the_import().created_at.astimezone(ZoneInfo("Europe/London"))
     assert f"The first record came at {at:%H:%M:%S}." in there and POLLS not in there
     assert "The first record came" in client.get(sending).text
 

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 
 from tests.cast import Cast
 from tests.client import PageCheckingClient
@@ -131,8 +132,10 @@ def test_wrong_ones_ask_the_database_as_often_as_right_ones(
 
 
 def test_many_wrong_ones_of_a_network_are_slowed_down_and_right_ones_are_not(delivering: Delivering) -> None:
-    answers = [delivering.send(b"{}", token="x") for _ in range(pbx_access.WRONG_TOKENS.burst + 3)]
-    assert [answer.status_code for answer in answers].count(429) >= 2
+    burst = pbx_access.WRONG_TOKENS.burst
+    with time_machine.travel(clock.now(), tick=False):  # on a slow machine more were free by the end
+        answers = [delivering.send(b"{}", token="x") for _ in range(burst + 3)]
+    assert [answer.status_code for answer in answers] == [401] * burst + [429] * 3
     assert int(answers[-1].headers["Retry-After"]) >= 1
     assert status(delivering, delivering.token) == 200
 
