@@ -160,6 +160,17 @@ def test_the_look_names_the_first_lines_that_change_anything(
     assert told(max_.get(page)) == [], "of a file that is thrown away this very moment"
 
 
+def test_the_look_names_the_columns_that_are_not_read(max_: PageCheckingClient, bring: Bring) -> None:
+    answer = max_.get(bring("Full name,Birthday,Phone,Fax,,fax \u202e,Fax\nAnn,1 May,204,,,,\n"))
+    assert "Columns that are read: Full name, Phone. <strong>Not read: Birthday, Fax, fax.</strong>" in answer.text
+    answer = max_.get(bring("name,number\nBen,205\n"))
+    assert "Columns that are read: name, number.</p>" in answer.text
+    long = ",".join(f"{'x' * 41}{turn:02}" for turn in range(10, 30))
+    answer = max_.get(bring(f"name,<b>,{long}\nCat\n"))
+    assert f"Not read: &lt;b&gt;, {'x' * 40}…, " in answer.text
+    assert answer.text.count("x…") == 11 and "x… and 9 more.</strong>" in answer.text
+
+
 def test_pasted_lines_are_a_file_too(max_: PageCheckingClient, make: Make, work: Callable[[], None]) -> None:
     answer = max_.send(IMPORT, {"lines": "name;number\nAnn;204\n"})
     work()

@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TextIO
 
 from webapp.csv_out import guard_cell
 from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE
@@ -50,6 +50,13 @@ class Contact:
     members: tuple[str, ...]
 
 
+class Heading(NamedTuple):
+    """The first line: its cells, and what those mean that are read, by their place."""
+
+    cells: list[str]
+    columns: Mapping[int, str]
+
+
 class BadContact(NamedTuple):
     """A line that cannot be stored, and why."""
 
@@ -59,13 +66,9 @@ class BadContact(NamedTuple):
 
 def read_contacts(stream: BinaryIO, plan: Plan) -> Iterator[Contact | BadContact]:
     """Each line beneath the header, one at a time. Raises Refused for a file that is no CSV of contacts."""
-    sample = stream.read(_SAMPLE_BYTES)
-    if sample.startswith(_ZIP):
-        raise Refused("This is a workbook or a packed file. Save the sheet as “CSV UTF-8” and send that.")
-    encoding, delimiter = _encoding(sample), _delimiter(sample)
-    text = io.TextIOWrapper(_Rejoined(sample, stream), encoding, errors="replace", newline="")  # type: ignore[type-var]
+    text, delimiter = _open(stream)
     rows = csv.reader(text, delimiter=delimiter)
-    columns = _columns(next(_safely(rows), []))
+    columns = _heading(next(_safely(rows), [])).columns
     count, last = 0, rows.line_num
     for row in _safely(rows):
         first, last = last + 1, rows.line_num
@@ -80,6 +83,22 @@ def read_contacts(stream: BinaryIO, plan: Plan) -> Iterator[Contact | BadContact
         count += 1
         if count > MOST_LINES:
             raise Refused(f"A file may hold {MOST_LINES:,} contacts. Cut it into several files.")
+
+
+def read_heading(stream: BinaryIO) -> Heading:
+    """Of the same file. Raises Refused like read_contacts()."""
+    text, delimiter = _open(stream)
+    return _heading(next(_safely(csv.reader(text, delimiter=delimiter)), []))
+
+
+def _open(stream: BinaryIO) -> tuple[TextIO, str]:
+    """Its text, and what stands between its cells."""
+    sample = stream.read(_SAMPLE_BYTES)
+    if sample.startswith(_ZIP):
+        raise Refused("This is a workbook or a packed file. Save the sheet as “CSV UTF-8” and send that.")
+    rejoined = _Rejoined(sample, stream)
+    text = io.TextIOWrapper(rejoined, _encoding(sample), errors="replace", newline="")  # type: ignore[type-var]
+    return text, _delimiter(sample)
 
 
 def _tell_span(bad: BadContact, first: int) -> BadContact:
@@ -136,14 +155,15 @@ def _delimiter(sample: bytes) -> str:
     return max((",", ";", "\t"), key=lambda each: head.count(each.encode()))
 
 
-def _columns(header: list[str] | str) -> Mapping[int, str]:
-    named = [] if isinstance(header, str) else [_COLUMNS.get(" ".join(cell.split()).casefold(), "") for cell in header]
+def _heading(header: list[str] | str) -> Heading:
+    cells = [] if isinstance(header, str) else header
+    named = [_COLUMNS.get(" ".join(cell.split()).casefold(), "") for cell in cells]
     if "name" not in named:
         raise Refused(f"The first line names the columns: {', '.join(HEADER)}. A column “name” has to be there.")
     twice = sorted({word for word in named if word and named.count(word) > 1})
     if twice:
         raise Refused(f"Two columns are called {twice[0]}. Leave one of them out.")
-    return {place: word for place, word in enumerate(named) if word}
+    return Heading(cells, {place: word for place, word in enumerate(named) if word})
 
 
 def _unguard(cell: str) -> str:

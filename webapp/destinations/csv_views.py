@@ -25,7 +25,7 @@ from webapp.destinations.contact_actions import (
 )
 from webapp.destinations.contact_export import export_destinations
 from webapp.destinations.contact_models import ContactImport, ContactState
-from webapp.destinations.contact_preview import LINES_LOOKED_AT, list_changes
+from webapp.destinations.contact_preview import LINES_LOOKED_AT, list_changes, tell_columns
 from webapp.destinations.contact_rows import HEADER
 from webapp.destinations.forms import ContactsForm
 from webapp.destinations.listing import count_kinds
@@ -167,6 +167,7 @@ def _contacts_page(received: ContactImport, problem: str = "") -> Response:
         received=received,
         tally=tally,
         problem=problem,
+        columns=tell_columns(services().database, received) if waits else None,
         changes=list_changes(db(), services().database, received, own_plan()) if waits and not problem else [],
         looked_at=LINES_LOOKED_AT,
         is_working=kind is not None,
