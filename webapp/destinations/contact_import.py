@@ -108,7 +108,7 @@ class Batch:
             before = None if known is None else self._directory.entry(known, self._entries)
             after = self._leave(line, before)
         except Refused as refusal:
-            tally.refuse(BadContact(line.line, refusal.sentence))
+            tally.refuse(BadContact(line.line, refusal.sentence, line.cells))
             return
         tally.take(Change(line, before, after, tuple(gained)))
         if gained or after != before:

@@ -48,6 +48,7 @@ class Contact:
     colour: int | None
     note: str
     members: tuple[str, ...]
+    cells: tuple[str, ...]  #: as they stand
 
 
 class Heading(NamedTuple):
@@ -62,6 +63,7 @@ class BadContact(NamedTuple):
 
     line: int
     reason: str
+    cells: tuple[str, ...] = ()  #: as they stand, where they can be told apart
 
 
 def read_contacts(stream: BinaryIO, plan: Plan) -> Iterator[Contact | BadContact]:
@@ -75,8 +77,7 @@ def read_contacts(stream: BinaryIO, plan: Plan) -> Iterator[Contact | BadContact
         if isinstance(row, str):
             yield BadContact(last, row)
         elif any(cell.strip() for cell in row):
-            cells = {columns[place]: _unguard(cell) for place, cell in enumerate(row) if place in columns}
-            contact = _read(last, cells, plan)
+            contact = _read(last, tuple(row), columns, plan)
             yield _tell_span(contact, first) if isinstance(contact, BadContact) and first < last else contact
         else:
             continue
@@ -104,7 +105,7 @@ def _open(stream: BinaryIO) -> tuple[TextIO, str]:
 def _tell_span(bad: BadContact, first: int) -> BadContact:
     """Of a line with line breaks in it: most often nobody meant them."""
     told = f"{bad.reason} It began in line {first:,}: if it was to end there, a quotation mark is missing."
-    return BadContact(bad.line, told)
+    return bad._replace(reason=told)
 
 
 class _Rejoined(io.RawIOBase):
@@ -171,14 +172,15 @@ def _unguard(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and guard_cell(cell[1:]) == cell else cell
 
 
-def _read(line: int, cells: Mapping[str, str], plan: Plan) -> Contact | BadContact:
+def _read(line: int, row: tuple[str, ...], columns: Mapping[int, str], plan: Plan) -> Contact | BadContact:
     try:
-        return _read_cells(line, cells, plan)
+        return _read_cells(line, row, columns, plan)
     except Refused as refusal:
-        return BadContact(line, refusal.sentence)
+        return BadContact(line, refusal.sentence, row)
 
 
-def _read_cells(line: int, cells: Mapping[str, str], plan: Plan) -> Contact:
+def _read_cells(line: int, row: tuple[str, ...], columns: Mapping[int, str], plan: Plan) -> Contact:
+    cells = {columns[place]: _unguard(cell) for place, cell in enumerate(row) if place in columns}
     if any(_NO_TEXT in cell or "\0" in cell for cell in cells.values()):
         raise Refused("It holds characters that are no text. Save the file as “CSV UTF-8”.")
     if any(len(cell) > _LONGEST_CELL for cell in cells.values()):
@@ -196,7 +198,7 @@ def _read_cells(line: int, cells: Mapping[str, str], plan: Plan) -> Contact:
     if len(note) > LONGEST_NOTE:
         raise Refused(f"Its note has more than {LONGEST_NOTE:,} characters.")
     patterns = tuple(dict.fromkeys(read_pattern(word, plan) for word in _words(cells.get("patterns", ""))))
-    return Contact(line, name, kind, patterns, colour, note, tuple(_words(cells.get("members", ""))))
+    return Contact(line, name, kind, patterns, colour, note, tuple(_words(cells.get("members", ""))), row)
 
 
 def _words(cell: str) -> list[str]:
