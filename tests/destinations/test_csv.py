@@ -131,7 +131,7 @@ def test_a_file_is_looked_at_and_then_stored(
     assert found["Ann Lee"].note == "kept"
 
 
-def test_the_look_names_the_first_lines_that_change_anything(
+def test_the_look_names_what_would_change_before_what_is_new(
     max_: PageCheckingClient, make: Make, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = add(make, "Ann Lee", EXTENSION, note="old")
@@ -147,17 +147,21 @@ def test_the_look_names_the_first_lines_that_change_anything(
     )
     page = bring(f"name,kind,patterns,colour,note,members\n{lines}")
     assert told(max_.get(page)) == [
-        ("3", "Tyne Valley", "New customer; 01632 960123; +44 163296*; colour: Blue; note: Quay side"),
         ("4", "Ann Lee", "07700 900123; kind: Person → Other contact; note: new words"),
+        ("8", "Sales", "kind: Team → Menu"),
+        ("3", "Tyne Valley", "New customer; 01632 960123; +44 163296*; colour: Blue; note: Quay side"),
         ("6", "Ben", "New person"),
         ("7", "Selling", "New team; people: Ben"),
-        ("8", "Sales", "kind: Team → Menu"),
     ]
-    monkeypatch.setattr(contact_import, "CHANGES_KEPT", 2)
-    monkeypatch.setattr(contact_preview, "CHANGES_KEPT", 2)
+    for module in (contact_import, contact_preview):
+        monkeypatch.setattr(module, "CHANGES_KEPT", 1)
+    monkeypatch.setattr(contact_preview, "_AT_ONCE", 2)
     answer = max_.get(page)
-    assert [line for line, _name, _what in told(answer)] == ["3", "4"]
+    assert [line for line, _name, _what in told(answer)] == ["4", "3"]
     assert "<p>And 3 more.</p>" in answer.text
+    monkeypatch.setattr(contact_preview, "CHANGES_KEPT", 2)
+    monkeypatch.setattr(contact_import, "CHANGES_KEPT", 2)
+    assert [line for line, _name, _what in told(max_.get(page))] == ["4", "8", "3", "6"], "read on to what changes"
     monkeypatch.setattr(contact_preview, "LINES_LOOKED_AT", 1)
     monkeypatch.setattr(csv_views, "LINES_LOOKED_AT", 1)
     assert "stands behind the first 1 lines, which change nothing" in max_.get(page).text

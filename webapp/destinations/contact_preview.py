@@ -61,7 +61,9 @@ def _spell_names(cells: Iterable[str]) -> str:
 
 
 def list_changes(session: LockedSession, database: Database, received: ContactImport, plan: Plan) -> list[ShownChange]:
-    """Of the first CHANGES_KEPT lines that change anything, if they are among the first LINES_LOOKED_AT."""
+    """What is there already and changes, then what is new: of each the first CHANGES_KEPT, if they are among the first
+    LINES_LOOKED_AT lines.
+    """
     if received.stored_file_id is None:
         return []
     tally = Tally()
@@ -69,9 +71,15 @@ def list_changes(session: LockedSession, database: Database, received: ContactIm
         stream = open_stored_file(database, received.organization_id, received.stored_file_id)
         contacts = islice(read_contacts(io.BufferedReader(stream), plan), LINES_LOOKED_AT)
         directory = Directory(session)
-        while len(tally.changes) < CHANGES_KEPT and (lines := list(islice(contacts, _AT_ONCE))):
+        while _misses_some(tally, received) and (lines := list(islice(contacts, _AT_ONCE))):
             Batch(session, directory, lines).look(tally)
-    return [ShownChange(each.contact.line, each.contact.name, _tell(each, plan)) for each in tally.changes]
+    changes = (*tally.first_changed, *tally.first_added)
+    return [ShownChange(each.contact.line, each.contact.name, _tell(each, plan)) for each in changes]
+
+
+def _misses_some(tally: Tally, received: ContactImport) -> bool:
+    changed, added = len(tally.first_changed), len(tally.first_added)
+    return changed < min(CHANGES_KEPT, received.changed_count) or added < min(CHANGES_KEPT, received.added_count)
 
 
 def _tell(change: Change, plan: Plan) -> str:
