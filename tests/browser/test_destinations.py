@@ -70,6 +70,15 @@ def test_a_number_is_tested_where_one_stands(signed_in: Callable[..., Page], mak
     assert problems_of(page, "a number tested") == []
 
 
+def test_on_a_phone_the_page_that_is_shown_is_not_beyond_the_edge_of_its_row(signed_in: Callable[..., Page]) -> None:
+    page = signed_in("olive", viewport=PHONE)
+    for address, name in ((f"{LIST}/unnamed", "Still without a name"), ("/o/harbour/settings", "Settings")):
+        page.goto(address)
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_in_viewport(ratio=0.95)
+    page.goto(LIST)
+    expect(page.get_by_role("link", name="People and places")).to_be_in_viewport(ratio=0.95)
+
+
 def test_destinations_read_well_everywhere(signed_in: Callable[..., Page], make: Make) -> None:
     ann = add(make, "Ann", EXTENSION, NUMBER, colour=3, note="In the office on Mondays " * 20)
     add(make, "A very long name of a company that " * 2, kind=DestinationKind.CUSTOMER)

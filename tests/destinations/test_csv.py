@@ -21,7 +21,14 @@ from webapp.audit.models import AuditDetail, AuditEvent
 from webapp.clock import now, to_ms
 from webapp.database.engine import Database
 from webapp.database.ids import spell_id
-from webapp.destinations import contact_import, contact_jobs, contact_preview, contact_rows, csv_views
+from webapp.destinations import (
+    contact_import,
+    contact_jobs,
+    contact_preview,
+    contact_refused,
+    contact_rows,
+    csv_views,
+)
 from webapp.destinations.contact_models import ContactImport, ContactState
 from webapp.destinations.listing import list_patterns
 from webapp.destinations.matching import Pattern
@@ -29,7 +36,7 @@ from webapp.destinations.models import Destination, DestinationKind, PartyHolder
 from webapp.destinations.turns import hand_over, turns_of
 from webapp.jobs.models import Job, StoredChunk, StoredFile
 from webapp.jobs.worker import Worker
-from webapp.tenancy.models import Numbers
+from webapp.tenancy.models import Membership, Numbers
 
 IMPORT = f"{LIST}/import"
 COUNTS = re.compile(r"<dt>([^<]+)</dt><dd>([\d,]+)</dd>")
@@ -124,7 +131,7 @@ def test_a_file_is_looked_at_and_then_stored(
     assert found["Ann Lee"].note == "kept"
 
 
-def test_the_look_names_the_first_lines_that_change_anything(
+def test_the_look_names_what_would_change_before_what_is_new(
     max_: PageCheckingClient, make: Make, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = add(make, "Ann Lee", EXTENSION, note="old")
@@ -140,17 +147,21 @@ def test_the_look_names_the_first_lines_that_change_anything(
     )
     page = bring(f"name,kind,patterns,colour,note,members\n{lines}")
     assert told(max_.get(page)) == [
-        ("3", "Tyne Valley", "New customer; 01632 960123; +44 163296*; colour: Blue; note: Quay side"),
         ("4", "Ann Lee", "07700 900123; kind: Person → Other contact; note: new words"),
+        ("8", "Sales", "kind: Team → Menu"),
+        ("3", "Tyne Valley", "New customer; 01632 960123; +44 163296*; colour: Blue; note: Quay side"),
         ("6", "Ben", "New person"),
         ("7", "Selling", "New team; people: Ben"),
-        ("8", "Sales", "kind: Team → Menu"),
     ]
-    monkeypatch.setattr(contact_import, "CHANGES_KEPT", 2)
-    monkeypatch.setattr(contact_preview, "CHANGES_KEPT", 2)
+    for module in (contact_import, contact_preview):
+        monkeypatch.setattr(module, "CHANGES_KEPT", 1)
+    monkeypatch.setattr(contact_preview, "_AT_ONCE", 2)
     answer = max_.get(page)
-    assert [line for line, _name, _what in told(answer)] == ["3", "4"]
+    assert [line for line, _name, _what in told(answer)] == ["4", "3"]
     assert "<p>And 3 more.</p>" in answer.text
+    monkeypatch.setattr(contact_preview, "CHANGES_KEPT", 2)
+    monkeypatch.setattr(contact_import, "CHANGES_KEPT", 2)
+    assert [line for line, _name, _what in told(max_.get(page))] == ["4", "8", "3", "6"], "read on to what changes"
     monkeypatch.setattr(contact_preview, "LINES_LOOKED_AT", 1)
     monkeypatch.setattr(csv_views, "LINES_LOOKED_AT", 1)
     assert "stands behind the first 1 lines, which change nothing" in max_.get(page).text
@@ -158,6 +169,69 @@ def test_the_look_names_the_first_lines_that_change_anything(
         session.execute(delete(StoredChunk))
         session.commit()
     assert told(max_.get(page)) == [], "of a file that is thrown away this very moment"
+
+
+def test_the_look_names_the_columns_that_are_not_read(max_: PageCheckingClient, bring: Bring) -> None:
+    answer = max_.get(bring("Full name,Birthday,Phone,Fax,,fax \u202e,Fax\nAnn,1 May,204,,,,\n"))
+    assert "Columns that are read: Full name, Phone. <strong>Not read: Birthday, Fax, fax.</strong>" in answer.text
+    answer = max_.get(bring("name,number\nBen,205\n"))
+    assert "Columns that are read: name, number.</p>" in answer.text
+    long = ",".join(f"{'x' * 41}{turn:02}" for turn in range(10, 30))
+    answer = max_.get(bring(f"name,<b>,{long}\nCat\n"))
+    assert f"Not read: &lt;b&gt;, {'x' * 40}…, " in answer.text
+    assert answer.text.count("x…") == 11 and "x… and 9 more.</strong>" in answer.text
+
+
+def test_all_refused_lines_are_downloaded_put_right_and_sent_again(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that are not shown; of each piece of the file, what earlier lines have left counts as before."""
+    for module in (contact_import, contact_refused):
+        monkeypatch.setattr(module, "REFUSED_KEPT", 2)
+    lines = 'Ann,,204,=1+1\nBen,,"2\n4?",\nANN,boat,,Tue\nCat,,204,"a\nb"\nDan,,206,,more\n'
+    page = bring(f"Name,type,Phone,=Fax\n{lines}")
+    answer = max_.get(page)
+    assert (counts(answer)["Refused"], len(reasons(answer))) == (3, 2)
+    assert "<p>And 1 more.</p>" in answer.text and "Download 3 lines" in answer.text
+    answer = max_.get(f"{page}/refused-lines")
+    assert answer.mimetype == "text/csv"
+    rows = list(csv.reader(io.StringIO(answer.text.lstrip("\ufeff"))))
+    assert rows[0] == ["line", "why", "Name", "type", "Phone", "'=Fax"]
+    assert [(row[0], row[2:]) for row in rows[1:]] == [
+        ("4", ["Ben", "", "2\n4?", ""]),
+        ("5", ["ANN", "boat", "", "Tue"]),
+        ("7", ["Cat", "", "204", "a\nb"]),
+    ]
+    assert "Extension 204 is Ann in an earlier line." in rows[3][1]
+    again = max_.get(bring(answer.text.replace("boat", "person").replace('"2\n4?"', "205").encode()))
+    assert {**counts(again), "New": 0} == {"Lines": 3, "New": 0, "Changed": 0, "The same as now": 0, "Refused": 0}
+    assert "<strong>Not read: line, why, &#39;=Fax.</strong>" in again.text
+    with make.session() as session:
+        told = session.scalars(select(AuditEvent.kind)).all()
+    assert told.count("refused_lines.downloaded") == 1
+
+
+def test_refused_lines_are_downloaded_while_the_file_waits(
+    max_: PageCheckingClient, make: Make, bring: Bring, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact_import, "REFUSED_KEPT", 1)
+    page = bring("name,kind\nAnn,\nBen,boat\nCat,boat\n")
+    with make.session() as session:
+        session.execute(update(Membership).values(may_export=False))
+        session.commit()
+    assert max_.get(f"{page}/refused-lines").status_code == 403
+    assert "Download" not in max_.get(page).text
+    with make.session() as session:
+        session.execute(update(Membership).values(may_export=True))
+        session.commit()
+    monkeypatch.setattr(csv_views, "UNPROVED_AT_MOST", 1)
+    with time_machine.travel(now() + PROVED_FOR):
+        assert max_.get(f"{page}/refused-lines").location == f"/prove?next={page}/refused-lines"
+    max_.send(f"{page}/store")
+    work()
+    answer = max_.get(page)
+    assert "And 1 more. The file is not kept: send it again" in answer.text and "Download" not in answer.text
+    assert max_.get(f"{page}/refused-lines").location == page
 
 
 def test_pasted_lines_are_a_file_too(max_: PageCheckingClient, make: Make, work: Callable[[], None]) -> None:

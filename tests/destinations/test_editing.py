@@ -11,7 +11,7 @@ from tests.client import PageCheckingClient
 from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add, page_of, stored
 from tests.make import Make
 from webapp.database.ids import spell_id
-from webapp.destinations import listing, patterns, reach
+from webapp.destinations import forms, listing, patterns, reach
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import Destination, DestinationKind, DestinationMember, PartyHolder, PatternKind
 from webapp.tenancy.models import Numbers
@@ -78,6 +78,33 @@ def test_a_team_keeps_whoever_the_form_could_not_offer(
         assert set(session.scalars(select(DestinationMember.person_id))) == {zoe.id, gone.id}
     stale = max_.send(page_of(team, "/edit"), {**typed, "version": "2", "members": spell_id(last.id)})
     assert "Somebody whom you chose is not offered any more." in stale.text
+
+
+def test_who_stands_behind_the_first_people_is_brought_into_a_team_by_name(
+    max_: PageCheckingClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Further people" not in max_.get(f"{LIST}/new").text, "all are offered as boxes"
+    for module in (listing, forms):
+        monkeypatch.setattr(module, "OFFERED_AT_MOST", 1)
+    ann, zoe, last = (add(make, name) for name in ("Ann", "Zoe", "Last Orders"))
+    for name in ("Twin", "twin"):
+        add(make, name)
+    team = add(make, "Zoe", kind=DestinationKind.TEAM, members=frozenset({ann.id}))
+    typed = {"name": "Sales", "kind": "team", "colour": "0", "note": "", "version": "1", "members": spell_id(ann.id)}
+    wrong = {
+        "Zoe\nNobody <b>": "There is no person called Nobody &lt;b&gt; in use. Check the spelling.",
+        "twin": "More than one person is called twin. Rename one of them first.",
+        "\n".join(map(str, range(101))): "Write at most 100 names at once.",
+    }
+    for names, sentence in wrong.items():
+        answer = max_.send(page_of(team, "/edit"), {**typed, "others": names})
+        assert answer.status_code == 422 and sentence in answer.text
+        assert names.split("\n")[0] in answer.text, "what was typed is kept"
+    assert max_.send(page_of(team, "/edit"), {**typed, "others": " zoe \n\nLast  orders\nAnn\n"}).status_code == 303
+    with make.session() as session:
+        assert set(session.scalars(select(DestinationMember.person_id))) == {ann.id, zoe.id, last.id}
+    menu = {**typed, "kind": "menu", "version": "2", "members": [], "others": "Nobody"}
+    assert max_.send(page_of(team, "/edit"), menu).status_code == 303, "the field is not seen then"
 
 
 def test_a_team_of_many_is_listed_whole(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,7 +162,7 @@ def test_a_page_tells_history_team_and_who_changed_it(max_: PageCheckingClient, 
     assert "For all calls there are." in page.text
     assert f'href="{page_of(sales)}">Sales</a>' in page.text
     assert f'href="/o/harbour/calls?destination={spell_id(ben.id)}"' in page.text
-    assert "Changed by The operator" in page.text
+    assert "Changed by the operator" in page.text
     assert f'href="{page_of(ben)}">Ben</a>' in max_.get(page_of(sales)).text
 
 

@@ -11,6 +11,7 @@ from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.destinations.test_people_pages import EXTENSION, LIST, NUMBER, add, page_of
 from tests.make import Make
+from webapp.database.ids import spell_id
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind, PatternKind
 from webapp.destinations.turns import hand_over
@@ -39,6 +40,17 @@ def test_the_longest_wins_and_the_others_are_told(vera: PageCheckingClient, make
 def test_what_nothing_names_is_told_so(vera: PageCheckingClient, make: Make) -> None:
     add(make, "Ann", EXTENSION)
     assert "Nothing names it." in vera.send(TEST, {"number": "205"}).text
+
+
+def test_a_number_of_our_own_is_no_outside_number(vera: PageCheckingClient, make: Make) -> None:
+    """Nobody's name stands on it, and where it rings is another page."""
+    assert "The outside number 020 7946 0199 (+442079460199)" in vera.send(TEST, {"number": "020 7946 0199"}).text
+    own = make.number("+442079460199", label="Main line")
+    answer = vera.send(TEST, {"number": "020 7946 0199"})
+    assert "Our own number 020 7946 0199 (+442079460199)" in answer.text and "outside number" not in answer.text
+    page = f"{LIST}/numbers/{spell_id(own.id)}/routes/history"
+    assert f'Where it rings: <a href="{page}">Main line</a>.' in answer.text
+    assert vera.get(page).status_code == 200
 
 
 @pytest.mark.parametrize(

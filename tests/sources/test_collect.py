@@ -95,6 +95,75 @@ def test_what_stands_before_the_json_is_no_line_of_its_own(
     assert len(delivering.calls()) == 1 and not delivering.refused()
 
 
+CURL = "multipart/form-data; boundary=------------------------d74496d66958873e"
+
+
+def in_parts(*parts: tuple[str, bytes], ends: bool = True) -> bytes:
+    """As `curl -F` writes them: of `(head, content)` the head is what follows form-data."""
+    line = b"--------------------------d74496d66958873e"
+    body = b"".join(
+        b"--%b\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % (line[2:], head.encode(), content)
+        for head, content in parts
+    )
+    return body + b"--%b--\r\n" % line[2:] * ends
+
+
+A_FILE = 'name="file"; filename="calls.json"\r\nContent-Type: application/octet-stream'
+
+
+@pytest.mark.parametrize("kind", [own_call, freeswitch_call])
+@pytest.mark.parametrize("head", [A_FILE, 'name="cdr"', 'name="calls"'], ids=["file", "cdr", "field"])
+def test_a_form_in_parts_is_read_as_if_each_were_the_body(
+    delivering: Delivering, kind: Callable[[int], Any], head: str
+) -> None:
+    lines = b"\n".join(json.dumps(kind(number)).encode() for number in (10, 20))
+    kinds = (CURL, CURL.replace("multipart/form-data", "application/json"))  # as it is where one was said to curl
+    answers = [delivering.send(in_parts((head, lines)), content_type=said) for said in kinds]
+    answers.append(delivering.send(lines))
+    assert [(answer.status_code, answer.json) for answer in answers] == [(200, {"received": 2})] * 3
+    delivering.store()
+    assert len(delivering.calls()) == 2 and not delivering.refused()
+    assert counts(delivering.the_import()) == (6, 2, 4, 0, 0), "a repeat, and the same without the form, count once"
+
+
+def test_what_a_form_in_parts_says_besides_is_no_line(delivering: Delivering) -> None:
+    """Of several parts those called `cdr` count; each is unpacked by itself, and has a format of its own."""
+    body = in_parts(
+        ('name="source"', b"main office"),
+        ('name="cdr"; filename="a.json.gz"', gzip.compress(json.dumps(own_call(1)).encode())),
+        ('name="cdr"', b"\xef\xbb\xbf" + json.dumps(freeswitch_call(2)).encode()),
+        ('name="cdr"', b""),
+    )
+    assert delivering.send(gzip.compress(body), content_type=CURL).json == {"received": 2}
+    delivering.store()
+    assert len(delivering.calls()) == 2 and not delivering.refused()
+    assert {file.format for file in delivering.all(ImportFile)} == {"callbook_json", "freeswitch_json"}
+
+
+def test_a_part_that_cannot_be_read_is_kept_letter_by_letter_and_takes_no_other_with_it(delivering: Delivering) -> None:
+    broken = b'{"id": "caf\xe9", "started_at": '
+    body = in_parts((A_FILE, broken), ('name="other"', json.dumps(own_call(1)).encode()))
+    assert delivering.send(body, content_type=CURL).json == {"received": 2}
+    delivering.store()
+    assert len(delivering.calls()) == 1
+    [line] = delivering.refused()
+    assert "This is not JSON" in line.reason and line.raw.decode() == '{"id": "café", "started_at": '
+
+
+@pytest.mark.parametrize("kind", [CURL, "multipart/form-data", "multipart/form-data; boundary=\xe9"])
+def test_what_only_says_that_it_is_a_form_in_parts_is_read_as_it_stands(delivering: Delivering, kind: str) -> None:
+    assert delivering.send(json.dumps(own_call(1)).encode(), content_type=kind).json == {"received": 1}
+    delivering.store()
+    assert len(delivering.calls()) == 1 and not delivering.refused()
+
+
+def test_a_form_in_parts_that_is_cut_off_loses_no_call(delivering: Delivering) -> None:
+    body = in_parts((A_FILE, json.dumps(own_call(1)).encode()), ends=False)
+    assert delivering.send(body, content_type=CURL).status_code == 200
+    delivering.store()
+    assert len(delivering.calls()) == 1 and delivering.refused()
+
+
 def test_the_first_delivery_says_in_which_format_a_phone_system_writes(delivering: Delivering) -> None:
     with writing_session(delivering.database, delivering.organization_id) as session:
         session.execute(update(Pbx).values(format=None))
@@ -250,6 +319,15 @@ def test_a_gzip_bomb(delivering: Delivering) -> None:
     bomb = gzip.compress(b" " * (40 * MIB), 9)
     assert len(bomb) < LARGEST_BODY and len(bomb) * MAX_UNPACK_RATIO < 40 * MIB
     refuse(delivering, bomb, 413, "unpacked too", Content_Encoding="gzip")
+
+
+def test_a_form_in_parts_has_the_same_limits(delivering: Delivering) -> None:
+    packed = gzip.compress(b" " * (LARGEST_BODY - 100))
+    refuse(delivering, in_parts(*[(A_FILE, packed)] * 2), 413, "unpacked too", content_type=CURL)
+    some = b"{}" * (MOST_RECORDS // 2 + 1)
+    refuse(delivering, in_parts(*[(A_FILE, some)] * 2), 413, "send less at once", content_type=CURL)
+    refuse(delivering, in_parts(*[("name=a", b"")] * (MOST_RECORDS + 1)), 413, "send less at once", content_type=CURL)
+    refuse(delivering, in_parts(('name="cdr"', b" ")), 400, "no call in it", content_type=CURL)
 
 
 @pytest.mark.parametrize("cut", [slice(0, -8), slice(10, None), slice(0, 5)])

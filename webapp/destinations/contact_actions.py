@@ -84,7 +84,7 @@ def note_tally(received: ContactImport, tally: Tally, bytes_read: int) -> None:
     """How far a pass over the file has come."""
     received.line_count, received.added_count, received.changed_count = tally.lines, tally.added, tally.changed
     received.same_count, received.refused_count, received.bytes_read = tally.same, tally.refused, bytes_read
-    received.refused = json.dumps([list(line) for line in tally.bad], ensure_ascii=False)
+    received.refused = json.dumps([[each.line, each.reason] for each in tally.bad], ensure_ascii=False)
 
 
 def read_tally(received: ContactImport) -> Tally:

@@ -34,7 +34,7 @@ def export_destinations(
     while True:
         with reading_session(database, organization_id) if let_in is None else let_in.reading() as session:
             if let_in is None:
-                _check_standing(session, reader_id)
+                check_standing(session, reader_id)
             found = session.scalars(
                 select(Destination)
                 .where(order > tuple_(*place, types=types), Destination.archived_at.is_(None))
@@ -48,7 +48,8 @@ def export_destinations(
         place = (found[-1].kind, found[-1].id)
 
 
-def _check_standing(session: LockedSession, reader_id: int) -> None:
+def check_standing(session: LockedSession, reader_id: int) -> None:
+    """Raises Forbidden for who may take no destinations away any more."""
     found = session.scalar(
         select(Membership).where(
             Membership.user_account_id == reader_id, or_(Membership.ends_at.is_(None), Membership.ends_at > now())

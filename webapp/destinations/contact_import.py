@@ -25,7 +25,7 @@ from webapp.errors import Refused
 from webapp.tenancy.lock import LockedSession
 
 REFUSED_KEPT = 200  #: refused lines that are shown; all are counted
-CHANGES_KEPT = 20  #: the same of lines that add or change something
+CHANGES_KEPT = 20  #: the same of lines that change something, and as many of those that add
 
 
 class Change(NamedTuple):
@@ -39,14 +39,15 @@ class Change(NamedTuple):
 
 @dataclass
 class Tally:
-    """What became of the lines so far. `bad`: the first refused ones; `changes`: what the first others do."""
+    """What became of the lines so far. `bad`: the first refused ones; what the first others do."""
 
     added: int = 0
     changed: int = 0
     same: int = 0
     refused: int = 0
     bad: list[BadContact] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    first_changed: list[Change] = field(default_factory=list)
+    first_added: list[Change] = field(default_factory=list)
 
     @property
     def lines(self) -> int:
@@ -55,13 +56,15 @@ class Tally:
     def take(self, change: Change) -> None:
         if change.before is None:
             self.added += 1
+            kept = self.first_added
         elif change.gained or change.after != change.before:
             self.changed += 1
+            kept = self.first_changed
         else:
             self.same += 1
             return
-        if len(self.changes) < CHANGES_KEPT:
-            self.changes.append(change)
+        if len(kept) < CHANGES_KEPT:
+            kept.append(change)
 
     def refuse(self, line: BadContact) -> None:
         self.refused += 1
@@ -108,7 +111,7 @@ class Batch:
             before = None if known is None else self._directory.entry(known, self._entries)
             after = self._leave(line, before)
         except Refused as refusal:
-            tally.refuse(BadContact(line.line, refusal.sentence))
+            tally.refuse(BadContact(line.line, refusal.sentence, line.cells))
             return
         tally.take(Change(line, before, after, tuple(gained)))
         if gained or after != before:

@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TextIO
 
 from webapp.csv_out import guard_cell
 from webapp.destinations.actions import LONGEST_NAME, LONGEST_NOTE
@@ -48,6 +48,14 @@ class Contact:
     colour: int | None
     note: str
     members: tuple[str, ...]
+    cells: tuple[str, ...]  #: as they stand
+
+
+class Heading(NamedTuple):
+    """The first line: its cells, and what those mean that are read, by their place."""
+
+    cells: list[str]
+    columns: Mapping[int, str]
 
 
 class BadContact(NamedTuple):
@@ -55,25 +63,21 @@ class BadContact(NamedTuple):
 
     line: int
     reason: str
+    cells: tuple[str, ...] = ()  #: as they stand, where they can be told apart
 
 
 def read_contacts(stream: BinaryIO, plan: Plan) -> Iterator[Contact | BadContact]:
     """Each line beneath the header, one at a time. Raises Refused for a file that is no CSV of contacts."""
-    sample = stream.read(_SAMPLE_BYTES)
-    if sample.startswith(_ZIP):
-        raise Refused("This is a workbook or a packed file. Save the sheet as “CSV UTF-8” and send that.")
-    encoding, delimiter = _encoding(sample), _delimiter(sample)
-    text = io.TextIOWrapper(_Rejoined(sample, stream), encoding, errors="replace", newline="")  # type: ignore[type-var]
+    text, delimiter = _open(stream)
     rows = csv.reader(text, delimiter=delimiter)
-    columns = _columns(next(_safely(rows), []))
+    columns = _heading(next(_safely(rows), [])).columns
     count, last = 0, rows.line_num
     for row in _safely(rows):
         first, last = last + 1, rows.line_num
         if isinstance(row, str):
             yield BadContact(last, row)
         elif any(cell.strip() for cell in row):
-            cells = {columns[place]: _unguard(cell) for place, cell in enumerate(row) if place in columns}
-            contact = _read(last, cells, plan)
+            contact = _read(last, tuple(row), columns, plan)
             yield _tell_span(contact, first) if isinstance(contact, BadContact) and first < last else contact
         else:
             continue
@@ -82,10 +86,26 @@ def read_contacts(stream: BinaryIO, plan: Plan) -> Iterator[Contact | BadContact
             raise Refused(f"A file may hold {MOST_LINES:,} contacts. Cut it into several files.")
 
 
+def read_heading(stream: BinaryIO) -> Heading:
+    """Of the same file. Raises Refused like read_contacts()."""
+    text, delimiter = _open(stream)
+    return _heading(next(_safely(csv.reader(text, delimiter=delimiter)), []))
+
+
+def _open(stream: BinaryIO) -> tuple[TextIO, str]:
+    """Its text, and what stands between its cells."""
+    sample = stream.read(_SAMPLE_BYTES)
+    if sample.startswith(_ZIP):
+        raise Refused("This is a workbook or a packed file. Save the sheet as “CSV UTF-8” and send that.")
+    rejoined = _Rejoined(sample, stream)
+    text = io.TextIOWrapper(rejoined, _encoding(sample), errors="replace", newline="")  # type: ignore[type-var]
+    return text, _delimiter(sample)
+
+
 def _tell_span(bad: BadContact, first: int) -> BadContact:
     """Of a line with line breaks in it: most often nobody meant them."""
     told = f"{bad.reason} It began in line {first:,}: if it was to end there, a quotation mark is missing."
-    return BadContact(bad.line, told)
+    return bad._replace(reason=told)
 
 
 class _Rejoined(io.RawIOBase):
@@ -136,14 +156,15 @@ def _delimiter(sample: bytes) -> str:
     return max((",", ";", "\t"), key=lambda each: head.count(each.encode()))
 
 
-def _columns(header: list[str] | str) -> Mapping[int, str]:
-    named = [] if isinstance(header, str) else [_COLUMNS.get(" ".join(cell.split()).casefold(), "") for cell in header]
+def _heading(header: list[str] | str) -> Heading:
+    cells = [] if isinstance(header, str) else header
+    named = [_COLUMNS.get(" ".join(cell.split()).casefold(), "") for cell in cells]
     if "name" not in named:
         raise Refused(f"The first line names the columns: {', '.join(HEADER)}. A column “name” has to be there.")
     twice = sorted({word for word in named if word and named.count(word) > 1})
     if twice:
         raise Refused(f"Two columns are called {twice[0]}. Leave one of them out.")
-    return {place: word for place, word in enumerate(named) if word}
+    return Heading(cells, {place: word for place, word in enumerate(named) if word})
 
 
 def _unguard(cell: str) -> str:
@@ -151,14 +172,15 @@ def _unguard(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and guard_cell(cell[1:]) == cell else cell
 
 
-def _read(line: int, cells: Mapping[str, str], plan: Plan) -> Contact | BadContact:
+def _read(line: int, row: tuple[str, ...], columns: Mapping[int, str], plan: Plan) -> Contact | BadContact:
     try:
-        return _read_cells(line, cells, plan)
+        return _read_cells(line, row, columns, plan)
     except Refused as refusal:
-        return BadContact(line, refusal.sentence)
+        return BadContact(line, refusal.sentence, row)
 
 
-def _read_cells(line: int, cells: Mapping[str, str], plan: Plan) -> Contact:
+def _read_cells(line: int, row: tuple[str, ...], columns: Mapping[int, str], plan: Plan) -> Contact:
+    cells = {columns[place]: _unguard(cell) for place, cell in enumerate(row) if place in columns}
     if any(_NO_TEXT in cell or "\0" in cell for cell in cells.values()):
         raise Refused("It holds characters that are no text. Save the file as “CSV UTF-8”.")
     if any(len(cell) > _LONGEST_CELL for cell in cells.values()):
@@ -176,7 +198,7 @@ def _read_cells(line: int, cells: Mapping[str, str], plan: Plan) -> Contact:
     if len(note) > LONGEST_NOTE:
         raise Refused(f"Its note has more than {LONGEST_NOTE:,} characters.")
     patterns = tuple(dict.fromkeys(read_pattern(word, plan) for word in _words(cells.get("patterns", ""))))
-    return Contact(line, name, kind, patterns, colour, note, tuple(_words(cells.get("members", ""))))
+    return Contact(line, name, kind, patterns, colour, note, tuple(_words(cells.get("members", ""))), row)
 
 
 def _words(cell: str) -> list[str]:

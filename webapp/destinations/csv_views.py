@@ -1,4 +1,7 @@
-"""Contacts as files: all destinations as CSV, and the way in: upload or paste, look, store. Loaded by views.py."""
+"""Contacts as files: all destinations as CSV, and the way in: upload or paste, look, store, and what was refused.
+
+Loaded by views.py.
+"""
 
 import io
 from typing import IO
@@ -25,12 +28,13 @@ from webapp.destinations.contact_actions import (
 )
 from webapp.destinations.contact_export import export_destinations
 from webapp.destinations.contact_models import ContactImport, ContactState
-from webapp.destinations.contact_preview import LINES_LOOKED_AT, list_changes
+from webapp.destinations.contact_preview import LINES_LOOKED_AT, list_changes, tell_columns
+from webapp.destinations.contact_refused import list_refused_lines, refused_header
 from webapp.destinations.contact_rows import HEADER
 from webapp.destinations.forms import ContactsForm
 from webapp.destinations.listing import count_kinds
 from webapp.destinations.pages import check_sees_patterns, frame, own_plan
-from webapp.errors import Forbidden, Refused
+from webapp.errors import Forbidden, NotFound, Refused
 from webapp.jobs.delays import find_delay
 from webapp.jobs.stored_files import delete_stored_file, store_stream
 from webapp.services import services
@@ -48,9 +52,7 @@ _WITH_ITS_FORM = 1_500_000
 @access.open_to_staff(Area.DESTINATIONS, "the destinations", download=True)
 def export() -> ResponseReturnValue:
     """Every destination that is not archived, a row each; import reads the same file."""
-    check_sees_patterns()
-    if not current_reader().may_export:
-        raise Forbidden("Nothing can be exported with what you were given. An owner can change that.")
+    _check_may_export()
     count = sum(count_kinds(db()).values())
     if count > UNPROVED_AT_MOST and (asked := ask_for_proof()) is not None:
         return asked
@@ -58,6 +60,12 @@ def export() -> ResponseReturnValue:
     note(services().database, organization.id, current_user.id, "destination.exported", count=count)
     rows = export_destinations(services().database, organization.id, current_user.id, plan, current_let_in())
     return csv_response(f"{organization.slug}-destinations.csv", csv_pieces(HEADER, rows))
+
+
+def _check_may_export() -> None:
+    check_sees_patterns()
+    if not current_reader().may_export:
+        raise Forbidden("Nothing can be exported with what you were given. An owner can change that.")
 
 
 @bp.route("/import", methods=["GET", "POST"])
@@ -124,6 +132,27 @@ def contacts_progress(contact_import_id: int) -> ResponseReturnValue:
     return _contacts_page(get_contact_import(db(), contact_import_id))
 
 
+@bp.get("/import/<id:contact_import_id>/refused-lines")
+@access.member(Role.MANAGER)
+@access.sees_every_call
+def refused_contacts(contact_import_id: int) -> ResponseReturnValue:
+    """All of them as CSV, with why: put right, they can be sent again. Of many, by who has just proved."""
+    _check_may_export()
+    received, plan = get_contact_import(db(), contact_import_id), own_plan()
+    if received.state != ContactState.WAITING or received.stored_file_id is None:
+        return htmx.go_to(url_for("destinations.show_contacts", contact_import_id=received.id))
+    if received.refused_count > UNPROVED_AT_MOST and (asked := ask_for_proof()) is not None:
+        return asked
+    database, organization, file_id = services().database, current_organization(), received.stored_file_id
+    try:
+        header = refused_header(database, organization.id, file_id)
+    except FileNotFoundError:  # thrown away this very moment
+        raise NotFound from None
+    note(database, organization.id, current_user.id, "refused_lines.downloaded", file=received.file_name)
+    rows = list_refused_lines(database, organization.id, current_user.id, file_id, plan)
+    return csv_response(f"{organization.slug}-refused-contacts.csv", csv_pieces(header, rows))
+
+
 @bp.post("/import/<id:contact_import_id>/store")
 @access.member(Role.MANAGER)
 @access.sees_every_call
@@ -167,6 +196,7 @@ def _contacts_page(received: ContactImport, problem: str = "") -> Response:
         received=received,
         tally=tally,
         problem=problem,
+        columns=tell_columns(services().database, received) if waits else None,
         changes=list_changes(db(), services().database, received, own_plan()) if waits and not problem else [],
         looked_at=LINES_LOOKED_AT,
         is_working=kind is not None,

@@ -12,6 +12,7 @@ from webapp.database.ids import spell_id
 from webapp.database.staff_rights import Area
 from webapp.destinations.actions import ChangedMeanwhile, Described, add_destination, change_destination
 from webapp.destinations.blueprint import bp
+from webapp.destinations.choosing import choose_people
 from webapp.destinations.conflicts import Difference, list_differences
 from webapp.destinations.forms import DestinationForm
 from webapp.destinations.kind_words import KIND_NAMES
@@ -128,7 +129,7 @@ def _read(form: DestinationForm, plan: Plan, own: Sequence[Pattern], note: str =
     """What the form says. Where a new prefix would name much, the form has a question. Raises Refused."""
     patterns = read_patterns(form.patterns.data or "", plan, own) if "patterns" in form else list(own)
     form.must_ask(ask_about_prefixes(db(), set(patterns) - set(own), plan.region))
-    return form.read(patterns, note)
+    return form.read(patterns, choose_people(db(), form.further_names, "others"), note)
 
 
 def _conflict_page(form: DestinationForm, destination: Destination, described: Described, plan: Plan) -> Response:

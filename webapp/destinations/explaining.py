@@ -14,7 +14,9 @@ from webapp.clock import from_ms, to_ms
 from webapp.destinations.holders import turns_met
 from webapp.destinations.matching import Match, PartyNumber, Pattern, Turn, list_matches, list_turns, pattern_of_key
 from webapp.destinations.models import Destination, PartyKind, PatternKind
+from webapp.destinations.number_queries import find_number
 from webapp.destinations.patterns import Plan, read_pattern, spell_pattern
+from webapp.destinations.route_models import Number
 from webapp.errors import Refused
 from webapp.formatting import format_number
 from webapp.tenancy.lock import LockedSession
@@ -60,9 +62,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Of an outside number there is one reading. An extension may be somebody else's at each phone system."""
+    """Of a number there is one reading. An extension may be somebody else's at each phone system.
+
+    `own`: what was typed, where the organization lists it as a number of its own.
+    """
 
     readings: tuple[Reading, ...]
+    own: Number | None = None
 
 
 class _Met(NamedTuple):
@@ -88,9 +94,10 @@ def explain(session: LockedSession, text: str, plan: Plan, at: datetime, until: 
         raise Refused(str(refusal), FIELD) from refusal
     if typed.kind == PatternKind.PREFIX:
         raise Refused("Type a whole number or extension, not the beginning of one.", FIELD)
-    met = [(what, _meet(session, party, at, until or at)) for what, party in _parties(typed, plan)]
+    own = find_number(session, f"+{typed.digits}") if typed.kind == PatternKind.NUMBER else None
+    met = [(what, _meet(session, party, at, until or at)) for what, party in _parties(typed, plan, own)]
     names = _load_destinations(session, {holder for _, found in met for holder in found.holders})
-    return Explanation(tuple(_read(what, found, names, plan) for what, found in _merged(met)))
+    return Explanation(tuple(_read(what, found, names, plan) for what, found in _merged(met)), own)
 
 
 def _meet(session: LockedSession, party: PartyNumber, at: datetime, until: datetime) -> _Met:
@@ -99,12 +106,12 @@ def _meet(session: LockedSession, party: PartyNumber, at: datetime, until: datet
     return _Met(tuple(list_matches(party, known, to_ms(at))), tuple(later))
 
 
-def _parties(typed: Pattern, plan: Plan) -> list[tuple[str, PartyNumber]]:
+def _parties(typed: Pattern, plan: Plan, own: Number | None) -> list[tuple[str, PartyNumber]]:
     """What was typed as it would stand in the directory, with words that name it; one for each phone system."""
     if typed.kind == PatternKind.NUMBER:
         e164 = f"+{typed.digits}"
         spelt = format_number(e164, plan.region)
-        what = f"The outside number {spelt}" + ("" if spelt.startswith("+") else f" ({e164})")
+        what = f"{'Our own' if own else 'The outside'} number {spelt}" + ("" if spelt.startswith("+") else f" ({e164})")
         return [(what, PartyNumber(PartyKind.OUTSIDE, typed.digits, None))]
     every: list[int | None] = [*plan.pbxes]
     pbx_ids = (every or [None]) if typed.pbx_id is None else [typed.pbx_id]

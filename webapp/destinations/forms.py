@@ -24,6 +24,7 @@ from webapp.destinations.kind_words import COLOUR_NAMES, KIND_LABELS, KIND_NAMES
 from webapp.destinations.listing import OFFERED_AT_MOST, Named
 from webapp.destinations.matching import Pattern
 from webapp.destinations.models import DestinationKind
+from webapp.names import clean_name
 from webapp.places import to_choices
 from webapp.refusable_form import RefusableForm
 from webapp.typed_fields import DayField, HourField
@@ -31,9 +32,7 @@ from webapp.typed_fields import DayField, HourField
 FIRST_YEAR, LAST_YEAR = 1970, 2199  #: of a hand-over, and of a number that is tested
 ODD_YEAR = f"Give a day between {FIRST_YEAR} and {LAST_YEAR}."
 
-_FIRST_PEOPLE = (
-    f"The first {OFFERED_AT_MOST} by name, and who is of it already. An import of contacts brings others into a team."
-)
+_FIRST_PEOPLE = f"The first {OFFERED_AT_MOST} by name, and who is of it already."
 _NAME = Length(max=LONGEST_NAME, message=f"It has at most {LONGEST_NAME} characters.")
 
 
@@ -68,6 +67,7 @@ class DestinationForm(AskingForm):
         "Numbers and extensions", [Optional(), Length(max=200_000, message="That is too long. Write fewer lines.")]
     )
     members = PeopleField("People of the team")
+    others = TextAreaField("Further people", [Optional(), Length(max=20_000, message="Write fewer names at once.")])
     colour = RadioField("Colour", choices=to_choices([(str(place), name) for place, name in enumerate(COLOUR_NAMES)]))
     note = TextAreaField(
         "Note", [Optional(), Length(max=LONGEST_NOTE, message=f"Use at most {LONGEST_NOTE:,} characters.")]
@@ -80,16 +80,27 @@ class DestinationForm(AskingForm):
         super().__init__(data={"colour": "0", "kind": "person", **shown}, **more)
         self.members.choices = to_choices([(spell_id(each.id), each.name) for each in people])
         self.members_hint = "" if len(people) < OFFERED_AT_MOST else _FIRST_PEOPLE
+        if not self.members_hint:
+            del self.others
 
-    def read(self, patterns: Sequence[Pattern], note: str = "") -> Described:
-        """What a valid form says, with the patterns that its lines were read as; `note`: if it has no field for it."""
+    @property
+    def further_names(self) -> list[str]:
+        """Of people who are not offered as boxes, and are to be of the team too."""
+        typed = (self.others.data or "").splitlines() if "others" in self and self.kind.data == "team" else []
+        return [name for line in typed if (name := clean_name(line))]
+
+    def read(self, patterns: Sequence[Pattern], further: frozenset[int], note: str = "") -> Described:
+        """What a valid form says, with the patterns that its lines were read as, and the ids of `further_names`.
+
+        `note`: if it has no field for it.
+        """
         return Described(
             kind=KIND_NAMES[self.kind.data],
             name=self.name.data or "",
             patterns=tuple(patterns),
             colour=int(self.colour.data),
             note=(self.note.data or "").replace("\r\n", "\n") if "note" in self else note,
-            members=frozenset(read_id(each) for each in self.members.data or ()),
+            members=frozenset(read_id(each) for each in self.members.data or ()) | further,
         )
 
 

@@ -168,12 +168,13 @@ def list_offered(session: LockedSession) -> list[Named]:
     return _named(session, Destination.archived_at.is_(None), at_most=OFFERED_AT_MOST)
 
 
-def find_named(session: LockedSession, name: str) -> list[Destination]:
+def find_named(session: LockedSession, name: str, kind: DestinationKind | None = None) -> list[Destination]:
     """Those that are not archived and have this name, whatever its capitals. At most two: more say no more."""
     wanted = " ".join(name.split())
     spellings = sorted({wanted, wanted.lower(), wanted.upper(), wanted.title()})
     same = or_(func.lower(Destination.name) == func.lower(wanted), Destination.name.in_(spellings))
-    return list(session.scalars(select(Destination).where(same, Destination.archived_at.is_(None)).limit(2)))
+    in_use = Destination.archived_at.is_(None), *_of_kind(kind)
+    return list(session.scalars(select(Destination).where(same, *in_use).limit(2)))
 
 
 def get_names(session: LockedSession, destination_ids: Iterable[int]) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""Who stored a plan or hours, in words, for histories."""
+"""Who stored a plan or hours, or changed a destination, in words that stand within a sentence."""
 
 from collections.abc import Iterable
 

@@ -19,9 +19,10 @@ from webapp.destinations.forms import FIRST_YEAR, LAST_YEAR, ODD_YEAR, HandOverF
 from webapp.destinations.histories import find_pattern, list_histories
 from webapp.destinations.listing import get_names, list_members, list_offered, list_teams
 from webapp.destinations.models import Destination
-from webapp.destinations.pages import check_sees_patterns, frame, name_of, own_plan, own_zone
+from webapp.destinations.pages import check_sees_patterns, frame, own_plan, own_zone
 from webapp.destinations.passing import ask_about_day, tell_merge
 from webapp.destinations.queries import get_destination
+from webapp.destinations.route_authors import name_authors
 from webapp.destinations.route_queries import list_numbers_leading_to
 from webapp.destinations.rows import show_rows
 from webapp.destinations.turns import hand_over, take_turn_back
@@ -54,7 +55,7 @@ def show(destination_id: int) -> ResponseReturnValue:
             histories=[] if reader.is_masked else list_histories(db(), destination.id, plan),
             members=list_members(db(), destination.id),
             teams=list_teams(db(), destination.id),
-            changed_by=name_of(destination.changed_by),
+            changed_by=name_authors(db(), [destination.changed_by])[destination.changed_by],
             merged_into=None if merged_into is None else (merged_into, get_names(db(), [merged_into])[merged_into]),
             calls_href=url_for("calls.index", destination=spell_id(destination.id)),
         ),

@@ -11,6 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder
+
 from webapp.calls.models import Pbx
 from webapp.errors import BadRequest, TooLarge
 from webapp.ingest.readers import callbook_json, freeswitch_json
@@ -24,6 +28,7 @@ LARGEST_BODY = 2 * 1024 * 1024  #: bytes, packed and unpacked
 MOST_RECORDS = 5000  #: of one body
 _RECORDS_OF_A_ROW = 50  #: stored in one transaction
 _FORM, _BASE64 = "application/x-www-form-urlencoded", "application/x-www-form-base64-encoded"
+_NAME = "cdr"  #: of the field that holds calls, as mod_json_cdr calls it
 _FIELD = re.compile(rb"(?:^|&)cdr=([^&]*)")
 _SIGN = re.compile(rb'"core-uuid"\s*:|"variables"\s*:')
 
@@ -48,27 +53,42 @@ def take_apart(pbx: Pbx, sent: Sent) -> tuple[int, list[Parcel]]:
 
     Raises BadRequest and TooLarge with words, for what is not kept.
     """
-    text = _unwrap(_unpack(sent), sent.content_type.partition(";")[0].strip().lower())
-    text = text.removeprefix(BOM_UTF8)  # Windows writes it before what it saves
-    if not text.strip():
+    received, parcels = 0, list[Parcel]()
+    for text in _texts(sent):
+        rows = _rows(text)
+        received += len(rows)
+        if received > MOST_RECORDS:
+            raise TooLarge(_TOO_LARGE)
+        reader = freeswitch_json.READER if _SIGN.search(text) else callbook_json.READER
+        parcels += [Parcel(pbx.id, reader.name, body) for body in _in_portions(rows)]
+    return received, parcels
+
+
+def _texts(sent: Sent) -> list[bytes]:
+    """What may hold calls, without what is wrapped around it. Raises BadRequest where there is nothing."""
+    texts, room = [], LARGEST_BODY
+    for wrapped in _unwrap(_unpack(sent.body, sent.content_encoding, room), sent.content_type):
+        text = _unpack(wrapped, "", room).removeprefix(BOM_UTF8)  # Windows writes it before what it saves
+        room -= len(text)
+        if text.strip():
+            texts.append(text)
+    if not texts:
         raise BadRequest("The request has no body, so there is no call in it. Nothing was stored.")
-    rows = _rows(text)
-    reader = freeswitch_json.READER if _SIGN.search(text) else callbook_json.READER
-    return len(rows), [Parcel(pbx.id, reader.name, body) for body in _in_portions(rows)]
+    return texts
 
 
-def _unpack(sent: Sent) -> bytes:
+def _unpack(body: bytes, content_encoding: str, room: int) -> bytes:
     """Told by its first bytes too: no JSON begins like gzip, and a script forgets the header."""
-    encoding = sent.content_encoding.strip().lower()
-    if encoding in ("", "identity") and not sent.body.startswith(GZIP_MAGIC):
-        return sent.body
+    encoding = content_encoding.strip().lower()
+    if encoding in ("", "identity") and not body.startswith(GZIP_MAGIC):
+        return body
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise BadRequest("The body may be packed with gzip, or not at all. Nothing was stored.")
     parts, size = [], 0
     try:
-        for block in gunzip(iter([sent.body])):
+        for block in gunzip(iter([body])):
             size += len(block)
-            if size > LARGEST_BODY:
+            if size > room:
                 raise TooLarge(_TOO_LARGE)
             parts.append(block)
     except UnreadableFile:
@@ -78,17 +98,43 @@ def _unpack(sent: Sent) -> bytes:
     return b"".join(parts)
 
 
-def _unwrap(body: bytes, content_type: str) -> bytes:
-    """The JSON in it, out of a field `cdr` where it is a form, as mod_json_cdr sends it. Without one it stays whole."""
-    field = _FIELD.search(body) if content_type in (_FORM, _BASE64) else None
+def _unwrap(body: bytes, content_type: str) -> list[bytes]:
+    """What stands in a form's field `cdr`. Where it is no form, or has none, it stays whole."""
+    kind, options = parse_options_header(content_type)
+    kind = kind.lower()
+    if "boundary" in options:  # whatever its kind: `curl -F` leaves one that is said to it, as in our own lines
+        return _parts(body, options["boundary"])
+    field = _FIELD.search(body) if kind in (_FORM, _BASE64) else None
     if field is None:
-        return body
-    if content_type == _FORM:
-        return unquote_to_bytes(field[1].replace(b"+", b" "))
+        return [body]
+    if kind == _FORM:
+        return [unquote_to_bytes(field[1].replace(b"+", b" "))]
     try:
-        return base64.b64decode(field[1])
+        return [base64.b64decode(field[1])]
     except binascii.Error:
-        return body
+        return [body]
+
+
+def _parts(body: bytes, boundary: str) -> list[bytes]:
+    """Fields and files of a form in parts (`curl -F`): those called `cdr`, or all where none is. As they came, in
+    bytes. What is no such form stays whole.
+    """
+    decoder = MultipartDecoder(boundary.encode(), max_parts=MOST_RECORDS)
+    decoder.receive_data(body)
+    decoder.receive_data(None)
+    named, parts = list[bool](), list[bytes]()
+    try:
+        while not isinstance(event := decoder.next_event(), Epilogue):
+            if isinstance(event, Field | File):
+                named.append(event.name == _NAME)
+                parts.append(b"")
+            elif isinstance(event, Data):
+                parts[-1] += event.data
+    except RequestEntityTooLarge:
+        raise TooLarge(_TOO_LARGE) from None
+    except ValueError:
+        return [body]
+    return [part for part, is_named in zip(parts, named, strict=True) if is_named or not any(named)]
 
 
 def _rows(text: bytes) -> Sequence[JsonRow]:
