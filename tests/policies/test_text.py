@@ -60,7 +60,7 @@ SECURITY = {
     "One customer apart from another": ["keeps? them apart on this database", "shows nothing, never too much"],
     "What our people can do": ["only while you allow it", "a shell on the server"],
     "What is recorded": ["Who signed in, looked, searched", "sealed to the one before"],
-    "Encrypted, and what is not": ["On the way", "At rest", "the live database is not encrypted"],
+    "Encrypted, and what is not": ["On the way", "At rest", "[Tt]he live database is not encrypted"],
     "Suppliers": ["hardware, network, storage and mail"],
     "Backups and disaster recovery": ["every 24 hours", "At most 24 hours of your data", "8 hours", "every 90 days"],
     "How we tell you of a breach": ["primary address", "72 hours"],
