@@ -6,6 +6,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.accounts.authenticator import SET_UP, code_of, dump, events, give_password, set_up_app
+from tests.accounts.sent_too_late import hidden_fields
 from tests.cast import PASSWORD, Cast
 from tests.client import PART, PageCheckingClient
 from tests.every_address import Address, addresses, unknown_ids
@@ -149,6 +150,57 @@ def test_after_a_form_it_leads_back_to_its_page(stale: PageCheckingClient) -> No
     headers = {"Referer": "http://localhost/account"}
     page = stale.send("/account/addresses", {"email": "olive@home.example"}, headers=headers)
     assert 'name="next" type="hidden" value="/account"' in page.text
+
+
+def test_a_form_that_was_sent_too_late_is_kept_through_wrong_proof(
+    stale: PageCheckingClient, cast: Cast, database: Database
+) -> None:
+    """And done only when it is sent again, from the page that the right proof leads to."""
+    path = "/account/addresses"
+    typed = {"email": "olive+two@home.example", "note": 'one "quoted" & <b>\r\n\r\ntwo ümläut'}
+    page = stale.send(path, typed, headers={"Referer": "http://localhost/account"})
+    assert page.status_code == 401 and "What you typed is kept" in page.text
+    page = stale.send("/prove", {**hidden_fields(page), "password": "wrong"})
+    assert page.status_code == 422 and "What you typed is kept" in page.text
+    page = stale.send("/prove", {**hidden_fields(page), "password": PASSWORD})
+    assert page.status_code == 200 and hidden_fields(page) == typed
+    assert f'action="{path}"' in page.text and 'href="/account"' in page.text
+    assert "olive+two" not in str(dump(database))
+    assert stale.send(path, hidden_fields(page)).location == "/account"
+    assert "olive+two" in str(dump(database))
+
+
+@pytest.mark.parametrize("secret", ["password", "present", "code", "credential"])
+def test_a_form_with_a_secret_is_typed_anew(stale: PageCheckingClient, secret: str) -> None:
+    page = stale.send("/security-settings/password", {secret: "seven grey herons", "x": "y"})
+    assert page.status_code == 401 and "herons" not in page.text
+    assert "send it again" in page.text and "What you typed" not in page.text
+
+
+def test_a_form_that_is_larger_than_a_page_can_carry_is_not_kept(stale: PageCheckingClient) -> None:
+    page = stale.send("/account/addresses", {"email": "z" * 40_000})
+    assert page.status_code == 401 and "zzz" not in page.text and "send it again" in page.text
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        '["https://evil.example/", [["a", "b"]]]',
+        '["//evil.example", [["a", "b"]]]',
+        '["/prove", [["a", "b"]]]',
+        '["/account", [["a", 1]]]',
+        '["/account", [["a"]]]',
+        '["/account", 7]',
+        "[7, []]",
+        '{"path": "/account"}',
+        "[" * 100_000,
+        "no JSON",
+    ],
+)
+def test_security_40_what_is_sent_on_was_ours(stale: PageCheckingClient, forged: str) -> None:
+    stale.get("/prove")
+    answer = stale.send("/prove", {"password": PASSWORD, "kept": forged})
+    assert (answer.status_code, answer.location) == (303, "/security-settings")
 
 
 @pytest.mark.parametrize("there", ["//evil.example", "https://evil.example/", "/\\evil.example", "/prove", "/%2f/x"])

@@ -92,6 +92,14 @@ def test_a_name_typed_in_other_letters_is_the_name(client: PageCheckingClient, c
     assert client.send(CLOSE, {**SURE, "name": " harbour  boats "}).location == CLOSING
 
 
+def test_the_foot_and_the_policy_say_that_nobody_sees_its_calls(closed: PageCheckingClient) -> None:
+    for path in (CLOSING, "/o/harbour/takeout", "/o/harbour/privacy"):
+        page = " ".join(closed.get(path).text.split())
+        line = "Nobody can see these calls while Harbour Boats is closed, our staff neither; owners can take them out"
+        assert f"{line}</a>" in page and "people can see" not in page
+    assert "nobody while it is closed" in page
+
+
 def test_its_people_are_told_on_every_page(closed: PageCheckingClient, app: Flask, cast: Cast) -> None:
     vera = other(app)
     vera.sign_in(cast.vera)
@@ -188,6 +196,7 @@ def test_an_owner_of_a_suspended_organization_is_led_to_what_stays_open(suspende
     for page in (refused.text, suspended.get("/").text):
         assert all(f'href="{address}"' in page for address in ("/o/harbour/support", "/o/harbour/takeout", CLOSE))
     assert all(suspended.get(address).status_code == 200 for address in ("/o/harbour/takeout", CLOSE))
+    assert "Nobody can see these calls while Harbour Boats is suspended" in suspended.get("/o/harbour/takeout").text
 
 
 def test_a_suspended_organization_is_closed_and_is_suspended_again_once_that_is_taken_back(

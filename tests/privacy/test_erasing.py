@@ -7,6 +7,7 @@ in logs and in mails.
 import io
 import json
 import logging
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -323,6 +324,19 @@ def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path: Path) -> None:
     assert [each.subject_id for each in read_log(tmp_path)] == [7]
     log_erasure(tmp_path, ErasureKind.PERSON, 8, 3000)
     assert [each.subject_id for each in read_log(tmp_path)] == [7, 8]
+
+
+def test_a_log_that_root_begins_belongs_to_whom_its_folder_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 4711, 4712)
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda _file, *owner: given.append(owner))
+    for subject_id in (7, 8):
+        log_erasure(tmp_path, ErasureKind.PERSON, subject_id, 2000)
+    assert given == [(tmp_path.stat().st_uid, tmp_path.stat().st_gid)]
 
 
 def test_a_restored_backup_is_erased_again(

@@ -378,6 +378,20 @@ def test_root_restores_nothing_that_the_service_could_not_open(
     assert not list(empty.data_dir.iterdir())
 
 
+@pytest.mark.parametrize("command", ["backup", "restore-drill", "init-db"])
+def test_root_leaves_nothing_that_the_service_could_not_use(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """One backup by root kept every later one of the service from erasures.log beside it."""
+    assert settings.backup_folder is not None
+    if os.geteuid() == 0:
+        os.chown(settings.data_dir, 4711, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    result = run(command)
+    assert result.exit_code == 1 and "Run it as that user: sudo -u '#" in result.output, result.output
+    assert not list(settings.backup_folder.iterdir())
+
+
 @pytest.mark.parametrize("side", ["wal", "shm", "journal"])
 def test_a_side_file_that_lies_there_is_no_empty_place(
     make: Make, backed_up: Callable[[], Kept], empty: Settings, side: str

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from config import Settings
+from tests.accounts.sent_too_late import hidden_fields
 from tests.cast import Cast
 from tests.client import PageCheckingClient
 from tests.policies.conftest import Fill, Publish, fill, publish_now
@@ -165,6 +166,27 @@ def test_security_17_publishing_and_telling_ask_who_one_is(
         assert answer.status_code == 401 and "Is it still you?" in answer.text
     assert versions(database) == []
     assert told(database) == []
+
+
+def test_an_incident_that_was_written_for_too_long_is_not_lost(
+    app: Flask, client: PageCheckingClient, clock: time_machine.Traveller, cast: Cast, database: Database
+) -> None:
+    """What was typed waits in the page that asks who one is, here for a passkey, and is sent from the next one."""
+    client.sign_in(cast.stella)
+    client.get(NEW)
+    clock.shift(timedelta(minutes=11))
+    typed = INCIDENT | {"words": "On Monday a disk was stolen.\r\n\r\n“It” was <encrypted> & “sealed”."}
+    page = client.send(NEW, typed, headers={"Referer": f"http://localhost{NEW}"})
+    assert page.status_code == 401
+    kept = hidden_fields(page, "/prove/passkey")
+    question = client.send("/prove/passkey/question").json
+    passkey = app.extensions["passkeys of staff"][cast.stella.id]
+    page = client.send("/prove/passkey", {**kept, "credential": passkey.show(question)})
+    assert page.status_code == 200 and hidden_fields(page) == typed
+    assert told(database, beginning="service.incident") == []
+    assert client.send(NEW, hidden_fields(page)).status_code == 303
+    with reading_session(database) as session:
+        assert session.scalars(select(Announcement)).one().words == typed["words"].replace("\r\n", "\n")
 
 
 def test_staff_tell_of_an_incident(staff_client: StaffClient, cast: Cast, database: Database) -> None:

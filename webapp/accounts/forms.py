@@ -56,10 +56,11 @@ class ChangePasswordForm(NewPasswordForm):
 
 
 class PasskeyForm(FlaskForm):  # type: ignore[misc]
-    """The answer of a passkey, which a script puts in. `next`: where it leads."""
+    """The answer of a passkey, which a script puts in. `next`: where it leads; `kept`: as in ProveForm."""
 
     credential = HiddenField()
     next = HiddenField()
+    kept = HiddenField()
 
 
 class PasskeyNameForm(FlaskForm):  # type: ignore[misc]
@@ -70,11 +71,15 @@ class PasskeyNameForm(FlaskForm):  # type: ignore[misc]
 
 
 class ProveForm(FlaskForm):  # type: ignore[misc]
-    """The password, and a code of who has a second factor: of the app, or a recovery code."""
+    """The password, and a code of who has a second factor: of the app, or a recovery code.
+
+    `kept`: a form that was sent too late (kept_forms.py).
+    """
 
     password = PasswordField("Password", _required("Enter your password.", LONGEST))
     code = StringField("Code of your authenticator app", filters=[_strip])
     next = HiddenField()
+    kept = HiddenField()
 
     def __init__(self, person: UserAccount, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

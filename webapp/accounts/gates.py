@@ -10,6 +10,7 @@ from flask_login import current_user, logout_user
 
 from webapp import access, error_pages, htmx, logs, staff_networks
 from webapp.accounts.entering import asked_for, outside
+from webapp.accounts.kept_forms import keep_form
 from webapp.accounts.prove_views import prove_page
 from webapp.accounts.session_limits import STAFF_IDLE_MINUTES, USUAL_IDLE_MINUTES
 from webapp.accounts.web_sessions import browser_session
@@ -55,7 +56,7 @@ def ask_for_proof() -> ResponseReturnValue | None:
 def _ask() -> ResponseReturnValue:
     logs.event("prove.asked", endpoint=request.endpoint, user_account_id=current_user.id)
     if request.method == "POST" and not htmx.asked():
-        return prove_page(asked_for(), status=401)
+        return prove_page(asked_for(), kept=keep_form(), status=401)
     where = url_for("accounts.prove", next=asked_for())
     return _send_to(where if own_path(where) else url_for("accounts.prove"))  # an address that would be too long
 

@@ -4,11 +4,11 @@ The browser fetches a question by a POST of its own (static/passkeys.js), since 
 nothing, and sends the answer with the form.
 """
 
-from flask import Response, flash, url_for
+from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from webapp import access, htmx, logs
+from webapp import access, logs
 from webapp.accounts import passkey_sign_in
 from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
@@ -16,7 +16,7 @@ from webapp.accounts.doors import CUSTOMERS, passkey_at
 from webapp.accounts.entering import asked_here, outside, own, passkey_site, too_many
 from webapp.accounts.forms import PasskeyForm
 from webapp.accounts.models import PasskeyPurpose, UserAccount
-from webapp.accounts.prove_views import GO_ON, prove_page
+from webapp.accounts.prove_views import go_on, prove_page
 from webapp.accounts.web_sessions import browser_session
 from webapp.error_pages import Words
 from webapp.errors import NotFound, TooManyTries
@@ -57,17 +57,16 @@ def prove_by_passkey() -> ResponseReturnValue:
         answer = form.credential.data or ""
         proved = passkey_sign_in.prove_by_passkey(services().database, site, asked, answer, here())
     except TooManyTries as refusal:
-        page = prove_page(next_page, status=429, mistake=too_many(refusal.wait_seconds))
+        page = prove_page(next_page, kept=form.kept.data, status=429, mistake=too_many(refusal.wait_seconds))
         page.headers["Retry-After"] = str(refusal.wait_seconds)
         return page
     if not proved:
         logs.event("prove.refused", user_account_id=person_id)
-        return prove_page(next_page, status=422, mistake=_MISTAKEN)
+        return prove_page(next_page, kept=form.kept.data, status=422, mistake=_MISTAKEN)
     if not browser_session().renew(factor=True):
         return outside()
     logs.event("prove.done", user_account_id=person_id)
-    flash(GO_ON, "ok")
-    return htmx.go_to(next_page or url_for("accounts.security"))
+    return go_on(next_page, form.kept.data)
 
 
 def _question(purpose: PasskeyPurpose, person: UserAccount | None = None) -> Response:

@@ -10,13 +10,14 @@ from webapp.accounts.blueprint import bp
 from webapp.accounts.browsers import here
 from webapp.accounts.entering import keys, outside, own, passkey_site, too_many
 from webapp.accounts.forms import ProveForm
+from webapp.accounts.kept_forms import read_form
 from webapp.accounts.session_limits import FACTOR_FRESH_FOR, PROVED_FOR
 from webapp.accounts.web_sessions import browser_session
 from webapp.error_pages import Words
 from webapp.errors import TooManyTries
 from webapp.services import services
 
-GO_ON = "Thank you. Now go on with what you were about to do: nothing of it was done yet."
+_GO_ON = "Thank you. Now go on with what you were about to do: nothing of it was done yet."
 _MISTAKEN = Words("That is not right.", "Nothing was changed.", "Check what you typed, and try again.")
 
 
@@ -42,15 +43,27 @@ def prove() -> ResponseReturnValue:
     if not browser_session().renew(factor=current_user.has_factor):
         return outside()
     logs.event("prove.done", user_account_id=person_id)
-    flash(GO_ON, "ok")
-    return htmx.go_to(own(form.next.data) or url_for("accounts.security"))
+    return go_on(own(form.next.data), form.kept.data)
+
+
+def go_on(next_page: str | None, kept: str | None) -> ResponseReturnValue:
+    """After the proof: to the page that asked for it, or a page with the form that was sent too late, to send it."""
+    sent = read_form(kept)
+    if sent is not None:
+        return Response(render_template("accounts/send_kept.html", form=sent, back=next_page or "/"))
+    flash(_GO_ON, "ok")
+    return htmx.go_to(next_page or url_for("accounts.security"))
 
 
 def prove_page(
-    next_page: str | None, form: ProveForm | None = None, status: int = 200, mistake: Words | None = None
+    next_page: str | None,
+    form: ProveForm | None = None,
+    kept: str | None = None,
+    status: int = 200,
+    mistake: Words | None = None,
 ) -> Response:
-    """The page, leading on to `next_page`. Instead of a form that was sent too late: nothing of that form is kept."""
-    form = form or ProveForm(current_user, formdata=None)
+    """The page, leading on to `next_page`. Instead of a form that was sent too late it carries that form: `kept`."""
+    form = form or ProveForm(current_user, formdata=None, kept=kept or "")
     form.next.data = next_page or ""
     lasts = FACTOR_FRESH_FOR if current_user.is_staff else PROVED_FOR
     page = render_template(

@@ -86,6 +86,16 @@ def open_as_owner(settings: Settings) -> Database:
     return Database(settings.database_owner_url, pool_size=1)
 
 
+def check_user(settings: Settings) -> None:
+    """Asked first by commands that leave files: what root makes is closed to the service. Raises InstallationError."""
+    owner = settings.data_dir.stat().st_uid if settings.data_dir.exists() else 0
+    if os.geteuid() == 0 != owner:
+        raise InstallationError(
+            f"{settings.data_dir} belongs to user {owner}, and this is root: the service could not use what this "
+            f"command would leave. Nothing was done. Run it as that user: sudo -u '#{owner}' ..."
+        )
+
+
 # ------------------------------------------------------------------------------------------------------- number key
 
 
@@ -139,6 +149,7 @@ def initialize(settings: Settings, *, holds_demo: bool = False) -> bool:
 
     On an existing database only PostgreSQL's roles and grants are put right. Raises InstallationError.
     """
+    check_user(settings)
     _make_data_dir(settings)
     database = open_as_owner(settings)
     try:

@@ -14,19 +14,17 @@ from webapp.policies.values import Values
 #: Which locks keep customers apart, by the database.
 _LOCKS = {
     "sqlite": (
-        "One lock keeps them apart on this database (SQLite): the program adds your company to every question it asks, "
-        "in one place that nothing goes around, and refuses what it cannot narrow. A second lock keeps our staff out: "
-        "to our administration interface the database engine refuses the tables with your calls."
+        "One lock keeps them apart on this database (SQLite): the program adds your company to every question. A "
+        "second one keeps our staff from the tables with your calls."
     ),
     "postgresql": (
-        "Two locks keep them apart on this database (PostgreSQL). The program adds your company to every question it "
-        "asks, in one place that nothing goes around, and refuses what it cannot narrow. The database itself "
-        "forces row-level security on every table with your data, and the program signs in as somebody who cannot turn "
-        "it off. Each lock holds by itself."
+        "Two locks keep them apart on this database (PostgreSQL): the program adds your company to every question, and "
+        "the database forces row-level security on your tables, which the program cannot turn off. Each lock holds by "
+        "itself."
     ),
 }
-_BY_TLS = "between your browser and us everything travels by TLS, and browsers are told never to come by another way."
-_ON_THIS_MACHINE = "this installation answers on its own machine only, so nothing crosses a network on its way to you."
+_BY_TLS = "everything between your browser and us travels by TLS; browsers are told to insist on it."
+_ON_THIS_MACHINE = "this installation answers on its own machine only, so nothing crosses a network."
 
 
 def list_facts(settings: Settings) -> dict[str, str]:

@@ -61,6 +61,8 @@ def of_access(asking: Asking) -> list[Figure]:
             Figure("Organizations", format_count(asking.session.scalar(count) or 0)),
             Figure("People in them", format_count(asking.session.scalar(people) or 0)),
         ]
+    if asking.organization is not None and asking.organization.state == OrganizationState.CLOSED:
+        return [Figure("People who can see your calls", "nobody while it is closed; owners can take them out")]
     people_count = count_anew(asking.database, asking.membership, asking.reader.narrowing)
     if asking.is_narrowed:
         return [Figure("People who can see calls that you see", format_count(people_count))]

@@ -7,6 +7,7 @@ backups of the database do not overwrite it.
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -77,6 +78,10 @@ def _write(path: Path, erased: LoggedErasure, **also: bool) -> None:
     after_a_crash = not is_new and not path.read_bytes().endswith(b"\n")
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
+        if is_new and os.geteuid() == 0:  # a worker that root ran once: the service goes on with the file
+            owner = path.parent.stat()
+            with suppress(PermissionError):  # of a share that squashes root
+                os.fchown(file, owner.st_uid, owner.st_gid)
         os.write(file, b"\n" * after_a_crash + json.dumps(words).encode() + b"\n")
         os.fsync(file)
     finally:

@@ -22,7 +22,7 @@ from webapp.database import dumps, roles
 from webapp.database.contents import NO_LIMIT_MS, read_contents
 from webapp.database.copies import NotWhole, copy_sqlite, count_bytes, into_one_file
 from webapp.database.engine import Database
-from webapp.database.installation import check_start, open_database
+from webapp.database.installation import check_start, check_user, open_database
 from webapp.recovery import folder as places
 from webapp.recovery.archive import BackupReader, BackupWriter
 from webapp.recovery.keys import check_key
@@ -50,6 +50,7 @@ class Made:
 
 def make_backup(settings: Settings, told: Path | None = None) -> Made:
     """Into `told`, or BACKUP_FOLDER. Raises RecoveryProblem or InstallationError; then no file looks whole."""
+    check_user(settings)
     check_key(settings)
     if settings.dialect == "postgresql":
         _check_dump_role(settings)

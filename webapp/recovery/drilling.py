@@ -18,7 +18,7 @@ from webapp.audit.verify import verify_chain
 from webapp.database import dumps
 from webapp.database.copies import count_bytes
 from webapp.database.engine import Database
-from webapp.database.installation import check_start, open_database
+from webapp.database.installation import check_start, check_user, open_database
 from webapp.database.roles import check_owner
 from webapp.recovery import folder as places
 from webapp.recovery.backing_up import check_room, told_as_problems
@@ -42,6 +42,7 @@ class Drilled:
 
 def drill(settings: Settings, told: Path | None = None) -> Drilled:
     """Raises RecoveryProblem or InstallationError when no drill could begin; what a drill finds is returned."""
+    check_user(settings)
     if settings.dialect == "postgresql":
         check_owner(settings, RecoveryProblem)
     database = open_database(settings, pool_size=2)

@@ -14,7 +14,7 @@ from config import Settings
 from webapp.database import dumps
 from webapp.database.copies import into_one_file
 from webapp.database.engine import Database
-from webapp.database.installation import open_as_owner, open_database, restoring_path
+from webapp.database.installation import check_user, open_as_owner, open_database, restoring_path
 from webapp.recovery import folder as places
 from webapp.recovery.backing_up import told_as_problems
 from webapp.recovery.manifest import Manifest, compare
@@ -48,7 +48,7 @@ def restore(settings: Settings, path: Path, *, without_log: bool = False) -> Res
 
     `without_log`: even where erasures.log is lost, or is older than the backup.
     """
-    _check_user(settings)
+    check_user(settings)
     if not (without_log or any((each / places.ERASURES).exists() for each in (path.parent, settings.data_dir))):
         raise RecoveryProblem(
             f"There is no {places.ERASURES} beside the backup, nor in {settings.data_dir}: what was erased since would "
@@ -69,16 +69,6 @@ def restore(settings: Settings, path: Path, *, without_log: bool = False) -> Res
                 f"older than the backup. Fetch the newest one. {_LOST}"
             )
         return restored
-
-
-def _check_user(settings: Settings) -> None:
-    """What root makes is closed to the service."""
-    owner = settings.data_dir.stat().st_uid if settings.data_dir.exists() else 0
-    if os.geteuid() == 0 != owner:
-        raise RecoveryProblem(
-            f"{settings.data_dir} belongs to user {owner}, and this is root: the service could not open what is "
-            f"restored. Run it as that user: sudo -u '#{owner}' ..."
-        )
 
 
 def _finish(settings: Settings, place: Settings, checked: Checked, beside: Path) -> Restored:
