@@ -10,10 +10,12 @@
   document.documentElement.classList.add("js");
 
   // Where a row of links is wider than the screen, the page that is shown is not among those beyond its edge.
-  for (const link of document.querySelectorAll("nav [aria-current]")) {
-    const row = link.parentElement;
-    row.scrollLeft += link.getBoundingClientRect().right - row.getBoundingClientRect().right;
-  }
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const link of document.querySelectorAll("nav [aria-current]")) {
+      const row = link.parentElement;
+      row.scrollLeft += link.getBoundingClientRect().right - row.getBoundingClientRect().right;
+    }
+  });
 
   // ---- htmx: the CSRF header, the busy region, and failures that bring no part of a page --------------------------
   document.addEventListener("htmx:config:request", (event) => {
