@@ -33,7 +33,8 @@
   // A row that another answer has replaced meanwhile is in the page still: two things done to it quickly both show.
   document.addEventListener("htmx:after:request", (event) => {
     const { ctx } = event.detail;
-    if (!ctx.target?.isConnected && ctx.target?.matches("tr[id]")) ctx.target = document.getElementById(ctx.target.id);
+    if (ctx.target?.isConnected || !ctx.target?.matches("tr[id]")) return;
+    ctx.target = document.getElementById(ctx.target.id) ?? ctx.target;
   });
 
   const say = (name) => {
