@@ -116,12 +116,12 @@ def test_the_watch_over_browsers_watches(browser: Browser, site: Site) -> None:
     watch = Watch(context, site.address)
     page = context.new_page()
     page.goto("/sign-in")
-    page.evaluate("""() => {
-      localStorage.setItem("a", "1"); document.cookie = "more=1";
-      const script = document.createElement("script"); script.textContent = "1"; document.head.append(script);
-      setTimeout(() => { throw new Error("broken"); });
-      setTimeout(() => alert("hello")); }""")
-    page.wait_for_timeout(200)
+    with context.expect_event("weberror"), context.expect_event("dialog"):
+        page.evaluate("""() => {
+          localStorage.setItem("a", "1"); document.cookie = "more=1";
+          const script = document.createElement("script"); script.textContent = "1"; document.head.append(script);
+          setTimeout(() => { throw new Error("broken"); });
+          setTimeout(() => alert("hello")); }""")
     other = context.new_page()
     with pytest.raises(Exception, match="ERR_NAME_NOT_RESOLVED"):
         other.goto("http://elsewhere.example/")

@@ -11,7 +11,7 @@ from tests.browser.conftest import PHONE
 from tests.browser.test_every_page import look_at
 from tests.cast import Cast
 from tests.make import Make
-from webapp.privacy.models import TakeoutState
+from webapp.privacy.models import Takeout, TakeoutState
 from webapp.tenancy.models import Numbers
 
 pytestmark = pytest.mark.browser
@@ -44,6 +44,21 @@ def test_the_page_does_not_dim_while_it_asks_how_far_it_is(signed_in: Callable[.
     expect(region).to_have_class("region htmx-request")
     expect(region).to_have_css("opacity", "1")
     expect(region).to_have_css("pointer-events", "auto")
+
+
+def test_the_one_before_can_be_fetched_while_the_page_asks(signed_in: Callable[..., Page], make: Make) -> None:
+    """A button that each answer replaced would lose the focus each second, and a press that it came between."""
+    make.takeout()
+    writing = make.takeout(state=TakeoutState.IS_WRITTEN, step=30, steps=120)
+    page = signed_in("olive")
+    page.goto(TAKEOUT)
+    button = page.get_by_role("button", name="Download the archive")
+    button.focus()
+    with make.session() as session:
+        session.get_one(Takeout, (make.organization.id, writing.id)).step = 31
+        session.commit()
+    expect(page.get_by_text("31 of 120 files")).to_be_visible()
+    expect(button).to_be_focused()
 
 
 @pytest.mark.parametrize("state", ["none", "written", "ready", "failed", "kept from"])
