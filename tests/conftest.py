@@ -28,6 +28,7 @@ from tests.compiled_once import CompiledTemplates  # noqa: E402
 from tests.make import SECRET_KEY, Make  # noqa: E402
 from webapp import create_app  # noqa: E402
 from webapp.accounts import passwords  # noqa: E402
+from webapp.calls import browse, totals  # noqa: E402
 from webapp.database.engine import Database  # noqa: E402
 from webapp.database.installation import initialize, open_for_staff  # noqa: E402
 
@@ -62,6 +63,19 @@ def pinned_hasher() -> Iterator[PasswordHasher]:
     pinned, passwords.hasher = passwords.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield pinned
     passwords.hasher = pinned
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """A page looks and counts for some milliseconds only: how far it gets in them is the machine's business.
+
+    Tests that mean a page whose time is up say so themselves.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(browse, "SEARCH_MS", 60_000.0)
+        for name in ("COUNT_MS", "COUNT_NARROWED_MS"):
+            patch.setattr(totals, name, 60_000.0)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -186,6 +200,8 @@ def client(app: Flask) -> PageCheckingClient:
 def cast(database: Database, request: pytest.FixtureRequest) -> Cast:
     """The people and the two organizations, stored."""
     if not _takes_prepared_cast(request):
+        if "clock" in request.fixturenames:
+            request.getfixturevalue("clock")  # first, in whatever order a test names them
         return assemble_cast(database)
     on_sqlite = postgresql.server_url() is None
     pickled = (

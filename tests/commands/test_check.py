@@ -168,7 +168,7 @@ def relay(mailbox: Mailbox) -> Iterator[Controller]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port, ready_timeout=60)
     controller.start()
     yield controller
     with contextlib.suppress(AssertionError):  # a test has stopped it

@@ -64,12 +64,12 @@ def work(database: Database, settings: Settings, app: object) -> Work:
 
 @pytest.fixture
 def announce(publish_now: Publish, database: Database) -> Announce:
-    """A significant change, 15 days ahead; nobody is told yet."""
+    """A significant change, 15 days ahead; nobody is told yet. The hour: the mails of a thousand leave that slowly."""
 
     def do(policy: Policy = Policy.PRIVACY) -> Announcement:
         publish_now(policy)
         values = {"law": '"France"', "recovery_time": '"2 days"'}
-        ahead = now() + timedelta(days=15)
+        ahead = now() + timedelta(days=15, hours=1)
         publish_now(policy, summary="Another law applies.", significant=True, effective_at=ahead, **values)
         with reading_session(database) as session:
             return session.scalars(select(Announcement)).one()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 import time_machine
 from sqlalchemy import func, select, update
@@ -90,7 +91,7 @@ def test_a_night_whose_workers_are_killed_removes_what_was_foreseen_once(
         enqueue(session, RUN, {}, cast.harbour.id)
         session.commit()
     with reading_session(database, cast.harbour.id) as session:
-        foreseen = preview(session, datetime.now(UTC).date())
+        foreseen = preview(session, datetime.now(ZoneInfo("Europe/London")).date())
     assert foreseen.old.calls == _OLD
 
     def is_done() -> bool:

@@ -81,7 +81,7 @@ def night(harbour: Importing, steps: int = 1 << 30) -> RetentionRun | None:
 
 
 def today(harbour: Importing) -> date:
-    return now().astimezone(UTC).date()
+    return now().astimezone(ZoneInfo("Europe/London")).date()
 
 
 def load(harbour: Importing) -> ImportFile:

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -58,7 +59,7 @@ def test_an_owner_asks_watches_and_fetches(
     assert archive_of(takeout_id) in page and "not yet" in page
     fetched = olive.send(archive_of(takeout_id))
     assert fetched.status_code == 200
-    day = now().date().isoformat()
+    day = now().astimezone(ZoneInfo(make.organization.time_zone)).date().isoformat()
     assert fetched.headers["Content-Disposition"] == f'attachment; filename="harbour-takeout-{day}.zip"'
     assert fetched.mimetype == "application/zip"
     assert int(fetched.headers["Content-Length"]) == len(fetched.data)

@@ -92,7 +92,7 @@ def test_what_is_not_whole_or_not_ours_is_neither_taken_nor_removed(
     assert [kept.path for kept in list_kept(folder)] == [whole.path]
     mark = whole.manifest.facts.installation
     foreign = "callbook-20250101T000000Z.backup"
-    theirs = told.replace(whole.path.name, foreign).replace(mark, "0" * 16).replace("2026-", "2025-", 1)
+    theirs = told.replace(whole.path.name, foreign).replace(mark, "0" * 16).replace(f"{whole.moment:%Y}-", "2025-", 1)
     others.append(beside(foreign, content, theirs))
     orphan = beside("callbook-20990105T000000Z.backup.json", b"{}", None)  # of a run that was killed
     strict = replace(settings, backup_keep_days=0, backup_keep_weeks=0, backup_keep_months=0)

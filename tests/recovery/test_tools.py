@@ -35,7 +35,7 @@ def test_a_list_that_is_longer_than_a_pipe_holds(put_tool: Callable[[str, str], 
     blocks = (bytes(100_000) for _turn in range(50))
     listing = threading.Thread(target=lambda: came.append(dumps.list_dump(blocks)), daemon=True)
     listing.start()
-    listing.join(timeout=20)
+    listing.join(timeout=60)
     assert came and came[0].count("\n") == 9000
 
 
