@@ -79,6 +79,23 @@ def test_on_a_phone_the_page_that_is_shown_is_not_beyond_the_edge_of_its_row(sig
     expect(page.get_by_role("link", name="People and places")).to_be_in_viewport(ratio=0.95)
 
 
+@pytest.mark.parametrize("width", [1280, 1000, 760])
+def test_a_long_name_pushes_nothing_over_something_else(signed_in: Callable[..., Page], make: Make, width: int) -> None:
+    """Words and drawing of the figures stand beside each other, and the name keeps its room."""
+    add(make, "A long name without an end " * 2 + "and so it goes on", kind=DestinationKind.CUSTOMER)
+    add(make, "Tyne Valley", NUMBER, kind=DestinationKind.CUSTOMER)
+    make.call(caller="+441632960123", callee="201")
+    page = signed_in("max", viewport={"width": width, "height": 900})
+    page.goto(LIST)
+    row = page.get_by_role("row", name="Tyne Valley")
+    words, drawing = row.locator("time").bounding_box(), row.locator(".spark svg").bounding_box()
+    assert words and drawing
+    beside = words["x"] + words["width"] <= drawing["x"]
+    assert beside or words["y"] + words["height"] <= drawing["y"]
+    name = page.get_by_role("rowheader", name="A long name").bounding_box()
+    assert name and name["width"] >= 150
+
+
 def test_destinations_read_well_everywhere(signed_in: Callable[..., Page], make: Make) -> None:
     ann = add(make, "Ann", EXTENSION, NUMBER, colour=3, note="In the office on Mondays " * 20)
     add(make, "A very long name of a company that " * 2, kind=DestinationKind.CUSTOMER)
