@@ -69,6 +69,7 @@ def test_security_17_a_stale_session_gets_the_page_and_nothing_is_done(
 ) -> None:
     """Every view that is marked, whoever adds one."""
     check_asked(stale, proved_addresses(app), database)
+    assert "in the last 10 minutes." in stale.get("/prove").text
 
 
 def test_security_17_staff_are_asked_too(
@@ -81,6 +82,7 @@ def test_security_17_staff_are_asked_too(
     assert {"staff.publish_policy", "staff.announce"} <= {address.endpoint for address in dangerous}
     assert {"staff.set_up", "staff.suspend", "staff.sign_out"} <= {address.endpoint for address in dangerous}
     check_asked(client, dangerous, database)
+    assert "in the last 10 minutes, or 5 before an organization’s data is opened." in client.get("/prove").text
 
 
 def check_asked(stale: PageCheckingClient, dangerous: list[Address], database: Database) -> None:

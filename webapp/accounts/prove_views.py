@@ -65,12 +65,12 @@ def prove_page(
     """The page, leading on to `next_page`. Instead of a form that was sent too late it carries that form: `kept`."""
     form = form or ProveForm(current_user, formdata=None, kept=kept or "")
     form.next.data = next_page or ""
-    lasts = FACTOR_FRESH_FOR if current_user.is_staff else PROVED_FOR
     page = render_template(
         "accounts/prove.html",
         form=form,
         mistake=mistake,
-        minutes=int(lasts.total_seconds() // 60),
+        minutes=int(PROVED_FOR.total_seconds() // 60),
+        minutes_of_data=int(FACTOR_FRESH_FOR.total_seconds() // 60) if current_user.is_staff else None,
         sent=status == 401,
         has_passkey=current_user.has_passkey and passkey_site() is not None,
     )
