@@ -17,6 +17,7 @@ pytest.register_assert_rewrite(
     "tests.postgresql", "tests.compiled_once", "tests.client", "tests.cast", "tests.make", "tests.mailbox"
 )
 
+import hypothesis  # noqa: E402
 from argon2 import PasswordHasher  # noqa: E402
 from flask import Flask  # noqa: E402
 
@@ -33,6 +34,10 @@ from webapp.database.engine import Database  # noqa: E402
 from webapp.database.installation import initialize, open_for_staff  # noqa: E402
 
 pytest_plugins = ["tests.postgresql", "tests.compiled_once"]
+
+# Everywhere as where CI is set: the same examples each time, and no stopwatch beside them. To look for others, say
+# --hypothesis-profile=default.
+hypothesis.settings.load_profile("ci")
 
 NUMBER_KEY = bytes(range(32))
 
