@@ -41,7 +41,8 @@ def watched(database: Database) -> Iterator[tuple[list[str], list[str]]]:
 
 def viewed(database: Database, organization_id: int) -> list[AuditEvent]:
     with reading_session(database, organization_id) as session:
-        return list(session.scalars(select(AuditEvent).where(AuditEvent.kind.like("%.viewed"))))
+        views = select(AuditEvent).where(AuditEvent.kind.like("%.viewed"))
+        return list(session.scalars(views.order_by(AuditEvent.position)))
 
 
 def test_the_second_view_asks_nothing_and_in_another_process_it_is_one_read(database: Database, cast: Cast) -> None:

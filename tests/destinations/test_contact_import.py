@@ -210,7 +210,8 @@ def check_stored(make: Make) -> None:
 
 
 def held(session: LockedSession) -> list[tuple[int, int | None]]:
-    return [(each.party_id, each.destination_id) for each in session.scalars(select(PartyHolder))]
+    holders = session.scalars(select(PartyHolder).order_by(PartyHolder.party_id, PartyHolder.from_at))
+    return [(each.party_id, each.destination_id) for each in holders]
 
 
 def test_a_file_that_was_stored_changes_nothing_more(make: Make) -> None:

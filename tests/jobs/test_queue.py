@@ -53,7 +53,7 @@ def worker_of(database: Database) -> Worker:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.01)
@@ -232,7 +232,7 @@ def test_a_worker_that_is_asked_to_stop_gives_its_job_back(database: Database, t
         with reading_session(database) as session:
             assert len(session.scalars(select(LiveWorker)).all()) == 1
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
     assert "stopped" in journal.read_text()
     job = read(database, job_id)
     assert (job.state, job.attempts, job.lease_owner) == (JobState.WAITING, 0, None)
