@@ -7,35 +7,32 @@ from wtforms import DateField, DateTimeLocalField, TimeField
 from wtforms.fields import Field
 
 
-def _or_empty(field: Field) -> str:
-    return ", or leave it empty" if field.flags.optional else ""
+class _ToldField(Field):
+    """`mistake`: what is wrong and how to write it, without an end."""
+
+    mistake: str
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            or_empty = ", or leave it empty" if self.flags.optional else ""
+            raise ValueError(f"{self.mistake}{or_empty}.") from None
 
 
-class DayField(DateField):
+class DayField(_ToldField, DateField):
     """A day of the calendar."""
 
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError(f"This is no day of the calendar. Write it as 2026-05-03{_or_empty(self)}.") from None
+    mistake = "This is no day of the calendar. Write it as 2026-05-03"
 
 
-class HourField(TimeField):
+class HourField(_ToldField, TimeField):
     """A time of the day."""
 
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError(f"This is no time of the day. Write it as 19:00{_or_empty(self)}.") from None
+    mistake = "This is no time of the day. Write it as 19:00"
 
 
-class MomentField(DateTimeLocalField):
+class MomentField(_ToldField, DateTimeLocalField):
     """A day and a time of it."""
 
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError(f"This is no day and time. Write it as 2026-12-24T18:00{_or_empty(self)}.") from None
+    mistake = "This is no day and time. Write it as 2026-12-24T18:00"

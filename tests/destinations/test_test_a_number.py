@@ -49,7 +49,8 @@ def test_a_number_of_our_own_is_no_outside_number(vera: PageCheckingClient, make
     answer = vera.send(TEST, {"number": "020 7946 0199"})
     assert "Our own number 020 7946 0199 (+442079460199)" in answer.text and "outside number" not in answer.text
     page = f"{LIST}/numbers/{spell_id(own.id)}/routes/history"
-    assert f'Where it rings: <a href="{page}">Main line</a>.' in answer.text
+    assert f'Where it rings: <a href="{page}">the routes of Main line</a>.' in answer.text
+    assert "</strong> is without a destination. Nothing names it." in answer.text and "nobody’s" not in answer.text
     assert vera.get(page).status_code == 200
 
 
